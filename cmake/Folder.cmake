@@ -1,0 +1,102 @@
+# One target per folder of src/. A folder states what it depends on, nothing else:
+#
+#   paceline_folder(tensor DEPENDS base)
+#
+# makes the static library paceline_tensor from tensor/*.cc and SUBFOLDERS, and, from the files beside the sources,
+#   *_test.cc       the executable tensor_test, each test known to ctest under "tensor."
+#   *_slow_test.cc  the executable tensor_slow_test, label "slow"
+#   *_fuzz.cc       one executable per file: libFuzzer with PACELINE_FUZZ, else a runner over its committed corpus
+# A new file needs no edit here: the folder is read again whenever it changes.
+
+function(paceline_folder name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
+  set(patterns "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  foreach(subfolder ${ARG_SUBFOLDERS})
+    list(APPEND patterns "${CMAKE_CURRENT_SOURCE_DIR}/${subfolder}/*.cc")
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+
+  set(target paceline_${name})
+  list(TRANSFORM ARG_DEPENDS PREPEND paceline_ OUTPUT_VARIABLE depends)
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
+    target_link_libraries(${target} PUBLIC ${depends} ${ARG_LIBRARIES})
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
+    target_link_libraries(${target} INTERFACE ${depends} ${ARG_LIBRARIES})
+  endif()
+
+  if(PACELINE_TESTS)
+    set(slow ${tests})
+    list(FILTER tests EXCLUDE REGEX "_slow_test\\.cc$")
+    list(FILTER slow INCLUDE REGEX "_slow_test\\.cc$")
+    paceline_test(${name}_test quick SOURCES ${tests} LIBRARIES ${target} ${ARG_TEST_LIBRARIES})
+    paceline_test(${name}_slow_test slow SOURCES ${slow} LIBRARIES ${target} ${ARG_TEST_LIBRARIES})
+  endif()
+  foreach(fuzzer ${fuzzers})
+    paceline_fuzzer(${fuzzer} ${target})
+  endforeach()
+endfunction()
+
+# Properties of every test beside its label: what the leak checker passes over.
+set(PACELINE_TEST_PROPERTIES "")
+if(PACELINE_SANITIZE MATCHES "address")
+  set(PACELINE_TEST_PROPERTIES ENVIRONMENT_MODIFICATION
+    "LSAN_OPTIONS=set:suppressions=${CMAKE_SOURCE_DIR}/tests/leaks.supp:print_suppressions=0")
+endif()
+
+# A GoogleTest executable whose tests carry a label: quick, slow or oracle.
+function(paceline_test name label)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT ARG_SOURCES)
+    return()
+  endif()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE PACELINE_TESTDATA="${CMAKE_SOURCE_DIR}/testdata")
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${label} TIMEOUT 600 ENVIRONMENT "OMP_WAIT_POLICY=PASSIVE" ${PACELINE_TEST_PROPERTIES})
+endfunction()
+
+# x_fuzz.cc defines LLVMFuzzerTestOneInput; its corpus is testdata/fuzz/x/.
+function(paceline_fuzzer source library)
+  get_filename_component(name ${source} NAME_WE)
+  string(REGEX REPLACE "_fuzz$" "" corpus ${name})
+  if(PACELINE_FUZZ)
+    add_executable(${name} ${source})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  elseif(PACELINE_TESTS)
+    add_executable(${name} ${source} "${CMAKE_SOURCE_DIR}/tests/fuzz_corpus_main.cc")
+    add_test(NAME fuzz.${corpus} COMMAND ${name} "${CMAKE_SOURCE_DIR}/testdata/fuzz/${corpus}")
+    set_tests_properties(fuzz.${corpus} PROPERTIES LABELS quick TIMEOUT 120)
+  else()
+    return()
+  endif()
+  target_link_libraries(${name} PRIVATE ${library})
+endfunction()
+
+# The plug-ins among the targets of src/backend/*: their libraries that are opened at run time.
+function(paceline_plugins output)
+  set(plugins "")
+  get_property(folders DIRECTORY "${CMAKE_SOURCE_DIR}/src/backend" PROPERTY SUBDIRECTORIES)
+  foreach(folder ${folders})
+    get_property(targets DIRECTORY "${folder}" PROPERTY BUILDSYSTEM_TARGETS)
+    foreach(target ${targets})
+      get_target_property(type ${target} TYPE)
+      if(type MATCHES "^(MODULE|SHARED)_LIBRARY$")
+        list(APPEND plugins ${target})
+      endif()
+    endforeach()
+  endforeach()
+  set(${output} ${plugins} PARENT_SCOPE)
+endfunction()
