@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+#include "paceline/export.h"
+
+namespace paceline {
+
+/// "0.1.0".
+PACELINE_EXPORT std::string_view version();
+
+/// Version, compiler and build type in one line; plug-ins of another build id are refused.
+PACELINE_EXPORT std::string_view build_id();
+
+}  // namespace paceline

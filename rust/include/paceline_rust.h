@@ -1,0 +1,73 @@
+#pragma once
+
+/// The C ABI of the Rust static library: Hugging Face tokenizers.
+///
+/// Every function returns a PacelineStatus and never unwinds, prints or aborts: a panic inside becomes a status.
+/// Where a function fails it writes one sentence into `message` (if not null), cut to `message_size` bytes at a
+/// character boundary and ended by NUL; on success it leaves `message` alone. Strings are UTF-8 and need no NUL.
+///
+/// Ownership: what a function returns through an `out` pointer belongs to the caller until the matching _free.
+/// Bytes passed in are only read during the call.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum PacelineStatus {
+  kPacelineOk = 0,
+  kPacelineInvalidArgument =
+      1,                     ///< text that is not UTF-8, a max_length smaller than the special tokens, a null pointer
+  kPacelineUnsupported = 2,  ///< well formed, but its ids would be random, or it adds no special tokens
+  kPacelineCorruptData = 3,  ///< not a tokenizer.json, or one that makes the library fail
+} PacelineStatus;
+
+/// Borrowed bytes. `data` may be null where `size` is 0.
+typedef struct PacelineBytes {
+  const uint8_t* data;
+  size_t size;
+} PacelineBytes;
+
+/// A loaded tokenizer. Immutable: any number of threads may encode with it at the same time.
+typedef struct PacelineTokenizer PacelineTokenizer;
+
+/// One encoded text or pair, owned by the library until paceline_encoding_free.
+typedef struct PacelineEncoding {
+  int32_t* input_ids;       ///< [size], special tokens included
+  int32_t* token_type_ids;  ///< [size]
+  size_t size;              ///< tokens
+  size_t truncated;         ///< tokens of the text that were cut off
+} PacelineEncoding;
+
+/// Parses a tokenizer.json. Its padding and truncation are ignored.
+PacelineStatus paceline_tokenizer_load(PacelineBytes json, PacelineTokenizer** out, char* message, size_t message_size);
+
+/// Null is allowed.
+void paceline_tokenizer_free(PacelineTokenizer* tokenizer);
+
+/// Encodes `first`, or the pair `first`, `second` (null: no pair), with special tokens. More than `max_length` tokens
+/// (0: no limit) are cut from the end: the longer text down to the shorter, then both alike. An odd token stays with
+/// the text that was longer, with the second where both were as long.
+PacelineStatus paceline_tokenizer_encode(const PacelineTokenizer* tokenizer, PacelineBytes first,
+                                         const PacelineBytes* second, size_t max_length, PacelineEncoding* out,
+                                         char* message, size_t message_size);
+
+/// Frees the arrays and zeroes the struct. A zeroed struct is allowed.
+void paceline_encoding_free(PacelineEncoding* encoding);
+
+/// Special tokens that encoding adds to a text, or to a pair.
+size_t paceline_tokenizer_special_tokens(const PacelineTokenizer* tokenizer, bool pair);
+
+/// Distinct entries, added tokens included.
+size_t paceline_tokenizer_vocab_size(const PacelineTokenizer* tokenizer);
+
+/// Writes the piece behind `id` into `buffer`, cut to `capacity` bytes and without NUL. Returns the bytes it has; 0
+/// where there is no such id.
+size_t paceline_tokenizer_token(const PacelineTokenizer* tokenizer, int32_t id, char* buffer, size_t capacity);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif

@@ -1,0 +1,238 @@
+//! The C ABI of include/paceline_rust.h, where ownership and errors are documented.
+//!
+//! No panic leaves a function here: `guarded` turns it into a status. The panic hook is silent because the library
+//! never prints.
+
+mod encoder;
+
+use encoder::{Encoder, Failure, Status};
+use std::any::Any;
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+/// Borrowed bytes of the caller.
+#[repr(C)]
+pub struct Bytes {
+    data: *const u8,
+    size: usize,
+}
+
+impl Bytes {
+    /// # Safety
+    /// `data` must point to `size` readable bytes unless `size` is 0.
+    unsafe fn as_slice(&self) -> &[u8] {
+        if self.size == 0 || self.data.is_null() {
+            return &[];
+        }
+        // SAFETY: promised by the caller.
+        unsafe { std::slice::from_raw_parts(self.data, self.size) }
+    }
+
+    /// # Safety
+    /// As for `as_slice`.
+    unsafe fn as_str(&self) -> Result<&str, Failure> {
+        // SAFETY: promised by the caller.
+        std::str::from_utf8(unsafe { self.as_slice() }).map_err(|e| {
+            Failure::new(Status::InvalidArgument, format!("text that is not UTF-8 from byte {}", e.valid_up_to()))
+        })
+    }
+}
+
+/// One encoded text or pair; the arrays are boxed slices of `size`.
+#[repr(C)]
+pub struct EncodingArrays {
+    input_ids: *mut i32,
+    token_type_ids: *mut i32,
+    size: usize,
+    truncated: usize,
+}
+
+/// The caller's buffer for one sentence.
+struct MessageBuffer {
+    data: *mut c_char,
+    size: usize,
+}
+
+impl MessageBuffer {
+    /// # Safety
+    /// `data` must be null or point to `size` writable bytes.
+    unsafe fn write(&self, message: &str) {
+        if self.data.is_null() || self.size == 0 {
+            return;
+        }
+        let mut end = message.len().min(self.size - 1);
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        // SAFETY: end < size, and the two buffers are of different owners.
+        unsafe {
+            std::ptr::copy_nonoverlapping(message.as_ptr(), self.data.cast::<u8>(), end);
+            *self.data.add(end) = 0;
+        }
+    }
+}
+
+fn silence_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|s| s.to_string())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    format!("the tokenizer library gave up: {text}")
+}
+
+/// Runs `body`, and turns a failure or a panic into a status and a message.
+///
+/// # Safety
+/// As for `MessageBuffer::write`.
+unsafe fn guarded(message: MessageBuffer, body: impl FnOnce() -> Result<(), Failure>) -> Status {
+    silence_panics();
+    let failure = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => return Status::Ok,
+        Ok(Err(failure)) => failure,
+        Err(payload) => Failure::new(Status::CorruptData, panic_message(&*payload)),
+    };
+    // SAFETY: promised by the caller.
+    unsafe { message.write(&failure.message) };
+    failure.status
+}
+
+/// A plain value, or its default after a panic.
+fn guarded_value<T: Default>(body: impl FnOnce() -> T) -> T {
+    silence_panics();
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_default()
+}
+
+fn null_pointer(name: &str) -> Failure {
+    Failure::new(Status::InvalidArgument, format!("a null pointer for {name}"))
+}
+
+/// # Safety
+/// As the header says: pointers are null or valid for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_load(
+    json: Bytes,
+    out: *mut *mut Encoder,
+    message: *mut c_char,
+    message_size: usize,
+) -> Status {
+    let body = || {
+        if out.is_null() {
+            return Err(null_pointer("out"));
+        }
+        // SAFETY: promised by the caller.
+        let encoder = Encoder::load(unsafe { json.as_slice() })?;
+        // SAFETY: not null, and promised to be writable.
+        unsafe { *out = Box::into_raw(Box::new(encoder)) };
+        Ok(())
+    };
+    // SAFETY: promised by the caller.
+    unsafe { guarded(MessageBuffer { data: message, size: message_size }, body) }
+}
+
+/// # Safety
+/// `tokenizer` must be null or come from `paceline_tokenizer_load`, and is not used afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_free(tokenizer: *mut Encoder) {
+    if !tokenizer.is_null() {
+        // SAFETY: it was made by Box::into_raw.
+        guarded_value(|| drop(unsafe { Box::from_raw(tokenizer) }));
+    }
+}
+
+/// # Safety
+/// As the header says: pointers are null or valid for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_encode(
+    tokenizer: *const Encoder,
+    first: Bytes,
+    second: *const Bytes,
+    max_length: usize,
+    out: *mut EncodingArrays,
+    message: *mut c_char,
+    message_size: usize,
+) -> Status {
+    let body = || {
+        // SAFETY: each is null or promised to be valid.
+        let (encoder, second) = unsafe { (tokenizer.as_ref(), second.as_ref()) };
+        let encoder = encoder.ok_or_else(|| null_pointer("tokenizer"))?;
+        if out.is_null() {
+            return Err(null_pointer("out"));
+        }
+        // SAFETY: promised by the caller.
+        let (first, second) = unsafe { (first.as_str()?, second.map(|bytes| bytes.as_str()).transpose()?) };
+        let tokens = encoder.encode(first, second, max_length)?;
+        let arrays = EncodingArrays {
+            size: tokens.input_ids.len(),
+            truncated: tokens.truncated,
+            input_ids: Box::into_raw(tokens.input_ids.into_boxed_slice()).cast(),
+            token_type_ids: Box::into_raw(tokens.token_type_ids.into_boxed_slice()).cast(),
+        };
+        // SAFETY: not null, and promised to be writable.
+        unsafe { *out = arrays };
+        Ok(())
+    };
+    // SAFETY: promised by the caller.
+    unsafe { guarded(MessageBuffer { data: message, size: message_size }, body) }
+}
+
+/// # Safety
+/// `encoding` must be null, zeroed, or filled by `paceline_tokenizer_encode`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_encoding_free(encoding: *mut EncodingArrays) {
+    // SAFETY: null or valid.
+    let Some(encoding) = (unsafe { encoding.as_mut() }) else { return };
+    for array in [&mut encoding.input_ids, &mut encoding.token_type_ids] {
+        if !array.is_null() {
+            // SAFETY: it was a boxed slice of `size`.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(*array, encoding.size)) });
+            *array = std::ptr::null_mut();
+        }
+    }
+    encoding.size = 0;
+    encoding.truncated = 0;
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_special_tokens(tokenizer: *const Encoder, pair: bool) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe { tokenizer.as_ref() }.map_or(0, |encoder| encoder.special_tokens(pair)))
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_vocab_size(tokenizer: *const Encoder) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe { tokenizer.as_ref() }.map_or(0, Encoder::vocab_size))
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_token(
+    tokenizer: *const Encoder,
+    id: i32,
+    buffer: *mut u8,
+    capacity: usize,
+) -> usize {
+    guarded_value(|| {
+        // SAFETY: null or valid.
+        let encoder = unsafe { tokenizer.as_ref() };
+        let token = u32::try_from(id).ok().and_then(|id| encoder?.token(id)).unwrap_or_default();
+        if !buffer.is_null() {
+            let size = token.len().min(capacity);
+            // SAFETY: at most `capacity` bytes into the caller's buffer.
+            unsafe { std::ptr::copy_nonoverlapping(token.as_ptr(), buffer, size) };
+        }
+        token.len()
+    })
+}

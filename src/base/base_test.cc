@@ -1,0 +1,134 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/expect_error.h"
+#include "base/hash.h"
+#include "base/progress.h"
+#include "base/suggest.h"
+#include "paceline/error.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+TEST(ErrorTest, CarriesCodeAndMessage) {
+  const Error error(ErrorCode::kNotFound, "[a] b");
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_STREQ(error.what(), "[a] b");
+  EXPECT_EQ(error_code_name(ErrorCode::kDeadlineExceeded), "deadline_exceeded");
+}
+
+TEST(Version, IsThreeNumbersAndTheBuildIdSaysMore) {
+  EXPECT_EQ(std::count(version().begin(), version().end(), '.'), 2);
+  EXPECT_NE(build_id().find(version()), std::string_view::npos);
+  EXPECT_GT(build_id().size(), version().size() + 5);
+}
+
+TEST(HasherTest, MatchesXxh3AndIgnoresHowItIsFed) {
+  // XXH3-128 of the empty input with seed 0, from the algorithm's specification.
+  EXPECT_EQ(Hasher().hex(), "99aa06d3014798d86001c324468d497f");
+  const std::string text(10'000, 'x');
+  Hasher whole;
+  whole.update(text);
+  Hasher pieces;
+  for (std::size_t i = 0; i < text.size(); i += 37) {
+    pieces.update(std::string_view(text).substr(i, 37));
+  }
+  EXPECT_EQ(whole.hex(), pieces.hex());
+  pieces.update("y");
+  EXPECT_NE(whole.hex(), pieces.hex());
+}
+
+TEST(AlignedBufferTest, IsAlignedZeroedAndMoves) {
+  for (const std::size_t bytes : {1u, 63u, 64u, 4096u, (2u << 20) + 1}) {
+    AlignedBuffer buffer(bytes);
+    const std::size_t alignment = bytes >= (2u << 20) ? 2u << 20 : 64;
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % alignment, 0u);
+    EXPECT_EQ(buffer.size(), bytes);
+    const auto view = buffer.as<unsigned char>();
+    EXPECT_TRUE(std::all_of(view.begin(), view.end(), [](unsigned char byte) { return byte == 0; }));
+    view.back() = 7;
+    const AlignedBuffer moved = std::move(buffer);
+    EXPECT_EQ(moved.as<unsigned char>().back(), 7);
+  }
+  EXPECT_EQ(AlignedBuffer(0).data(), nullptr);
+}
+
+TEST(AlignedBufferTest, SaysWhatItCouldNotGet) {
+  expect_error(
+      ErrorCode::kResourceExhausted, [] { AlignedBuffer(SIZE_MAX - 5); }, "[memory]");
+  expect_error(
+      ErrorCode::kResourceExhausted, [] { AlignedBuffer(std::size_t{1} << 60); }, "bytes");
+}
+
+const std::vector<std::string> kNames = {"native", "onnxruntime", "torchscript"};
+
+TEST(Suggest, FindsTheNearestNameOrNone) {
+  EXPECT_EQ(nearest_name("nativ", kNames), "native");
+  EXPECT_EQ(nearest_name("onxruntime", kNames), "onnxruntime");
+  EXPECT_EQ(nearest_name("torch_script", kNames), "torchscript");
+  EXPECT_EQ(nearest_name("tensorflow", kNames), "");
+  EXPECT_EQ(nearest_name("", kNames), "");
+  EXPECT_EQ(nearest_name(std::string(1'000'000, 'n'), kNames), "");
+}
+
+TEST(Suggest, ListsWhatIsKnown) {
+  EXPECT_EQ(suggestion("nativ", kNames), "Did you mean \"native\"? Known: native, onnxruntime, torchscript.");
+  EXPECT_EQ(suggestion("zzz", kNames), "Known: native, onnxruntime, torchscript.");
+}
+
+TEST(Excerpt, IsShortPrintableAndUtf8) {
+  EXPECT_EQ(excerpt("abc"), "abc");
+  EXPECT_EQ(excerpt("a\nb\x01\x7f"), "a?b??");
+  EXPECT_EQ(excerpt("abcdef", 3), "abc...");
+  EXPECT_EQ(excerpt("\xC3\xA9t\xC3\xA9", 3), "\xC3\xA9t...");  // the last character does not fit whole
+  EXPECT_EQ(excerpt("\xE2\x82\xAC \xF0\x9F\x98\x80"), "\xE2\x82\xAC \xF0\x9F\x98\x80");
+  EXPECT_EQ(excerpt("\xC0\xAF|\xED\xA0\x80|\xF4\x90\x80\x80|\xE2\x82"), "??|???|????|??");
+  EXPECT_EQ(excerpt(std::string(1000, 'x')).size(), 63u);
+}
+
+TEST(ProgressTest, ALineOfALogHasCountsAndTimeLeft) {
+  ProgressState state{.title = "bench", .unit = "cells", .done = 25, .total = 100, .elapsed_seconds = 30, .note = {}};
+  EXPECT_EQ(progress_line(state, 0), "bench: 25/100 cells, 1:30 min left");
+  state.note = "best: native";
+  EXPECT_EQ(progress_line(state, 0), "bench: 25/100 cells, 1:30 min left  best: native");
+  state.done = 100;
+  EXPECT_EQ(progress_line(state, 0), "bench: 100/100 cells, 30 s  best: native");
+  state.total = 0;
+  state.elapsed_seconds = 7300;
+  EXPECT_EQ(progress_line(state, 0), "bench: 100 cells, 2:01 h  best: native");
+}
+
+TEST(ProgressTest, ABarFitsItsTerminal) {
+  const ProgressState state{
+      .title = "classify", .unit = "texts", .done = 5, .total = 10, .elapsed_seconds = 2, .note = std::string(99, 'n')};
+  EXPECT_EQ(progress_line(state, 60).size(), 59u);
+  EXPECT_NE(progress_line(state, 60).find("[##########..........] 5/10 texts, 2 s left"), std::string::npos);
+}
+
+TEST(ProgressTest, SilenceIsSilent) {
+  testing::internal::CaptureStderr();
+  const auto progress = make_silent_progress();
+  progress->update(1, 2, "x");
+  progress->finish();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(ProgressTest, AShortRunOutsideATerminalLogsItsEnd) {
+  testing::internal::CaptureStderr();
+  const auto progress = make_stderr_progress("hash", "bytes");
+  progress->update(1, 2, "");
+  progress->update(2, 2, "");
+  progress->finish();
+  progress->finish();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "hash: 2/2 bytes, 1 s\n");
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "network/network.h"
+#include "tensor/safetensors.h"
+#include "tensor/tensor_view.h"
+
+namespace paceline {
+
+/// What the head's numbers mean; config.json's problem_type, inferred as transformers does where it is missing.
+enum class ProblemType { kSingleLabelClassification, kMultiLabelClassification, kRegression };
+
+std::string_view problem_type_name(ProblemType type);
+
+/// A model folder as Hugging Face lays it out: config.json, model.safetensors (or shards with their index),
+/// tokenizer.json, tokenizer_config.json. The weights stay mapped; nothing is copied.
+class Checkpoint {
+ public:
+  /// Reads and checks everything: each weight of the Network is there, has its shape and a float dtype.
+  /// Throws Error{not_found, corrupt_data, unsupported}.
+  static Checkpoint open(const std::filesystem::path& model_dir);
+
+  const std::filesystem::path& model_dir() const { return model_dir_; }
+  const Network& network() const { return network_; }
+  const std::vector<std::string>& labels() const { return labels_; }  ///< [K]; empty without a head
+  ProblemType problem_type() const { return problem_type_; }
+  DType dtype() const { return dtype_; }              ///< of the largest share of the weights
+  int32_t max_length() const { return max_length_; }  ///< tokens: min(tokenizer's model_max_length, positions)
+  bool has_head() const { return !network_.head.empty(); }
+  bool random_weights() const { return random_weights_; }  ///< config.json says paceline_random_weights
+  int64_t weight_bytes() const { return weight_bytes_; }
+
+  /// The stored tensor behind a weight of the network.
+  const TensorView& tensor(const Weight& weight) const;
+
+  /// Its values as fp32.
+  std::vector<float> values(const Weight& weight) const;
+
+  /// Names the content of config.json, the weights and tokenizer.json; 32 hexadecimal digits. Reads every byte once
+  /// and remembers the answer in `cache_dir` by device, inode, size and mtime; a cache that cannot be written is no
+  /// error.
+  std::string hash(const std::filesystem::path& cache_dir) const;
+
+ private:
+  std::filesystem::path model_dir_;
+  Network network_;
+  std::vector<std::string> labels_;
+  ProblemType problem_type_ = ProblemType::kSingleLabelClassification;
+  DType dtype_ = DType::kF32;
+  int32_t max_length_ = 0;
+  bool random_weights_ = false;
+  int64_t weight_bytes_ = 0;
+  std::vector<std::filesystem::path> weight_files_;  ///< names within model_dir_
+  std::vector<SafetensorsFile> files_;               ///< what the tensors point into
+  std::map<std::string, TensorView, std::less<>> tensors_;
+};
+
+/// config.json, labels and limits without the weights: enough for tokenize and for a first look.
+struct CheckpointConfig {
+  int32_t max_length = 0;
+  bool token_types = false;  ///< the model reads token_type_ids
+};
+CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir);
+
+/// `$XDG_CACHE_HOME/paceline` or `~/.cache/paceline`. Throws Error{not_found} for a user without a home.
+std::filesystem::path default_cache_dir();
+
+}  // namespace paceline

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kSecond = 1'000'000'000;  // in nanoseconds
+// A file written again within the clock's step of its last change would keep its mtime, so an answer about a file this
+// young is not remembered. The coarsest steps in use are 2 s (FAT).
+constexpr int64_t kYoung = 2 * kSecond;
+constexpr std::size_t kMostCacheBytes = std::size_t{1} << 20;
+
+/// What tells that a file is still the one that was read.
+struct Stamp {
+  std::string text;
+  int64_t modified = 0;  // ns since 1970
+};
+
+Stamp stamp_of(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return {.text = "missing"};
+  }
+  const int64_t modified = status.st_mtim.tv_sec * kSecond + status.st_mtim.tv_nsec;
+  return {.text = fmt::format("{} {} {} {}", status.st_dev, status.st_ino, status.st_size, modified),
+          .modified = modified};
+}
+
+/// The stamps of `names` in `folder`, one line each, and the youngest change among them.
+Stamp stamp_files(const fs::path& folder, const std::vector<fs::path>& names) {
+  Stamp all;
+  for (const fs::path& name : names) {
+    const Stamp one = stamp_of(folder / name);
+    all.text += fmt::format("{} {}\n", name.string(), one.text);
+    all.modified = std::max(all.modified, one.modified);
+  }
+  return all;
+}
+
+/// Where the answer for a folder is kept.
+fs::path memory_file(const fs::path& cache_dir, const fs::path& model_dir) {
+  std::error_code ignored;
+  const fs::path canonical = fs::weakly_canonical(model_dir, ignored);
+  Hasher hasher;
+  hasher.update(canonical.empty() ? model_dir.string() : canonical.string());
+  return cache_dir / "hashes" / (hasher.hex() + ".json");
+}
+
+/// The remembered hash for these stamps; empty where there is none or what is there makes no sense.
+std::string recall(const fs::path& memory, const std::string& stamps) {
+  try {
+    const Json json = read_json_file(memory, {.max_bytes = kMostCacheBytes});
+    return json_string(json, "files", "cache") == stamps ? json_string(json, "hash", "cache") : "";
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+void remember(const fs::path& memory, const std::string& stamps, const std::string& hash) {
+  std::error_code ignored;
+  fs::create_directories(memory.parent_path(), ignored);
+  try {
+    write_file_atomically(memory, Json{{"files", stamps}, {"hash", hash}}.dump(1));
+  } catch (const Error&) {
+    return;  // a full or read-only cache costs time, not the answer
+  }
+}
+
+std::string hash_files(const fs::path& folder, const std::vector<fs::path>& names) {
+  Hasher hasher;
+  std::error_code ignored;
+  for (const fs::path& name : names) {
+    const fs::path path = folder / name;
+    const bool there = fs::exists(path, ignored);
+    const MappedFile file = there ? MappedFile::open(path) : MappedFile();
+    // Name and size in front of the content, so that no two folders read as the same stream.
+    hasher.update(fmt::format("{}\n{}\n", name.string(), there ? std::to_string(file.bytes().size()) : "missing"));
+    hasher.update(file.bytes());
+  }
+  return hasher.hex();
+}
+
+}  // namespace
+
+std::string Checkpoint::hash(const fs::path& cache_dir) const {
+  std::vector<fs::path> names = {"config.json", "tokenizer.json"};
+  names.insert(names.end(), weight_files_.begin(), weight_files_.end());
+  const fs::path memory = memory_file(cache_dir, model_dir_);
+  const Stamp before = stamp_files(model_dir_, names);
+  const std::string known = recall(memory, before.text);
+  if (!known.empty()) {
+    return known;
+  }
+  const std::string hash = hash_files(model_dir_, names);
+  const bool old = before.modified + kYoung < static_cast<int64_t>(std::time(nullptr)) * kSecond;
+  if (old && stamp_files(model_dir_, names).text == before.text) {
+    remember(memory, before.text, hash);
+  }
+  return hash;
+}
+
+}  // namespace paceline

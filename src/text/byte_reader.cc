@@ -1,0 +1,145 @@
+#include "text/byte_reader.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+/// As much as a pipe of Linux holds: larger reads bring nothing more.
+constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+class FileSource : public ByteSource {
+ public:
+  FileSource(std::string name, int descriptor, bool owned)
+      : name_(std::move(name)), descriptor_(descriptor), owned_(owned) {}
+  FileSource(const FileSource&) = delete;
+  FileSource& operator=(const FileSource&) = delete;
+  ~FileSource() override {
+    if (owned_) ::close(descriptor_);
+  }
+
+  /// Refuses what can be opened but holds no bytes, and learns the size.
+  void inspect() {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) return;
+    if (S_ISDIR(status.st_mode)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[{}] is a folder, expected a file of texts. Name one of its files.", name_));
+    }
+    if (S_ISREG(status.st_mode)) total_ = static_cast<uint64_t>(status.st_size);
+  }
+
+  std::size_t read(std::span<char> buffer) override {
+    while (true) {
+      const ssize_t bytes = ::read(descriptor_, buffer.data(), buffer.size());
+      if (bytes >= 0) return static_cast<std::size_t>(bytes);
+      if (errno != EINTR) {
+        throw Error(ErrorCode::kNotFound, fmt::format("[{}] cannot be read: {}.", name_, std::strerror(errno)));
+      }
+    }
+  }
+
+  uint64_t total() const override { return total_; }
+
+ private:
+  std::string name_;
+  int descriptor_;
+  bool owned_;
+  uint64_t total_ = 0;
+};
+
+class MemorySource : public ByteSource {
+ public:
+  explicit MemorySource(std::string_view bytes) : rest_(bytes), total_(bytes.size()) {}
+
+  std::size_t read(std::span<char> buffer) override {
+    const std::size_t bytes = rest_.copy(buffer.data(), buffer.size());
+    rest_.remove_prefix(bytes);
+    return bytes;
+  }
+
+  uint64_t total() const override { return total_; }
+
+ private:
+  std::string_view rest_;
+  uint64_t total_;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path) {
+  std::unique_ptr<FileSource> source;
+  if (path == "-") {
+    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false);
+  } else {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+      throw Error(ErrorCode::kNotFound,
+                  fmt::format("[{}] cannot be opened: {}. Check the path.", path.string(), std::strerror(errno)));
+    }
+    source = std::make_unique<FileSource>(path.string(), descriptor, true);
+  }
+  source->inspect();
+  return source;
+}
+
+std::unique_ptr<ByteSource> make_memory_source(std::string_view bytes) { return std::make_unique<MemorySource>(bytes); }
+
+ByteReader::ByteReader(std::unique_ptr<ByteSource> source) : source_(std::move(source)), buffer_(kBufferBytes) {
+  // A pipe may deliver the mark in parts.
+  while (end_ < kByteOrderMark.size()) {
+    const std::size_t bytes = source_->read(std::span(buffer_).subspan(end_));
+    if (bytes == 0) break;
+    end_ += bytes;
+  }
+  if (std::string_view(buffer_.data(), end_).starts_with(kByteOrderMark)) next_ = kByteOrderMark.size();
+}
+
+bool ByteReader::fill() {
+  if (at_end_) return false;
+  taken_ += end_;
+  next_ = 0;
+  end_ = 0;
+  end_ = source_->read(buffer_);
+  at_end_ = end_ == 0;
+  return !at_end_;
+}
+
+std::string_view ByteReader::preview() {
+  return peek() == kEnd ? std::string_view() : std::string_view(buffer_.data() + next_, end_ - next_);
+}
+
+ByteReader::Line ByteReader::read_line(std::string& line, std::size_t max_bytes) {
+  line.clear();
+  if (peek() == kEnd) return Line::kEnd;
+  bool too_long = false;
+  bool ended = false;
+  while (!ended && peek() != kEnd) {
+    const std::string_view rest = preview();
+    const std::string_view part = rest.substr(0, rest.find('\n'));
+    ended = part.size() < rest.size();
+    next_ += part.size() + (ended ? 1 : 0);
+    // One byte more than allowed, since it may be the CR of the line's end.
+    const std::size_t room = max_bytes + 1 - line.size();
+    too_long = too_long || part.size() > room;
+    line.append(part.substr(0, room));
+  }
+  if (ended && !too_long && line.ends_with('\r')) line.pop_back();
+  if (line.size() <= max_bytes) return Line::kWhole;
+  line.resize(max_bytes);
+  return Line::kTooLong;
+}
+
+}  // namespace paceline

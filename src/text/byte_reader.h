@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paceline {
+
+/// Where a row reader's bytes come from.
+class ByteSource {
+ public:
+  /// Fills the start of `buffer`; 0 at the end. Throws Error for what the system refuses.
+  virtual std::size_t read(std::span<char> buffer) = 0;
+  /// Bytes in all, 0 where unknown.
+  virtual uint64_t total() const = 0;
+  virtual ~ByteSource() = default;
+};
+
+/// A file, or standard input for "-". Throws Error{not_found}, and {invalid_argument} for a folder.
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path);
+
+/// Bytes that the caller keeps.
+std::unique_ptr<ByteSource> make_memory_source(std::string_view bytes);
+
+/// Reads a source through one buffer. A byte order mark at the start is skipped.
+class ByteReader {
+ public:
+  static constexpr int kEnd = -1;
+
+  explicit ByteReader(std::unique_ptr<ByteSource> source);
+
+  /// The next byte (0 to 255) or kEnd.
+  int get() {
+    const int byte = peek();
+    next_ += byte == kEnd ? 0 : 1;
+    return byte;
+  }
+  /// The byte that get() will return.
+  int peek() { return next_ < end_ || fill() ? static_cast<unsigned char>(buffer_[next_]) : kEnd; }
+
+  enum class Line { kWhole, kTooLong, kEnd };
+  /// A line without its end (LF or CRLF); the last one needs none. Of a line above `max_bytes` the first `max_bytes`
+  /// are kept and the rest is skipped.
+  Line read_line(std::string& line, std::size_t max_bytes);
+
+  /// What the buffer holds from here on: up to 64 KiB, empty only at the end. Takes nothing.
+  std::string_view preview();
+
+  uint64_t bytes_read() const { return taken_ + next_; }
+  uint64_t bytes_total() const { return source_->total(); }
+
+ private:
+  bool fill();
+
+  std::unique_ptr<ByteSource> source_;
+  std::vector<char> buffer_;
+  std::size_t next_ = 0;  ///< the first byte not taken yet
+  std::size_t end_ = 0;   ///< behind the last byte of the buffer
+  uint64_t taken_ = 0;    ///< bytes before the buffer
+  bool at_end_ = false;   ///< the source has said so; a terminal would go on after it
+};
+
+}  // namespace paceline

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace paceline {
+
+enum class RowFormat { kAuto, kTxt, kCsv, kJsonl };
+
+std::string_view row_format_name(RowFormat format);
+
+struct RowReaderOptions {
+  RowFormat format = RowFormat::kAuto;  ///< kAuto: by the file's ending, else by its first bytes
+  std::string text_column = "text";     ///< CSV and JSONL
+  std::string pair_column = "";         ///< empty: no pairs
+  std::size_t max_row_bytes = std::size_t{64} << 20;
+};
+
+/// One row of the input. `error` is empty, or says in a sentence why the row cannot be classified: not UTF-8, too long,
+/// no JSON object, no such key, a value that is no string, ragged CSV. Nothing in a row holds invalid UTF-8.
+struct Row {
+  Text text;        ///< empty where there is an error
+  std::string raw;  ///< txt, JSONL: the line; U+FFFD for invalid UTF-8, the start of one that is too long
+  std::vector<std::string> fields;  ///< CSV: as many as columns, missing ones empty, those beyond dropped
+  std::string error;
+};
+
+/// Rows of a txt (one text a line, empty lines too), CSV (RFC 4180, header line) or JSONL file, one at a time in
+/// bounded memory. A final line without a newline counts; a byte order mark is skipped; CRLF is a line end.
+class RowReader {
+ public:
+  /// `path` "-" is standard input. Throws Error: not_found; corrupt_data for an empty file or a CSV without the named
+  /// column (the message lists the columns there are); invalid_argument for a folder or a pair column of a txt.
+  static std::unique_ptr<RowReader> open(const std::filesystem::path& path, const RowReaderOptions& options);
+
+  /// False at the end. A bad row is returned with its error; only what ends the reading is thrown.
+  virtual bool next(Row& row) = 0;
+  virtual RowFormat format() const = 0;                         ///< never kAuto
+  virtual const std::vector<std::string>& columns() const = 0;  ///< CSV header; else empty
+  virtual uint64_t bytes_read() const = 0;
+  virtual uint64_t bytes_total() const = 0;  ///< 0 where unknown (a pipe)
+  virtual ~RowReader() = default;
+};
+
+/// Every usable text of a file, for bench and verify. Rows with an error are counted, not returned.
+struct TextSet {
+  std::vector<Text> texts;
+  uint64_t skipped = 0;
+};
+TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options);
+
+}  // namespace paceline

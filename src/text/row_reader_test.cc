@@ -1,0 +1,277 @@
+#include "text/row_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/expect_error.h"
+#include "base/temporary_folder.h"
+#include "text/row_readers.h"
+
+namespace paceline {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::unique_ptr<RowReader> open_text(std::string_view bytes, const std::string& path,
+                                     const RowReaderOptions& options = {}) {
+  return open_rows(make_memory_source(bytes), path, options);
+}
+
+std::vector<Row> rows_of(RowReader& reader) {
+  std::vector<Row> rows;
+  for (Row row; reader.next(row);) rows.push_back(row);
+  return rows;
+}
+
+std::vector<Row> rows_of(std::string_view bytes, const std::string& path, const RowReaderOptions& options = {}) {
+  return rows_of(*open_text(bytes, path, options));
+}
+
+std::vector<std::string> texts_of(const std::vector<Row>& rows) {
+  std::vector<std::string> texts;
+  for (const Row& row : rows) texts.push_back(row.error.empty() ? row.text.first : "error: " + row.error);
+  return texts;
+}
+
+void write(const std::filesystem::path& path, std::string_view bytes) {
+  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+/// Standard input is this file as long as the object lives.
+class RedirectedInput {
+ public:
+  explicit RedirectedInput(const std::filesystem::path& path) : saved_(::dup(STDIN_FILENO)) {
+    std::FILE* file = std::fopen(path.c_str(), "rb");
+    ::dup2(::fileno(file), STDIN_FILENO);
+    std::fclose(file);
+  }
+  RedirectedInput(const RedirectedInput&) = delete;
+  RedirectedInput& operator=(const RedirectedInput&) = delete;
+  ~RedirectedInput() {
+    ::dup2(saved_, STDIN_FILENO);
+    ::close(saved_);
+  }
+
+ private:
+  int saved_;
+};
+
+TEST(TxtReader, EachLineIsAText) {
+  EXPECT_THAT(texts_of(rows_of("un\n\ntrois\n", "a.txt")), ElementsAre("un", "", "trois"));
+  EXPECT_THAT(texts_of(rows_of("un\r\ndeux", "a.txt")), ElementsAre("un", "deux"));
+  EXPECT_THAT(texts_of(rows_of("\n", "a.txt")), ElementsAre(""));
+  EXPECT_THAT(texts_of(rows_of("a\rb\r", "a.txt")), ElementsAre("a\rb\r")) << "a CR alone ends no line";
+}
+
+TEST(TxtReader, SkipsAByteOrderMark) {
+  EXPECT_THAT(texts_of(rows_of("\xEF\xBB\xBFun\n\xEF\xBB\xBF", "a.txt")), ElementsAre("un", "\xEF\xBB\xBF"));
+}
+
+TEST(TxtReader, NeverEchoesInvalidBytes) {
+  const std::vector<Row> rows = rows_of("bon\nna\xEFve\nbon", "a.txt");
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[1].error, "[line 2] byte 2 is not UTF-8. Convert the file, for example with iconv.");
+  EXPECT_EQ(rows[1].raw, "na\xEF\xBF\xBDve");
+  EXPECT_EQ(rows[1].text.first, "");
+  EXPECT_EQ(rows[2].text.first, "bon");
+}
+
+TEST(TxtReader, BoundsTheRow) {
+  const RowReaderOptions options{.max_row_bytes = 4};
+  EXPECT_THAT(texts_of(rows_of("abcd\r\nabcde\nef\n", "a.txt", options)),
+              ElementsAre("abcd", HasSubstr("[line 2] longer than the 4 bytes"), "ef"));
+}
+
+TEST(TxtReader, ReadsALineOfTenMegabytes) {
+  const std::string line(std::size_t{10} << 20, 'x');
+  EXPECT_THAT(texts_of(rows_of(line + "\nfin", "a.txt")), ElementsAre(line, "fin"));
+}
+
+TEST(TxtReader, SkipsTheRestOfALineAboveTheLimit) {
+  // Longer than the reader's buffer, so that the rest is skipped over several reads.
+  const RowReaderOptions options{.max_row_bytes = 1000};
+  const std::vector<Row> rows = rows_of(std::string(1'000'000, 'x') + "\nfin", "a.txt", options);
+  EXPECT_THAT(texts_of(rows), ElementsAre(HasSubstr("longer than"), "fin"));
+  EXPECT_LE(rows[0].raw.size(), kTooLongExcerptBytes + 3);
+}
+
+TEST(TxtReader, CountsBytes) {
+  const auto reader = open_text("un\ndeux\n", "a.txt");
+  EXPECT_EQ(reader->bytes_total(), 8U);
+  Row row;
+  reader->next(row);
+  EXPECT_EQ(reader->bytes_read(), 3U);
+  reader->next(row);
+  EXPECT_EQ(reader->bytes_read(), 8U);
+  EXPECT_FALSE(reader->next(row));
+  EXPECT_FALSE(reader->next(row)) << "the end stays the end";
+  EXPECT_EQ(reader->bytes_read(), 8U);
+}
+
+TEST(RowReader, TellsTheFormat) {
+  const auto format = [](std::string_view bytes, const std::string& path) { return open_text(bytes, path)->format(); };
+  EXPECT_EQ(format("{}", "a.txt"), RowFormat::kTxt);
+  EXPECT_EQ(format("text\n", "a.CSV"), RowFormat::kCsv);
+  EXPECT_EQ(format("x", "a.jsonl"), RowFormat::kJsonl);
+  EXPECT_EQ(format("x", "a.ndjson"), RowFormat::kJsonl);
+  EXPECT_EQ(format("\n {\"text\": \"\"}", "-"), RowFormat::kJsonl);
+  EXPECT_EQ(format("text,label\n", "-"), RowFormat::kTxt);
+  EXPECT_EQ(format("text\tlabel\n", "a.tsv"), RowFormat::kTxt);
+  EXPECT_EQ(open_text("text\n", "a.txt", {.format = RowFormat::kCsv})->format(), RowFormat::kCsv);
+}
+
+TEST(RowReader, NamesItsFormats) {
+  EXPECT_EQ(row_format_name(RowFormat::kAuto), "auto");
+  EXPECT_EQ(row_format_name(RowFormat::kTxt), "txt");
+  EXPECT_EQ(row_format_name(RowFormat::kCsv), "csv");
+  EXPECT_EQ(row_format_name(RowFormat::kJsonl), "jsonl");
+}
+
+TEST(RowReader, RefusesWhatHoldsNoTexts) {
+  const TemporaryFolder folder;
+  write(folder / "empty.txt", "");
+  write(folder / "mark.txt", "\xEF\xBB\xBF");
+  const auto open = [&](const std::string& name) { RowReader::open(folder / name, {}); };
+  expect_error(
+      ErrorCode::kCorruptData, [&] { open("empty.txt"); }, "empty.txt", "empty, expected");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { open("mark.txt"); }, "empty");
+  expect_error(
+      ErrorCode::kNotFound, [&] { open("missing.txt"); }, "missing.txt", "No such file");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { open(""); }, "is a folder");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { open_text("x", "a.txt", {.pair_column = "b"}); }, "txt", "\"b\"", "CSV");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { open_text("x", "a.csv", {.text_column = ""}); }, "column");
+}
+
+TEST(RowReader, ReadsFilesAndStandardInput) {
+  const TemporaryFolder folder;
+  write(folder / "a.txt", "un\ndeux\n");
+  EXPECT_THAT(texts_of(rows_of(*RowReader::open(folder / "a.txt", {}))), ElementsAre("un", "deux"));
+  const RedirectedInput input(folder / "a.txt");
+  EXPECT_THAT(texts_of(rows_of(*RowReader::open("-", {}))), ElementsAre("un", "deux"));
+}
+
+TEST(RowReader, DoesNotKnowTheSizeOfAPipe) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  // In two parts, to see that the byte order mark is found across them.
+  ASSERT_EQ(::write(ends[1], "\xEF", 1), 1);
+  ASSERT_EQ(::write(ends[1], "\xBB\xBFun", 4), 4);
+  ::close(ends[1]);
+  const auto reader = RowReader::open("/dev/fd/" + std::to_string(ends[0]), {});
+  EXPECT_EQ(reader->bytes_total(), 0U);
+  EXPECT_THAT(texts_of(rows_of(*reader)), ElementsAre("un"));
+  ::close(ends[0]);
+}
+
+TEST(RowReader, CollectsTheUsableTexts) {
+  const TemporaryFolder folder;
+  write(folder / "a.jsonl", "{\"text\": \"un\"}\nnot JSON\n{\"text\": \"deux\"}\n");
+  const TextSet set = read_all_texts(folder / "a.jsonl", {});
+  ASSERT_EQ(set.texts.size(), 2U);
+  EXPECT_EQ(set.texts[1].first, "deux");
+  EXPECT_EQ(set.skipped, 1U);
+}
+
+TEST(JsonlReader, TakesTheTextFromItsKey) {
+  const std::vector<Row> rows = rows_of("{\"text\": \"caf\\u00e9\\n\", \"id\": 1}\r\n{\"text\":\"\"}", "a.jsonl");
+  EXPECT_THAT(texts_of(rows), ElementsAre("caf\xC3\xA9\n", ""));
+  EXPECT_EQ(rows[0].raw, "{\"text\": \"caf\\u00e9\\n\", \"id\": 1}");
+  EXPECT_FALSE(rows[0].text.second.has_value());
+}
+
+TEST(JsonlReader, ReadsPairs) {
+  const RowReaderOptions options{.text_column = "a", .pair_column = "b"};
+  const std::vector<Row> rows = rows_of("{\"a\": \"x\", \"b\": \"y\"}\n{\"a\": \"x\"}\n", "a.jsonl", options);
+  EXPECT_EQ(rows[0].text.second, "y");
+  EXPECT_THAT(rows[1].error, HasSubstr("no key \"b\""));
+  EXPECT_EQ(rows[1].text.first, "") << "half a pair is no text";
+}
+
+TEST(JsonlReader, SaysWhatIsWrongWithARow) {
+  const auto error = [](std::string_view line) { return rows_of(line, "a.jsonl").at(0).error; };
+  EXPECT_THAT(error("{\"text\": \"x\""), HasSubstr("[line 1] "));
+  EXPECT_THAT(error("[1]"), HasSubstr("a JSON array, expected an object"));
+  EXPECT_THAT(error("{\"test\": \"x\"}"), HasSubstr("no key \"text\". Did you mean \"test\"?"));
+  EXPECT_THAT(error("{\"text\": 5}"), HasSubstr("the value of \"text\" is a JSON number, expected a string"));
+  EXPECT_THAT(error("{\"text\": null}"), HasSubstr("null"));
+  EXPECT_THAT(error("{\"text\": \"x\", \"text\": \"y\"}"), HasSubstr("twice"));
+  EXPECT_THAT(error("{\"text\": \"\xFF\"}"), HasSubstr("byte 10 is not UTF-8"));
+  EXPECT_THAT(error("{\"text\": \"x\", \"y\": " + std::string(100, '[') + std::string(100, ']') + "}"),
+              HasSubstr("[line 1]"));
+  EXPECT_THAT(texts_of(rows_of("\n{\"text\": \"x\"}", "a.jsonl")), ElementsAre(HasSubstr("error: [line 1]"), "x"));
+  EXPECT_EQ(rows_of("{\"text\": \"\xFF\"}", "a.jsonl")[0].raw, "{\"text\": \"\xEF\xBF\xBD\"}");
+}
+
+TEST(CsvReader, UnderstandsQuotes) {
+  const std::vector<Row> rows =
+      rows_of("id,text\r\n1,\"un, deux\"\n2,\"dit \"\"oui\"\"\"\r\n3,\"sur\nlignes\"\n4,a \"b\" c\n5,\"\"\n", "a.csv");
+  EXPECT_THAT(texts_of(rows), ElementsAre("un, deux", "dit \"oui\"", "sur\nlignes", "a \"b\" c", ""));
+  EXPECT_THAT(rows[0].fields, ElementsAre("1", "un, deux"));
+  EXPECT_THAT(rows[0].raw, IsEmpty());
+}
+
+TEST(CsvReader, KnowsItsColumns) {
+  const auto reader = open_text("\xEF\xBB\xBF\"a,1\",text\nx,y\n", "a.csv", {.pair_column = "a,1"});
+  EXPECT_THAT(reader->columns(), ElementsAre("a,1", "text"));
+  Row row;
+  ASSERT_TRUE(reader->next(row));
+  EXPECT_EQ(row.text.first, "y");
+  EXPECT_EQ(row.text.second, "x");
+  EXPECT_FALSE(reader->next(row));
+}
+
+TEST(CsvReader, RefusesAHeaderItCannotUse) {
+  const auto open = [](std::string_view bytes) { return [bytes] { open_text(bytes, "a.csv"); }; };
+  expect_error(ErrorCode::kCorruptData, open("id,texte\n"), "a.csv", "no column \"text\"", "\"texte\"", "id, texte");
+  expect_error(ErrorCode::kCorruptData, open("text,text\n"), "\"text\" twice");
+  expect_error(ErrorCode::kCorruptData, open("\xFF,text\n"), "not UTF-8");
+  expect_error(ErrorCode::kCorruptData, open("\"text"), "never closed");
+  expect_error(ErrorCode::kCorruptData, open(std::string_view("text\n").substr(0, 0)), "empty");
+  expect_error(ErrorCode::kCorruptData, open(std::string(20'000, ',')), "20001 columns");
+  expect_error(
+      ErrorCode::kCorruptData, [] { open_text("text,other\n", "a.csv", {.max_row_bytes = 4}); }, "more than 4 bytes");
+}
+
+TEST(CsvReader, SaysWhatIsWrongWithARow) {
+  const std::vector<Row> rows = rows_of("id,text\n1\n2,b,c,d\n3,\"\xE9\"\n4,\"d\"e\n5,\"e", "a.csv");
+  EXPECT_THAT(
+      texts_of(rows),
+      ElementsAre(HasSubstr("[line 2] 1 fields, expected 2"), HasSubstr("[line 3] 4 fields, expected 2"),
+                  HasSubstr("[line 4] column \"text\" is not UTF-8"), HasSubstr("[line 5] text behind a closing quote"),
+                  HasSubstr("[line 6] a quote that is never")));
+  EXPECT_THAT(rows[0].fields, ElementsAre("1", ""));
+  EXPECT_THAT(rows[1].fields, ElementsAre("2", "b"));
+  EXPECT_THAT(rows[2].fields, ElementsAre("3", "\xEF\xBF\xBD"));
+}
+
+TEST(CsvReader, NumbersLinesNotRecords) {
+  EXPECT_THAT(texts_of(rows_of("text\n\"a\n\nb\"\nc,d\n", "a.csv")), ElementsAre("a\n\nb", HasSubstr("[line 5]")));
+}
+
+TEST(CsvReader, AnEmptyLineIsARowOfOneEmptyField) {
+  EXPECT_THAT(texts_of(rows_of("text\n\na\n", "a.csv")), ElementsAre("", "a"));
+}
+
+TEST(CsvReader, BoundsTheRecord) {
+  const RowReaderOptions options{.max_row_bytes = 10};
+  const std::vector<Row> rows = rows_of("id,text\n1,\"" + std::string(100'000, 'x') + "\ny\"\n2,z\n", "a.csv", options);
+  EXPECT_THAT(texts_of(rows), ElementsAre(HasSubstr("[line 2] longer than the 10 bytes"), "z"));
+  EXPECT_LE(rows[0].fields[1].size(), 10U);
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,162 @@
+#include "text/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <numeric>
+#include <utility>
+
+#include "base/file.h"
+#include "base/suggest.h"
+#include "paceline/error.h"
+#include "paceline_rust.h"
+
+namespace paceline {
+namespace {
+
+/// The largest tokenizer.json that we know has 250,000 pieces and takes 17 MB.
+constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
+
+constexpr std::size_t kMessageBytes = 512;
+
+ErrorCode error_code(PacelineStatus status) {
+  switch (status) {
+    case kPacelineInvalidArgument:
+      return ErrorCode::kInvalidArgument;
+    case kPacelineUnsupported:
+      return ErrorCode::kUnsupported;
+    case kPacelineCorruptData:
+      return ErrorCode::kCorruptData;
+    case kPacelineOk:
+      break;
+  }
+  return ErrorCode::kInternal;
+}
+
+PacelineBytes as_bytes(std::string_view text) {
+  return {.data = reinterpret_cast<const uint8_t*>(text.data()), .size = text.size()};
+}
+
+struct FreeTokenizer {
+  void operator()(PacelineTokenizer* tokenizer) const { paceline_tokenizer_free(tokenizer); }
+};
+
+/// An encoding that the Rust library owns.
+struct RustEncoding {
+  RustEncoding() = default;
+  RustEncoding(const RustEncoding&) = delete;
+  RustEncoding& operator=(const RustEncoding&) = delete;
+  ~RustEncoding() { paceline_encoding_free(&value); }
+
+  PacelineEncoding value{};
+};
+
+/// Texts by falling length: the long ones first, so that none is still running when all others are done.
+std::vector<std::size_t> longest_first(std::span<const Text> texts) {
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto bytes = [&](std::size_t i) {
+    return texts[i].first.size() + (texts[i].second ? texts[i].second->size() : 0);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return bytes(a) > bytes(b); });
+  return order;
+}
+
+}  // namespace
+
+struct Tokenizer::State {
+  std::unique_ptr<PacelineTokenizer, FreeTokenizer> rust;
+  TokenizerOptions options;
+  std::string path;
+};
+
+Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Tokenizer::Tokenizer(Tokenizer&& other) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&& other) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json, const TokenizerOptions& options) {
+  const std::string content = read_file(tokenizer_json, kMaxFileBytes);
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->path = tokenizer_json.string();
+
+  PacelineTokenizer* rust = nullptr;
+  std::array<char, kMessageBytes> message{};
+  const PacelineStatus status = paceline_tokenizer_load(as_bytes(content), &rust, message.data(), message.size());
+  if (status != kPacelineOk) {
+    throw Error(error_code(status),
+                fmt::format("[{}] {}, expected a tokenizer.json of Hugging Face tokenizers. Save the tokenizer again "
+                            "with save_pretrained().",
+                            state->path, excerpt(message.data(), kMessageBytes)));
+  }
+  state->rust.reset(rust);
+
+  const std::size_t special = paceline_tokenizer_special_tokens(rust, false);
+  if (options.max_length < 0 || (options.max_length > 0 && static_cast<std::size_t>(options.max_length) <= special)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[{}] max_length is {} tokens, expected more than the {} special tokens of a text.",
+                            state->path, options.max_length, special));
+  }
+  return Tokenizer(std::move(state));
+}
+
+Encoding Tokenizer::encode(const Text& text) const {
+  const PacelineBytes second = text.second ? as_bytes(*text.second) : PacelineBytes{};
+  RustEncoding rust;
+  std::array<char, kMessageBytes> message{};
+  const PacelineStatus status = paceline_tokenizer_encode(
+      state_->rust.get(), as_bytes(text.first), text.second ? &second : nullptr,
+      static_cast<std::size_t>(state_->options.max_length), &rust.value, message.data(), message.size());
+  if (status != kPacelineOk) {
+    throw Error(error_code(status), fmt::format("[{}] {}, expected a text that it can encode.", state_->path,
+                                                excerpt(message.data(), kMessageBytes)));
+  }
+
+  const PacelineEncoding& value = rust.value;
+  Encoding encoding;
+  encoding.input_ids.assign(value.input_ids, value.input_ids + value.size);
+  if (state_->options.token_types) {
+    encoding.token_type_ids.assign(value.token_type_ids, value.token_type_ids + value.size);
+  }
+  encoding.truncated = static_cast<int32_t>(value.truncated);
+  return encoding;
+}
+
+std::vector<Encoding> Tokenizer::encode_all(std::span<const Text> texts, ThreadPool& pool) const {
+  std::vector<Encoding> encodings(texts.size());
+  const std::vector<std::size_t> order = longest_first(texts);
+  std::atomic<std::size_t> next{0};
+  // One text at a turn: a text takes microseconds, the shared counter nanoseconds.
+  const auto encode_turns = [&](int /*thread*/) {
+    for (std::size_t turn = next++; turn < order.size(); turn = next++) {
+      const std::size_t index = order[turn];
+      try {
+        encodings[index] = encode(texts[index]);
+      } catch (const Error& error) {
+        throw Error(error.code(), fmt::format("text {}: {}", index, error.what()));
+      }
+    }
+  };
+  pool.run(encode_turns);
+  return encodings;
+}
+
+std::string Tokenizer::token(int32_t id) const {
+  std::string piece(64, '\0');
+  std::size_t size = paceline_tokenizer_token(state_->rust.get(), id, piece.data(), piece.size());
+  if (size > piece.size()) {
+    piece.resize(size);
+    size = paceline_tokenizer_token(state_->rust.get(), id, piece.data(), piece.size());
+  }
+  piece.resize(size);
+  return piece;
+}
+
+int32_t Tokenizer::vocab_size() const {
+  return static_cast<int32_t>(paceline_tokenizer_vocab_size(state_->rust.get()));
+}
+
+}  // namespace paceline

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+
+namespace paceline {
+
+/// What is classified: one text, or a pair of them.
+struct Text {
+  std::string first;                  ///< UTF-8
+  std::optional<std::string> second;  ///< UTF-8
+};
+
+/// A text as the model reads it.
+struct Encoding {
+  std::vector<int32_t> input_ids;       ///< with special tokens
+  std::vector<int32_t> token_type_ids;  ///< as long as input_ids, or empty where the model has one type
+  int32_t truncated = 0;                ///< tokens that were cut off to fit max_length
+};
+
+struct TokenizerOptions {
+  int32_t max_length = 0;    ///< tokens, special ones included; the model's limit; 0: none
+  bool token_types = false;  ///< fill token_type_ids
+};
+
+/// A Hugging Face tokenizer.json. Its own padding and truncation are ignored; longest-first truncation at max_length.
+/// Immutable once loaded: any number of threads may encode at the same time.
+class Tokenizer {
+ public:
+  /// Throws Error: not_found; corrupt_data, also for a file that makes the tokenizer library panic; unsupported for one
+  /// that asks for random ids (BPE dropout) or adds no special tokens; invalid_argument for a max_length that leaves no
+  /// room beside the special tokens.
+  static Tokenizer load(const std::filesystem::path& tokenizer_json, const TokenizerOptions& options);
+  Tokenizer(Tokenizer&& other) noexcept;
+  Tokenizer& operator=(Tokenizer&& other) noexcept;
+  ~Tokenizer();
+
+  /// Throws Error: invalid_argument for a text that is not UTF-8, corrupt_data where the file makes the library fail on
+  /// this text.
+  Encoding encode(const Text& text) const;
+
+  /// encode for each text, shared out over the pool's threads; results in the texts' order. An Error's message begins
+  /// with the text's index.
+  std::vector<Encoding> encode_all(std::span<const Text> texts, ThreadPool& pool) const;
+
+  /// The piece behind an id, as `tokenize` shows it; empty where the vocabulary has none.
+  std::string token(int32_t id) const;
+
+  /// Entries, added tokens included.
+  int32_t vocab_size() const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace paceline

@@ -1,0 +1,276 @@
+#include "text/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/expect_error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/temporary_folder.h"
+
+namespace paceline {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const std::filesystem::path kFolder = std::filesystem::path(PACELINE_TESTDATA) / "tokenizers";
+
+Tokenizer load(const std::string& name, int32_t max_length = 0, bool token_types = false) {
+  return Tokenizer::load(kFolder / (name + ".json"), {.max_length = max_length, .token_types = token_types});
+}
+
+Text text_of(std::string first) { return {.first = std::move(first), .second = std::nullopt}; }
+
+/// Loads unigram.json after `change`.
+Tokenizer load_changed(const std::function<void(Json&)>& change, int32_t max_length = 0) {
+  const TemporaryFolder folder;
+  Json json = read_json_file(kFolder / "unigram.json");
+  change(json);
+  write_file_atomically(folder / "tokenizer.json", json.dump());
+  return Tokenizer::load(folder / "tokenizer.json", {.max_length = max_length});
+}
+
+Tokenizer load_bytes(std::string_view bytes) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "tokenizer.json", bytes);
+  return Tokenizer::load(folder / "tokenizer.json", {});
+}
+
+TEST(Tokenizer, EncodesAsTheOriginalDoes) {
+  const Json golden = read_json_file(kFolder / "golden.json");
+  std::map<std::pair<std::string, int32_t>, Tokenizer> tokenizers;
+  ASSERT_GT(golden.at("cases").size(), 100U);
+  for (const Json& item : golden.at("cases")) {
+    const auto key = std::make_pair(item.at("tokenizer").get<std::string>(), item.at("max_length").get<int32_t>());
+    if (!tokenizers.contains(key)) tokenizers.emplace(key, load(key.first, key.second, true));
+    Text text = text_of(item.at("first").get<std::string>());
+    if (!item.at("second").is_null()) text.second = item.at("second").get<std::string>();
+    const Encoding encoding = tokenizers.at(key).encode(text);
+    EXPECT_EQ(encoding.input_ids, item.at("input_ids").get<std::vector<int32_t>>()) << item.dump();
+    EXPECT_EQ(encoding.token_type_ids, item.at("token_type_ids").get<std::vector<int32_t>>()) << item.dump();
+    EXPECT_EQ(encoding.truncated, item.at("truncated").get<int32_t>()) << item.dump();
+  }
+}
+
+TEST(Tokenizer, EncodesTheEmptyText) { EXPECT_THAT(load("unigram").encode(text_of("")).input_ids, ElementsAre(5, 6)); }
+
+TEST(Tokenizer, GivesTokenTypesOnlyWhenAsked) {
+  const Text pair{.first = "a", .second = "b"};
+  EXPECT_THAT(load("wordpiece", 0, false).encode(pair).token_type_ids, IsEmpty());
+  EXPECT_THAT(load("wordpiece", 0, true).encode(pair).token_type_ids, ElementsAre(0, 0, 0, 1, 1));
+}
+
+TEST(Tokenizer, TakesAPairsTypesFromThePostProcessor) {
+  const TemporaryFolder folder;
+  Json json = read_json_file(kFolder / "wordpiece.json");
+  // Special tokens around the first text only.
+  json["post_processor"]["pair"] = json["post_processor"]["single"];
+  json["post_processor"]["pair"].push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
+  write_file_atomically(folder / "tokenizer.json", json.dump());
+  const Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json", {.token_types = true});
+  EXPECT_THAT(tokenizer.encode({.first = "a", .second = "b"}).token_type_ids, ElementsAre(0, 0, 0, 1));
+}
+
+TEST(Tokenizer, ShowsItsPieces) {
+  const Tokenizer tokenizer = load("unigram");
+  EXPECT_EQ(tokenizer.token(5), "<s>");
+  EXPECT_EQ(tokenizer.token(3), "<unk>");
+  EXPECT_EQ(tokenizer.token(tokenizer.vocab_size() - 1), "<mask>");
+  EXPECT_EQ(tokenizer.token(tokenizer.vocab_size()), "");
+  EXPECT_EQ(tokenizer.token(-1), "");
+  std::string text;
+  for (const int32_t id : tokenizer.encode(text_of("le vent")).input_ids) text += tokenizer.token(id);
+  EXPECT_EQ(text, "<s>\u2581le\u2581vent</s>");
+}
+
+TEST(Tokenizer, ShowsAPieceOfAnyLength) {
+  const std::string longest(1000, 'z');
+  const Tokenizer tokenizer = load_changed([&](Json& json) { json["model"]["vocab"][7][0] = longest; });
+  EXPECT_EQ(tokenizer.token(7), longest);
+}
+
+TEST(Tokenizer, CountsAddedTokensOnce) {
+  const auto pieces = read_json_file(kFolder / "unigram.json").at("model").at("vocab").size();
+  EXPECT_EQ(load("unigram").vocab_size(), static_cast<int32_t>(pieces));
+}
+
+TEST(Tokenizer, SharesTextsOutInOrder) {
+  const Tokenizer tokenizer = load("unigram", 16);
+  std::vector<Text> texts;
+  for (int i = 0; i < 500; ++i) texts.push_back(text_of("le vent " + std::string(static_cast<std::size_t>(i), 'e')));
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const std::vector<Encoding> encodings = tokenizer.encode_all(texts, pool);
+    ASSERT_EQ(encodings.size(), texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const Encoding alone = tokenizer.encode(texts[i]);
+      EXPECT_EQ(encodings[i].input_ids, alone.input_ids) << i;
+      EXPECT_EQ(encodings[i].truncated, alone.truncated) << i;
+    }
+    EXPECT_THAT(tokenizer.encode_all({}, pool), IsEmpty());
+  }
+}
+
+TEST(Tokenizer, SaysWhichTextItCannotEncode) {
+  const Tokenizer tokenizer = load("unigram");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { tokenizer.encode(text_of("na\xEFve")); }, "not UTF-8 from byte 2");
+  const Text pair{.first = "a", .second = "\xFF"};
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { tokenizer.encode(pair); }, "not UTF-8 from byte 0");
+  const std::vector<Text> texts = {text_of("a"), text_of("b"), text_of("\x80")};
+  ThreadPool pool(2);
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { tokenizer.encode_all(texts, pool); }, "text 2", "not UTF-8");
+}
+
+TEST(Tokenizer, RefusesALimitWithoutRoomForText) {
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { load("unigram", 2); }, "unigram.json", "2 tokens", "2 special tokens");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { load("unigram", -1); }, "-1");
+  const Tokenizer tokenizer = load("unigram", 3);
+  EXPECT_EQ(tokenizer.encode(text_of("le vent")).input_ids.size(), 3U);
+  const Text pair{.first = "a", .second = "b"};
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { tokenizer.encode(pair); }, "max_length 3", "4 special tokens");
+}
+
+TEST(Tokenizer, IgnoresTheFilesOwnPaddingAndTruncation) {
+  const Text text = text_of("le vent, la route, le col et la mer");
+  const Encoding plain = load("unigram").encode(text);
+  // Padding to this length would need more memory than there is.
+  const Json padding = {{"strategy", {{"Fixed", 1'000'000'000'000}}},
+                        {"direction", "Right"},
+                        {"pad_id", 1},
+                        {"pad_to_multiple_of", nullptr},
+                        {"pad_type_id", 0},
+                        {"pad_token", "<pad>"}};
+  const Json truncation = {{"direction", "Left"}, {"max_length", 3}, {"strategy", "OnlyFirst"}, {"stride", 0}};
+  const Tokenizer tokenizer = load_changed([&](Json& json) {
+    json["padding"] = padding;
+    json["truncation"] = truncation;
+  });
+  EXPECT_EQ(tokenizer.encode(text).input_ids, plain.input_ids);
+}
+
+TEST(Tokenizer, RefusesWhatIsNoTokenizer) {
+  const std::string good = read_file(kFolder / "unigram.json", 1 << 20);
+  expect_error(
+      ErrorCode::kNotFound, [] { load("missing"); }, "missing.json");
+  for (const std::string& bytes : {std::string(), std::string("{}"), std::string("[]"), std::string("null"),
+                                   good.substr(0, good.size() / 2), std::string("\xFF\xFE{}"), std::string(100, '[')}) {
+    expect_error(
+        ErrorCode::kCorruptData, [&] { load_bytes(bytes); }, "tokenizer.json", "expected a tokenizer.json");
+  }
+}
+
+TEST(Tokenizer, RefusesAFileThatContradictsItself) {
+  const std::vector<std::function<void(Json&)>> changes = {
+      [](Json& json) { json["model"]["unk_id"] = 100'000; },
+      [](Json& json) { json["model"]["unk_id"] = -1; },
+      [](Json& json) { json["model"]["vocab"] = Json::array(); },
+      [](Json& json) {
+        json["model"]["vocab"] = {{"a", "b"}};
+      },
+      [](Json& json) {
+        json["model"]["vocab"] = {{"a", 1}};
+      },
+      [](Json& json) { json["model"]["type"] = "Unheard"; },
+      [](Json& json) {
+        json["normalizer"] = {{"type", "Replace"}, {"pattern", {{"Regex", "("}}}, {"content", ""}};
+      },
+      // From here on the library panics.
+      [](Json& json) {
+        json["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}};
+      },
+      [](Json& json) { json["post_processor"]["special_tokens"] = Json::object(); },
+      [](Json& json) { json["post_processor"]["single"][1]["Sequence"]["id"] = "B"; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_error(
+        ErrorCode::kCorruptData, [&] { load_changed(changes[i]); }, "tokenizer.json");
+  }
+}
+
+TEST(Tokenizer, PrintsNothingWhenTheLibraryPanics) {
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  expect_error(
+      ErrorCode::kCorruptData,
+      [] { load_changed([](Json& json) { json["post_processor"]["special_tokens"] = Json::object(); }); }, "gave up");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
+TEST(Tokenizer, SurvivesAPanicInTheMiddle) {
+  const Tokenizer chunks_of_nothing = load_changed([](Json& json) {
+    json["pre_tokenizer"] = {{"type", "FixedLength"}, {"length", 0}};
+  });
+  const Tokenizer wild_index = load_changed([](Json& json) {
+    // A character map whose first unit points far beyond its end.
+    json["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "CAAAAP////8BAgMEBQYHCA=="}};
+  });
+  for (const Tokenizer* tokenizer : {&chunks_of_nothing, &wild_index}) {
+    for (int i = 0; i < 2; ++i) {
+      expect_error(
+          ErrorCode::kCorruptData, [&] { tokenizer->encode(text_of("abc")); }, "gave up");
+    }
+  }
+}
+
+TEST(Tokenizer, RefusesWhatItCannotHonour) {
+  expect_error(
+      ErrorCode::kUnsupported,
+      [] {
+        load_changed([](Json& json) { json["post_processor"]["single"] = {json["post_processor"]["single"][1]}; });
+      },
+      "no special tokens");
+  expect_error(
+      ErrorCode::kUnsupported, [] { load_changed([](Json& json) { json["post_processor"] = nullptr; }); },
+      "no special tokens");
+  const TemporaryFolder folder;
+  Json json = read_json_file(kFolder / "byte_bpe.json");
+  json["model"]["dropout"] = 0.5;
+  write_file_atomically(folder / "tokenizer.json", json.dump());
+  expect_error(
+      ErrorCode::kUnsupported, [&] { Tokenizer::load(folder / "tokenizer.json", {}); }, "dropout 0.5");
+  json["model"]["dropout"] = 0.0;
+  write_file_atomically(folder / "tokenizer.json", json.dump());
+  EXPECT_NO_THROW(Tokenizer::load(folder / "tokenizer.json", {}));
+}
+
+TEST(Tokenizer, RefusesAnIdAboveTheRange) {
+  const TemporaryFolder folder;
+  Json json = read_json_file(kFolder / "wordpiece.json");
+  json["model"]["vocab"]["[UNK]"] = 4'000'000'000;
+  write_file_atomically(folder / "tokenizer.json", json.dump());
+  expect_error(
+      ErrorCode::kCorruptData, [&] { Tokenizer::load(folder / "tokenizer.json", {}).encode(text_of("\u65e5")); },
+      "4000000000");
+}
+
+TEST(Tokenizer, TruncatesAVeryLongText) {
+  std::string text;
+  while (text.size() < (std::size_t{1} << 20)) text += "le vent, la route ";
+  const Tokenizer limited = load("unigram", 512);
+  const Encoding whole = load("unigram").encode(text_of(text));
+  const Encoding cut = limited.encode(text_of(text));
+  ASSERT_EQ(cut.input_ids.size(), 512U);
+  EXPECT_EQ(static_cast<std::size_t>(cut.truncated), whole.input_ids.size() - 512);
+  EXPECT_TRUE(std::equal(cut.input_ids.begin(), cut.input_ids.end() - 1, whole.input_ids.begin()));
+  EXPECT_EQ(cut.input_ids.back(), 6);
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Writes testdata/fuzz/safetensors/ and testdata/fuzz/config/: one small file per way through each parser.
+
+The fuzz targets start from these files, and the test suite runs each of them. Run it from anywhere; the same files come
+out each time.
+"""
+
+import json
+import pathlib
+import struct
+
+CORPORA = pathlib.Path(__file__).resolve().parent.parent / "testdata" / "fuzz"
+
+
+def tensor(dtype="U8", shape=(4,), begin=0, end=4):
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+
+
+def safetensors_file(header, data_bytes=4, announced=None):
+    text = header if isinstance(header, str) else json.dumps(header)
+    raw = text.encode()
+    return struct.pack("<Q", len(raw) if announced is None else announced) + raw + bytes(range(data_bytes))
+
+
+def safetensors_corpus():
+    a = tensor()
+    yield "good", safetensors_file({"__metadata__": {"format": "pt"}, "a": a, "b": tensor("F32", (1, 2), 4, 12)}, 12)
+    yield "empty_tensors", safetensors_file({"a": tensor("F16", (0, 3), 0, 0), "b": tensor("I64", (), 0, 8)}, 8)
+    yield "nothing", safetensors_file({}, 0)
+    yield "no_bytes", b""
+    yield "short_length", b"\x02\0\0"
+    yield "huge_length", safetensors_file({}, 0, announced=2**64 - 1)
+    yield "length_beyond_file", safetensors_file({}, 0, announced=100)
+    yield "not_json", safetensors_file("{'a'}")
+    yield "not_utf8", struct.pack("<Q", 4) + b'"\xff"}'
+    yield "truncated_json", safetensors_file('{"a":')
+    yield "number_overflow", safetensors_file('{"a":1e999}')
+    yield "list", safetensors_file("[true, null, -1, 1.5]")
+    yield "deep", safetensors_file('{"a":{"shape":[[[1]]]}}')
+    yield "key_twice", safetensors_file('{"a":{},"a":{}}')
+    yield "metadata_numbers", safetensors_file({"__metadata__": {"n": 1}})
+    yield "tensor_list", safetensors_file({"a": [1]})
+    yield "dtype_unknown", safetensors_file({"a": tensor("F8_E5M2")})
+    yield "dtype_number", safetensors_file({"a": tensor(3)})
+    yield "dtype_missing", safetensors_file({"a": {"shape": [4], "data_offsets": [0, 4]}})
+    yield "shape_missing", safetensors_file({"a": {"dtype": "U8", "data_offsets": [0, 4]}})
+    yield "shape_negative", safetensors_file({"a": tensor(shape=(-4,))})
+    yield "shape_overflow", safetensors_file({"a": tensor("F32", (2**62 + 1,))})
+    yield "shape_mismatch", safetensors_file({"a": tensor(shape=(5,))})
+    yield "shape_long", safetensors_file({"a": tensor(shape=(1,) * 17)})
+    yield "offsets_swapped", safetensors_file({"a": tensor(begin=4, end=0)})
+    yield "offsets_beyond", safetensors_file({"a": tensor(begin=0, end=400)})
+    yield "overlap", safetensors_file({"a": a, "b": tensor(begin=2, end=6)}, 6)
+    yield "gap", safetensors_file({"a": tensor(begin=1, end=5)}, 5)
+    yield "tail", safetensors_file({"a": a}, 9)
+
+
+GOOD_CONFIG = {
+    "model_type": "camembert",
+    "architectures": ["CamembertForSequenceClassification"],
+    "hidden_act": "gelu",
+    "vocab_size": 99,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 20,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-05,
+    "pad_token_id": 1,
+    "id2label": {"0": "a", "1": "b"},
+    "problem_type": "single_label_classification",
+}
+
+# File name -> what it changes in the good config; None takes a key away.
+CONFIG_CHANGES = {
+    "good": {},
+    "roberta_pair": {"model_type": "roberta", "type_vocab_size": 2, "position_embedding_type": "absolute"},
+    "encoder": {"architectures": ["RobertaModel"], "paceline_random_weights": True},
+    "masked_lm": {"architectures": ["CamembertForMaskedLM"]},
+    "no_architectures": {"architectures": None},
+    "token_classification": {"architectures": ["CamembertForTokenClassification"]},
+    "model_type_unknown": {"model_type": "robert"},
+    "model_type_missing": {"model_type": None},
+    "model_type_number": {"model_type": 3},
+    "gelu_new": {"hidden_act": "gelu_new"},
+    "relative_positions": {"position_embedding_type": "relative_key"},
+    "decoder": {"is_decoder": True},
+    "decoder_text": {"is_decoder": "no"},
+    "quantised": {"quantization_config": {"bits": 8}},
+    "pruned": {"pruned_heads": {"0": [1]}},
+    "hidden_zero": {"hidden_size": 0},
+    "hidden_huge": {"hidden_size": 2**63},
+    "hidden_float": {"hidden_size": 8.5},
+    "hidden_missing": {"hidden_size": None},
+    "heads_odd": {"num_attention_heads": 3},
+    "layers_huge": {"num_hidden_layers": 1001},
+    "positions_few": {"max_position_embeddings": 2},
+    "pad_outside": {"pad_token_id": 99},
+    "epsilon_negative": {"layer_norm_eps": -1},
+    "epsilon_text": {"layer_norm_eps": "1e-5"},
+    "labels_default": {"id2label": None},
+    "labels_counted": {"id2label": None, "num_labels": 3},
+    "labels_contradict": {"num_labels": 3},
+    "labels_gap": {"id2label": {"0": "a", "2": "b"}},
+    "labels_list": {"id2label": ["a"]},
+    "labels_numbers": {"id2label": {"0": 5, "1": [1]}},
+    "one_label": {"id2label": {"0": "a"}, "problem_type": None},
+    "no_problem_type": {"problem_type": None},
+    "problem_type_unknown": {"problem_type": "single"},
+    "tokenizer_limit": {"model_max_length": 16},
+    "tokenizer_limit_zero": {"model_max_length": 0},
+    "tokenizer_limit_huge": {"model_max_length": 1e30},
+}
+
+
+def config_corpus():
+    for name, changes in CONFIG_CHANGES.items():
+        config = {**GOOD_CONFIG, **changes}
+        yield name, json.dumps({key: value for key, value in config.items() if value is not None}).encode()
+    yield "nulls", json.dumps({key: None for key in GOOD_CONFIG}).encode()
+    yield "list", b'[{"a": [1, -2, 3.5, true, null, "\\u00e9"]}]'
+    yield "key_twice", b'{"model_type": "roberta", "model_type": "camembert"}'
+    yield "truncated", b'{"model_type": "rob'
+    yield "overflow", b'{"layer_norm_eps": 1e999}'
+    yield "not_utf8", b'{"model_type": "\xff"}'
+    yield "deep", b'{"a":' * 70
+    yield "empty", b""
+
+
+def write(name, files):
+    folder = CORPORA / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files:
+        (folder / file).write_bytes(content)
+
+
+if __name__ == "__main__":
+    write("safetensors", safetensors_corpus())
+    write("config", config_corpus())
