@@ -1,0 +1,7 @@
+#include "paceline/backend.h"
+
+namespace paceline {
+
+Backend::~Backend() = default;
+
+}  // namespace paceline

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace paceline {
+
+struct BackendOptions {
+  std::string name = "native";
+  std::string compute_type = "fp32";
+  std::string device = "cpu";
+  int32_t threads = 0;                ///< 0: all that the process may use
+  std::filesystem::path cache_dir{};  ///< where exported files are kept; empty: default_cache_dir()
+};
+
+}  // namespace paceline

@@ -1,0 +1,109 @@
+#include "backend/native/native_backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/cpu_topology.h"
+#include "kernels/kernels.h"
+#include "model/encoder_model.h"
+#include "model/reference_model.h"
+#include "paceline/error.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+WeightSource weights_of(const Checkpoint& checkpoint) {
+  return [&checkpoint](const Weight& weight) -> const TensorView& { return checkpoint.tensor(weight); };
+}
+
+std::string stored_dtype(const Checkpoint& checkpoint) {
+  switch (checkpoint.dtype()) {
+    case DType::kF16:
+      return "fp16";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF32:
+      return "fp32";
+    default:
+      return std::string(dtype_name(checkpoint.dtype()));
+  }
+}
+
+void check_options(const BackendOptions& options) {
+  if (options.device != "cpu") {
+    throw Error(ErrorCode::kUnsupported, fmt::format("[{}] device {} was asked for, this backend computes on cpu only. "
+                                                     "Use --device cpu or another backend.",
+                                                     options.name, options.device));
+  }
+  if (options.compute_type != "fp32") {
+    throw Error(ErrorCode::kUnsupported, fmt::format("[{}] compute type {} was asked for, this backend has fp32. "
+                                                     "Use --compute-type fp32 or another backend.",
+                                                     options.name, options.compute_type));
+  }
+}
+
+BackendInfo describe(const Checkpoint& checkpoint, const BackendOptions& options, int32_t threads) {
+  return {.name = options.name,
+          .version = std::string(version()),
+          .device = "cpu",
+          .dtype = stored_dtype(checkpoint),
+          .compute_type = "fp32",
+          .settings = {},
+          .padded = false,
+          .threads = threads,
+          .outputs = checkpoint.network().outputs};
+}
+
+class NativeBackend : public Backend {
+ public:
+  NativeBackend(const Checkpoint& checkpoint, const BackendOptions& options, int32_t threads)
+      : model_(checkpoint.network(), weights_of(checkpoint), {.threads = threads}),
+        info_(describe(checkpoint, options, threads)) {
+    info_.settings = fmt::format("ISA {} ({})", model_.kernels().name, model_.kernels().description);
+  }
+
+  const BackendInfo& info() const override { return info_; }
+  void run(const PackedBatch& batch, std::span<float> logits) override { model_.run(batch, logits); }
+
+ private:
+  EncoderModel model_;
+  BackendInfo info_;
+};
+
+class ReferenceBackend : public Backend {
+ public:
+  ReferenceBackend(const Checkpoint& checkpoint, const BackendOptions& options, int32_t threads)
+      : model_(checkpoint.network(), weights_of(checkpoint), threads), info_(describe(checkpoint, options, threads)) {
+    info_.settings = "scalar, everything in double, rounded to fp32 at the end";
+  }
+
+  const BackendInfo& info() const override { return info_; }
+
+  void run(const PackedBatch& batch, std::span<float> logits) override {
+    std::vector<double> exact(logits.size());
+    model_.run(batch, exact);
+    std::transform(exact.begin(), exact.end(), logits.begin(), [](double value) { return static_cast<float>(value); });
+  }
+
+ private:
+  ReferenceModel model_;
+  BackendInfo info_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> create_native_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
+  check_options(options);
+  return std::make_unique<NativeBackend>(checkpoint, options, resolve_threads(options.threads));
+}
+
+std::unique_ptr<Backend> create_reference_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
+  check_options(options);
+  return std::make_unique<ReferenceBackend>(checkpoint, options, resolve_threads(options.threads));
+}
+
+}  // namespace paceline

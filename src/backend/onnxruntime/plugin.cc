@@ -1,0 +1,34 @@
+// libpaceline_onnxruntime.so: the table that the host opens. Everything else in here stays hidden.
+
+#include <memory>
+
+#include "backend/onnxruntime/engine_library.h"
+#include "backend/onnxruntime/onnxruntime_backend.h"
+#include "backend/plugin_guard.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+bool engine_version(std::string* version, PluginError* error) {
+  return guard_plugin_call(error, [&] { *version = load_engine_library(); });
+}
+
+bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend** backend, PluginError* error) {
+  return guard_plugin_call(error, [&] {
+    load_engine_library();
+    *backend = std::make_unique<OnnxRuntimeBackend>(*checkpoint, *options).release();
+  });
+}
+
+bool run(Backend* backend, const PackedBatch* batch, float* logits, std::size_t size, PluginError* error) {
+  return guard_plugin_call(error, [&] { backend->run(*batch, {logits, size}); });
+}
+
+void destroy(Backend* backend) { delete backend; }
+
+}  // namespace
+}  // namespace paceline
+
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
+    paceline::build_id().data(), paceline::engine_version, paceline::create, paceline::run, paceline::destroy};

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "backend/backend_options.h"
+#include "checkpoint/checkpoint.h"
+#include "paceline/backend.h"
+#include "paceline/error.h"
+
+namespace paceline {
+
+/// The one table that a plug-in exports, under the name kPluginTableSymbol. Host and plug-in are built in one tree: the
+/// host compares build ids before it calls anything else. No exception crosses: functions return false and fill
+/// `error`.
+struct PluginError {
+  ErrorCode code = ErrorCode::kInternal;
+  std::string message;
+};
+
+struct PluginTable {
+  const char* build_id;
+  /// Version of the engine, loading its library where need be.
+  bool (*engine_version)(std::string* version, PluginError* error);
+  bool (*create_backend)(const Checkpoint* checkpoint, const BackendOptions* options, Backend** backend,
+                         PluginError* error);
+  bool (*run)(Backend* backend, const PackedBatch* batch, float* logits, std::size_t logits_size, PluginError* error);
+  void (*destroy)(Backend* backend);
+};
+
+inline constexpr const char* kPluginTableSymbol = "paceline_plugin_table";
+
+}  // namespace paceline

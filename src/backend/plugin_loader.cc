@@ -1,0 +1,118 @@
+#include "backend/plugin_loader.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+[[noreturn]] void throw_unavailable(const std::string& plugin, const std::string& what, const std::string& hint) {
+  throw Error(ErrorCode::kUnavailable, fmt::format("[backend {}] {}. {}", plugin, what, hint));
+}
+
+[[noreturn]] void throw_plugin_error(const PluginError& error) { throw Error(error.code, error.message); }
+
+std::filesystem::path find_plugin(const std::string& plugin, const std::string& install) {
+  const std::string name = fmt::format("libpaceline_{}.so", plugin);
+  std::vector<std::string> searched;
+  for (const std::filesystem::path& folder : plugin_folders()) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(folder / name, error)) return folder / name;
+    searched.push_back(folder.string());
+  }
+  throw_unavailable(plugin, fmt::format("It is not installed: {} is not in {}", name, fmt::join(searched, " or ")),
+                    fmt::format("Run {}.", install));
+}
+
+// libgomp's spinning made two threads 10 times slower when another process used a core. It reads this when its library
+// is loaded, so it has to be set before; what the user set stays.
+void make_openmp_wait_passively() { ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
+
+const PluginTable* open_table(const std::string& plugin, const std::filesystem::path& file) {
+  make_openmp_wait_passively();
+  void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    throw_unavailable(plugin, fmt::format("{} cannot be loaded: {}", file.string(), ::dlerror()), "Run ./dev build.");
+  }
+  const auto* table = static_cast<const PluginTable*>(::dlsym(library, kPluginTableSymbol));
+  if (table == nullptr) {
+    ::dlclose(library);
+    throw_unavailable(plugin,
+                      fmt::format("{} is no plug-in of Paceline: it has no {}", file.string(), kPluginTableSymbol),
+                      "Run ./dev build.");
+  }
+  const std::string theirs = table->build_id;
+  if (theirs != build_id()) {
+    ::dlclose(library);
+    throw_unavailable(plugin,
+                      fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, build_id()),
+                      "Rebuild both with ./dev build.");
+  }
+  return table;
+}
+
+// Turns the table's functions back into a Backend of the host.
+class PluginBackend : public Backend {
+ public:
+  PluginBackend(const PluginTable& table, Backend* engine) : table_(table), engine_(engine), info_(engine->info()) {}
+  PluginBackend(const PluginBackend&) = delete;
+  PluginBackend& operator=(const PluginBackend&) = delete;
+  ~PluginBackend() override { table_.destroy(engine_); }
+
+  const BackendInfo& info() const override { return info_; }
+
+  void run(const PackedBatch& batch, std::span<float> logits) override {
+    PluginError error;
+    if (!table_.run(engine_, &batch, logits.data(), logits.size(), &error)) throw_plugin_error(error);
+  }
+
+ private:
+  const PluginTable& table_;
+  Backend* engine_;
+  BackendInfo info_;
+};
+
+}  // namespace
+
+std::vector<std::filesystem::path> plugin_folders() {
+  if (const char* chosen = std::getenv("PACELINE_PLUGIN_DIR"); chosen != nullptr && *chosen != '\0') return {chosen};
+  std::error_code error;
+  const std::filesystem::path executable = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const std::filesystem::path folder = executable.parent_path();
+  return {folder, folder.parent_path() / "lib" / "paceline"};
+}
+
+const PluginTable& load_plugin(const std::string& plugin, const std::string& install) {
+  static std::mutex mutex;
+  static std::map<std::filesystem::path, const PluginTable*> tables;
+  const std::filesystem::path file = find_plugin(plugin, install);
+  const std::lock_guard lock(mutex);
+  const auto found = tables.find(file);
+  if (found != tables.end()) return *found->second;
+  return *tables.emplace(file, open_table(plugin, file)).first->second;
+}
+
+std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const Checkpoint& checkpoint,
+                                               const BackendOptions& options) {
+  Backend* engine = nullptr;
+  PluginError error;
+  if (!table.create_backend(&checkpoint, &options, &engine, &error)) throw_plugin_error(error);
+  return std::make_unique<PluginBackend>(table, engine);
+}
+
+std::string plugin_engine_version(const PluginTable& table) {
+  std::string version;
+  PluginError error;
+  if (!table.engine_version(&version, &error)) throw_plugin_error(error);
+  return version;
+}
+
+}  // namespace paceline

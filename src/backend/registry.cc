@@ -1,0 +1,89 @@
+#include "backend/registry.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "backend/native/native_backend.h"
+#include "backend/plugin_loader.h"
+#include "base/suggest.h"
+#include "paceline/error.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+const BackendEntry& reference_entry() {
+  static const BackendEntry entry{.name = kReferenceBackendName,
+                                  .plugin = "",
+                                  .compute_types = {"fp32"},
+                                  .padded = false,
+                                  .summary = "scalar code in double precision, the oracle of gates",
+                                  .install = ""};
+  return entry;
+}
+
+}  // namespace
+
+const std::vector<BackendEntry>& known_backends() {
+  static const std::vector<BackendEntry> entries{
+      {.name = "native",
+       .plugin = "",
+       .compute_types = {"fp32"},
+       .padded = false,
+       .summary = "Paceline's own engine: packed, no padding",
+       .install = ""},
+      {.name = "onnxruntime",
+       .plugin = "onnxruntime",
+       .compute_types = {"fp32"},
+       .padded = true,
+       .summary = "ONNX Runtime on a padded graph, as people run it",
+       .install = "./dev setup && ./dev build"},
+      {.name = "onnxruntime-unpadded",
+       .plugin = "onnxruntime",
+       .compute_types = {"fp32"},
+       .padded = false,
+       .summary = "ONNX Runtime with dense layers on real tokens only",
+       .install = "./dev setup && ./dev build"},
+  };
+  return entries;
+}
+
+const BackendEntry& find_backend(std::string_view name) {
+  if (name == kReferenceBackendName) return reference_entry();
+  std::vector<std::string> names;
+  for (const BackendEntry& entry : known_backends()) {
+    if (entry.name == name) return entry;
+    names.push_back(entry.name);
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[backend] \"{}\" is no backend. {}", excerpt(name), suggestion(name, names)));
+}
+
+BackendStatus backend_status(const BackendEntry& entry) try {
+  if (entry.plugin.empty()) return {.available = true, .version = std::string(version()), .reason = ""};
+  const PluginTable& table = load_plugin(entry.plugin, entry.install);
+  return {.available = true, .version = plugin_engine_version(table), .reason = ""};
+} catch (const Error& error) {
+  return {.available = false, .version = "", .reason = error.what()};
+}
+
+std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
+  const BackendEntry& entry = find_backend(options.name);
+  if (std::find(entry.compute_types.begin(), entry.compute_types.end(), options.compute_type) ==
+      entry.compute_types.end()) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {}.", entry.name,
+                            excerpt(options.compute_type), fmt::join(entry.compute_types, ", ")));
+  }
+  if (options.device != "cpu") {
+    throw Error(ErrorCode::kUnavailable, fmt::format("[backend {}] Device \"{}\" was asked for, it runs on cpu.",
+                                                     entry.name, excerpt(options.device)));
+  }
+  if (entry.name == kReferenceBackendName) return create_reference_backend(checkpoint, options);
+  if (entry.plugin.empty()) return create_native_backend(checkpoint, options);
+  return create_plugin_backend(load_plugin(entry.plugin, entry.install), checkpoint, options);
+}
+
+}  // namespace paceline

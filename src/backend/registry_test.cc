@@ -1,0 +1,86 @@
+#include "backend/registry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <set>
+
+#include "base/expect_error.h"
+#include "base/temporary_folder.h"
+#include "checkpoint/tiny_checkpoint.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+class Registry : public testing::Test {
+ protected:
+  Registry() { write_tiny_checkpoint(folder_.path()); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Registry, ListsEachBackendOnce) {
+  std::set<std::string> names;
+  for (const BackendEntry& entry : known_backends()) {
+    EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
+    EXPECT_FALSE(entry.compute_types.empty());
+    EXPECT_FALSE(entry.summary.empty());
+    EXPECT_EQ(entry.install.empty(), entry.plugin.empty()) << "what is not linked in needs a command that installs it";
+    EXPECT_EQ(&find_backend(entry.name), &entry);
+  }
+  EXPECT_EQ(known_backends().front().name, "native");
+}
+
+TEST_F(Registry, SuggestsTheNearestName) {
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { find_backend("onnx-runtime"); }, "\"onnx-runtime\"",
+      "Did you mean \"onnxruntime\"?", "native");
+}
+
+TEST_F(Registry, CreatesTheNativeBackend) {
+  const Checkpoint checkpoint = Checkpoint::open(folder_.path());
+  const auto backend = create_backend(checkpoint, {.threads = 1, .cache_dir = folder_.path()});
+  EXPECT_EQ(backend->info().name, "native");
+  EXPECT_FALSE(backend->info().padded);
+  const BackendStatus status = backend_status(find_backend("native"));
+  EXPECT_TRUE(status.available);
+  EXPECT_EQ(status.version, version());
+}
+
+TEST_F(Registry, KnowsTheReferenceWithoutListingIt) {
+  const Checkpoint checkpoint = Checkpoint::open(folder_.path());
+  const auto reference = create_backend(checkpoint, {.name = kReferenceBackendName, .cache_dir = {}});
+  const auto native = create_backend(checkpoint, {.threads = 1, .cache_dir = {}});
+  EXPECT_EQ(reference->info().name, kReferenceBackendName);
+  const PackedBatch batch{.input_ids = {2, 3}, .token_type_ids = {}, .cu_seqlens = {0, 2}, .max_seqlen = 2};
+  std::array<float, 3> exact{}, ours{};
+  reference->run(batch, exact);
+  native->run(batch, ours);
+  EXPECT_NEAR(exact[0], ours[0], 1e-4) << "the same network";
+  for (const BackendEntry& entry : known_backends()) EXPECT_NE(entry.name, kReferenceBackendName);
+}
+
+TEST_F(Registry, RefusesComputeTypesAndDevicesThatABackendLacks) {
+  const Checkpoint checkpoint = Checkpoint::open(folder_.path());
+  expect_error(
+      ErrorCode::kUnsupported,
+      [&] { create_backend(checkpoint, {.name = "onnxruntime", .compute_type = "int4", .cache_dir = {}}); },
+      "[backend onnxruntime]", "int4", "fp32");
+  expect_error(
+      ErrorCode::kUnavailable, [&] { create_backend(checkpoint, {.device = "cuda:0", .cache_dir = {}}); }, "cuda:0",
+      "cpu");
+}
+
+TEST_F(Registry, SaysWhyAnEngineIsNotThere) {
+  ::setenv("PACELINE_PLUGIN_DIR", folder_.path().c_str(), 1);
+  const BackendStatus status = backend_status(find_backend("onnxruntime"));
+  ::unsetenv("PACELINE_PLUGIN_DIR");
+  EXPECT_FALSE(status.available);
+  EXPECT_THAT(status.reason, testing::HasSubstr("./dev setup"));
+}
+
+}  // namespace
+}  // namespace paceline

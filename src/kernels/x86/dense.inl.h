@@ -1,0 +1,192 @@
+// The product of rows with a packed panel, and what is done with its sums. Included like functions.inl.h; needs Vec and
+// kTileRows x kTileVectors, the largest tile whose sums stay in registers.
+
+constexpr int kPanelColumns = kTileVectors * Vec::kWidth;
+constexpr int kLineFloats = 16;
+constexpr int kPanelLines = kPanelColumns / kLineFloats;  // cache lines of one step of a full panel
+
+// Rows that pass through all panels before the next rows do: their activations (144 x 768 floats = 432 KiB) stay in L2
+// beside the panel. Between 48 and 256 rows no choice was faster than another by more than noise.
+constexpr int kChunkRows = 144;
+
+// With one row block the weights come from memory at full speed: ask for them this far ahead in the stream.
+constexpr int kStreamAheadFloats = 2048;
+
+struct TileArgs {
+  const float* in = nullptr;
+  std::size_t in_stride = 0;
+  const float* weights = nullptr;
+  std::size_t weights_stride = 0;  // floats from one step to the next
+  int depth = 0;
+  float* sums = nullptr;
+  std::size_t sums_stride = 0;
+  const float* ahead = nullptr;  // what to prefetch, kLines cache lines a step
+};
+
+/// sums [kRows][kVectors] = in [kRows][depth] x weights [depth][kVectors], each sum in the order of depth.
+template <int kRows, int kVectors, int kLines>
+[[gnu::noinline]] void multiply_tile(const TileArgs& args) {
+  Vec sums[kRows][kVectors];
+  PACELINE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    PACELINE_UNROLL
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = broadcast(0.0F);
+  }
+  const float* in = args.in;
+  const float* weights = args.weights;
+  const float* ahead = args.ahead;
+  const std::size_t in_stride = args.in_stride;
+  const std::size_t weights_stride = args.weights_stride;
+  for (int k = args.depth; k > 0; --k) {
+    Vec column[kVectors];
+    PACELINE_UNROLL
+    for (int v = 0; v < kVectors; ++v) column[v] = load(weights + v * Vec::kWidth);
+    PACELINE_UNROLL
+    for (int line = 0; line < kLines; ++line) prefetch(ahead + line * kLineFloats);
+    PACELINE_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const Vec x = broadcast(in[static_cast<std::size_t>(r) * in_stride]);
+      PACELINE_UNROLL
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = multiply_add(x, column[v], sums[r][v]);
+    }
+    ++in;
+    weights += weights_stride;
+    ahead += kLines * kLineFloats;
+  }
+  PACELINE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    PACELINE_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      store(args.sums + static_cast<std::size_t>(r) * args.sums_stride + v * Vec::kWidth, sums[r][v]);
+    }
+  }
+}
+
+using TileFunction = void (*)(const TileArgs&);
+
+template <int kVectors, int kLines, class Rows>
+struct TilesByRows;
+template <int kVectors, int kLines, int... kRow>
+struct TilesByRows<kVectors, kLines, std::integer_sequence<int, kRow...>> {
+  static constexpr TileFunction kTable[] = {multiply_tile<kRow + 1, kVectors, kLines>...};
+};
+template <int kLines, class Vectors>
+struct Tiles;
+template <int kLines, int... kVector>
+struct Tiles<kLines, std::integer_sequence<int, kVector...>> {
+  static constexpr const TileFunction* kTable[] = {
+      TilesByRows<kVector + 1, kLines, std::make_integer_sequence<int, kTileRows>>::kTable...};
+};
+
+/// The tile of that many rows and vectors, with `kLines` cache lines prefetched at each step.
+template <int kLines>
+TileFunction tile_function(int rows, int vectors) {
+  return Tiles<kLines, std::make_integer_sequence<int, kTileVectors>>::kTable[vectors - 1][rows - 1];
+}
+
+constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
+
+template <Epilogue kEpilogue>
+[[gnu::always_inline]] inline Vec finish(Vec y, Vec old) {
+  if constexpr (kEpilogue == Epilogue::kAdd) return add(old, y);
+  if constexpr (kEpilogue == Epilogue::kGelu) return gelu(y);
+  if constexpr (kEpilogue == Epilogue::kTanh) return tanh_of(y);
+  if constexpr (kEpilogue == Epilogue::kRelu) return maximum(broadcast(0.0F), y);
+  return y;
+}
+
+template <Epilogue kEpilogue>
+void finish_tile(const float* sums, int rows, const WeightPanel& panel, Rows out) {
+  const int whole = panel.columns / Vec::kWidth * Vec::kWidth;
+  const int rest = panel.columns - whole;
+  for (int r = 0; r < rows; ++r, sums += kPanelColumns) {
+    float* row = out.data + static_cast<std::size_t>(r) * out.stride + panel.column;
+    for (int c = 0; c < whole; c += Vec::kWidth) {
+      const Vec old = kEpilogue == Epilogue::kAdd ? load(row + c) : broadcast(0.0F);
+      store(row + c, finish<kEpilogue>(add(load(sums + c), load(panel.bias + c)), old));
+    }
+    if (rest != 0) {
+      const Vec old = kEpilogue == Epilogue::kAdd ? load_first(row + whole, rest) : broadcast(0.0F);
+      store_first(row + whole, rest, finish<kEpilogue>(add(load(sums + whole), load(panel.bias + whole)), old));
+    }
+  }
+}
+
+using FinishFunction = void (*)(const float*, int, const WeightPanel&, Rows);
+
+FinishFunction finish_function(Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::kStore:
+      return finish_tile<Epilogue::kStore>;
+    case Epilogue::kAdd:
+      return finish_tile<Epilogue::kAdd>;
+    case Epilogue::kGelu:
+      return finish_tile<Epilogue::kGelu>;
+    case Epilogue::kTanh:
+      return finish_tile<Epilogue::kTanh>;
+    case Epilogue::kRelu:
+      return finish_tile<Epilogue::kRelu>;
+  }
+  return finish_tile<Epilogue::kStore>;
+}
+
+/// Rows [first, last) through one panel. The weights of `next` travel towards L2 meanwhile: with several row blocks a
+/// cache line a step in each of the first ones, with one block this panel's own stream further on.
+void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const float* next, int first, int last) {
+  alignas(64) float sums[kTileRows * kPanelColumns];
+  const int vectors = divide_up(panel.columns, Vec::kWidth);
+  const int blocks = divide_up(last - first, kTileRows);
+  const FinishFunction finish_sums = finish_function(args.epilogue);
+  TileArgs tile{.in_stride = args.in.stride,
+                .weights = panel.weights,
+                .weights_stride = static_cast<std::size_t>(vectors) * Vec::kWidth,
+                .depth = args.depth,
+                .sums = sums,
+                .sums_stride = kPanelColumns};
+  int row = first;
+  for (int block = 0; block < blocks; ++block) {
+    const int rows = divide_up(last - row, blocks - block);
+    tile.in = args.in.data + static_cast<std::size_t>(row) * args.in.stride;
+    if (blocks == 1) {
+      tile.ahead = panel.weights + kStreamAheadFloats;
+      tile_function<kPanelLines>(rows, vectors)(tile);
+    } else {
+      const bool fetch = block < kPanelLines;
+      tile.ahead = fetch ? next + static_cast<std::size_t>(block) * static_cast<std::size_t>(args.depth) * kLineFloats
+                         : panel.weights;
+      tile_function<1>(rows, vectors)(tile);
+    }
+    finish_sums(sums, rows, panel,
+                Rows{args.out.data + static_cast<std::size_t>(row) * args.out.stride, args.out.stride});
+    row += rows;
+  }
+}
+
+void dense(const DenseArgs& args) {
+  const int chunks = divide_up(args.rows, kChunkRows);
+  int first = 0;
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    const int last = first + divide_up(args.rows - first, chunks - chunk);
+    for (int p = 0; p < args.panel_count; ++p) {
+      const float* next = p + 1 < args.panel_count ? args.panels[p + 1].weights
+                          : chunk + 1 < chunks     ? args.panels[0].weights
+                          : args.next != nullptr   ? args.next
+                                                   : args.panels[p].weights;
+      multiply_panel(args, args.panels[p], next, first, last);
+    }
+    first = last;
+  }
+}
+
+void pack_panel(ConstRows rows, int32_t columns, int32_t depth, float* panel) {
+  const int width = divide_up(columns, Vec::kWidth) * Vec::kWidth;
+  for (int c = 0; c < width; c += Vec::kWidth) {
+    for (int k = 0; k < depth; k += Vec::kWidth) {
+      const int steps = depth - k < Vec::kWidth ? depth - k : Vec::kWidth;
+      const int valid = columns - c < Vec::kWidth ? columns - c : Vec::kWidth;
+      const float* corner = rows.data + static_cast<std::size_t>(c) * rows.stride + k;
+      float* target = panel + static_cast<std::size_t>(k) * static_cast<std::size_t>(width) + c;
+      transpose_block({corner, rows.stride}, valid, steps, {target, static_cast<std::size_t>(width)});
+    }
+  }
+}

@@ -1,0 +1,171 @@
+#include "model/encoder_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "model/reference_model.h"
+#include "model/synthetic_model.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+std::vector<const Kernels*> supported_levels() {
+  std::vector<const Kernels*> levels;
+  for (const Kernels* kernels : all_kernels()) {
+    if (kernels->supported()) levels.push_back(kernels);
+  }
+  return levels;
+}
+
+std::vector<float> run(EncoderModel& model, const PackedBatch& batch) {
+  std::vector<float> logits(static_cast<std::size_t>(batch.sequences()) *
+                            static_cast<std::size_t>(model.network().outputs));
+  model.run(batch, logits);
+  return logits;
+}
+
+std::vector<double> run_reference(const SyntheticModel& synthetic, const PackedBatch& batch) {
+  ReferenceModel reference(synthetic.network(), synthetic.source(), 2);
+  std::vector<double> logits(static_cast<std::size_t>(batch.sequences()) *
+                             static_cast<std::size_t>(synthetic.network().outputs));
+  reference.run(batch, logits);
+  return logits;
+}
+
+PackedBatch only(const PackedBatch& batch, int32_t sequence) {
+  const auto first = batch.cu_seqlens[static_cast<std::size_t>(sequence)];
+  const auto last = batch.cu_seqlens[static_cast<std::size_t>(sequence) + 1];
+  PackedBatch one;
+  one.input_ids.assign(batch.input_ids.begin() + first, batch.input_ids.begin() + last);
+  if (!batch.token_type_ids.empty()) {
+    one.token_type_ids.assign(batch.token_type_ids.begin() + first, batch.token_type_ids.begin() + last);
+  }
+  one.cu_seqlens = {0, last - first};
+  one.max_seqlen = last - first;
+  return one;
+}
+
+class EncoderModelTest : public testing::TestWithParam<const Kernels*> {
+ protected:
+  const Kernels& kernels() const { return *GetParam(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Isa, EncoderModelTest, testing::ValuesIn(supported_levels()),
+                         [](const auto& param_info) { return std::string(param_info.param->name); });
+
+// What the product promises for fp32: logits within 1e-5 of the double reference, relative to the largest.
+TEST_P(EncoderModelTest, AgreesWithTheDoubleReference) {
+  const SyntheticSizes shapes[] = {
+      {},
+      {.hidden = 64, .heads = 4, .inner = 130, .blocks = 3, .token_types = 2, .labels = 5, .seed = 2},
+      {.hidden = 48, .heads = 3, .inner = 96, .blocks = 1, .labels = 0, .seed = 3},
+      {.hidden = 33, .heads = 3, .inner = 47, .blocks = 2, .labels = 1, .seed = 4},
+  };
+  for (const SyntheticSizes& sizes : shapes) {
+    const SyntheticModel synthetic(sizes);
+    const PackedBatch batch = synthetic.batch({5, 1, 17, 40, 33, 16, 64, 2, 64});
+    const std::vector<double> expected = run_reference(synthetic, batch);
+    EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .kernels = &kernels()});
+    const std::vector<float> logits = run(model, batch);
+    double largest = 0;
+    for (const double value : expected) largest = std::max(largest, std::abs(value));
+    ASSERT_GT(largest, 0.1) << "the model says nothing, so agreement means nothing";
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_NEAR(static_cast<double>(logits[i]), expected[i], 1e-5 * largest)
+          << "hidden " << sizes.hidden << ", " << i;
+    }
+  }
+}
+
+TEST_P(EncoderModelTest, LogitsDependOnNothingButTheirText) {
+  const SyntheticModel synthetic({.token_types = 2});
+  const PackedBatch batch = synthetic.batch({3, 64, 1, 17, 30, 5, 64, 8, 2, 41, 12, 7});
+  EncoderModel alone(synthetic.network(), synthetic.source(), {.threads = 1, .kernels = &kernels()});
+  std::vector<float> expected;
+  for (int32_t i = 0; i < batch.sequences(); ++i) {
+    const std::vector<float> one = run(alone, only(batch, i));
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  for (int threads = 1; threads <= 4; ++threads) {
+    for (const Split split : {Split::kAuto, Split::kColumns, Split::kSequences, Split::kRows}) {
+      for (const int pass_tokens : {1, 70, 1024}) {
+        EncoderModel model(synthetic.network(), synthetic.source(),
+                           {.threads = threads, .kernels = &kernels(), .split = split, .pass_tokens = pass_tokens});
+        EXPECT_EQ(run(model, batch), expected)
+            << threads << " threads, split " << static_cast<int>(split) << ", passes of " << pass_tokens;
+      }
+    }
+  }
+}
+
+TEST_P(EncoderModelTest, LongTextsTakeSeveralChunks) {
+  const SyntheticModel synthetic({.max_tokens = 400});
+  const PackedBatch batch = synthetic.batch({400, 399, 3});
+  const std::vector<double> expected = run_reference(synthetic, batch);
+  for (const Split split : {Split::kColumns, Split::kSequences, Split::kRows}) {
+    EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .kernels = &kernels(), .split = split});
+    const std::vector<float> logits = run(model, batch);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(static_cast<double>(logits[i]), expected[i], 2e-5);
+  }
+}
+
+TEST_P(EncoderModelTest, RunsAgainAfterOtherBatches) {
+  const SyntheticModel synthetic;
+  EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .kernels = &kernels()});
+  const PackedBatch first = synthetic.batch({9, 60, 2});
+  const std::vector<float> expected = run(model, first);
+  run(model, synthetic.batch({64, 64, 64, 64, 1, 1, 1}));
+  run(model, synthetic.batch({1}));
+  EXPECT_EQ(run(model, first), expected);
+}
+
+class CheckBatchTest : public testing::Test {
+ protected:
+  void expect_refused(const PackedBatch& batch, const std::string& part, std::size_t logits = 6) {
+    std::vector<float> room(logits);
+    try {
+      model_.run(batch, room);
+      ADD_FAILURE() << "accepted where '" << part << "' was expected";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      EXPECT_THAT(error.what(), testing::HasSubstr(part));
+    }
+  }
+
+  SyntheticModel synthetic_{{.token_types = 2}};
+  EncoderModel model_{synthetic_.network(), synthetic_.source(), {}};
+  PackedBatch batch_ = synthetic_.batch({3, 4});
+};
+
+TEST_F(CheckBatchTest, RefusesWhatTheNetworkCannotRun) {
+  PackedBatch batch = batch_;
+  batch.input_ids[5] = 50;
+  expect_refused(batch, "sequence 1 has token id 50, the model knows 0 to 49");
+  batch.input_ids[5] = -1;
+  expect_refused(batch, "token id -1");
+  batch = batch_;
+  batch.token_type_ids[0] = 2;
+  expect_refused(batch, "token type 2");
+  batch = batch_;
+  batch.token_type_ids.pop_back();
+  expect_refused(batch, "6 token_type_ids were given for 7 ids");
+  expect_refused(synthetic_.batch({3, 65}), "sequence 1 has 65 tokens, the model takes 1 to 64");
+  expect_refused(synthetic_.batch({3, 0}), "sequence 1 has 0 tokens");
+  expect_refused(batch_, "room for 5 logits", 5);
+  expect_refused(PackedBatch{}, "empty batch", 0);
+  batch = batch_;
+  batch.cu_seqlens = {0, 3, 6};
+  expect_refused(batch, "cu_seqlens run from 0 to 6, 7 ids");
+  batch = batch_;
+  batch.cu_seqlens = {0, 9, 7};
+  expect_refused(batch, "sequence 0 has 9 tokens");
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+#include "model/model_weights.h"
+#include "network/network.h"
+
+namespace paceline {
+
+/// One sequence of a pass.
+struct PassSequence {
+  const int32_t* ids = nullptr;
+  const int32_t* token_types = nullptr;  ///< null: all of type 0
+  int32_t tokens = 0;
+  int32_t first = 0;        ///< its first row in the pass
+  float* logits = nullptr;  ///< [outputs]
+};
+
+/// The activations of one pass, sized once. Rows are a cache line longer than they need be, so that the rows of a tile
+/// do not fall into one L1 set.
+class PassMemory {
+ public:
+  /// `tokens`: the most of a pass.
+  PassMemory(const Network& network, const ModelWeights& weights, const Kernels& kernels, int32_t tokens);
+
+  Rows hidden;           ///< [T, C]
+  Rows query_key_value;  ///< [T, 3 C and gaps]
+  Rows context;          ///< [T, C], what attention mixed; later one side of the head
+  Rows inner;            ///< [kInnerRows, I]
+  Rows pooled;           ///< [B, C], the first tokens' rows of the last block
+  Rows pooled_query;     ///< [B, C]; later the other side of the head
+  float* attention_scratch = nullptr;
+
+  /// Rows that go through attention output and feed-forward together: the inner activations stay in L2.
+  static constexpr int32_t kInnerRows = 144;
+
+ private:
+  AlignedBuffer memory_;
+};
+
+/// How the threads of a team share a pass.
+struct Team {
+  ThreadPool* pool = nullptr;
+  int thread = 0;
+  int threads = 1;          ///< 1: this thread runs the pass alone
+  bool split_rows = false;  ///< each thread takes some rows through all columns, else some columns of all rows
+};
+
+/// Takes packed sequences through the whole network. All threads of a team call run with the same sequences.
+class ForwardPass {
+ public:
+  /// `shared` holds the team's activations, `own` what a thread needs for itself; for a team of one they are the same.
+  ForwardPass(const Network& network, const ModelWeights& weights, const Kernels& kernels);
+  void run(std::span<const PassSequence> sequences, const Team& team, PassMemory& shared, PassMemory& own) const;
+
+ private:
+  const Network& network_;
+  const ModelWeights& weights_;
+  const Kernels& kernels_;
+};
+
+}  // namespace paceline

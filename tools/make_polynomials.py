@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Fits the polynomials of the vector kernels and prints src/kernels/x86/polynomials.h.
+
+    tools/make_polynomials.py > src/kernels/x86/polynomials.h
+
+Each is the Chebyshev interpolant of its function in double precision, turned into powers of the reduced argument: within
+a factor of two of the best polynomial of its degree, and a few lines of code. The degrees are the smallest whose own
+error is below a quarter of the bound that the kernel's test demands, so that fp32 rounding keeps the rest.
+"""
+
+import math
+
+GELU_END = 5.5  # r(5.5) = 1.05e-7: beyond it the constant r(5.5) is within the bound of 5e-7
+GELU_DEGREE = 17
+EXP2_DEGREE = 6
+
+
+def gelu_gap(a):
+    """max(x, 0) - gelu(x) for a = |x|: a times the normal tail probability of a."""
+    return 0.5 * a * math.erfc(a / math.sqrt(2))
+
+
+def chebyshev(function, degree):
+    """Coefficients of T_0 .. T_degree interpolating function on [-1, 1]."""
+    n = degree + 1
+    nodes = [math.cos(math.pi * (i + 0.5) / n) for i in range(n)]
+    values = [function(x) for x in nodes]
+    angle = math.pi / n
+    sums = [sum(values[i] * math.cos(j * angle * (i + 0.5)) for i in range(n)) for j in range(n)]
+    return [sums[0] / n] + [2 * s / n for s in sums[1:]]
+
+
+def powers(series):
+    """The same polynomial in powers of its argument, lowest first."""
+    previous, current = [1.0], [0.0, 1.0]
+    total = [0.0] * len(series)
+    for j, factor in enumerate(series):
+        if j == 0:
+            basis = previous
+        elif j == 1:
+            basis = current
+        else:
+            basis = [0.0] + [2 * c for c in current]
+            for i, c in enumerate(previous):
+                basis[i] -= c
+            previous, current = current, basis
+        for i, c in enumerate(basis):
+            total[i] += factor * c
+    return total
+
+
+def worst_error(coefficients, function, relative):
+    worst = 0.0
+    for i in range(4001):
+        x = -1 + i / 2000
+        exact = function(x)
+        error = abs(sum(c * x**j for j, c in enumerate(coefficients)) - exact)
+        worst = max(worst, error / abs(exact) if relative else error)
+    return worst
+
+
+def array(name, coefficients):
+    lines = ", ".join(f"{c:.9g}F" if "." in f"{c:.9g}" or "e" in f"{c:.9g}" else f"{c:.1f}F" for c in coefficients)
+    return f"inline constexpr float {name}[{len(coefficients)}] = {{{lines}}};"
+
+
+def main():
+    def gap(u):
+        return gelu_gap(GELU_END * (u + 1) / 2)
+
+    def exp2(u):
+        return 2.0 ** (u / 2)
+
+    gelu = powers(chebyshev(gap, GELU_DEGREE))
+    half = powers(chebyshev(exp2, EXP2_DEGREE))
+    print("#pragma once\n")
+    print("// Made by tools/make_polynomials.py; change that, not this.\n")
+    print("namespace paceline {\n")
+    print(f"/// |x| from which max(x, 0) - gelu(x) is taken as constant: it is {gelu_gap(GELU_END):.2g} there and falls.")
+    print(f"inline constexpr float kGeluEnd = {GELU_END}F;\n")
+    print("/// max(x, 0) - gelu(x) in powers of u = 2 min(|x|, kGeluEnd) / kGeluEnd - 1, lowest first.")
+    print(f"/// Its own error: {worst_error(gelu, gap, False):.1e} absolute.")
+    print(array("kGeluGap", gelu) + "\n")
+    print("/// 2^f for f in [-0.5, 0.5], in powers of f, lowest first.")
+    print(f"/// Its own error: {worst_error(half, exp2, True):.1e} relative.")
+    print(array("kExp2", [c * 2**j for j, c in enumerate(half)]) + "\n")
+    print("}  // namespace paceline")
+
+
+if __name__ == "__main__":
+    main()
