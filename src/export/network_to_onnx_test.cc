@@ -1,0 +1,138 @@
+#include "export/network_to_onnx.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "base/expect_error.h"
+#include "base/temporary_folder.h"
+#include "checkpoint/tiny_checkpoint.h"
+
+namespace paceline {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsSupersetOf;
+
+using Counts = std::map<std::string, int>;
+
+class NetworkToOnnx : public testing::Test {
+ protected:
+  // The graph alone: the checkpoint behind its weights is gone.
+  static OnnxModel graph(const OnnxExportOptions& options, const Json& config = tiny_config()) {
+    const TemporaryFolder folder;
+    write_tiny_checkpoint(folder.path(), config);
+    const Checkpoint checkpoint = Checkpoint::open(folder.path());
+    return network_to_onnx(checkpoint, options, "0123");
+  }
+
+  static Counts counts(const OnnxModel& model) {
+    Counts counts;
+    for (const OnnxNode& node : model.nodes) ++counts[node.op];
+    return counts;
+  }
+
+  static std::set<std::string> names(const std::vector<OnnxValueInfo>& values) {
+    std::set<std::string> names;
+    for (const OnnxValueInfo& value : values) names.insert(value.name);
+    return names;
+  }
+};
+
+// Two layers: each six dense layers, two norms, one Gelu, two residuals; the head has two dense layers and a Tanh.
+TEST_F(NetworkToOnnx, FastUsesTheOperatorsThatRunFastest) {
+  const OnnxModel model = graph({.form = OnnxForm::kFast});
+  EXPECT_EQ(model.opset, 23);
+  const Counts found = counts(model);
+  EXPECT_THAT(found, IsSupersetOf(std::initializer_list<Counts::value_type>{{"Attention", 2},
+                                                                            {"Gemm", 14},
+                                                                            {"Gelu", 2},
+                                                                            {"LayerNormalization", 5},
+                                                                            {"Add", 5},
+                                                                            {"Tanh", 1},
+                                                                            {"Expand", 1}}));
+  for (const char* slow : {"MatMul", "Softmax", "Erf", "CumSum", "Transpose"}) EXPECT_EQ(found.count(slow), 0U) << slow;
+}
+
+TEST_F(NetworkToOnnx, UnpaddedGathersRealRowsAroundAttention) {
+  const Counts found = counts(graph({.form = OnnxForm::kUnpadded}));
+  EXPECT_THAT(found, IsSupersetOf(std::initializer_list<Counts::value_type>{
+                         {"Attention", 2}, {"Gemm", 14}, {"NonZero", 1}, {"CumSum", 1}}));
+  // Ids, words and positions; first token and its row; three in and one out of the first block, two into the last.
+  EXPECT_EQ(found.at("Gather"), 3 + 2 + 4 + 2);
+}
+
+TEST_F(NetworkToOnnx, PortableKeepsToWhatItsOpsetHas) {
+  for (int opset = 11; opset <= 21; ++opset) {
+    SCOPED_TRACE(opset);
+    const OnnxModel model = graph({.form = OnnxForm::kPortable, .opset = opset});
+    const Counts found = counts(model);
+    EXPECT_EQ(model.opset, opset);
+    EXPECT_EQ(found.count("Attention"), 0U);
+    EXPECT_EQ(found.at("Softmax"), 2);
+    EXPECT_EQ(found.count("LayerNormalization"), opset >= 17 ? 1U : 0U);
+    EXPECT_EQ(found.count("Gelu"), opset >= 20 ? 1U : 0U);
+    EXPECT_EQ(found.count("Erf"), opset < 20 ? 1U : 0U);
+  }
+  EXPECT_EQ(graph({.form = OnnxForm::kPortable}).opset, 17);
+}
+
+TEST_F(NetworkToOnnx, EveryInputOfANodeIsMadeBeforeIt) {
+  for (const OnnxForm form : {OnnxForm::kFast, OnnxForm::kUnpadded, OnnxForm::kPortable}) {
+    SCOPED_TRACE(onnx_form_name(form));
+    const OnnxModel model = graph({.form = form, .opset = form == OnnxForm::kPortable ? 11 : 0});
+    std::set<std::string> made = names(model.inputs);
+    for (const OnnxInitializer& tensor : model.initializers) EXPECT_TRUE(made.insert(tensor.name).second);
+    for (const OnnxNode& node : model.nodes) {
+      for (const std::string& input : node.inputs) EXPECT_TRUE(made.contains(input)) << node.name << " reads " << input;
+      EXPECT_TRUE(made.insert(node.output).second) << node.output << " is made twice";
+    }
+    for (const OnnxValueInfo& output : model.outputs) EXPECT_TRUE(made.contains(output.name));
+  }
+}
+
+TEST_F(NetworkToOnnx, NamesInputsAndOutputsAsAsked) {
+  const OnnxModel model = graph({.input_ids_name = "ids", .attention_mask_name = "mask", .output_name = "scores"});
+  EXPECT_THAT(names(model.inputs), ElementsAre("ids", "mask"));
+  EXPECT_THAT(names(model.outputs), ElementsAre("scores"));
+  EXPECT_EQ(std::get<int64_t>(model.outputs[0].shape[1]), 3) << "labels";
+  EXPECT_THAT(model.metadata, testing::Contains(testing::Pair("paceline_checkpoint", "0123")));
+}
+
+TEST_F(NetworkToOnnx, AsksForTokenTypesWhereTheModelReadsThem) {
+  Json config = tiny_config();
+  config["type_vocab_size"] = 2;
+  const OnnxModel model = graph({.form = OnnxForm::kFast}, config);
+  EXPECT_THAT(names(model.inputs), ElementsAre("attention_mask", "input_ids", "token_type_ids"));
+}
+
+TEST_F(NetworkToOnnx, FoldsPositionsAndTheOnlyTokenType) {
+  const OnnxModel model = graph({.form = OnnxForm::kFast});
+  const auto folded = std::find_if(model.initializers.begin(), model.initializers.end(),
+                                   [](const OnnxInitializer& tensor) { return tensor.name.ends_with(".folded"); });
+  ASSERT_NE(folded, model.initializers.end());
+  EXPECT_EQ(folded->shape, (Shape{20, 24})) << "22 positions less the two that RoBERTa keeps for padding";
+  for (const OnnxInitializer& tensor : model.initializers) {
+    EXPECT_EQ(tensor.name.find("token_type"), std::string::npos) << tensor.name;
+  }
+}
+
+TEST_F(NetworkToOnnx, RefusesWhatNoFormCanBe) {
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { graph({.form = OnnxForm::kFast, .opset = 17}); }, "--opset 17", "portable");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { graph({.form = OnnxForm::kPortable, .opset = 10}); }, "11 to 21");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { graph({.form = OnnxForm::kPortable, .opset = 22}); }, "11 to 21");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { graph({.input_dtype = "float16"}); }, "float16", "int64");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { graph({.output_name = "input_ids"}); }, "used twice");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { parse_onnx_form("quick"); }, "quick", "fast, unpadded or portable");
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,186 @@
+#include "export/onnx_builder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numbers>
+#include <span>
+
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+// The first opset that has an operator, or has its axes as an input instead of an attribute.
+constexpr int kAxesInput = 13;  // Unsqueeze
+constexpr int kLayerNormalization = 17;
+constexpr int kReduceAxesInput = 18;  // ReduceMean
+constexpr int kGelu = 20;
+
+template <class T>
+std::string raw_bytes(std::span<const T> values) {
+  std::string bytes(values.size_bytes(), '\0');
+  std::memcpy(bytes.data(), values.data(), values.size_bytes());
+  return bytes;
+}
+
+std::string integer_bytes(const std::vector<int64_t>& values, OnnxType type) {
+  if (type == OnnxType::kInt64) return raw_bytes(std::span(values));
+  std::vector<int32_t> narrow;
+  for (const int64_t value : values) narrow.push_back(static_cast<int32_t>(value));
+  return raw_bytes(std::span<const int32_t>(narrow));
+}
+
+std::string_view integer_name(OnnxType type) { return type == OnnxType::kInt64 ? "int64" : "int32"; }
+
+}  // namespace
+
+OnnxBuilder::OnnxBuilder(const Checkpoint& checkpoint, int opset, std::string graph_name) : checkpoint_(checkpoint) {
+  model_.opset = opset;
+  model_.name = std::move(graph_name);
+}
+
+void OnnxBuilder::reserve(const std::string& name) {
+  if (name.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "[export onnx] An input or output has an empty name. Give it one.");
+  }
+  if (!names_.insert(name).second) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[export onnx] The name \"{}\" is used twice: inputs, output and weights need names of "
+                            "their own. Choose another.",
+                            name));
+  }
+}
+
+OnnxBuilder::Value OnnxBuilder::input(const std::string& name, OnnxType type,
+                                      std::vector<std::variant<std::string, int64_t>> shape) {
+  reserve(name);
+  model_.inputs.push_back({name, type, std::move(shape)});
+  return name;
+}
+
+void OnnxBuilder::reserve_output(const std::string& name) { reserve(name); }
+
+void OnnxBuilder::output(const Value& value, const std::string& name,
+                         std::vector<std::variant<std::string, int64_t>> shape) {
+  const auto maker = std::find_if(model_.nodes.begin(), model_.nodes.end(),
+                                  [&](const OnnxNode& item) { return item.output == value; });
+  maker->output = name;
+  model_.outputs.push_back({name, OnnxType::kFloat, std::move(shape)});
+}
+
+OnnxBuilder::Value OnnxBuilder::node(std::string_view op, std::string_view name, std::vector<Value> inputs,
+                                     std::vector<OnnxAttribute> attributes) {
+  const std::string wanted = fmt::format("{}/{}", prefix_, name);
+  std::string unique = wanted;
+  for (int copy = 2; !names_.insert(unique).second; ++copy) unique = fmt::format("{}_{}", wanted, copy);
+  model_.nodes.push_back({std::string(op), unique, std::move(inputs), unique, std::move(attributes)});
+  return unique;
+}
+
+OnnxBuilder::Value OnnxBuilder::weight(const Weight& weight) {
+  if (!initializers_.contains(weight.name)) {
+    reserve(weight.name);
+    initializers_.insert(weight.name);
+    const TensorView& stored = checkpoint_.tensor(weight);
+    model_.initializers.push_back({weight.name, OnnxType::kFloat, stored.shape, stored, {}});
+  }
+  return weight.name;
+}
+
+OnnxBuilder::Value OnnxBuilder::constant(std::string name, OnnxType type, Shape shape, std::string bytes) {
+  if (!initializers_.contains(name)) {
+    reserve(name);
+    initializers_.insert(name);
+    model_.initializers.push_back({name, type, std::move(shape), {}, std::move(bytes)});
+  }
+  return name;
+}
+
+OnnxBuilder::Value OnnxBuilder::integers(const std::vector<int64_t>& values, OnnxType type) {
+  return constant(fmt::format("/constant/{}_{}", integer_name(type), fmt::join(values, "_")), type,
+                  {static_cast<int64_t>(values.size())}, integer_bytes(values, type));
+}
+
+OnnxBuilder::Value OnnxBuilder::integer(int64_t value, OnnxType type) {
+  return constant(fmt::format("/constant/{}_scalar_{}", integer_name(type), value), type, {},
+                  integer_bytes({value}, type));
+}
+
+OnnxBuilder::Value OnnxBuilder::number(float value) {
+  return constant(fmt::format("/constant/float_{}", value), OnnxType::kFloat, {},
+                  raw_bytes(std::span<const float>(&value, 1)));
+}
+
+OnnxBuilder::Value OnnxBuilder::floats(const std::string& name, Shape shape, const std::vector<float>& values) {
+  return constant(name, OnnxType::kFloat, std::move(shape), raw_bytes(std::span(values)));
+}
+
+// Shape with start and end exists from opset 15; this works from 10.
+OnnxBuilder::Value OnnxBuilder::dimension(const Value& x, int64_t axis, std::string_view name) {
+  const Value shape = node("Shape", fmt::format("{}/shape", name), {x});
+  return node("Slice", name, {shape, integers({axis}), integers({axis + 1})});
+}
+
+OnnxBuilder::Value OnnxBuilder::cast(const Value& x, OnnxType type, std::string_view name) {
+  return node("Cast", name, {x}, {{"to", static_cast<int64_t>(type)}});
+}
+
+OnnxBuilder::Value OnnxBuilder::unsqueeze(const Value& x, std::vector<int64_t> axes, std::string_view name) {
+  if (opset() >= kAxesInput) return node("Unsqueeze", name, {x, integers(axes)});
+  return node("Unsqueeze", name, {x}, {{"axes", std::move(axes)}});
+}
+
+// Gemm reads the weight as it is stored, [out, in]; ONNX Runtime repacks it once either way.
+OnnxBuilder::Value OnnxBuilder::dense(const Value& x, const Dense& layer, std::string_view name) {
+  std::vector<Value> inputs{x, weight(layer.weight)};
+  if (!layer.bias.name.empty()) inputs.push_back(weight(layer.bias));
+  return node("Gemm", name, std::move(inputs), {{"transB", int64_t{1}}});
+}
+
+OnnxBuilder::Value OnnxBuilder::layer_norm(const Value& x, const LayerNorm& norm, std::string_view name) {
+  if (opset() < kLayerNormalization) return decomposed_layer_norm(x, norm, std::string(name));
+  return node("LayerNormalization", name, {x, weight(norm.scale), weight(norm.bias)},
+              {{"axis", int64_t{-1}}, {"epsilon", static_cast<float>(norm.epsilon)}});
+}
+
+OnnxBuilder::Value OnnxBuilder::mean_of_last_axis(const Value& x, const std::string& name) {
+  if (opset() >= kReduceAxesInput) return node("ReduceMean", name, {x, integers({-1})}, {{"keepdims", int64_t{1}}});
+  return node("ReduceMean", name, {x}, {{"axes", std::vector<int64_t>{-1}}, {"keepdims", int64_t{1}}});
+}
+
+OnnxBuilder::Value OnnxBuilder::decomposed_layer_norm(const Value& x, const LayerNorm& norm, const std::string& name) {
+  const Value centred = node("Sub", name + "/centred", {x, mean_of_last_axis(x, name + "/mean")});
+  const Value squares = node("Mul", name + "/squares", {centred, centred});
+  const Value variance = mean_of_last_axis(squares, name + "/variance");
+  const Value safe = node("Add", name + "/safe_variance", {variance, number(static_cast<float>(norm.epsilon))});
+  const Value deviation = node("Sqrt", name + "/deviation", {safe});
+  const Value normed = node("Div", name + "/normed", {centred, deviation});
+  const Value scaled = node("Mul", name + "/scaled", {normed, weight(norm.scale)});
+  return node("Add", name, {scaled, weight(norm.bias)});
+}
+
+OnnxBuilder::Value OnnxBuilder::activation(const Value& x, Activation function, std::string_view name) {
+  switch (function) {
+    case Activation::kNone:
+      return x;
+    case Activation::kGelu:
+      return opset() >= kGelu ? node("Gelu", name, {x}) : decomposed_gelu(x, std::string(name));
+    case Activation::kTanh:
+      return node("Tanh", name, {x});
+    case Activation::kRelu:
+      return node("Relu", name, {x});
+  }
+  throw Error(ErrorCode::kInternal, "[export onnx] An activation has no ONNX operator.");
+}
+
+OnnxBuilder::Value OnnxBuilder::decomposed_gelu(const Value& x, const std::string& name) {
+  const Value scaled = node("Div", name + "/scaled", {x, number(std::numbers::sqrt2_v<float>)});
+  const Value erf = node("Erf", name + "/erf", {scaled});
+  const Value shifted = node("Add", name + "/shifted", {erf, number(1.0F)});
+  return node("Mul", name, {node("Mul", name + "/product", {x, shifted}), number(0.5F)});
+}
+
+}  // namespace paceline

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "export/onnx_model.h"
+
+namespace paceline {
+
+/// Adds operators to an OnnxModel one by one. Values are named after the node that makes them; what changed between
+/// opsets is decided here, so that whoever walks a network need not know. Shapes in comments are those of the values.
+class OnnxBuilder {
+ public:
+  using Value = std::string;
+
+  OnnxBuilder(const Checkpoint& checkpoint, int opset, std::string graph_name);
+
+  /// Throws Error{invalid_argument} when the name is empty or taken.
+  Value input(const std::string& name, OnnxType type, std::vector<std::variant<std::string, int64_t>> shape);
+  /// Keeps a name for the output, so that nothing else takes it. Throws as input() does.
+  void reserve_output(const std::string& name);
+  /// Makes `value`, which no node may read, the output under its reserved name.
+  void output(const Value& value, const std::string& name, std::vector<std::variant<std::string, int64_t>> shape);
+
+  /// Nodes from here on are named PREFIX/name.
+  void enter(std::string_view prefix) { prefix_ = prefix; }
+
+  /// The general case: one operator, one output.
+  Value node(std::string_view op, std::string_view name, std::vector<Value> inputs,
+             std::vector<OnnxAttribute> attributes = {});
+
+  /// A tensor of the checkpoint under its own name, fp32.
+  Value weight(const Weight& weight);
+  /// Constants, made once per content.
+  Value integers(const std::vector<int64_t>& values, OnnxType type = OnnxType::kInt64);  ///< [n]
+  Value integer(int64_t value, OnnxType type = OnnxType::kInt64);                        ///< []
+  Value number(float value);                                                             ///< []
+  Value floats(const std::string& name, Shape shape, const std::vector<float>& values);
+
+  /// One size of `x` as a one-element vector.
+  Value dimension(const Value& x, int64_t axis, std::string_view name);
+  Value cast(const Value& x, OnnxType type, std::string_view name);
+  Value unsqueeze(const Value& x, std::vector<int64_t> axes, std::string_view name);
+  /// x [N, in] -> [N, out].
+  Value dense(const Value& x, const Dense& layer, std::string_view name);
+  /// Over the last axis.
+  Value layer_norm(const Value& x, const LayerNorm& norm, std::string_view name);
+  Value activation(const Value& x, Activation function, std::string_view name);
+
+  int opset() const { return model_.opset; }
+  OnnxModel take() { return std::move(model_); }
+
+ private:
+  Value constant(std::string name, OnnxType type, Shape shape, std::string bytes);
+  Value decomposed_layer_norm(const Value& x, const LayerNorm& norm, const std::string& name);
+  Value decomposed_gelu(const Value& x, const std::string& name);
+  Value mean_of_last_axis(const Value& x, const std::string& name);
+  void reserve(const std::string& name);
+
+  const Checkpoint& checkpoint_;
+  OnnxModel model_;
+  std::string prefix_;
+  std::set<std::string> names_;         // of every value
+  std::set<std::string> initializers_;  // of those, the constants
+};
+
+}  // namespace paceline
