@@ -1,0 +1,149 @@
+#include "bench/bench.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "base/cpu_topology.h"
+#include "bench/bench_run.h"
+#include "bench/process_worker.h"
+#include "bench/workload.h"
+#include "paceline/error.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+/// Others' share of the processor above which the figures carry a warning.
+constexpr double kNoisyShare = 0.10;
+/// Texts of verify without a text file, and their longest: every tile edge and several batches, in seconds.
+constexpr int32_t kMadeUpTexts = 64;
+constexpr int32_t kMadeUpTokens = 160;
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+}
+
+void check_options(const BenchOptions& options) {
+  if (!(options.budget_seconds > 0)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[bench] a budget of {} s, more than 0 is needed.", options.budget_seconds));
+  }
+  if (!(options.min_agreement >= 0 && options.min_agreement <= 1)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[bench] an agreement of {}, 0 to 1 is possible.", options.min_agreement));
+  }
+}
+
+WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload) {
+  std::vector<double> flops(static_cast<std::size_t>(workload.summary.max_tokens) + 1, 0);
+  for (std::size_t n = 1; n < flops.size(); ++n)
+    flops[n] = forward_flops(checkpoint.network(), static_cast<int32_t>(n));
+  return {std::move(flops), workload.lengths};
+}
+
+Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint, int32_t threads) {
+  const bool token_types = checkpoint.network().token_types > 1;
+  if (options.text_file.empty()) {
+    return make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
+                                   std::min(kMadeUpTokens, checkpoint.max_length()), token_types);
+  }
+  const Tokenizer tokenizer = Tokenizer::load(checkpoint.model_dir() / "tokenizer.json",
+                                              {.max_length = checkpoint.max_length(), .token_types = token_types});
+  return make_workload(read_all_texts(options.text_file, options.rows), tokenizer,
+                       {.source = options.text_file.filename().string(),
+                        .texts = options.texts,
+                        .seed = options.seed,
+                        .threads = threads});
+}
+
+BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpoint) {
+  BenchSubject subject;
+  subject.model_dir = std::filesystem::absolute(checkpoint.model_dir()).lexically_normal();
+  subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
+  subject.threads = resolve_threads(options.threads);
+  subject.workload = read_workload(options, checkpoint, subject.threads);
+  subject.work = make_work_table(checkpoint, subject.workload);
+  subject.problem_type = checkpoint.problem_type();
+  subject.has_labels = checkpoint.has_head();
+  subject.checkpoint_hash = checkpoint.hash(subject.cache_dir);
+  return subject;
+}
+
+CheckpointSummary summarize_checkpoint(const Checkpoint& checkpoint, const BenchSubject& subject) {
+  CheckpointSummary summary;
+  summary.model_dir = subject.model_dir.string();
+  summary.hash = subject.checkpoint_hash;
+  summary.architecture = checkpoint.network().architecture;
+  summary.dtype = dtype_name(checkpoint.dtype());
+  summary.parameters = parameter_count(checkpoint.network());
+  summary.random_weights = checkpoint.random_weights();
+  summary.labels = checkpoint.labels();
+  const int32_t mean = std::max(1, static_cast<int32_t>(subject.workload.summary.mean_tokens + 0.5));
+  summary.mflops_per_token = forward_flops(checkpoint.network(), mean) / mean / 1e6;
+  return summary;
+}
+
+/// What is known before any engine starts.
+BenchResults begin(const BenchOptions& options) {
+  check_options(options);
+  BenchResults results;
+  results.paceline_version = version();
+  results.build_id = build_id();
+  results.command = options.command;
+  results.started_at = utc_now();
+  results.dry_run = options.dry_run;
+  results.load_before = read_load();
+  results.machine = read_machine();
+  return results;
+}
+
+BenchEnvironment real_environment(const BenchOptions& options) {
+  BenchEnvironment environment;
+  environment.start_worker = make_process_workers({.command = options.worker, .interrupted = options.interrupted});
+  return environment;
+}
+
+void finish(BenchResults& results, double started) {
+  results.load_after = read_load();
+  results.seconds = monotonic_seconds() - started;
+  if (results.load_after.other_share > kNoisyShare) {
+    results.notes.push_back(
+        fmt::format("Other processes used {:.0f} % of the processor meanwhile: the figures are noisier for it, and a "
+                    "quiet machine gives better ones.",
+                    100 * results.load_after.other_share));
+  }
+}
+
+}  // namespace
+
+BenchResults run_bench(const BenchOptions& options) {
+  const double started = monotonic_seconds();
+  BenchResults results = begin(options);
+  const Checkpoint checkpoint = Checkpoint::open(options.model_dir);
+  const BenchSubject subject = make_subject(options, checkpoint);
+  results.checkpoint = summarize_checkpoint(checkpoint, subject);
+  results.workload = subject.workload.summary;
+  results.roof = measure_roof(subject.threads);
+  run_measurement(options, subject, real_environment(options), results);
+  finish(results, started);
+  return results;
+}
+
+BenchResults run_verify(const BenchOptions& options) {
+  const double started = monotonic_seconds();
+  BenchResults results = begin(options);
+  const Checkpoint checkpoint = Checkpoint::open(options.model_dir);
+  const BenchSubject subject = make_subject(options, checkpoint);
+  results.checkpoint = summarize_checkpoint(checkpoint, subject);
+  results.workload = subject.workload.summary;
+  run_gate_alone(options, subject, real_environment(options), results);
+  finish(results, started);
+  return results;
+}
+
+}  // namespace paceline

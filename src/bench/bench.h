@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "bench/results.h"
+#include "classify/plan.h"
+#include "text/row_reader.h"
+
+namespace paceline {
+
+/// What the recommendation minimises.
+enum class Objective {
+  kThroughput,  ///< time per text over all configurations
+  kLatency,     ///< time of one text alone (batch size 1)
+};
+
+std::string_view objective_name(Objective objective);
+Objective parse_objective(std::string_view name);  ///< Throws Error{invalid_argument}.
+
+/// How a worker process is started: it must call run_worker(kWorkerDescriptor, kWorkerDescriptor) of
+/// bench/worker_server.h.
+struct WorkerCommand {
+  std::filesystem::path executable = "/proc/self/exe";
+  std::vector<std::string> arguments{"worker"};
+};
+
+/// One field per flag of `paceline bench`.
+struct BenchOptions {
+  std::filesystem::path model_dir;
+  std::filesystem::path text_file;  ///< verify: empty for made-up ids
+  RowReaderOptions rows;
+  int32_t texts = 1000;  ///< size of the sample
+  uint64_t seed = 0;
+  std::vector<std::string> backends;       ///< empty: every known one, those not installed left out with a reason
+  std::vector<std::string> compute_types;  ///< empty: all that a backend has
+  std::vector<int32_t> batch_sizes{1, 2, 4, 8, 16, 32, 64};
+  std::vector<int32_t> max_batch_tokens;  ///< packed backends are measured with these token budgets, too
+  std::vector<Order> orders{Order::kInput, Order::kLength};
+  int32_t threads = 0;  ///< 0: all that the process may use
+  double budget_seconds = 300;
+  bool dry_run = false;  ///< plan, predict and stop
+  Objective objective = Objective::kThroughput;
+  double max_latency_ms = 0;        ///< p99 at batch size 1; 0: no limit
+  double min_agreement = 0.995;     ///< of bf16 and int8 with fp32
+  int64_t max_memory_bytes = 0;     ///< peak of a worker; 0: no limit
+  double price_per_hour = 0;        ///< of the machine; 0: cost is not stated
+  std::filesystem::path cache_dir;  ///< empty: default_cache_dir()
+  std::string command;              ///< as typed, for the report
+  WorkerCommand worker;
+  const std::atomic<bool>* interrupted = nullptr;  ///< set by Ctrl-C; bench then ends early with what it has
+  Progress* progress = nullptr;
+  std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
+};
+
+/// Measures every configuration on the user's texts within the budget. What fails within one backend is in the
+/// results; throws Error for what ends the whole run: bad options, an unusable checkpoint or text file, a backend
+/// named in `backends` that is not installed (unavailable). Where no backend ran at all, each one's `error` says why.
+BenchResults run_bench(const BenchOptions& options);
+
+/// The gate alone: every backend and compute type answers the gate's texts; `backends` of the results is filled.
+BenchResults run_verify(const BenchOptions& options);
+
+/// What classify is to obey; nothing without a valid recommendation.
+std::optional<Plan> make_plan(const BenchResults& results);
+
+}  // namespace paceline

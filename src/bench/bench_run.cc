@@ -1,0 +1,260 @@
+#include "bench/bench_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "bench/cell_results.h"
+#include "bench/gate_run.h"
+#include "bench/measurement.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+/// Of the time left after gate and probes: to choose; the rest confirms. Ten rounds of five or six finalists cost about
+/// as much as two or three rounds of the whole grid.
+constexpr double kExplorationShare = 0.55;
+/// However long loading and the gate took, this share of the budget is for measuring.
+constexpr double kLeastMeasuringShare = 0.4;
+/// Text to labels: at most this long, and this share of the budget.
+constexpr double kEndToEndSeconds = 10;
+constexpr double kEndToEndShare = 0.05;
+/// Texts that classify sorts together; the plan stores it.
+constexpr int32_t kPlanWindow = 10000;
+
+class BenchRun {
+ public:
+  BenchRun(const BenchOptions& options, const BenchSubject& subject, const BenchEnvironment& environment,
+           BenchResults& results)
+      : options_(options), subject_(subject), environment_(environment), results_(results) {
+    environment_.show = [this](const std::string& what) { show(what); };
+  }
+
+  void prepare() {
+    started_ = environment_.now();
+    contenders_ = select_contenders(options_);
+    for (Contender& contender : contenders_) {
+      check_interruption();
+      show(fmt::format("loading {}", contender.name()));
+      start_contender(contender, subject_, environment_);
+      probe_contender(contender, subject_);
+    }
+  }
+
+  void pass_gate() {
+    const GateRun gate = run_gate(contenders_, subject_, options_.min_agreement, environment_);
+    reference_seconds_ = gate.reference_seconds;
+    results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
+  }
+
+  void measure() {
+    Grid grid = plan_cells();
+    const std::size_t baseline = choose_baseline(grid.cells, contenders_);
+    results_.baseline = grid.cells[baseline].configuration;
+    results_.cells = predicted_cells(grid, contenders_, subject_);
+    if (options_.on_plan) options_.on_plan(plan_words(grid));
+    if (options_.dry_run) return;
+    Measurement measurement(std::move(grid), contenders_,
+                            {.subject = subject_,
+                             .environment = environment_,
+                             .seed = options_.seed,
+                             .interrupted = options_.interrupted,
+                             .progress = options_.progress,
+                             .started = started_,
+                             .expected = results_.predicted_seconds});
+    try {
+      measurement.explore(baseline, explore_until_);
+      collect(measurement, baseline);
+      measurement.confirm(choose_finalists(results_, baseline, constraints()), confirm_until_);
+    } catch (const Interrupted&) {
+      results_.interrupted = true;
+    }
+    const std::vector<std::string>& notes = measurement.notes();
+    results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
+    collect(measurement, baseline);
+    results_.recommendation = recommend(results_, constraints());
+  }
+
+  /// In a worker of its own, with the others gone.
+  void measure_end_to_end() {
+    const Recommendation& recommendation = results_.recommendation;
+    if (!recommendation.valid || results_.interrupted) return;
+    contenders_.clear();
+    const Configuration& choice = recommendation.choice;
+    EndToEndRequest request{.model_dir = subject_.model_dir, .run = {}, .seconds = end_to_end_seconds()};
+    request.run.backend = {.name = choice.backend,
+                           .compute_type = choice.compute_type,
+                           .device = choice.device,
+                           .threads = choice.threads,
+                           .cache_dir = subject_.cache_dir};
+    request.run.limits = {.batch_size = choice.batch_size,
+                          .max_batch_tokens = choice.max_batch_tokens,
+                          .order = choice.order,
+                          .window = kPlanWindow};
+    const std::vector<Text> texts = end_to_end_texts(request.seconds);
+    if (texts.empty()) return;
+    show("text to labels");
+    try {
+      results_.end_to_end_ms_per_text = environment_.start_worker("end to end")->end_to_end(request, texts);
+    } catch (const Error& error) {
+      results_.notes.push_back(fmt::format("Text to labels was not measured. {}", error.what()));
+    }
+  }
+
+  /// Also after an interruption: what is there is kept.
+  void finish() {
+    collect_backends();
+    if (options_.progress != nullptr) options_.progress->finish();
+  }
+
+ private:
+  Constraints constraints() const {
+    return {.objective = options_.objective,
+            .max_latency_ms = options_.max_latency_ms,
+            .max_memory_bytes = options_.max_memory_bytes,
+            .price_per_hour = options_.price_per_hour};
+  }
+
+  void check_interruption() const {
+    if (options_.interrupted != nullptr && options_.interrupted->load()) throw Interrupted{};
+  }
+
+  void show(const std::string& what) const {
+    if (options_.progress == nullptr) return;
+    options_.progress->update(environment_.now() - started_, options_.budget_seconds, what);
+  }
+
+  double end_to_end_seconds() const { return std::min(kEndToEndSeconds, kEndToEndShare * options_.budget_seconds); }
+
+  /// Evenly spaced texts, as many as the time allows at the measured speed.
+  std::vector<Text> end_to_end_texts(double seconds) const {
+    const std::vector<Text>& all = subject_.workload.texts;
+    double speed = 0;
+    for (const CellResult& cell : results_.cells) {
+      if (cell.configuration == results_.recommendation.choice) speed = cell.texts_per_second;
+    }
+    const std::size_t wanted = std::max<std::size_t>(1, static_cast<std::size_t>(seconds * speed));
+    const std::size_t count = std::min(all.size(), wanted);
+    std::vector<Text> texts;
+    for (std::size_t i = 0; i < count; ++i) texts.push_back(all[i * all.size() / count]);
+    return texts;
+  }
+
+  Grid plan_cells() {
+    std::vector<GridBackend> backends;
+    std::vector<CostModel> costs;
+    for (const Contender& contender : contenders_) {
+      backends.push_back({.backend = contender.result.backend,
+                          .compute_type = contender.result.compute_type,
+                          .device = contender.result.device,
+                          .padded = contender.result.padded,
+                          .threads = contender.running() ? contender.result.threads : subject_.threads});
+      costs.push_back(contender.cost);
+    }
+    Grid grid = make_grid(backends, subject_.workload.lengths,
+                          {.batch_sizes = options_.batch_sizes,
+                           .max_batch_tokens = options_.max_batch_tokens,
+                           .orders = options_.orders});
+    const double now = environment_.now();
+    const double spent = now - started_ - reference_seconds_;
+    const double left = options_.budget_seconds - spent - end_to_end_seconds();
+    const double measuring = std::max(left, kLeastMeasuringShare * options_.budget_seconds);
+    explore_until_ = now + kExplorationShare * measuring;
+    confirm_until_ = now + measuring;
+    const std::vector<std::string> notes = fit_budget(grid, costs, subject_.work, kExplorationShare * measuring);
+    results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
+    round_seconds_ = round_seconds(grid, costs, subject_.work);
+    const double least = kFewestRounds * round_seconds_ + least_confirmation_seconds(grid, costs, subject_.work);
+    results_.predicted_seconds = now - started_ + std::max(measuring, least) + end_to_end_seconds();
+    if (least > measuring) {
+      results_.notes.push_back(
+          fmt::format("The budget of {:.0f} s is too small for two rounds and a confirmation; expect about {:.0f} s.",
+                      options_.budget_seconds, results_.predicted_seconds));
+    }
+    return grid;
+  }
+
+  std::string plan_words(const Grid& grid) const {
+    std::string words = fmt::format(
+        "{} configurations of {} backends, {} texts of {:.1f} tokens on average; one round of all takes about {:.0f} "
+        "s, the whole run about {:.0f} s.\n",
+        grid.cells.size(), contenders_.size(), subject_.workload.summary.texts, subject_.workload.summary.mean_tokens,
+        round_seconds_, results_.predicted_seconds);
+    for (const Contender& contender : contenders_) {
+      if (!contender.running()) words += fmt::format("  {}: left out. {}\n", contender.name(), contender.result.error);
+    }
+    for (const std::string& note : results_.notes) words += "  " + note + "\n";
+    return words;
+  }
+
+  void collect(const Measurement& measurement, std::size_t baseline) {
+    collect_backends();
+    const Workload& workload = subject_.workload;
+    double flops = 0;
+    for (uint32_t i = 0; i < workload.lengths.size(); ++i) flops += subject_.work.text_flops(i);
+    const double tokens = workload.summary.mean_tokens * static_cast<double>(workload.summary.texts);
+    results_.cells = summarize_cells(measurement, contenders_, subject_,
+                                     {.roof = results_.roof, .flops_per_token = flops / tokens}, baseline);
+  }
+
+  void collect_backends() {
+    if (contenders_.empty()) return;
+    results_.backends.clear();
+    results_.named_type_rejected = false;
+    for (Contender& contender : contenders_) {
+      if (!results_.interrupted) {
+        with_worker(contender,
+                    [&](Worker& worker) { contender.result.peak_memory_bytes = worker.peak_memory_bytes(); });
+      }
+      results_.backends.push_back(contender.result);
+      const BackendResult& result = contender.result;
+      const bool named =
+          std::count(options_.compute_types.begin(), options_.compute_types.end(), result.compute_type) > 0;
+      if (named && result.gate.ran && !result.gate.accepted) results_.named_type_rejected = true;
+    }
+  }
+
+  const BenchOptions& options_;
+  const BenchSubject& subject_;
+  BenchEnvironment environment_;
+  BenchResults& results_;
+  std::vector<Contender> contenders_;
+  double started_ = 0;
+  double reference_seconds_ = 0;
+  double explore_until_ = 0;
+  double confirm_until_ = 0;
+  double round_seconds_ = 0;
+};
+
+}  // namespace
+
+void run_measurement(const BenchOptions& options, const BenchSubject& subject, const BenchEnvironment& environment,
+                     BenchResults& results) {
+  BenchRun run(options, subject, environment, results);
+  try {
+    run.prepare();
+    run.pass_gate();
+    run.measure();
+    run.measure_end_to_end();
+  } catch (const Interrupted&) {
+    results.interrupted = true;
+    results.recommendation = recommend(results, {.objective = options.objective});
+  }
+  run.finish();
+}
+
+void run_gate_alone(const BenchOptions& options, const BenchSubject& subject, const BenchEnvironment& environment,
+                    BenchResults& results) {
+  BenchRun run(options, subject, environment, results);
+  try {
+    run.prepare();
+    run.pass_gate();
+  } catch (const Interrupted&) {
+    results.interrupted = true;
+  }
+  run.finish();
+}
+
+}  // namespace paceline

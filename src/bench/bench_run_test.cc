@@ -1,0 +1,422 @@
+#include "bench/bench_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/temporary_folder.h"
+#include "bench/measurement.h"
+#include "bench/series.h"
+#include "bench/simulated_worker.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+
+/// CamemBERT-base on two cores, in time: native packs, onnxruntime pads.
+void fill_usual(SimulatedWorld& world) {
+  world.backends["native fp32"] = {.fixed_seconds = 0.004, .seconds_per_token = 0.0008};
+  world.backends["onnxruntime fp32"] = {.fixed_seconds = 0.006, .seconds_per_token = 0.001, .padded = true};
+  world.backends["onnxruntime-unpadded fp32"] = {.fixed_seconds = 0.006, .seconds_per_token = 0.00105};
+  world.backends["reference fp32"] = {.seconds_per_token = 0.05};
+}
+
+class BenchRunTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    fill_usual(world_);
+    Random random(42);
+    std::vector<double> flops(201);
+    for (std::size_t n = 0; n < flops.size(); ++n) flops[n] = 1e8 * static_cast<double>(n);
+    Workload& workload = subject_.workload;
+    for (int i = 0; i < 1000; ++i) {
+      Encoding encoding;
+      // Right-skewed from 4 to 200 tokens, about 30 on average, as sentences are.
+      const double length = 4 + 196 * std::pow(random.uniform(), 6.5);
+      encoding.input_ids.assign(static_cast<std::size_t>(length), i);
+      workload.encodings.push_back(encoding);
+      workload.texts.push_back({.first = fmt::format("text {}", i), .second = {}});
+    }
+    summarize(workload);
+    subject_.work = WorkTable(flops, workload.lengths);
+    subject_.checkpoint_hash = "0123456789abcdef0123456789abcdef";
+    subject_.cache_dir = cache_.path();
+    subject_.threads = 2;
+    options_.interrupted = &world_.interrupted;
+    results_.roof.fp32_gflops = 200;
+    results_.workload = workload.summary;
+  }
+
+  void run() {
+    if (started_at_ < 0) started_at_ = world_.now;
+    run_measurement(options_, subject_, world_.environment(), results_);
+  }
+
+  double spent() const { return world_.now - started_at_; }
+
+  const CellResult& cell(const std::string& backend, int32_t batch_size, Order order) const {
+    for (const CellResult& one : results_.cells) {
+      const Configuration& at = one.configuration;
+      if (at.backend == backend && at.batch_size == batch_size && at.order == order) return one;
+    }
+    throw std::runtime_error("no such cell");
+  }
+
+  const BackendResult& backend(const std::string& name) const {
+    return *std::find_if(results_.backends.begin(), results_.backends.end(),
+                         [&](const BackendResult& one) { return one.backend == name; });
+  }
+
+  TemporaryFolder cache_;
+  SimulatedWorld world_;
+  BenchSubject subject_;
+  BenchOptions options_;
+  BenchResults results_;
+  double started_at_ = -1;
+};
+
+/// Milliseconds per text that the formula of a simulated backend gives over all batches of a plan.
+double true_ms(const SimulatedBackend& backend, const std::vector<int32_t>& lengths, int32_t batch_size, Order order) {
+  const BatchPlan plan = plan_batches(lengths, {.batch_size = batch_size, .order = order});
+  double seconds = 0;
+  for (const PlannedBatch& batch : plan.batches) {
+    const int64_t tokens = backend.padded ? batch.padded_tokens() : batch.tokens;
+    seconds += backend.fixed_seconds + backend.seconds_per_token * static_cast<double>(tokens);
+  }
+  return 1e3 * seconds / static_cast<double>(lengths.size());
+}
+
+TEST_F(BenchRunTest, MeasuresRecommendsAndKeepsTheBudget) {
+  run();
+  EXPECT_FALSE(results_.interrupted);
+  ASSERT_TRUE(results_.recommendation.valid) << results_.recommendation.reason;
+  EXPECT_EQ(results_.recommendation.choice.backend, "native");
+  EXPECT_EQ(results_.backends.size(), 3U);
+  for (const BackendResult& one : results_.backends) {
+    EXPECT_TRUE(one.gate.accepted) << one.backend << ": " << one.gate.verdict;
+    EXPECT_EQ(one.error, "");
+    EXPECT_GT(one.peak_memory_bytes, 0);
+  }
+  for (const CellResult& one : results_.cells) {
+    EXPECT_GE(one.rounds, 2);
+    EXPECT_FALSE(one.partial);
+    EXPECT_GT(one.ms_per_text.median, 0);
+    EXPECT_LE(one.ms_per_text.low, one.ms_per_text.median);
+    EXPECT_GE(one.ms_per_text.high, one.ms_per_text.median);
+  }
+  // The scalar reference runs once per checkpoint, outside the budget.
+  EXPECT_LE(spent(), options_.budget_seconds * 1.05 + 60);
+  EXPECT_EQ(results_.end_to_end_ms_per_text, 5);
+  EXPECT_EQ(world_.alive, 0);
+}
+
+TEST_F(BenchRunTest, EstimatesWhatTheWholeSampleWouldTake) {
+  run();
+  // Two rounds of 32 texts each: batches of 64 mixed texts differ in padding by a third, but their shares know it. Left
+  // over: 2 % noise of a batch, and a model fitted to two probes with that noise.
+  for (const CellResult& one : results_.cells) {
+    const Configuration& at = one.configuration;
+    const double truth =
+        true_ms(world_.backends.at(at.backend + " fp32"), subject_.workload.lengths, at.batch_size, at.order);
+    EXPECT_NEAR(one.ms_per_text.median, truth, 0.1 * truth) << describe_configuration(at);
+  }
+}
+
+TEST_F(BenchRunTest, ConfirmsTheThreeFastestTheBestOfEachBackendAndTheBaseline) {
+  run();
+  int confirmed = 0;
+  std::set<std::string> backends;
+  for (const CellResult& one : results_.cells) {
+    if (!one.confirmed) continue;
+    ++confirmed;
+    backends.insert(one.configuration.backend);
+    EXPECT_EQ(one.rounds, kConfirmationRounds);
+  }
+  EXPECT_GE(confirmed, 5);
+  EXPECT_LE(confirmed, 6);
+  EXPECT_EQ(backends.size(), 3U);
+  ASSERT_TRUE(results_.baseline.has_value());
+  EXPECT_EQ(results_.baseline->backend, "onnxruntime");
+  EXPECT_EQ(results_.baseline->batch_size, 1);
+  EXPECT_EQ(results_.baseline->order, Order::kInput);
+  EXPECT_TRUE(cell("onnxruntime", 1, Order::kInput).confirmed);
+  EXPECT_DOUBLE_EQ(cell("onnxruntime", 1, Order::kInput).speedup.median, 1);
+  EXPECT_GT(cell("native", 64, Order::kLength).speedup.median, 1.1);
+}
+
+TEST_F(BenchRunTest, DropsWhatIsSurelySlower) {
+  options_.budget_seconds = 900;
+  run();
+  const auto rounds = [](const CellResult& one) { return series_of(one.timings, false).rounds.size(); };
+  // Padding triples the time of 64 mixed texts: clear after two or three of the rounds that this budget allows.
+  EXPECT_LT(rounds(cell("onnxruntime", 64, Order::kInput)), rounds(cell("onnxruntime", 8, Order::kLength)));
+}
+
+TEST_F(BenchRunTest, TwoRunsAgreeOrCallTheCandidatesEqual) {
+  run();
+  const Recommendation first = results_.recommendation;
+  world_.random = Random(99);
+  results_.notes.clear();
+  options_.seed = 7;
+  run();
+  const Recommendation second = results_.recommendation;
+  ASSERT_TRUE(first.valid && second.valid);
+  EXPECT_TRUE(first.choice == second.choice || (first.equal && second.equal)) << first.reason << "\n" << second.reason;
+}
+
+TEST_F(BenchRunTest, EqualEnginesAreCalledEqualAndTheModestOneIsChosen) {
+  world_.backends.erase("onnxruntime-unpadded fp32");
+  world_.backends["native fp32"] = {.fixed_seconds = 1e-6, .seconds_per_token = 0.001, .peak_memory_bytes = 5};
+  world_.backends["onnxruntime fp32"] = {.fixed_seconds = 1e-6, .seconds_per_token = 0.001, .peak_memory_bytes = 9};
+  run();
+  ASSERT_TRUE(results_.recommendation.valid);
+  EXPECT_TRUE(results_.recommendation.equal);
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("equally fast"));
+}
+
+TEST_F(BenchRunTest, ATightBudgetDropsBatchSizesAndSaysSo) {
+  options_.budget_seconds = 120;
+  run();
+  EXPECT_TRUE(results_.recommendation.valid);
+  std::string notes;
+  for (const std::string& note : results_.notes) notes += note + "\n";
+  EXPECT_THAT(notes, HasSubstr("Batch sizes 2"));
+  EXPECT_LE(spent(), 1.25 * results_.predicted_seconds);
+}
+
+TEST_F(BenchRunTest, AMinuteIsEnoughForTwoBatchSizes) {
+  options_.budget_seconds = 60;
+  options_.batch_sizes = {1, 8};
+  run();
+  EXPECT_TRUE(results_.recommendation.valid);
+  // The scalar reference, once per checkpoint, takes 27 s of this world's time outside the budget.
+  EXPECT_LE(spent(), 1.1 * 60 + 27);
+}
+
+TEST_F(BenchRunTest, ABudgetThatCannotBeKeptIsSaidSoBeforehand) {
+  options_.budget_seconds = 20;
+  run();
+  EXPECT_GT(results_.predicted_seconds, 40);
+  EXPECT_NEAR(spent(), results_.predicted_seconds, 0.4 * results_.predicted_seconds);
+}
+
+TEST_F(BenchRunTest, ADryRunPlansAndPredictsOnly) {
+  options_.dry_run = true;
+  std::string plan;
+  options_.on_plan = [&](const std::string& words) { plan = words; };
+  run();
+  EXPECT_EQ(results_.cells.size(), 42U);
+  EXPECT_THAT(plan, HasSubstr("42 configurations"));
+  EXPECT_GT(results_.predicted_seconds, 0);
+  EXPECT_FALSE(results_.recommendation.valid);
+  for (const CellResult& one : results_.cells) {
+    EXPECT_EQ(one.rounds, 0);
+    const Configuration& at = one.configuration;
+    const double truth =
+        true_ms(world_.backends.at(at.backend + " fp32"), subject_.workload.lengths, at.batch_size, at.order);
+    EXPECT_NEAR(one.predicted_ms_per_text, truth, 0.25 * truth) << describe_configuration(at);
+  }
+}
+
+TEST_F(BenchRunTest, AKilledWorkerIsAnErrorRowAndTheRestGoesOn) {
+  world_.backends["onnxruntime fp32"].calls_until_death = 9;
+  run();
+  EXPECT_THAT(backend("onnxruntime").error, HasSubstr("killed by signal 9"));
+  for (const CellResult& one : results_.cells) {
+    EXPECT_EQ(one.error.empty(), one.configuration.backend != "onnxruntime");
+  }
+  ASSERT_TRUE(results_.recommendation.valid);
+  EXPECT_EQ(results_.recommendation.choice.backend, "native");
+}
+
+TEST_F(BenchRunTest, AnAbsentEngineIsLeftOutUnlessItWasNamed) {
+  world_.backends["onnxruntime fp32"].missing = "backend onnxruntime is not installed: run ./dev setup.";
+  run();
+  EXPECT_THAT(backend("onnxruntime").error, HasSubstr("not installed"));
+  EXPECT_TRUE(results_.recommendation.valid);
+  options_.backends = {"native", "onnxruntime"};
+  try {
+    run();
+    FAIL() << "a named engine is missing";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  }
+}
+
+TEST_F(BenchRunTest, WithoutAnyWorkingBackendEachSaysWhy) {
+  for (auto& [name, one] : world_.backends) one.calls_until_death = 0;
+  run();
+  EXPECT_FALSE(results_.recommendation.valid);
+  for (const BackendResult& one : results_.backends) EXPECT_THAT(one.error, HasSubstr("killed by signal 9"));
+  for (const CellResult& one : results_.cells) EXPECT_NE(one.error, "");
+}
+
+TEST_F(BenchRunTest, WrongAnswersAreNeverRecommended) {
+  world_.backends["onnxruntime-unpadded fp32"].logit_error = 0.01;
+  world_.backends["onnxruntime-unpadded fp32"].seconds_per_token = 0.0001;
+  run();
+  EXPECT_FALSE(backend("onnxruntime-unpadded").gate.accepted);
+  ASSERT_TRUE(results_.recommendation.valid);
+  EXPECT_EQ(results_.recommendation.choice.backend, "native");
+  EXPECT_FALSE(results_.named_type_rejected);
+}
+
+TEST_F(BenchRunTest, ARejectedTypeThatWasNamedIsToldApart) {
+  world_.backends["onnxruntime fp32"].logit_error = 0.01;
+  options_.compute_types = {"fp32"};
+  run();
+  EXPECT_TRUE(results_.named_type_rejected);
+}
+
+TEST_F(BenchRunTest, AWrongOracleRejectsEverybody) {
+  world_.backends["native fp32"].logit_error = 0.01;
+  run();
+  EXPECT_FALSE(results_.recommendation.valid);
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("no backend passed the gate"));
+  for (const BackendResult& one : results_.backends) {
+    EXPECT_TRUE(one.gate.ran);
+    EXPECT_FALSE(one.gate.accepted);
+  }
+}
+
+TEST_F(BenchRunTest, TheReferenceIsAskedOncePerCheckpoint) {
+  run();
+  const int first = world_.starts;
+  EXPECT_EQ(backend("native").gate.oracle, "reference");
+  EXPECT_EQ(backend("native").gate.texts, 9);
+  world_.starts = 0;
+  results_.notes.clear();
+  run();
+  EXPECT_EQ(world_.starts, first - 1);
+  EXPECT_EQ(backend("native").gate.texts, 9);
+  subject_.checkpoint_hash = "another";
+  world_.starts = 0;
+  run();
+  EXPECT_EQ(world_.starts, first);
+}
+
+TEST_F(BenchRunTest, WithoutNativeTheOracleRunsBesideTheContenders) {
+  options_.backends = {"onnxruntime"};
+  run();
+  EXPECT_EQ(results_.backends.size(), 1U);
+  EXPECT_TRUE(backend("onnxruntime").gate.accepted);
+  EXPECT_EQ(backend("onnxruntime").gate.oracle, "native fp32");
+  EXPECT_TRUE(results_.recommendation.valid);
+}
+
+TEST_F(BenchRunTest, ASlowFirstLoadIsRepeated) {
+  world_.backends["onnxruntime fp32"].load_seconds = 20;
+  options_.dry_run = true;
+  run();
+  EXPECT_EQ(world_.starts, 5);  // three contenders, one of them twice, and the reference
+}
+
+TEST_F(BenchRunTest, InterruptedInTheMiddleKeepsWhatThereIs) {
+  world_.interrupt_at = world_.now + 150;  // exploring
+  run();
+  EXPECT_TRUE(results_.interrupted);
+  EXPECT_FALSE(results_.recommendation.valid);
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("interrupted"));
+  EXPECT_TRUE(
+      std::any_of(results_.cells.begin(), results_.cells.end(), [](const CellResult& one) { return one.rounds > 0; }));
+  EXPECT_EQ(results_.backends.size(), 3U);
+  EXPECT_EQ(world_.alive, 0);
+}
+
+TEST_F(BenchRunTest, InterruptedWhileLoadingIsNoError) {
+  world_.interrupt_at = world_.now + 0.7;
+  run();
+  EXPECT_TRUE(results_.interrupted);
+  EXPECT_TRUE(results_.cells.empty());
+  EXPECT_FALSE(results_.recommendation.valid);
+}
+
+TEST_F(BenchRunTest, InterruptedDuringConfirmationMarksTheFinalistsPartial) {
+  run();
+  const double all = spent();
+  world_.now = started_at_ = 100;
+  world_.random = Random(1);
+  world_.interrupt_at = world_.now + all - 60;
+  run();
+  EXPECT_TRUE(results_.interrupted);
+  EXPECT_FALSE(results_.recommendation.valid);
+  EXPECT_TRUE(
+      std::any_of(results_.cells.begin(), results_.cells.end(), [](const CellResult& one) { return one.partial; }));
+}
+
+TEST_F(BenchRunTest, LatencyIsJudgedAtBatchSizeOne) {
+  options_.objective = Objective::kLatency;
+  run();
+  ASSERT_TRUE(results_.recommendation.valid) << results_.recommendation.reason;
+  EXPECT_EQ(results_.recommendation.choice.batch_size, 1);
+  EXPECT_EQ(results_.recommendation.objective, "latency");
+  EXPECT_GT(cell("native", 1, Order::kInput).p99_ms, cell("native", 1, Order::kInput).p50_ms);
+}
+
+TEST_F(BenchRunTest, LimitsThatNobodyMeetsGiveNoRecommendation) {
+  options_.max_memory_bytes = 10;
+  run();
+  EXPECT_FALSE(results_.recommendation.valid);
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("limits"));
+}
+
+TEST_F(BenchRunTest, MemoryLimitsChooseAmongThoseThatFit) {
+  world_.backends["native fp32"].peak_memory_bytes = 5000;
+  options_.max_memory_bytes = 2000;
+  run();
+  ASSERT_TRUE(results_.recommendation.valid);
+  EXPECT_NE(results_.recommendation.choice.backend, "native");
+}
+
+TEST_F(BenchRunTest, TokenBudgetsAreMeasuredForPackedBackends) {
+  options_.backends = {"native"};
+  options_.batch_sizes = {8};
+  options_.max_batch_tokens = {1024};
+  run();
+  EXPECT_EQ(results_.cells.size(), 4U);
+  EXPECT_TRUE(results_.recommendation.valid);
+}
+
+TEST_F(BenchRunTest, ASmallSampleIsConfirmedOnItsOwnBatchesAndSaysSo) {
+  Workload& workload = subject_.workload;
+  workload.encodings.resize(40);
+  workload.texts.resize(40);
+  summarize(workload);
+  run();
+  EXPECT_TRUE(results_.recommendation.valid);
+  std::string notes;
+  for (const std::string& note : results_.notes) notes += note + "\n";
+  EXPECT_THAT(notes, HasSubstr("too few batches"));
+}
+
+TEST_F(BenchRunTest, TheCostIsStatedWhereAPriceIs) {
+  options_.price_per_hour = 3.6;
+  run();
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("A million texts cost"));
+}
+
+TEST_F(BenchRunTest, RandomWeightsAreMentioned) {
+  results_.checkpoint.random_weights = true;
+  run();
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("labels mean nothing"));
+}
+
+TEST_F(BenchRunTest, APlanIsMadeOfTheRecommendation) {
+  EXPECT_FALSE(make_plan(results_).has_value());
+  run();
+  const std::optional<Plan> plan = make_plan(results_);
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(plan->run.backend.name, "native");
+  EXPECT_EQ(plan->run.limits.batch_size, results_.recommendation.choice.batch_size);
+  EXPECT_LE(plan->texts_per_second_low, plan->texts_per_second);
+  EXPECT_GE(plan->texts_per_second_high, plan->texts_per_second);
+  EXPECT_EQ(plan->reason, results_.recommendation.reason);
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,185 @@
+#include "bench/cell_planner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr int32_t kLongest = 40;
+
+/// 200 texts of 1 to 40 tokens, mixed up; the work of a sequence is its length.
+std::vector<int32_t> mixed_lengths() {
+  std::vector<int32_t> lengths(200);
+  for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = static_cast<int32_t>((i * 17) % kLongest) + 1;
+  return lengths;
+}
+
+WorkTable work_of(const std::vector<int32_t>& lengths) {
+  std::vector<double> flops(kLongest + 1);
+  for (std::size_t n = 0; n < flops.size(); ++n) flops[n] = static_cast<double>(n);
+  return WorkTable(flops, lengths);
+}
+
+std::vector<GridBackend> two_backends() {
+  return {{.backend = "packed", .compute_type = "fp32"},
+          {.backend = "padding", .compute_type = "fp32", .padded = true}};
+}
+
+GridOptions usual_options() {
+  return {.batch_sizes = {1, 2, 4, 8, 16, 32, 64}, .max_batch_tokens = {}, .orders = {Order::kInput, Order::kLength}};
+}
+
+std::set<int32_t> sizes_of(const Grid& grid) {
+  std::set<int32_t> sizes;
+  for (const Cell& cell : grid.cells) sizes.insert(cell.configuration.batch_size);
+  return sizes;
+}
+
+/// One second per unit of work and nothing else.
+std::vector<CostModel> plain_costs() { return {{0, 1, false}, {0, 1, true}}; }
+
+TEST(Grid, HasEveryCombinationOnce) {
+  const Grid grid = make_grid(two_backends(), mixed_lengths(), usual_options());
+  EXPECT_EQ(grid.plans.size(), 14U);
+  EXPECT_EQ(grid.cells.size(), 28U);
+  for (const Cell& cell : grid.cells) {
+    EXPECT_EQ(cell.configuration.batch_size, grid.plans[cell.plan].batch_size);
+    EXPECT_EQ(cell.configuration.order, grid.plans[cell.plan].order);
+  }
+}
+
+TEST(Grid, TokenBudgetsAreForBackendsThatDoNotPad) {
+  GridOptions options = usual_options();
+  options.batch_sizes = {8};
+  options.max_batch_tokens = {256};
+  const Grid grid = make_grid(two_backends(), mixed_lengths(), options);
+  EXPECT_EQ(grid.cells.size(), 6U);
+  for (const Cell& cell : grid.cells) {
+    EXPECT_TRUE(cell.configuration.max_batch_tokens == 0 || cell.configuration.backend == "packed");
+  }
+  options.batch_sizes = {0};
+  EXPECT_THROW(make_grid(two_backends(), mixed_lengths(), options), Error);
+  options.batch_sizes = {};
+  options.max_batch_tokens = {};
+  EXPECT_THROW(make_grid(two_backends(), mixed_lengths(), options), Error);
+}
+
+TEST(CostModel, TwoProbesGiveALine) {
+  const CostModel cost = fit_cost(10, 3, 110, 23);
+  EXPECT_DOUBLE_EQ(cost.seconds_per_flop, 0.2);
+  EXPECT_DOUBLE_EQ(cost.fixed_seconds, 1);
+  EXPECT_DOUBLE_EQ(cost.seconds(60), 13);
+}
+
+TEST(CostModel, NoiseNeverMakesTimeNegative) {
+  for (const CostModel& cost : {fit_cost(10, 30, 110, 23), fit_cost(10, 1, 110, 23), fit_cost(50, 10, 50, 10)}) {
+    EXPECT_EQ(cost.fixed_seconds, 0);
+    EXPECT_GT(cost.seconds_per_flop, 0);
+  }
+}
+
+TEST(CostModel, PaddedBackendsPayForTheLongest) {
+  const std::vector<int32_t> lengths{10, 2, 3};
+  const WorkTable work = work_of(lengths);
+  const PlannedBatch batch{.indices = {0, 1, 2}, .tokens = 15, .max_seqlen = 10};
+  EXPECT_DOUBLE_EQ(work.batch_flops(batch, false), 15);
+  EXPECT_DOUBLE_EQ(work.batch_flops(batch, true), 30);
+}
+
+TEST(FitBudget, LeavesTheGridAloneWhenThereIsTime) {
+  const std::vector<int32_t> lengths = mixed_lengths();
+  const WorkTable work = work_of(lengths);
+  Grid grid = make_grid(two_backends(), lengths, usual_options());
+  EXPECT_TRUE(fit_budget(grid, plain_costs(), work, 1e9).empty());
+  EXPECT_EQ(grid.cells.size(), 28U);
+}
+
+TEST(FitBudget, DropsTwoSixteenFourThirtyTwoInThatOrder) {
+  const std::vector<int32_t> lengths = mixed_lengths();
+  const WorkTable work = work_of(lengths);
+  const std::vector<std::set<int32_t>> steps{{1, 4, 8, 16, 32, 64}, {1, 4, 8, 32, 64}, {1, 8, 32, 64}, {1, 8, 64}};
+  Grid before = make_grid(two_backends(), lengths, usual_options());
+  for (const std::set<int32_t>& left : steps) {
+    Grid grid = make_grid(two_backends(), lengths, usual_options());
+    const double too_little = kFewestRounds * round_seconds(before, plain_costs(), work) * 0.999;
+    const std::vector<std::string> notes = fit_budget(grid, plain_costs(), work, too_little);
+    EXPECT_EQ(sizes_of(grid), left);
+    EXPECT_EQ(notes.size(), 1U);
+    EXPECT_LE(kFewestRounds * round_seconds(grid, plain_costs(), work), too_little);
+    before = grid;
+  }
+}
+
+TEST(FitBudget, ThenTimesFewerBatchesAndSaysSo) {
+  const std::vector<int32_t> lengths = mixed_lengths();
+  const WorkTable work = work_of(lengths);
+  GridOptions options = usual_options();
+  options.batch_sizes = {1, 8};
+  Grid grid = make_grid(two_backends(), lengths, options);
+  const double seconds = kFewestRounds * round_seconds(grid, plain_costs(), work) * 0.5;
+  const std::vector<std::string> notes = fit_budget(grid, plain_costs(), work, seconds);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("texts of a configuration"), std::string::npos);
+  EXPECT_EQ(sizes_of(grid), (std::set<int32_t>{1, 8}));
+  EXPECT_LE(kFewestRounds * round_seconds(grid, plain_costs(), work), seconds);
+}
+
+TEST(FitBudget, ATooSmallBudgetLeavesEightTextsOrOneBatchPerCell) {
+  const std::vector<int32_t> lengths = mixed_lengths();
+  Grid grid = make_grid(two_backends(), lengths, usual_options());
+  const std::vector<std::string> notes = fit_budget(grid, plain_costs(), work_of(lengths), 1e-3);
+  EXPECT_EQ(notes.size(), 3U);
+  for (const GridPlan& plan : grid.plans)
+    EXPECT_EQ(plan.batches_per_round, plan.batch_size > 4 ? 1 : 8 / plan.batch_size);
+  Grid one_size =
+      make_grid(two_backends(), lengths, {.batch_sizes = {2}, .max_batch_tokens = {}, .orders = {Order::kInput}});
+  fit_budget(one_size, plain_costs(), work_of(lengths), 1e-3);
+  EXPECT_EQ(one_size.cells.size(), 2U) << "the only batch size was dropped";
+}
+
+TEST(SubsetSchedule, UsesEveryBatchOnceBeforeOneComesAgain) {
+  for (std::size_t count : {1U, 2U, 7U, 16U, 100U}) {
+    for (int32_t per_round : {1, 3, 8, 200}) {
+      std::vector<uint32_t> all(count);
+      for (std::size_t i = 0; i < count; ++i) all[i] = static_cast<uint32_t>(10 + i);
+      Random random(count);
+      SubsetSchedule schedule(all, per_round, false, random);
+      std::vector<uint32_t> seen;
+      for (std::size_t i = 0; i < schedule.subsets(); ++i) {
+        const std::vector<uint32_t> subset = schedule.next();
+        EXPECT_FALSE(subset.empty());
+        seen.insert(seen.end(), subset.begin(), subset.end());
+      }
+      std::sort(seen.begin(), seen.end());
+      EXPECT_EQ(seen, all);
+    }
+  }
+}
+
+TEST(SubsetSchedule, SubsetsAreSpreadEvenly) {
+  std::vector<uint32_t> all(100);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i);
+  Random random(1);
+  SubsetSchedule schedule(all, 10, false, random);
+  const std::vector<uint32_t> subset = schedule.next();
+  ASSERT_EQ(subset.size(), 10U);
+  for (std::size_t i = 1; i < subset.size(); ++i) EXPECT_EQ(subset[i] - subset[i - 1], 10U);
+}
+
+TEST(SubsetSchedule, AReserveIsNeverTouched) {
+  std::vector<uint32_t> all(16);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint32_t>(i);
+  Random random(1);
+  SubsetSchedule schedule(all, 1, true, random);
+  std::set<uint32_t> used;
+  for (int i = 0; i < 50; ++i) used.insert(schedule.next().front());
+  EXPECT_EQ(used.size(), 8U);
+}
+
+}  // namespace
+}  // namespace paceline

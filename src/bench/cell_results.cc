@@ -1,0 +1,107 @@
+#include "bench/cell_results.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "bench/series.h"
+#include "bench/statistics.h"
+
+namespace paceline {
+namespace {
+
+/// Lower is more of a baseline: what most people run today.
+int baseline_rank(const std::string& backend) {
+  if (backend == "torch-eager") return 0;
+  return backend == "onnxruntime" ? 1 : 2;
+}
+
+double roof_gflops(const Roof& roof, const std::string& compute_type) {
+  if (compute_type == "bf16") return roof.bf16_gflops;
+  if (compute_type == "int8") return roof.int8_gops;
+  return roof.fp32_gflops;
+}
+
+void fill_figures(CellResult& result, const std::vector<double>& sample_seconds, const WorkloadSummary& workload) {
+  std::vector<double> ms;
+  for (double seconds : sample_seconds) ms.push_back(1e3 * seconds / static_cast<double>(workload.texts));
+  result.rounds = static_cast<int32_t>(ms.size());
+  if (ms.empty()) return;
+  result.ms_per_text = estimate(ms);
+  result.ms_per_text_min = *std::min_element(ms.begin(), ms.end());
+  result.texts_per_second = 1e3 / result.ms_per_text.median;
+  result.tokens_per_second = result.texts_per_second * workload.mean_tokens;
+}
+
+void fill_latency(CellResult& result, const std::vector<double>& text_seconds) {
+  if (text_seconds.empty()) return;
+  result.p50_ms = 1e3 * nearest_rank(text_seconds, 0.50);
+  result.p99_ms = 1e3 * nearest_rank(text_seconds, 0.99);
+}
+
+CellResult planned_cell(const Grid& grid, const Cell& cell, double predicted_seconds, int64_t texts) {
+  CellResult result;
+  result.configuration = cell.configuration;
+  result.padding_ratio = grid.plans[cell.plan].batches.padding_ratio;
+  result.predicted_ms_per_text = 1e3 * predicted_seconds / static_cast<double>(texts);
+  return result;
+}
+
+CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& measured, const BenchSubject& subject,
+                          const RoofFacts& roof) {
+  const WorkloadSummary& workload = subject.workload.summary;
+  CellResult result = planned_cell(measurement.grid(), measured.cell, measured.predicted_seconds, workload.texts);
+  result.timings = measured.timings;
+  const Series confirmed = series_of(measured.timings, true);
+  result.confirmed = confirmed.rounds.size() == static_cast<std::size_t>(kConfirmationRounds);
+  result.partial = !confirmed.rounds.empty() && !result.confirmed;
+  const Series series = result.confirmed ? confirmed : series_of(measured.timings, false);
+  if (series.rounds.size() < static_cast<std::size_t>(kFewestRounds)) result.partial = true;
+  fill_figures(result, series.sample_seconds, workload);
+  fill_latency(result, measured.text_seconds);
+  const double limit = roof_gflops(roof.roof, result.configuration.compute_type);
+  if (limit > 0) result.roof_share = result.tokens_per_second * roof.flops_per_token / 1e9 / limit;
+  return result;
+}
+
+}  // namespace
+
+std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Contender>& contenders) {
+  std::size_t best = 0;
+  const auto key = [&](const Cell& cell) {
+    const Configuration& at = cell.configuration;
+    const int32_t size = at.batch_size > 0 ? at.batch_size : std::numeric_limits<int32_t>::max();
+    return std::tuple(!contenders[cell.backend].running(), at.compute_type != "fp32", baseline_rank(at.backend), size,
+                      at.order != Order::kInput);
+  };
+  for (std::size_t i = 1; i < cells.size(); ++i) {
+    if (key(cells[i]) < key(cells[best])) best = i;
+  }
+  return best;
+}
+
+std::vector<CellResult> summarize_cells(const Measurement& measurement, const std::vector<Contender>& contenders,
+                                        const BenchSubject& subject, const RoofFacts& roof, std::size_t baseline) {
+  const std::vector<MeasuredCell>& cells = measurement.cells();
+  std::vector<CellResult> results;
+  for (const MeasuredCell& measured : cells) {
+    CellResult result = summarize_cell(measurement, measured, subject, roof);
+    const std::vector<double> ratios = paired_ratios(cells[baseline].timings, measured.timings);
+    if (!ratios.empty()) result.speedup = estimate(ratios);
+    result.error = contenders[measured.cell.backend].result.error;
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+std::vector<CellResult> predicted_cells(const Grid& grid, const std::vector<Contender>& contenders,
+                                        const BenchSubject& subject) {
+  std::vector<CellResult> results;
+  for (const Cell& cell : grid.cells) {
+    const double seconds = plan_seconds(grid.plans[cell.plan], contenders[cell.backend].cost, subject.work);
+    results.push_back(planned_cell(grid, cell, seconds, subject.workload.summary.texts));
+  }
+  return results;
+}
+
+}  // namespace paceline

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace paceline {
+
+/// Messages between bench and a worker: four bytes of length, least significant first, then that many bytes of JSON.
+/// Bounded on both sides, so that a mad peer costs an error and not the memory.
+inline constexpr std::size_t kLargestFrame = std::size_t{64} << 20;
+
+enum class ReadStatus { kFrame, kClosed, kTimeout, kStopped };
+
+/// Sends one message. Throws Error{unavailable} when the other end is gone, {internal} above kLargestFrame.
+void write_frame(int descriptor, std::string_view payload);
+
+/// Waits for one message. `seconds` 0: for ever. `stop` is asked several times a second and ends the wait.
+/// A message that breaks off counts as closed. Throws Error{corrupt_data} for a length beyond kLargestFrame.
+ReadStatus read_frame(int descriptor, std::string& payload, double seconds = 0, const std::function<bool()>& stop = {});
+
+}  // namespace paceline

@@ -1,0 +1,210 @@
+#include "bench/measurement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "bench/series.h"
+#include "bench/statistics.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+/// Texts of one confirmation round's share of a cell, at most: ten rounds of it see the usual sample more than twice.
+constexpr int32_t kMostConfirmationTexts = 256;
+
+double mean_turn_seconds(const MeasuredCell& measured) {
+  double seconds = 0;
+  for (const Timing& timing : measured.timings) seconds += timing.seconds;
+  return measured.timings.empty() ? 0 : seconds / static_cast<double>(measured.timings.size());
+}
+
+double typical_seconds(const MeasuredCell& measured) {
+  const std::vector<double> series = series_of(measured.timings, false).sample_seconds;
+  return series.empty() ? INFINITY : median(series);
+}
+
+double mean_log(std::span<const double> values) {
+  double sum = 0;
+  for (double value : values) sum += std::log(value);
+  return sum / static_cast<double>(values.size());
+}
+
+/// Whether times that are `ratios` of the best cell's are surely longer than it by more than noise between two starts.
+/// With two or three rounds a cell's own spread says little, so the larger of it and the typical one counts.
+bool surely_slower(const std::vector<double>& ratios, const PooledSpread& typical) {
+  if (ratios.size() < static_cast<std::size_t>(kFewestRounds) || typical.degrees < 1) return false;
+  const double own = pooled_log_spread(std::vector<std::vector<double>>{ratios}).deviation;
+  const double error = std::max(own, typical.deviation) / std::sqrt(static_cast<double>(ratios.size()));
+  const double reach = student_t_quantile(0.975, typical.degrees) * error;
+  return mean_log(ratios) - reach > std::log1p(kSameSpeedMargin);
+}
+
+}  // namespace
+
+Measurement::Measurement(Grid grid, std::vector<Contender>& contenders, const Context& context)
+    : grid_(std::move(grid)), contenders_(contenders), context_(context), random_(context.seed) {
+  for (const Cell& cell : grid_.cells) {
+    MeasuredCell measured{.cell = cell, .timings = {}, .text_seconds = {}};
+    measured.predicted_seconds =
+        plan_seconds(grid_.plans[cell.plan], contenders_[cell.backend].cost, context_.subject.work);
+    cells_.push_back(std::move(measured));
+  }
+}
+
+void Measurement::explore(std::size_t baseline, double deadline) {
+  std::map<std::size_t, SubsetSchedule> schedules;
+  for (const MeasuredCell& measured : cells_) {
+    const GridPlan& plan = grid_.plans[measured.cell.plan];
+    std::vector<uint32_t> all(plan.batches.batches.size());
+    std::iota(all.begin(), all.end(), 0U);
+    schedules.try_emplace(measured.cell.plan, all, plan.batches_per_round, true, random_);
+  }
+  for (int round = 0; round < kMostRounds; ++round) {
+    const std::vector<std::size_t> live = live_cells();
+    if (live.empty()) return;
+    if (round >= kFewestRounds && context_.environment.now() + expected_round_seconds() > deadline) return;
+    Subsets subsets;
+    for (auto& [plan, schedule] : schedules) {
+      subsets[plan] = schedule.next();
+      used_[plan].insert(subsets[plan].begin(), subsets[plan].end());
+    }
+    run_round(live, subsets, {.round = round, .confirmation = false});
+    if (round + 1 >= kFewestRounds) drop_slow_cells(baseline);
+  }
+}
+
+void Measurement::confirm(std::span<const std::size_t> finalists, double deadline) {
+  plan_confirmation(finalists, deadline);
+  std::map<std::size_t, SubsetSchedule> schedules = confirmation_schedules(finalists);
+  for (int round = 0; round < kConfirmationRounds; ++round) {
+    Subsets subsets;
+    for (auto& [plan, schedule] : schedules) subsets[plan] = schedule.next();
+    run_round({finalists.begin(), finalists.end()}, subsets, {.round = round, .confirmation = true});
+  }
+}
+
+void Measurement::run_round(std::vector<std::size_t> cells, const Subsets& subsets, Timing base) {
+  random_.shuffle(cells);
+  for (std::size_t index : cells) {
+    if (context_.interrupted != nullptr && context_.interrupted->load()) throw Interrupted{};
+    MeasuredCell& measured = cells_[index];
+    if (contenders_[measured.cell.backend].running()) run_turn(measured, subsets.at(measured.cell.plan), base);
+    report_progress();
+  }
+}
+
+void Measurement::run_turn(MeasuredCell& measured, const std::vector<uint32_t>& batches, Timing timing) {
+  Contender& contender = contenders_[measured.cell.backend];
+  const GridPlan& plan = grid_.plans[measured.cell.plan];
+  std::vector<BatchIndices> lists;
+  double expected = 0;
+  for (uint32_t position : batches) {
+    const PlannedBatch& batch = plan.batches.batches[position];
+    lists.push_back(batch.indices);
+    timing.tokens += batch.tokens;
+    expected += contender.cost.seconds(context_.subject.work.batch_flops(batch, contender.cost.padded));
+  }
+  timing.batches = static_cast<int32_t>(lists.size());
+  timing.share = expected / measured.predicted_seconds;
+  std::vector<double> seconds;
+  if (!with_worker(contender, [&](Worker& worker) { seconds = worker.time_batches(lists, expected); })) return;
+  timing.seconds = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  measured.timings.push_back(timing);
+  if (plan.batch_size == 1) measured.text_seconds.insert(measured.text_seconds.end(), seconds.begin(), seconds.end());
+  const double ms = 1e3 * typical_seconds(measured) / static_cast<double>(context_.subject.workload.lengths.size());
+  if (std::isfinite(ms) && (best_.empty() || ms < best_ms_)) {
+    best_ms_ = ms;
+    best_ = describe_configuration(measured.cell.configuration);
+  }
+}
+
+std::vector<std::size_t> Measurement::live_cells() const {
+  std::vector<std::size_t> live;
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (cells_[i].live && contenders_[cells_[i].cell.backend].running()) live.push_back(i);
+  }
+  return live;
+}
+
+double Measurement::expected_round_seconds() const {
+  double seconds = 0;
+  for (std::size_t index : live_cells()) seconds += mean_turn_seconds(cells_[index]);
+  return seconds;
+}
+
+void Measurement::drop_slow_cells(std::size_t baseline) {
+  std::map<std::size_t, std::size_t> best;  // contender -> its fastest cell
+  for (std::size_t index : live_cells()) {
+    const auto [entry, first] = best.try_emplace(cells_[index].cell.backend, index);
+    if (!first && typical_seconds(cells_[index]) < typical_seconds(cells_[entry->second])) {
+      entry->second = index;
+    }
+  }
+  std::map<std::size_t, std::vector<double>> ratios;
+  std::vector<std::vector<double>> groups;
+  for (std::size_t index : live_cells()) {
+    const std::size_t fastest = best.at(cells_[index].cell.backend);
+    if (index == fastest) continue;
+    ratios[index] = paired_ratios(cells_[index].timings, cells_[fastest].timings);
+    groups.push_back(ratios[index]);
+  }
+  const PooledSpread typical = pooled_log_spread(groups);
+  for (const auto& [index, series] : ratios) {
+    if (index != baseline && surely_slower(series, typical)) cells_[index].live = false;
+  }
+}
+
+void Measurement::plan_confirmation(std::span<const std::size_t> finalists, double deadline) {
+  std::vector<CostModel> costs;
+  for (const Contender& contender : contenders_) costs.push_back(contender.cost);
+  const double seconds = std::max(0.0, deadline - context_.environment.now());
+  const auto rounds_seconds = [&] {
+    double one = 0;
+    for (std::size_t index : finalists) one += turn_seconds(grid_, cells_[index].cell, costs, context_.subject.work);
+    return kConfirmationRounds * one;
+  };
+  int32_t texts = kMostConfirmationTexts;
+  set_texts_per_turn(grid_, texts);
+  while (texts > kFewestTextsPerTurn && rounds_seconds() > seconds) set_texts_per_turn(grid_, texts /= 2);
+}
+
+std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::span<const std::size_t> finalists) {
+  std::map<std::size_t, SubsetSchedule> schedules;
+  bool repeated = false;
+  for (std::size_t index : finalists) {
+    const std::size_t plan = cells_[index].cell.plan;
+    if (schedules.contains(plan)) continue;
+    const std::set<uint32_t>& used = used_[plan];
+    std::vector<uint32_t> fresh;
+    for (uint32_t i = 0; i < grid_.plans[plan].batches.batches.size(); ++i) {
+      if (!used.contains(i)) fresh.push_back(i);
+    }
+    if (fresh.empty()) {
+      repeated = true;
+      fresh.assign(used.begin(), used.end());
+    }
+    // Ten rounds are to see ten different subsets where there are that many batches.
+    const int32_t most = std::max<int32_t>(1, static_cast<int32_t>(fresh.size()) / kConfirmationRounds);
+    const int32_t per_round = std::min(grid_.plans[plan].batches_per_round, most);
+    schedules.try_emplace(plan, fresh, per_round, false, random_);
+  }
+  if (repeated) {
+    notes_.push_back(
+        "The sample has too few batches of some size to confirm on others than those used for choosing; "
+        "a larger --texts would allow it.");
+  }
+  return schedules;
+}
+
+void Measurement::report_progress() {
+  if (context_.progress == nullptr) return;
+  const double done = context_.environment.now() - context_.started;
+  const std::string note = best_.empty() ? "" : fmt::format("best so far: {}, {:.2f} ms per text", best_, best_ms_);
+  context_.progress->update(std::min(done, context_.expected), context_.expected, note);
+}
+
+}  // namespace paceline

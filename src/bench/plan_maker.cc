@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include "bench/bench.h"
+#include "paceline/error.h"
+
+namespace paceline {
+
+std::string_view objective_name(Objective objective) {
+  return objective == Objective::kThroughput ? "throughput" : "latency";
+}
+
+Objective parse_objective(std::string_view name) {
+  for (Objective objective : {Objective::kThroughput, Objective::kLatency}) {
+    if (objective_name(objective) == name) return objective;
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[bench] the objective {} is unknown, throughput or latency was expected.", name));
+}
+
+std::optional<Plan> make_plan(const BenchResults& results) {
+  const Recommendation& recommendation = results.recommendation;
+  if (!recommendation.valid) return std::nullopt;
+  const Configuration& choice = recommendation.choice;
+  Plan plan;
+  plan.model_dir = results.checkpoint.model_dir;
+  plan.checkpoint_hash = results.checkpoint.hash;
+  plan.random_weights = results.checkpoint.random_weights;
+  plan.run.backend = {.name = choice.backend,
+                      .compute_type = choice.compute_type,
+                      .device = choice.device,
+                      .threads = choice.threads,
+                      .cache_dir = {}};
+  plan.run.limits.batch_size = choice.batch_size;
+  plan.run.limits.max_batch_tokens = choice.max_batch_tokens;
+  plan.run.limits.order = choice.order;
+  plan.cpu = results.machine.cpu;
+  plan.objective = recommendation.objective;
+  plan.reason = recommendation.reason;
+  for (const BackendResult& backend : results.backends) {
+    if (backend.backend != choice.backend || backend.compute_type != choice.compute_type) continue;
+    plan.backend_version = backend.version;
+    plan.run.limits.padded = backend.padded;
+  }
+  for (const CellResult& cell : results.cells) {
+    if (!(cell.configuration == choice)) continue;
+    plan.ms_per_text = cell.ms_per_text.median;
+    plan.texts_per_second = cell.texts_per_second;
+    plan.texts_per_second_low = 1e3 / cell.ms_per_text.high;
+    plan.texts_per_second_high = 1e3 / cell.ms_per_text.low;
+  }
+  return plan;
+}
+
+}  // namespace paceline

@@ -1,0 +1,155 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "batch/batch_planner.h"
+#include "machine/machine.h"
+
+namespace paceline {
+
+/// Everything a run of bench found out: what report/ turns into files and the terminal summary. No clock, no engine
+/// here.
+
+/// A median with its 95 % interval.
+struct Estimate {
+  double median = 0, low = 0, high = 0;
+};
+
+/// What varies: one point of the grid.
+struct Configuration {
+  std::string backend;
+  std::string compute_type = "fp32";
+  std::string device = "cpu";
+  int32_t batch_size = 0;        ///< 0 where max_batch_tokens rules
+  int32_t max_batch_tokens = 0;  ///< 0 where batch_size rules
+  Order order = Order::kInput;
+  int32_t threads = 1;
+
+  friend bool operator==(const Configuration&, const Configuration&) = default;
+};
+
+/// One timed subset of a cell's batches in one round.
+struct Timing {
+  int32_t round = 0;
+  bool confirmation = false;
+  int32_t batches = 0;
+  int64_t tokens = 0;  ///< real tokens
+  double share = 0;    ///< of the work of all of the cell\'s batches, by the cost model: seconds / share is the whole
+  double seconds = 0;
+};
+
+/// A configuration and what was measured for it.
+struct CellResult {
+  Configuration configuration;
+  double padding_ratio = 0;
+  int32_t rounds = 0;  ///< behind ms_per_text: confirmation rounds where confirmed, else exploratory ones
+  bool confirmed = false;
+  bool partial = false;  ///< interrupted before its planned rounds
+  Estimate ms_per_text;
+  double ms_per_text_min = 0;
+  double texts_per_second = 0;
+  double tokens_per_second = 0;
+  Estimate speedup;                  ///< against the baseline
+  double p50_ms = 0, p99_ms = 0;     ///< latency of one text at batch size 1, nearest rank; 0 elsewhere
+  double predicted_ms_per_text = 0;  ///< from the probes, before anything was timed
+  double roof_share = 0;  ///< avoidable-work-free FLOPs per second over the machine's roof for the compute type
+  std::string error;      ///< instead of figures where it could not run
+  std::vector<Timing> timings;
+};
+
+/// The gate: answers compared with the oracle's.
+struct GateResult {
+  bool ran = false;
+  bool accepted = false;
+  std::string oracle;  ///< "native fp32", "reference"
+  int32_t texts = 0;
+  double max_abs_logit_diff = 0;
+  double mean_abs_logit_diff = 0;
+  double max_relative_diff = 0;  ///< relative to the largest logit
+  double agreement = 0;          ///< share of texts with the same label, ties within 1e-3 not counted
+  std::string verdict;           ///< one sentence
+};
+
+/// A backend at one compute type, loaded in a worker process of its own.
+struct BackendResult {
+  std::string backend;
+  std::string compute_type;
+  std::string version;
+  std::string settings;
+  std::string dtype;
+  std::string device = "cpu";
+  bool padded = false;
+  int32_t threads = 1;
+  double load_ms = 0;
+  int64_t peak_memory_bytes = 0;
+  GateResult gate;
+  std::string error;  ///< why it is out: not installed, crashed, killed
+};
+
+struct WorkloadSummary {
+  std::string source;  ///< file name of the texts
+  int64_t texts_available = 0;
+  int64_t texts = 0;  ///< in the sample
+  int64_t rows_skipped = 0;
+  uint64_t seed = 0;
+  double mean_tokens = 0;
+  int32_t min_tokens = 0, max_tokens = 0;
+  double median_tokens = 0, p95_tokens = 0;
+  int64_t truncated_texts = 0;
+  /// token_histogram[i] counts texts of [i * histogram_width, (i + 1) * histogram_width) tokens.
+  int32_t histogram_width = 8;
+  std::vector<int64_t> token_histogram;
+  double tokenize_ms_per_text = 0;  ///< on all threads
+};
+
+struct CheckpointSummary {
+  std::string model_dir;
+  std::string hash;
+  std::string architecture;
+  std::string dtype;
+  int64_t parameters = 0;
+  bool random_weights = false;  ///< its labels mean nothing; every page that shows one says so
+  std::vector<std::string> labels;
+  double mflops_per_token = 0;  ///< at the mean length
+};
+
+struct Recommendation {
+  bool valid = false;
+  Configuration choice;
+  std::string reason;  ///< in words: what, by how much, against what
+  std::optional<Configuration> runner_up;
+  Estimate lead;       ///< runner-up's ms per text over the choice's
+  bool equal = false;  ///< the interval of the lead contains 1
+  std::string objective = "throughput";
+};
+
+struct BenchResults {
+  static constexpr int kSchemaVersion = 1;
+
+  std::string paceline_version;
+  std::string build_id;
+  std::string command;     ///< as typed, so that it can be repeated
+  std::string started_at;  ///< ISO 8601, UTC
+  double seconds = 0;
+  bool dry_run = false;              ///< planned and predicted only
+  double predicted_seconds = 0;      ///< of the whole measurement, from the probes
+  bool named_type_rejected = false;  ///< a compute type that the user named failed the gate
+  bool interrupted = false;          ///< Ctrl-C: what is there is real, but not all of it
+  MachineRecord machine;
+  Roof roof;
+  MachineLoad load_before, load_after;
+  CheckpointSummary checkpoint;
+  WorkloadSummary workload;
+  std::vector<BackendResult> backends;
+  std::vector<CellResult> cells;
+  std::optional<Configuration> baseline;
+  double end_to_end_ms_per_text =
+      0;  ///< text to labels through classify's path, recommended configuration; 0: not measured
+  Recommendation recommendation;
+  std::vector<std::string> notes;  ///< what was dropped to keep the budget, what was noisy
+};
+
+}  // namespace paceline

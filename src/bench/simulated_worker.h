@@ -1,0 +1,142 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/contender.h"
+#include "bench/random.h"
+#include "paceline/error.h"
+
+namespace paceline {
+
+/// A backend for tests: its time is a formula with noise, its clock is the world's.
+struct SimulatedBackend {
+  double fixed_seconds = 0.001;
+  double seconds_per_token = 0.001;
+  bool padded = false;
+  double noise = 0.02;     ///< deviation of the logarithm of each batch's time
+  double logit_error = 0;  ///< added to every logit
+  double load_seconds = 0.5;
+  int64_t peak_memory_bytes = 1000;
+  int calls_until_death = -1;  ///< timing calls that go well before the process is killed; -1: it lives
+  std::string missing = {};    ///< the engine is not installed: this sentence
+};
+
+/// Simulated time and the workers in it.
+struct SimulatedWorld {
+  double now = 100;
+  std::map<std::string, SimulatedBackend> backends;  ///< by "name compute_type"
+  std::atomic<bool> interrupted = false;
+  double interrupt_at = INFINITY;
+  Random random{1};
+  int starts = 0;
+  int alive = 0;
+  double end_to_end_ms = 5;
+
+  BenchEnvironment environment();
+
+  void pass(double seconds) {
+    now += seconds;
+    if (now >= interrupt_at) interrupted = true;
+    if (interrupted) throw Interrupted{};
+  }
+
+  double noisy(double seconds, double noise) {
+    const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
+    return seconds * std::exp(noise * radius * std::cos(2 * M_PI * random.uniform()));
+  }
+};
+
+class SimulatedWorker final : public Worker {
+ public:
+  SimulatedWorker(SimulatedWorld& world, const std::string& name) : world_(world), name_(name) {
+    ++world_.starts;
+    ++world_.alive;
+  }
+  ~SimulatedWorker() override { --world_.alive; }
+
+  LoadedBackend load(const WorkerRequest& request) override {
+    const std::string key = request.backend.name + " " + request.backend.compute_type;
+    const auto found = world_.backends.find(key);
+    if (found == world_.backends.end()) throw Error(ErrorCode::kUnavailable, fmt::format("[test] no {}.", key));
+    backend_ = found->second;
+    if (!backend_.missing.empty()) throw Error(ErrorCode::kUnavailable, backend_.missing);
+    world_.pass(backend_.load_seconds);
+    LoadedBackend loaded{.info = {}, .load_ms = 1e3 * backend_.load_seconds};
+    loaded.info.name = request.backend.name;
+    loaded.info.version = "1.0";
+    loaded.info.compute_type = request.backend.compute_type;
+    loaded.info.padded = backend_.padded;
+    loaded.info.threads = request.backend.threads;
+    loaded.info.outputs = kOutputs;
+    return loaded;
+  }
+
+  void send_texts(std::span<const Encoding> encodings) override {
+    encodings_.assign(encodings.begin(), encodings.end());
+  }
+
+  std::vector<double> time_batches(std::span<const BatchIndices> batches, double) override {
+    if (backend_.calls_until_death >= 0 && calls_++ >= backend_.calls_until_death) {
+      throw Error(ErrorCode::kInternal, fmt::format("[worker {}] the process was killed by signal 9 (Killed).", name_));
+    }
+    std::vector<double> seconds;
+    for (const BatchIndices& batch : batches) {
+      const double tokens = static_cast<double>(paid_tokens(batch));
+      seconds.push_back(world_.noisy(backend_.fixed_seconds + backend_.seconds_per_token * tokens, backend_.noise));
+      world_.pass(seconds.back());
+    }
+    return seconds;
+  }
+
+  std::vector<float> logits(std::span<const BatchIndices> batches, double) override {
+    std::vector<float> logits;
+    for (const BatchIndices& batch : batches) {
+      world_.pass(backend_.fixed_seconds + backend_.seconds_per_token * static_cast<double>(paid_tokens(batch)));
+      for (uint32_t text : batch) {
+        const double first = encodings_[text].input_ids[0];
+        for (int k = 0; k < kOutputs; ++k) {
+          logits.push_back(static_cast<float>(std::sin(first + k) + backend_.logit_error * (k == 0 ? 1 : -1)));
+        }
+      }
+    }
+    return logits;
+  }
+
+  int64_t peak_memory_bytes() override { return backend_.peak_memory_bytes; }
+
+  double end_to_end(const EndToEndRequest&, std::span<const Text>) override { return world_.end_to_end_ms; }
+
+  static constexpr int kOutputs = 3;
+
+ private:
+  std::size_t paid_tokens(const BatchIndices& batch) const {
+    std::size_t real = 0;
+    std::size_t longest = 0;
+    for (uint32_t text : batch) {
+      real += encodings_[text].input_ids.size();
+      longest = std::max(longest, encodings_[text].input_ids.size());
+    }
+    return backend_.padded ? longest * batch.size() : real;
+  }
+
+  SimulatedWorld& world_;
+  std::string name_;
+  SimulatedBackend backend_;
+  std::vector<Encoding> encodings_;
+  int calls_ = 0;
+};
+
+inline BenchEnvironment SimulatedWorld::environment() {
+  return {.start_worker = [this](const std::string& name) { return std::make_unique<SimulatedWorker>(*this, name); },
+          .now = [this] { return now; },
+          .show = [](const std::string&) {}};
+}
+
+}  // namespace paceline

@@ -1,0 +1,142 @@
+#include "bench/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "bench/random.h"
+
+namespace paceline {
+namespace {
+
+constexpr double kConfidence = 0.95;
+constexpr std::size_t kBootstrapFrom = 10;
+/// The bounds' Monte Carlo error is then a tenth of the interval's own uncertainty at ten rounds.
+constexpr int kResamples = 2000;
+constexpr uint64_t kBootstrapSeed = 0x5EED;
+
+double median_in_place(std::vector<double>& values) {
+  const std::size_t middle = values.size() / 2;
+  const auto upper = values.begin() + static_cast<std::ptrdiff_t>(middle);
+  std::nth_element(values.begin(), upper, values.end());
+  if (values.size() % 2 == 1) return *upper;
+  return (*std::max_element(values.begin(), upper) + *upper) / 2;
+}
+
+/// One step of Lentz's method: f and its helpers c, d absorb the next coefficient.
+void lentz_step(double coefficient, double& c, double& d, double& f) {
+  constexpr double kTiny = 1e-300;
+  d = 1 + coefficient * d;
+  if (std::fabs(d) < kTiny) d = kTiny;
+  c = 1 + coefficient / c;
+  if (std::fabs(c) < kTiny) c = kTiny;
+  d = 1 / d;
+  f *= c * d;
+}
+
+/// Regularised incomplete beta function by its continued fraction (Abramowitz and Stegun 26.5.8), which converges
+/// quickly for x below (a + 1) / (a + b + 2); the symmetry covers the rest.
+double incomplete_beta(double a, double b, double x) {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(b, a, 1 - x);
+  const double log_front = std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x);
+  double c = 1;
+  double d = 0;
+  double f = 1;
+  for (int m = 0; m < 400; ++m) {
+    const double before = f;
+    if (m > 0) lentz_step(m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), c, d, f);
+    lentz_step(-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)), c, d, f);
+    if (m > 0 && std::fabs(f - before) < 1e-15 * std::fabs(f)) break;
+  }
+  return std::exp(log_front) / a / f;
+}
+
+double student_t_probability(double t, double degrees) {
+  const double tail = 0.5 * incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t));
+  return t > 0 ? 1 - tail : tail;
+}
+
+/// Student t around the mean of the logarithms, widened where need be so that it contains the median.
+Estimate estimate_by_student_t(std::span<const double> values) {
+  const double count = static_cast<double>(values.size());
+  double mean = 0;
+  for (double value : values) mean += std::log(value) / count;
+  double squares = 0;
+  for (double value : values) squares += (std::log(value) - mean) * (std::log(value) - mean);
+  const double error = std::sqrt(squares / (count - 1) / count);
+  const double reach = student_t_quantile(0.5 + kConfidence / 2, count - 1) * error;
+  const double middle = median(values);
+  return {middle, std::min(middle, std::exp(mean - reach)), std::max(middle, std::exp(mean + reach))};
+}
+
+Estimate estimate_by_bootstrap(std::span<const double> values) {
+  Random random(kBootstrapSeed);
+  std::vector<double> resample(values.size());
+  std::vector<double> medians(kResamples);
+  for (double& one : medians) {
+    for (double& value : resample) value = values[random.below(values.size())];
+    one = median_in_place(resample);
+  }
+  return {median(values), nearest_rank(medians, 0.5 - kConfidence / 2), nearest_rank(medians, 0.5 + kConfidence / 2)};
+}
+
+}  // namespace
+
+double median(std::span<const double> values) {
+  std::vector<double> copy(values.begin(), values.end());
+  return median_in_place(copy);
+}
+
+double nearest_rank(std::span<const double> values, double share) {
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  const double rank = std::ceil(share * static_cast<double>(sorted.size()) - 1e-9);
+  return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
+}
+
+double student_t_quantile(double probability, double degrees) {
+  if (probability < 0.5) return -student_t_quantile(1 - probability, degrees);
+  double high = 1;
+  while (student_t_probability(high, degrees) < probability) high *= 2;
+  double low = 0;
+  for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
+    const double middle = (low + high) / 2;
+    (student_t_probability(middle, degrees) < probability ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+Estimate estimate(std::span<const double> values) {
+  if (values.empty()) return {};
+  if (values.size() == 1) return {values[0], values[0], values[0]};
+  return values.size() < kBootstrapFrom ? estimate_by_student_t(values) : estimate_by_bootstrap(values);
+}
+
+Estimate estimate_ratio(std::span<const double> numerator, std::span<const double> denominator) {
+  std::vector<double> ratios(std::min(numerator.size(), denominator.size()));
+  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] = numerator[i] / denominator[i];
+  return estimate(ratios);
+}
+
+bool same_speed(const Estimate& ratio) {
+  const bool contains_one = ratio.low <= 1 && ratio.high >= 1;
+  return contains_one || std::fabs(ratio.median - 1) <= kSameSpeedMargin;
+}
+
+PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups) {
+  PooledSpread spread;
+  double squares = 0;
+  for (const std::vector<double>& group : groups) {
+    if (group.size() < 2) continue;
+    double mean = 0;
+    for (double value : group) mean += std::log(value) / static_cast<double>(group.size());
+    for (double value : group) squares += (std::log(value) - mean) * (std::log(value) - mean);
+    spread.degrees += static_cast<int>(group.size()) - 1;
+  }
+  if (spread.degrees > 0) spread.deviation = std::sqrt(squares / spread.degrees);
+  return spread;
+}
+
+}  // namespace paceline

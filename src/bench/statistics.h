@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bench/results.h"
+
+namespace paceline {
+
+/// Middle value, or the mean of the two middle ones. `values` not empty.
+double median(std::span<const double> values);
+
+/// The smallest value with at least `share` of all values at or below it. `values` not empty, 0 < share <= 1.
+double nearest_rank(std::span<const double> values, double share);
+
+/// The number that a Student t variable of `degrees` >= 1 degrees of freedom stays below with `probability`, (0, 1).
+double student_t_quantile(double probability, double degrees);
+
+/// Median and 95 % interval of positive numbers, one per round. Below ten: Student t on their logarithms (two rounds
+/// say little, and the interval shows it); from ten: percentile bootstrap of the median, seeded. One number has no
+/// interval: low = median = high.
+Estimate estimate(std::span<const double> values);
+
+/// estimate() of numerator[i] / denominator[i]: both of round i, so that what disturbed a whole round cancels.
+Estimate estimate_ratio(std::span<const double> numerator, std::span<const double> denominator);
+
+/// Whether a ratio of two times counts as equal: its interval contains 1, or the median is within
+/// kSameSpeedMargin of 1.
+bool same_speed(const Estimate& ratio);
+
+/// Two starts of one program differ by up to some 3 % through the placement of their memory and the machine's state,
+/// which no interval from within one run can see.
+inline constexpr double kSameSpeedMargin = 0.03;
+
+/// Standard deviation of the logarithms around their mean, pooled over groups: what one round's figure of a typical
+/// cell varies by. Groups below two values say nothing.
+struct PooledSpread {
+  double deviation = 0;
+  int degrees = 0;
+};
+PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups);
+
+}  // namespace paceline

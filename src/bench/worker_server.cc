@@ -1,0 +1,201 @@
+#include "bench/worker_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <new>
+#include <set>
+
+#include "backend/registry.h"
+#include "base/clock.h"
+#include "base/cpu_topology.h"
+#include "bench/frame_channel.h"
+#include "bench/worker_protocol.h"
+
+namespace paceline {
+namespace {
+
+/// Texts of one end-to-end chunk: as many as classify sorts together, or the whole sample.
+constexpr std::size_t kEndToEndChunk = 10000;
+
+/// Batches up to this much work are run once, uncounted, before each timing: the other workers have since emptied the
+/// caches and this one's threads sleep, which would be a tenth of so short a run and is nothing to a longer one.
+constexpr int64_t kWakeTokens = 128;
+
+int64_t read_peak_memory() {
+  std::ifstream status("/proc/self/status");
+  std::string field;
+  while (status >> field) {
+    if (field == "VmHWM:") {
+      int64_t kilobytes = 0;
+      status >> kilobytes;
+      return kilobytes * 1024;
+    }
+    std::getline(status, field);
+  }
+  return 0;
+}
+
+class WorkerServer {
+ public:
+  explicit WorkerServer(const SessionMaker& make_session) : make_session_(make_session) {}
+
+  Json answer(const Json& message) {
+    const std::string op = json_string(message, "op", "worker");
+    if (op == "load") return load(message);
+    if (op == "texts") return take_texts(message);
+    if (op == "time") return time(message);
+    if (op == "logits") return logits(message);
+    if (op == "memory") return {{"peak_memory_bytes", read_peak_memory()}};
+    if (op == "end_to_end") return end_to_end(message);
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("[worker] does not know the request {}.", op));
+  }
+
+ private:
+  Json load(const Json& message) {
+    const WorkerRequest request = decode_request(message);
+    const double start = monotonic_seconds();
+    session_.backend.reset();  // before the checkpoint that it reads
+    session_ = make_session_(request);
+    return encode_loaded({.info = session_.backend->info(), .load_ms = 1e3 * (monotonic_seconds() - start)});
+  }
+
+  Json take_texts(const Json& message) {
+    std::vector<Encoding> more = decode_encodings(message);
+    std::move(more.begin(), more.end(), std::back_inserter(encodings_));
+    return {{"texts", encodings_.size()}};
+  }
+
+  Json time(const Json& message) {
+    const std::vector<BatchIndices> batches = decode_batches(message, encodings_.size());
+    for (const BatchIndices& batch : batches) warm_up(batch);
+    if (!batches.empty()) wake(batches.front());
+    std::vector<double> seconds;
+    for (const BatchIndices& batch : batches) seconds.push_back(run(batch));
+    return {{"seconds", encode_numbers(std::span<const double>(seconds))}};
+  }
+
+  Json logits(const Json& message) {
+    std::vector<float> all;
+    for (const BatchIndices& batch : decode_batches(message, encodings_.size())) {
+      run(batch);
+      warm_.insert(shape_class(batch));
+      all.insert(all.end(), logits_.begin(), logits_.end());
+    }
+    return {{"logits", encode_numbers(std::span<const float>(all))}};
+  }
+
+  /// Ids in memory to logits in memory: packing belongs to it, as it does in classify.
+  double run(const BatchIndices& batch) {
+    if (!session_.backend)
+      throw Error(ErrorCode::kInvalidArgument, "[worker] asked to run before it loaded a backend.");
+    logits_.resize(batch.size() * static_cast<std::size_t>(session_.backend->info().outputs));
+    const double start = monotonic_seconds();
+    clear(packed_);
+    for (uint32_t text : batch) append_sequence(packed_, encodings_[text].input_ids, encodings_[text].token_type_ids);
+    session_.backend->run(packed_, logits_);
+    return monotonic_seconds() - start;
+  }
+
+  int64_t padded_tokens(const BatchIndices& batch) const {
+    std::size_t longest = 0;
+    for (uint32_t text : batch) longest = std::max(longest, encodings_[text].input_ids.size());
+    return static_cast<int64_t>(batch.size() * longest);
+  }
+
+  /// Engines size their buffers and choose their paths by how much there is to do: powers of two of the tokens, with
+  /// one sequence apart from several.
+  std::pair<bool, int> shape_class(const BatchIndices& batch) const {
+    return {batch.size() == 1, std::bit_width(static_cast<uint64_t>(padded_tokens(batch)))};
+  }
+
+  void warm_up(const BatchIndices& batch) {
+    if (warm_.insert(shape_class(batch)).second) run(batch);
+  }
+
+  void wake(const BatchIndices& batch) {
+    if (padded_tokens(batch) <= kWakeTokens) run(batch);
+  }
+
+  static Json end_to_end(const Json& message) {
+    std::vector<Text> texts;
+    const EndToEndRequest request = decode_end_to_end(message, texts);
+    if (texts.empty()) throw Error(ErrorCode::kInvalidArgument, "[worker] no texts to run from end to end.");
+    Classifier classifier(request.model_dir, request.run);
+    const std::size_t outputs = static_cast<std::size_t>(classifier.backend().info().outputs);
+    const std::span<const Text> all(texts);
+    const auto classify = [&](std::span<const Text> chunk) {
+      const std::vector<Encoding> encodings = classifier.encode(chunk);
+      std::vector<float> rows(chunk.size() * outputs);
+      classifier.run(encodings, rows);
+      const std::span<const float> logits(rows);
+      for (std::size_t i = 0; i < chunk.size(); ++i) {
+        predict(logits.subspan(i * outputs, outputs), classifier.checkpoint().problem_type(), 1);
+      }
+    };
+    classify(all.first(std::min<std::size_t>(all.size(), 8)));  // warm-up
+    std::size_t done = 0;
+    const double start = monotonic_seconds();
+    while (done < all.size() && (done == 0 || monotonic_seconds() - start < request.seconds)) {
+      const std::size_t chunk = std::min(all.size() - done, kEndToEndChunk);
+      classify(all.subspan(done, chunk));
+      done += chunk;
+    }
+    return {{"ms_per_text", 1e3 * (monotonic_seconds() - start) / static_cast<double>(done)}};
+  }
+
+  const SessionMaker& make_session_;
+  WorkerSession session_;
+  std::vector<Encoding> encodings_;
+  std::set<std::pair<bool, int>> warm_;
+  PackedBatch packed_;
+  std::vector<float> logits_;
+};
+
+Json answer_or_error(WorkerServer& server, const std::string& payload) {
+  try {
+    return server.answer(parse_json(payload, "worker"));
+  } catch (const Error& error) {
+    return encode_error(error);
+  } catch (const std::bad_alloc&) {
+    return encode_error(Error(ErrorCode::kResourceExhausted, "[worker] ran out of memory."));
+  } catch (const std::exception& error) {
+    return encode_error(Error(ErrorCode::kInternal, fmt::format("[worker] {}", error.what())));
+  }
+}
+
+WorkerSession open_session(const WorkerRequest& request) {
+  auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(request.model_dir));
+  WorkerSession session;
+  session.backend = create_backend(*checkpoint, request.backend);
+  session.keeps = std::move(checkpoint);
+  return session;
+}
+
+}  // namespace
+
+int serve_worker(int in_descriptor, int out_descriptor, const SessionMaker& make_session) {
+  WorkerServer server(make_session);
+  std::string payload;
+  try {
+    while (read_frame(in_descriptor, payload) == ReadStatus::kFrame) {
+      const Json reply = answer_or_error(server, payload);
+      write_frame(out_descriptor, reply.dump(-1, ' ', true, Json::error_handler_t::replace));
+    }
+  } catch (const Error&) {
+    return 1;  // bench is gone or talks nonsense; nobody is left to tell
+  }
+  return 0;
+}
+
+int run_worker(int in_descriptor, int out_descriptor) {
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  return serve_worker(in_descriptor, out_descriptor, open_session);
+}
+
+}  // namespace paceline

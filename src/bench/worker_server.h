@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "bench/worker.h"
+#include "paceline/backend.h"
+
+namespace paceline {
+
+/// Where a worker process finds its end of the socket to bench.
+inline constexpr int kWorkerDescriptor = 3;
+
+/// The worker process's whole life: answers bench's requests until the other end closes. Returns the exit status.
+/// Ignores SIGINT: on Ctrl-C bench decides, and closes.
+int run_worker(int in_descriptor, int out_descriptor);
+
+/// A backend and whatever has to outlive it.
+struct WorkerSession {
+  std::shared_ptr<void> keeps;
+  std::unique_ptr<Backend> backend;
+};
+using SessionMaker = std::function<WorkerSession(const WorkerRequest&)>;
+
+/// run_worker with another way to make the backend, for tests.
+int serve_worker(int in_descriptor, int out_descriptor, const SessionMaker& make_session);
+
+}  // namespace paceline

@@ -1,0 +1,97 @@
+#include "bench/workload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/clock.h"
+#include "base/thread_pool.h"
+#include "bench/random.h"
+#include "bench/statistics.h"
+#include "paceline/error.h"
+
+namespace paceline {
+
+std::vector<uint32_t> draw_sample(std::size_t available, std::size_t wanted, uint64_t seed) {
+  std::vector<uint32_t> indices(available);
+  std::iota(indices.begin(), indices.end(), 0U);
+  if (wanted >= available) return indices;
+  Random random(seed);
+  for (std::size_t i = 0; i < wanted; ++i) std::swap(indices[i], indices[i + random.below(available - i)]);
+  indices.resize(wanted);
+  std::sort(indices.begin(), indices.end());
+  return indices;
+}
+
+Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const WorkloadOptions& options) {
+  if (options.texts < 1) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[bench] a sample of {} texts was asked for, at least 1 is needed.", options.texts));
+  }
+  if (texts.texts.empty()) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[bench] {} holds no usable text ({} rows could not be read). Give a file with one text a "
+                            "line, or the right --format and --text-column.",
+                            options.source, texts.skipped));
+  }
+  Workload workload;
+  WorkloadSummary& summary = workload.summary;
+  summary.source = options.source;
+  summary.texts_available = static_cast<int64_t>(texts.texts.size());
+  summary.rows_skipped = static_cast<int64_t>(texts.skipped);
+  summary.seed = options.seed;
+  for (uint32_t index : draw_sample(texts.texts.size(), static_cast<std::size_t>(options.texts), options.seed)) {
+    workload.texts.push_back(std::move(texts.texts[index]));
+  }
+  ThreadPool pool(options.threads);
+  const double start = monotonic_seconds();
+  workload.encodings = tokenizer.encode_all(workload.texts, pool);
+  summary.tokenize_ms_per_text = 1e3 * (monotonic_seconds() - start) / static_cast<double>(workload.texts.size());
+  summarize(workload);
+  return workload;
+}
+
+void summarize(Workload& workload) {
+  WorkloadSummary& summary = workload.summary;
+  workload.lengths.clear();
+  std::vector<double> lengths;
+  for (const Encoding& encoding : workload.encodings) {
+    workload.lengths.push_back(static_cast<int32_t>(encoding.input_ids.size()));
+    lengths.push_back(static_cast<double>(encoding.input_ids.size()));
+    if (encoding.truncated > 0) ++summary.truncated_texts;
+  }
+  summary.texts = static_cast<int64_t>(lengths.size());
+  summary.mean_tokens = std::accumulate(lengths.begin(), lengths.end(), 0.0) / static_cast<double>(lengths.size());
+  const auto [shortest, longest] = std::minmax_element(workload.lengths.begin(), workload.lengths.end());
+  summary.min_tokens = *shortest;
+  summary.max_tokens = *longest;
+  summary.median_tokens = median(lengths);
+  summary.p95_tokens = nearest_rank(lengths, 0.95);
+  summary.token_histogram.assign(static_cast<std::size_t>(*longest / summary.histogram_width) + 1, 0);
+  for (int32_t length : workload.lengths) {
+    ++summary.token_histogram[static_cast<std::size_t>(length / summary.histogram_width)];
+  }
+}
+
+Workload make_synthetic_workload(int32_t count, int32_t vocab_size, int32_t max_length, bool token_types) {
+  constexpr double kShortest = 3;  // a token between the two special ones
+  Workload workload;
+  workload.summary.source = "made-up ids";
+  Random random(0);
+  const double steps = std::max(1, count - 1);
+  for (int32_t i = 0; i < count; ++i) {
+    const double length = kShortest * std::pow(std::max(max_length / kShortest, 1.0), i / steps);
+    Encoding encoding;
+    encoding.input_ids.resize(static_cast<std::size_t>(std::clamp<double>(std::round(length), 1, max_length)));
+    for (int32_t& id : encoding.input_ids) id = static_cast<int32_t>(random.below(static_cast<uint64_t>(vocab_size)));
+    if (token_types) encoding.token_type_ids.assign(encoding.input_ids.size(), 0);
+    workload.encodings.push_back(std::move(encoding));
+  }
+  summarize(workload);
+  workload.summary.texts_available = workload.summary.texts;
+  return workload;
+}
+
+}  // namespace paceline

@@ -1,0 +1,103 @@
+#include "classify/plan.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+class PlanFile : public ::testing::Test {
+ protected:
+  PlanFile() { std::filesystem::create_directories(folder_); }
+  ~PlanFile() override { std::filesystem::remove_all(folder_); }
+
+  /// Writes kPlan with one field changed (null removes it), reads it, and says how it was refused.
+  ErrorCode refusal(const std::string& key, const Json& value) {
+    write_plan(plan_, file_);
+    Json json = read_json_file(file_);
+    json[key] = value;
+    if (value.is_null()) json.erase(key);
+    write_file_atomically(file_, json.dump());
+    try {
+      read_plan(file_);
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(file_.string()), std::string::npos) << error.what();
+      return error.code();
+    }
+    return ErrorCode::kInternal;
+  }
+
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("paceline_plan_test_" + std::to_string(::getpid()));
+  std::filesystem::path file_ = folder_ / "plan.json";
+  Plan plan_{.model_dir = "/models/camembert",
+             .checkpoint_hash = "0123456789abcdef0123456789abcdef",
+             .random_weights = true,
+             .run = {.backend = {.name = "native", .compute_type = "fp32", .threads = 2, .cache_dir = {}},
+                     .limits = {.batch_size = 64, .order = Order::kLength, .window = 1000}},
+             .backend_version = "0.1.0",
+             .cpu = "A \"quoted\" CPU",
+             .objective = "throughput",
+             .texts_per_second = 41.5,
+             .texts_per_second_low = 41.25,
+             .texts_per_second_high = 42,
+             .ms_per_text = 24.1,
+             .reason = "fastest"};
+};
+
+TEST_F(PlanFile, RoundTrip) {
+  write_plan(plan_, file_);
+  const Plan read = read_plan(file_);
+  EXPECT_EQ(read.model_dir, plan_.model_dir);
+  EXPECT_EQ(read.checkpoint_hash, plan_.checkpoint_hash);
+  EXPECT_TRUE(read.random_weights);
+  EXPECT_EQ(read.run.backend.name, "native");
+  EXPECT_EQ(read.run.backend.compute_type, "fp32");
+  EXPECT_EQ(read.run.backend.threads, 2);
+  EXPECT_EQ(read.run.limits.batch_size, 64);
+  EXPECT_EQ(read.run.limits.max_batch_tokens, 0);
+  EXPECT_EQ(read.run.limits.order, Order::kLength);
+  EXPECT_EQ(read.run.limits.window, 1000);
+  EXPECT_EQ(read.backend_version, plan_.backend_version);
+  EXPECT_EQ(read.cpu, plan_.cpu);
+  EXPECT_EQ(read.texts_per_second, 41.5);
+  EXPECT_EQ(read.texts_per_second_low, 41.25);
+  EXPECT_EQ(read.texts_per_second_high, 42.0);
+  EXPECT_EQ(read.ms_per_text, 24.1);
+  EXPECT_EQ(read.reason, "fastest");
+}
+
+TEST_F(PlanFile, ARelativeModelDirIsTakenFromThePlansFolder) {
+  plan_.model_dir = "model";
+  write_plan(plan_, file_);
+  EXPECT_EQ(read_plan(file_).model_dir, folder_ / "model");
+}
+
+TEST_F(PlanFile, RefusesWhatItCannotObey) {
+  EXPECT_EQ(refusal("schema_version", Plan::kSchemaVersion + 1), ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal("schema_version", "one"), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("schema_version", nullptr), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("model_dir", nullptr), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("backend", 7), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("threads", -1), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("batch_size", 0), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("batch_size", 1e12), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("order", "longest"), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("texts_per_second", 5), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("random_weights", "yes"), ErrorCode::kCorruptData);
+}
+
+TEST_F(PlanFile, RefusesWhatIsNoPlan) {
+  for (const char* content : {"", "[]", "{", "null", "\"plan\""}) {
+    write_file_atomically(file_, content);
+    EXPECT_THROW(read_plan(file_), Error) << content;
+  }
+  EXPECT_THROW(read_plan(folder_ / "missing.json"), Error);
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,50 @@
+#include "classify/row_window.h"
+
+#include <string>
+#include <utility>
+
+namespace paceline {
+namespace {
+
+constexpr std::size_t kOutputPiece = std::size_t{1} << 18;
+
+std::size_t text_bytes(const Row& row) {
+  std::size_t bytes = row.raw.size() + row.text.first.size() + (row.text.second ? row.text.second->size() : 0);
+  for (const std::string& field : row.fields) bytes += field.size();
+  return bytes;
+}
+
+}  // namespace
+
+bool RowWindow::read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check) {
+  rows_.clear();
+  texts_.clear();
+  std::size_t bytes = 0;
+  Row row;
+  while (rows_.size() < static_cast<std::size_t>(options.window) && bytes < options.window_bytes && reader.next(row)) {
+    check(row);
+    bytes += text_bytes(row);
+    if (row.error.empty()) texts_.push_back(std::move(row.text));
+    row.text = {};
+    rows_.push_back(std::exchange(row, Row{}));
+  }
+  return !rows_.empty();
+}
+
+void SinkBuffer::flush_if_full() {
+  if (text_.size() >= kOutputPiece) flush();
+}
+
+void SinkBuffer::flush() {
+  sink_.write(text_);
+  text_.clear();
+}
+
+void report_progress(Progress& progress, const RowReader& reader, uint64_t bytes_before, double share, uint64_t rows) {
+  constexpr double kBytes = 1000;
+  const auto before = static_cast<double>(bytes_before);
+  const double done = before + share * (static_cast<double>(reader.bytes_read()) - before);
+  progress.update(done / kBytes, static_cast<double>(reader.bytes_total()) / kBytes, std::to_string(rows) + " texts");
+}
+
+}  // namespace paceline

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "base/progress.h"
+#include "classify/stream.h"
+#include "text/row_reader.h"
+
+namespace paceline {
+
+/// The rows that are in memory at one time. Texts stand apart from their rows, as encoders want them.
+class RowWindow {
+ public:
+  /// Reads until the window is full, showing each row to `check`. False where nothing is left.
+  bool read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check);
+
+  const std::vector<Row>& rows() const { return rows_; }     ///< their texts moved away
+  const std::vector<Text>& texts() const { return texts_; }  ///< of the rows without an error, in their order
+
+ private:
+  std::vector<Row> rows_;
+  std::vector<Text> texts_;
+};
+
+/// Collects output and hands it on in pieces large enough that a system call per piece is nothing.
+class SinkBuffer {
+ public:
+  explicit SinkBuffer(TextSink& sink) : sink_(sink) {}
+  std::string& text() { return text_; }
+  /// Call after each row.
+  void flush_if_full();
+  void flush();
+
+ private:
+  TextSink& sink_;
+  std::string text_;
+};
+
+/// Shows progress in kB of the input, as how many rows it has is not known before they are read: the part before this
+/// window and `share` of what the window took.
+void report_progress(Progress& progress, const RowReader& reader, uint64_t bytes_before, double share, uint64_t rows);
+
+}  // namespace paceline

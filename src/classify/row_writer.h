@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "classify/classifier.h"
+#include "text/row_reader.h"
+
+namespace paceline {
+
+/// How the answers are written beside the input's rows.
+struct RowWriterOptions {
+  RowFormat format = RowFormat::kTxt;  ///< the reader's, never kAuto
+  std::vector<std::string> columns{};  ///< CSV: the input's header
+  std::vector<std::string> labels{};   ///< [K]
+  int32_t top_k = 1;                   ///< how many labels a row gets, best first
+  bool all_labels = false;             ///< every label, whatever top_k is
+  bool raw_logits = false;             ///< the logits too
+  std::string output_prefix{};         ///< stands before the name of each new field
+};
+
+/// What the model says of one text.
+struct Answer {
+  std::span<const Prediction> predictions;  ///< best first, at least one
+  std::span<const float> logits;            ///< [K]
+};
+
+/// One row of the input and its answer as a line of output, in the input's format. Text in, text out: no file here.
+///
+/// | format | a row                                            | its fields with top_k > 1    | with all_labels       |
+/// |--------|--------------------------------------------------|------------------------------|-----------------------|
+/// | txt    | label TAB score                                  | TAB label TAB score for each | like top_k = K        |
+/// | JSONL  | the object, byte for byte, plus label, score     | labels: [{label, score}]     | like top_k = K        |
+/// | CSV    | the fields plus label, score, error              | label_2, score_2, ...        | score_NAME per label  |
+///
+/// raw_logits adds, with the nine digits that tell every float apart: txt a TAB and a number per label, JSONL logits,
+/// CSV logit_NAME per label. A row with an error keeps its place: txt has it as third column behind an empty label and
+/// score, JSONL as field error (alone where the row is no object), CSV in the column error.
+class RowWriter {
+ public:
+  /// Throws Error{invalid_argument} where a CSV column of the input has the name of a new field.
+  static std::unique_ptr<RowWriter> make(const RowWriterOptions& options);
+
+  /// Throws Error{invalid_argument} where a row already has a field of the name of a new one.
+  virtual void check(const Row& row) const = 0;
+  /// What stands before the first row.
+  virtual void append_header(std::string& out) const = 0;
+  virtual void append(const Row& row, const Answer& answer, std::string& out) const = 0;
+  virtual void append_error(const Row& row, std::string_view error, std::string& out) const = 0;
+  virtual ~RowWriter() = default;
+};
+
+}  // namespace paceline

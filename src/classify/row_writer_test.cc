@@ -1,0 +1,163 @@
+#include "classify/row_writer.h"
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+const std::vector<float> kLogits{0.125F, 1.0F / 3.0F};
+const std::vector<Prediction> kOne{{1, 0.75F}};
+const std::vector<Prediction> kBoth{{1, 0.75F}, {0, 0.25F}};
+
+std::string write(const RowWriterOptions& options, const Row& row, const std::vector<Prediction>& predictions) {
+  const auto writer = RowWriter::make(options);
+  writer->check(row);
+  std::string out;
+  writer->append_header(out);
+  writer->append(row, {.predictions = predictions, .logits = kLogits}, out);
+  return out;
+}
+
+std::string write_error(const RowWriterOptions& options, const Row& row) {
+  std::string out;
+  RowWriter::make(options)->append_error(row, row.error, out);
+  return out;
+}
+
+RowWriterOptions options_for(RowFormat format) {
+  return {.format = format, .columns = {"id", "text"}, .labels = {"neg", "pos"}};
+}
+
+Row jsonl(std::string raw) {
+  Row row;
+  row.raw = std::move(raw);
+  return row;
+}
+
+Row csv(std::vector<std::string> fields) {
+  Row row;
+  row.fields = std::move(fields);
+  return row;
+}
+
+void expect_refused(const RowWriterOptions& options, const Row& row) {
+  try {
+    RowWriter::make(options)->check(row);
+    FAIL() << "an existing field was not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(std::string(error.what()).find("--output-prefix"), std::string::npos) << error.what();
+  }
+}
+
+TEST(TxtWriter, LabelTabScore) { EXPECT_EQ(write(options_for(RowFormat::kTxt), {}, kOne), "pos\t0.75\n"); }
+
+TEST(TxtWriter, RanksAndLogitsFollow) {
+  RowWriterOptions options = options_for(RowFormat::kTxt);
+  options.top_k = 2;
+  options.raw_logits = true;
+  EXPECT_EQ(write(options, {}, kBoth), "pos\t0.75\tneg\t0.25\t0.125\t0.333333343\n");
+}
+
+TEST(TxtWriter, AnErrorIsTheThirdColumnAndOneLine) {
+  Row row;
+  row.error = "not UTF-8\nat\tbyte 3";
+  EXPECT_EQ(write_error(options_for(RowFormat::kTxt), row), "\t\tnot UTF-8 at byte 3\n");
+}
+
+TEST(TxtWriter, ALabelCannotBreakTheColumns) {
+  RowWriterOptions options = options_for(RowFormat::kTxt);
+  options.labels = {"a", "b\tc\nd"};
+  EXPECT_EQ(write(options, {}, kOne), "b c d\t0.75\n");
+}
+
+TEST(JsonlWriter, KeepsTheObjectByteForByte) {
+  EXPECT_EQ(write(options_for(RowFormat::kJsonl), jsonl("{\"text\" :\"a}\\u00e9\", \"n\":1.00 }  "), kOne),
+            "{\"text\" :\"a}\\u00e9\", \"n\":1.00, \"label\": \"pos\", \"score\": 0.75}\n");
+}
+
+TEST(JsonlWriter, AnEmptyObjectGetsNoComma) {
+  EXPECT_EQ(write(options_for(RowFormat::kJsonl), jsonl(" { } "), kOne), " {\"label\": \"pos\", \"score\": 0.75}\n");
+}
+
+TEST(JsonlWriter, ListLogitsAndPrefix) {
+  RowWriterOptions options = options_for(RowFormat::kJsonl);
+  options.all_labels = true;
+  options.raw_logits = true;
+  options.output_prefix = "p_";
+  const Json json = Json::parse(write(options, jsonl("{\"labels\": 3}"), kBoth));
+  EXPECT_EQ(json["labels"], 3);
+  EXPECT_EQ(json["p_labels"][0]["label"], "pos");
+  EXPECT_EQ(json["p_labels"][1]["score"], 0.25);
+  EXPECT_EQ(json["p_logits"][1].get<float>(), kLogits[1]) << "nine digits tell every float apart";
+}
+
+TEST(JsonlWriter, LabelsAreEscaped) {
+  RowWriterOptions options = options_for(RowFormat::kJsonl);
+  options.labels = {"a", "\"quoted\"\n\xff"};
+  EXPECT_EQ(Json::parse(write(options, jsonl("{}"), kOne))["label"], "\"quoted\"\n\xEF\xBF\xBD");
+}
+
+TEST(JsonlWriter, RefusesAFieldThatIsThere) {
+  const RowWriterOptions options = options_for(RowFormat::kJsonl);
+  expect_refused(options, jsonl("{\"text\": \"a\", \"label\": 1}"));
+  expect_refused(options, jsonl("{\"text\": \"a\", \"l\\u0061bel\": 1}"));
+  expect_refused(options, jsonl("{\"error\": null}"));
+  EXPECT_NO_THROW(RowWriter::make(options)->check(jsonl("{\"text\": \"label\", \"meta\": {\"label\": 1}}")));
+  EXPECT_NO_THROW(RowWriter::make(options)->check(jsonl("{\"labels\": 1, \"logits\": 2}"))) << "not written here";
+}
+
+TEST(JsonlWriter, AnErrorRowKeepsItsObjectWhereItIsOne) {
+  Row row = jsonl("{\"id\": 4}");
+  row.error = "no field text";
+  EXPECT_EQ(write_error(options_for(RowFormat::kJsonl), row), "{\"id\": 4, \"error\": \"no field text\"}\n");
+  for (const char* raw : {"[1, 2]", "{\"broken", "", "17", "{} {}"}) {
+    row.raw = raw;
+    EXPECT_EQ(write_error(options_for(RowFormat::kJsonl), row), "{\"error\": \"no field text\"}\n") << raw;
+  }
+}
+
+TEST(CsvWriter, HeaderAndRow) {
+  EXPECT_EQ(write(options_for(RowFormat::kCsv), csv({"1", "a \"b\", c"}), kOne),
+            "id,text,label,score,error\n1,\"a \"\"b\"\", c\",pos,0.75,\n");
+}
+
+TEST(CsvWriter, RanksAndLogits) {
+  RowWriterOptions options = options_for(RowFormat::kCsv);
+  options.top_k = 5;
+  options.raw_logits = true;
+  EXPECT_EQ(write(options, csv({"1", "a"}), kBoth),
+            "id,text,label,score,label_2,score_2,logit_neg,logit_pos,error\n"
+            "1,a,pos,0.75,neg,0.25,0.125,0.333333343,\n");
+}
+
+TEST(CsvWriter, AllLabelsHaveAColumnEach) {
+  RowWriterOptions options = options_for(RowFormat::kCsv);
+  options.all_labels = true;
+  EXPECT_EQ(write(options, csv({"1", "a"}), kBoth),
+            "id,text,label,score,score_neg,score_pos,error\n1,a,pos,0.75,0.25,0.75,\n");
+}
+
+TEST(CsvWriter, ErrorRowsStayRectangular) {
+  Row row = csv({"only one"});
+  row.error = "2 fields were expected, \"1\" given";
+  EXPECT_EQ(write_error(options_for(RowFormat::kCsv), row),
+            "only one,,,,\"2 fields were expected, \"\"1\"\" given\"\n");
+  row.fields = {"a", "b", "c"};
+  row.error = "3";
+  EXPECT_EQ(write_error(options_for(RowFormat::kCsv), row), "a,b,,,3\n");
+}
+
+TEST(CsvWriter, RefusesAColumnThatIsThere) {
+  RowWriterOptions options = options_for(RowFormat::kCsv);
+  options.columns = {"text", "score"};
+  expect_refused(options, {});
+  options.output_prefix = "my_";
+  EXPECT_NO_THROW(RowWriter::make(options));
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/progress.h"
+#include "classify/classifier.h"
+#include "classify/row_writer.h"
+#include "text/row_reader.h"
+
+namespace paceline {
+
+/// Where the output goes, piece by piece.
+class TextSink {
+ public:
+  virtual void write(std::string_view text) = 0;
+  virtual ~TextSink() = default;
+};
+
+struct StreamOptions {
+  int32_t top_k = 1;                                 ///< as the writer's
+  bool all_labels = false;                           ///< as the writer's
+  int32_t window = 10000;                            ///< rows read, sorted and run together
+  std::size_t window_bytes = std::size_t{64} << 20;  ///< text of a window, so that long rows cannot fill the memory
+  const std::atomic<bool>* stop = nullptr;           ///< looked at after each batch
+};
+
+struct ClassifySummary {
+  uint64_t rows = 0;       ///< written
+  uint64_t errors = 0;     ///< of them with an error instead of an answer
+  uint64_t truncated = 0;  ///< texts cut to max_length
+  uint64_t tokens = 0;
+  bool interrupted = false;
+};
+
+/// Rows in, answers out, in the rows' order and in memory that a window bounds, however long the input is.
+///
+/// A window is read, encoded on all threads, run and written before the next is read. On a CPU that loses nothing: the
+/// backend uses every core, so encoding beside it would only take turns with it.
+/// After a stop the window in work is not written. Throws Error: what the reader, the writer, the backend and the sink
+/// throw, e.g. invalid_argument for a row that already has a field of the name of a new one.
+ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, Classifier& classifier,
+                                const StreamOptions& options, TextSink& sink, Progress& progress);
+
+}  // namespace paceline

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <atomic>
+
+#include "base/progress.h"
+#include "base/thread_pool.h"
+#include "classify/stream.h"
+#include "text/row_reader.h"
+#include "text/tokenizer.h"
+
+namespace paceline {
+
+/// Writes for each row a JSON object with tokens, input_ids, token_type_ids (zeros where the model has one type) and
+/// truncated (tokens cut off), or with error; in the rows' order, in memory that a window of `options` bounds.
+ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, ThreadPool& pool,
+                                const StreamOptions& options, TextSink& sink, Progress& progress);
+
+}  // namespace paceline

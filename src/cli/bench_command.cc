@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+#include "bench/bench.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/notices.h"
+#include "cli/subcommands.h"
+#include "paceline/error.h"
+#include "report/report.h"
+
+namespace paceline {
+namespace {
+
+constexpr int64_t kMaxTexts = 10'000'000;
+constexpr int64_t kMaxBatchSize = 4096;
+constexpr int64_t kMaxBatchTokens = 1 << 24;
+
+struct BenchFlags {
+  BenchOptions bench;
+  std::filesystem::path out;
+  std::vector<std::string> devices{"cpu"};
+  bool quiet = false;
+};
+
+std::vector<Flag> workload_flags(BenchOptions& bench) {
+  std::vector<Flag> table{
+      model_dir_flag(bench.model_dir),
+      {"--text", "FILE", "the texts to measure with", set_path(bench.text_file), true},
+      {"--texts", "N", "how many of them, drawn at random (default 1000)", set_integer(bench.texts, 1, kMaxTexts)},
+      {"--seed", "N", "of the drawing (default 0)", set_seed(bench.seed)}};
+  for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
+  return table;
+}
+
+std::vector<Flag> grid_flags(BenchFlags& flags) {
+  BenchOptions& bench = flags.bench;
+  return {{"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
+          {"--compute-types", "LIST", "of the arithmetic (default: all that a backend has)",
+           set_known_list(bench.compute_types, known_compute_types())},
+          {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
+           set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
+          {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
+           set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
+          {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
+          {"--devices", "LIST", "where to compute (default cpu)", set_known_list(flags.devices, {"cpu"})},
+          threads_flag(bench.threads)};
+}
+
+std::vector<Flag> choice_flags(BenchFlags& flags) {
+  BenchOptions& bench = flags.bench;
+  constexpr double kAny = std::numeric_limits<double>::max();
+  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)", set_duration(bench.budget_seconds)},
+          {"--dry-run", "", "print the plan and its predicted time, measure nothing (default: measure)",
+           set_switch(bench.dry_run)},
+          {"--objective", "GOAL", "throughput or latency (default throughput)",
+           set_choice(bench.objective, {{"throughput", Objective::kThroughput}, {"latency", Objective::kLatency}})},
+          {"--max-latency-ms", "X", "longest p99 of one text alone, in ms (default none)",
+           set_number(bench.max_latency_ms, 0, kAny)},
+          {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
+           set_number(bench.min_agreement, 0, 1)},
+          {"--max-memory", "SIZE", "largest memory of a backend: 4GB, 512MiB (default none)",
+           set_bytes(bench.max_memory_bytes)},
+          {"--price-per-hour", "X", "of this machine, to state the cost of a million texts (default none)",
+           set_number(bench.price_per_hour, 0, kAny)}};
+}
+
+void write_results(const BenchFlags& flags, const BenchResults& results) {
+  const std::optional<Plan> plan = make_plan(results);
+  PlanWriter plan_writer;
+  if (plan) plan_writer = [&](const std::filesystem::path& file) { write_plan(*plan, file); };
+  write_report(results, flags.out, plan_writer);
+}
+
+bool nothing_measured(const BenchResults& results) {
+  return std::none_of(results.cells.begin(), results.cells.end(),
+                      [](const CellResult& cell) { return cell.rounds > 0; });
+}
+
+int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
+  Console& console = invocation.console;
+  BenchOptions& bench = flags.bench;
+  if (flags.out.empty() && !bench.dry_run) {
+    throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
+  }
+  const auto progress = make_progress(flags.quiet, "bench", "s");
+  bench.progress = progress.get();
+  bench.interrupted = &interrupted();
+  bench.command = invocation.command_line;
+  bench.on_plan = [&](const std::string& plan) {
+    progress->finish();
+    if (bench.dry_run) console.write(plan + "\n");
+    if (!bench.dry_run && !flags.quiet) console.note(plan);
+  };
+  const BenchResults results = run_bench(bench);
+  progress->finish();
+  if (bench.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
+  write_results(flags, results);
+  const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
+  console.write(terminal_summary(results, {.width = Console::width(), .color = color, .out_dir = flags.out}));
+  if (results.interrupted) return kExitInterrupted;
+  if (results.named_type_rejected) return kExitGateFailed;
+  if (nothing_measured(results)) {
+    throw Error{ErrorCode::kUnavailable,
+                "[bench] no backend could be measured; the report says why for each. See paceline doctor."};
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+Command make_bench_command() {
+  const auto flags = std::make_shared<BenchFlags>();
+  std::vector<Flag> table = workload_flags(flags->bench);
+  table.insert(
+      table.begin() + 2,
+      {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts", set_path(flags->out)});
+  for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
+  for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
+  table.push_back(cache_dir_flag(flags->bench.cache_dir));
+  table.push_back({"--quiet", "", "no progress (default: shown)", set_switch(flags->quiet)});
+  return {.name = "bench",
+          .summary = "measure the configurations on your texts and recommend the fastest",
+          .flags = std::move(table),
+          .notes = "",
+          .run = [flags](const Invocation& invocation) { return run_bench_command(*flags, invocation); }};
+}
+
+}  // namespace paceline

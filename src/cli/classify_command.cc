@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "base/clock.h"
+#include "classify/plan.h"
+#include "classify/stream.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/notices.h"
+#include "cli/output.h"
+#include "cli/subcommands.h"
+#include "machine/machine.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+struct ClassifyFlags {
+  std::filesystem::path model;  ///< MODEL_DIR or plan.json
+  std::filesystem::path input = "-";
+  std::filesystem::path output = "-";
+  std::filesystem::path cache_dir;
+  RowReaderOptions rows;
+  int32_t top_k = 1;
+  bool all_labels = false;
+  bool raw_logits = false;
+  bool strict = false;
+  bool quiet = false;
+  std::string output_prefix;
+  // What stands here overrides the plan or the defaults.
+  std::string backend;
+  std::string compute_type;
+  std::optional<int32_t> batch_size;
+  std::optional<int32_t> max_batch_tokens;
+  std::optional<int32_t> threads;
+  std::string order;
+};
+
+/// The folder to load and how to run it.
+struct Setup {
+  std::filesystem::path model_dir;
+  RunOptions run;
+  std::optional<Plan> plan;
+};
+
+Setup read_setup(const ClassifyFlags& flags) {
+  Setup setup{.model_dir = flags.model, .run = {}, .plan = std::nullopt};
+  if (!std::filesystem::is_directory(flags.model) &&
+      (std::filesystem::exists(flags.model) || flags.model.extension() == ".json")) {
+    setup.plan = read_plan(flags.model);
+    setup.model_dir = setup.plan->model_dir;
+    setup.run = setup.plan->run;
+  }
+  RunOptions& run = setup.run;
+  if (!flags.backend.empty()) run.backend.name = flags.backend;
+  if (!flags.compute_type.empty()) run.backend.compute_type = flags.compute_type;
+  if (flags.threads) run.backend.threads = *flags.threads;
+  if (!flags.order.empty()) run.limits.order = parse_order(flags.order);
+  if (flags.batch_size || flags.max_batch_tokens) {
+    run.limits.batch_size = flags.batch_size.value_or(0);
+    run.limits.max_batch_tokens = flags.max_batch_tokens.value_or(0);
+  }
+  run.backend.cache_dir = flags.cache_dir;
+  return setup;
+}
+
+void note_plan(const Plan& plan, Console& console) {
+  const std::string cpu = read_machine().cpu;
+  if (plan.cpu.empty() || cpu == plan.cpu) return;
+  console.note(
+      fmt::format("paceline: the plan was measured on another machine ({}), this is {}. Run paceline bench "
+                  "here for a plan of its own.",
+                  plan.cpu, cpu));
+}
+
+/// Looks at the checkpoint before anything large is loaded.
+void check_checkpoint(const Setup& setup, const std::filesystem::path& cache_dir, Console& console) {
+  const Checkpoint checkpoint = Checkpoint::open(setup.model_dir);
+  if (setup.plan) {
+    check_plan_checkpoint(*setup.plan, checkpoint, cache_dir.empty() ? default_cache_dir() : cache_dir);
+    note_plan(*setup.plan, console);
+  }
+  if (!checkpoint.has_head()) {
+    throw Error{ErrorCode::kUnsupported,
+                fmt::format("[{}] this is an encoder without a classification head, which has no labels to give. Use a "
+                            "checkpoint of a ...ForSequenceClassification model.",
+                            setup.model_dir.string())};
+  }
+  if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
+}
+
+void note_summary(const ClassifySummary& summary, double seconds, Console& console) {
+  std::string line = fmt::format("{} texts in {:.1f} s, {:.1f} texts/s", grouped(static_cast<int64_t>(summary.rows)),
+                                 seconds, static_cast<double>(summary.rows) / seconds);
+  if (summary.truncated > 0) line += fmt::format("; {} truncated", grouped(static_cast<int64_t>(summary.truncated)));
+  if (summary.errors > 0) line += fmt::format("; {} with an error", grouped(static_cast<int64_t>(summary.errors)));
+  console.note(line);
+}
+
+int run_classify(const ClassifyFlags& flags, Console& console) {
+  const Setup setup = read_setup(flags);
+  check_checkpoint(setup, flags.cache_dir, console);
+  const auto reader = RowReader::open(flags.input, flags.rows);
+  Classifier classifier(setup.model_dir, setup.run);
+  const auto writer = RowWriter::make({.format = reader->format(),
+                                       .columns = reader->columns(),
+                                       .labels = classifier.checkpoint().labels(),
+                                       .top_k = flags.top_k,
+                                       .all_labels = flags.all_labels,
+                                       .raw_logits = flags.raw_logits,
+                                       .output_prefix = flags.output_prefix});
+  StreamOptions stream{.top_k = flags.top_k, .all_labels = flags.all_labels, .stop = &interrupted()};
+  if (setup.run.limits.window > 0) stream.window = setup.run.limits.window;
+  Output output(flags.output, console);
+  const auto progress = make_progress(flags.quiet, "classify", "kB");
+  const double start = monotonic_seconds();
+  const ClassifySummary summary = classify_stream(*reader, *writer, classifier, stream, output.sink(), *progress);
+  if (summary.interrupted) return kExitInterrupted;
+  output.commit();
+  if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);
+  return flags.strict && summary.errors > 0 ? kExitBadData : kExitDone;
+}
+
+std::vector<Flag> output_flags(ClassifyFlags& flags) {
+  return {
+      {"--top-k", "N", "labels per text, best first (default 1)", set_integer(flags.top_k, 1, 1'000'000)},
+      {"--all-labels", "", "every label, whatever --top-k is (default: --top-k of them)", set_switch(flags.all_labels)},
+      {"--raw-logits", "", "the logits too, with nine digits (default: not)", set_switch(flags.raw_logits)},
+      {"--output-prefix", "P", "stands before the names of new fields (default none)", set_string(flags.output_prefix)},
+      {"--strict", "", "exit code 3 when a row has an error (default: 0, the row says so)", set_switch(flags.strict)},
+      {"--quiet", "", "no progress and no summary (default: shown)", set_switch(flags.quiet)}};
+}
+
+std::vector<Flag> run_flags(ClassifyFlags& flags) {
+  return {{"--backends", "NAME", "engine (default: the plan's, else native)", set_string(flags.backend)},
+          {"--compute-types", "TYPE", "of the arithmetic (default: the plan's, else fp32)",
+           set_known(flags.compute_type, known_compute_types())},
+          {"--batch-sizes", "N", "texts in a batch (default: the plan's, else no limit)",
+           set_integer(flags.batch_size, 1, 1'000'000)},
+          {"--max-batch-tokens", "N", "tokens in a batch (default: the plan's, else 16384)",
+           set_integer(flags.max_batch_tokens, 1, 1 << 24)},
+          {"--orders", "ORDER", "input or length (default: the plan's, else length in windows of 10000 texts)",
+           set_known(flags.order, {"input", "length"})},
+          {"--threads", "N", "threads that compute, 0: all (default: the plan's, else 0)",
+           set_integer(flags.threads, 0, 1024)}};
+}
+
+}  // namespace
+
+Command make_classify_command() {
+  const auto flags = std::make_shared<ClassifyFlags>();
+  std::vector<Flag> table{
+      {"MODEL_DIR|plan.json", "", "a checkpoint's folder, or the plan that bench wrote", set_path(flags->model), true},
+      {"--input", "FILE", "texts, - for standard input (default -)", set_path(flags->input)},
+      {"--output", "FILE", "where the rows go, - for standard output (default -)", set_path(flags->output)}};
+  for (auto&& part : {row_flags(flags->rows), output_flags(*flags), run_flags(*flags)}) {
+    table.insert(table.end(), part.begin(), part.end());
+  }
+  table.push_back(cache_dir_flag(flags->cache_dir));
+  return {.name = "classify",
+          .summary = "give every text its label, in the order of the input",
+          .flags = std::move(table),
+          .notes =
+              "Output has the input's format. txt: label TAB score. JSONL: the object plus label, score. CSV: the "
+              "columns plus label, score, error. A row that cannot be classified has its error in its place.",
+          .run = [flags](const Invocation& invocation) { return run_classify(*flags, invocation.console); }};
+}
+
+}  // namespace paceline

@@ -1,0 +1,82 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/suggest.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/version_text.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+bool asks_for_help(const std::string& argument) { return argument == "--help" || argument == "-h"; }
+
+std::string overview() {
+  std::string out =
+      "paceline: the fastest way to run your text classifier on this machine, with proof that its answers\n"
+      "have not changed.\n\n";
+  for (const CommandEntry& entry : commands()) {
+    if (!entry.hidden) out += fmt::format("  paceline {:<10} {}\n", entry.name, entry.make().summary);
+  }
+  return out + "  paceline --version  version, build, compiler, plug-ins\n\npaceline COMMAND --help says more.\n";
+}
+
+const CommandEntry& find_command(const std::string& name) {
+  std::vector<std::string> known;
+  for (const CommandEntry& entry : commands()) {
+    if (name == entry.name) return entry;
+    if (!entry.hidden) known.emplace_back(entry.name);
+  }
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("[paceline] the command \"{}\" is not known. {}", excerpt(name), suggestion(name, known))};
+}
+
+int dispatch(const std::vector<std::string>& arguments, Console& console) {
+  if (arguments.empty() || asks_for_help(arguments.front())) {
+    console.write(overview());
+    return arguments.empty() ? kExitUsage : kExitDone;
+  }
+  if (arguments.front() == "--version") {
+    console.write(version_text());
+    return kExitDone;
+  }
+  const CommandEntry& entry = find_command(arguments.front());
+  if (!entry.hidden) install_signal_handlers();
+  const Command command = entry.make();
+  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  if (std::any_of(rest.begin(), rest.end(), asks_for_help)) {
+    console.write(help_text(command));
+    return kExitDone;
+  }
+  parse_arguments(command, rest);
+  return command.run({.console = console, .command_line = quote_command_line(arguments)});
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  Console console;
+  try {
+    return dispatch(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), console);
+  } catch (const OutputClosed&) {
+    return kExitDone;
+  } catch (const Error& error) {
+    console.note(fmt::format("paceline: {}", error.what()));
+    return interrupted() ? kExitInterrupted : exit_code(error.code());
+  } catch (const std::bad_alloc&) {
+    console.note("paceline: [memory] there is not enough of it. Lower --max-batch-tokens or the batch size.");
+    return kExitExhausted;
+  } catch (const std::exception& error) {
+    console.note(fmt::format("paceline: [internal] {}. This is a bug in paceline, please report it.", error.what()));
+    return kExitInternal;
+  }
+}
+
+}  // namespace paceline

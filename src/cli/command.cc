@@ -1,0 +1,139 @@
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "base/suggest.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr std::size_t kHelpColumns = 100;
+constexpr std::size_t kFlagColumns = 26;  ///< wide enough for "  --max-batch-tokens LIST"
+
+bool is_positional(const Flag& flag) { return !flag.name.starts_with("-"); }
+
+[[noreturn]] void refuse(const Command& command, std::string_view what) {
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("[{}] {} See paceline {} --help.", command.name, what, command.name)};
+}
+
+/// Sets a flag, naming it in whatever is wrong with its value.
+void set_flag(const Command& command, const Flag& flag, const std::string& value) {
+  try {
+    flag.set(value);
+  } catch (const Error& error) {
+    refuse(command, fmt::format("{}: {}", flag.name, error.what()));
+  }
+}
+
+void refuse_unknown(const Command& command, const std::string& argument) {
+  if (!argument.starts_with("-")) {
+    refuse(command, fmt::format("the argument \"{}\" was not expected.", excerpt(argument)));
+  }
+  std::vector<std::string> known;
+  for (const Flag& flag : command.flags) {
+    if (!is_positional(flag)) known.push_back(flag.name);
+  }
+  const std::string name = argument.substr(0, argument.find('='));
+  const std::string_view nearest = nearest_name(name, known);
+  refuse(command, nearest.empty() ? fmt::format("the flag {} is not known.", excerpt(name))
+                                  : fmt::format("the flag {} is not known. Did you mean {}?", excerpt(name), nearest));
+}
+
+void check_required(const Command& command, const CLI::App& app) {
+  for (const Flag& flag : command.flags) {
+    if (flag.required && app.get_option(flag.name)->count() == 0) {
+      refuse(command, fmt::format("{} is missing.", flag.name));
+    }
+  }
+}
+
+/// `text` in lines of at most `columns`, the lines after the first indented.
+std::string wrap(std::string_view text, std::size_t columns, std::size_t indent) {
+  std::string out;
+  while (text.size() > columns) {
+    const std::size_t space = text.substr(0, columns + 1).rfind(' ');
+    if (space == std::string_view::npos) break;
+    out += text.substr(0, space);
+    out += '\n';
+    out.append(indent, ' ');
+    text.remove_prefix(space + 1);
+  }
+  out += text;
+  return out;
+}
+
+std::string usage_line(const Command& command) {
+  std::string line = "  paceline " + command.name;
+  bool optional = false;
+  for (const Flag& flag : command.flags) {
+    if (!flag.required) {
+      optional = true;
+      continue;
+    }
+    line += ' ' + flag.name;
+    if (!flag.value.empty()) line += ' ' + flag.value;
+  }
+  return line + (optional ? " [flags]\n" : "\n");
+}
+
+}  // namespace
+
+void parse_arguments(const Command& command, const std::vector<std::string>& arguments) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  for (const Flag& flag : command.flags) {
+    if (is_positional(flag) || !flag.value.empty()) {
+      app.add_option_function<std::string>(
+             flag.name, [&command, &flag](const std::string& value) { set_flag(command, flag, value); })
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    } else {
+      app.add_flag_callback(flag.name, [&command, &flag] { set_flag(command, flag, ""); });
+    }
+  }
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    refuse(command, fmt::format("{}.", error.what()));
+  }
+  const std::vector<std::string> unknown = app.remaining();
+  const auto flag =
+      std::find_if(unknown.begin(), unknown.end(), [](const auto& text) { return text.starts_with("-"); });
+  if (!unknown.empty()) refuse_unknown(command, flag == unknown.end() ? unknown.front() : *flag);
+  check_required(command, app);
+}
+
+std::string quote_command_line(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+@%";
+  std::string line = "paceline";
+  for (const std::string& argument : arguments) {
+    line += ' ';
+    if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos) {
+      line += argument;
+      continue;
+    }
+    line += '\'';
+    for (const char c : argument) line += c == '\'' ? std::string{"'\\''"} : std::string{c};
+    line += '\'';
+  }
+  return line;
+}
+
+std::string help_text(const Command& command) {
+  std::string out = fmt::format("paceline {}: {}\n\n{}\n", command.name, command.summary, usage_line(command));
+  for (const Flag& flag : command.flags) {
+    const std::string left = fmt::format("  {}{}{}", flag.name, flag.value.empty() ? "" : " ", flag.value);
+    out += fmt::format("{:<{}} {}\n", left, kFlagColumns,
+                       wrap(flag.help, kHelpColumns - kFlagColumns - 1, kFlagColumns + 1));
+  }
+  if (!command.notes.empty()) out += '\n' + wrap(command.notes, kHelpColumns, 0) + '\n';
+  return out;
+}
+
+}  // namespace paceline

@@ -1,0 +1,227 @@
+#include "cli/flags.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "backend/registry.h"
+#include "base/suggest.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+[[noreturn]] void refuse(std::string_view given, std::string_view expected) {
+  throw Error{ErrorCode::kInvalidArgument, fmt::format("\"{}\" was given, {}.", excerpt(given), expected)};
+}
+
+int64_t parse_integer(std::string_view text, int64_t low, int64_t high) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < low || value > high) {
+    refuse(text, fmt::format("a whole number from {} to {} was expected", low, high));
+  }
+  return value;
+}
+
+/// A number and the unit behind it; nothing where there is no number.
+std::optional<std::pair<double, std::string_view>> split_unit(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || !std::isfinite(value)) return std::nullopt;
+  return std::pair{value, text.substr(static_cast<std::size_t>(end - text.data()))};
+}
+
+struct Unit {
+  std::string_view name;
+  double factor;
+};
+
+std::optional<double> parse_with_unit(std::string_view text, std::span<const Unit> units) {
+  const auto split = split_unit(text);
+  if (!split) return std::nullopt;
+  for (const Unit& unit : units) {
+    if (split->second == unit.name) return split->first * unit.factor;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> items;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end == begin) refuse(text, "a comma-separated list without empty items was expected");
+    items.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return items;
+}
+
+}  // namespace
+
+Setter set_switch(bool& target) {
+  return [&target](const std::string&) { target = true; };
+}
+
+Setter set_string(std::string& target) {
+  return [&target](const std::string& given) { target = given; };
+}
+
+Setter set_path(std::filesystem::path& target) {
+  return [&target](const std::string& given) {
+    if (given.empty()) refuse(given, "a path was expected");
+    target = given;
+  };
+}
+
+Setter set_integer(int32_t& target, int64_t low, int64_t high) {
+  return [&target, low, high](const std::string& given) {
+    target = static_cast<int32_t>(parse_integer(given, low, high));
+  };
+}
+
+Setter set_integer(std::optional<int32_t>& target, int64_t low, int64_t high) {
+  return [&target, low, high](const std::string& given) {
+    target = static_cast<int32_t>(parse_integer(given, low, high));
+  };
+}
+
+Setter set_seed(uint64_t& target) {
+  return [&target](const std::string& given) {
+    target = static_cast<uint64_t>(parse_integer(given, 0, std::numeric_limits<int64_t>::max()));
+  };
+}
+
+Setter set_number(double& target, double low, double high) {
+  return [&target, low, high](const std::string& given) {
+    const auto split = split_unit(given);
+    if (!split || !split->second.empty() || split->first < low || split->first > high) {
+      refuse(given, fmt::format("a number from {} to {} was expected", low, high));
+    }
+    target = split->first;
+  };
+}
+
+Setter set_duration(double& target_seconds) {
+  return [&target_seconds](const std::string& given) { target_seconds = parse_duration(given); };
+}
+
+Setter set_bytes(int64_t& target) {
+  return [&target](const std::string& given) { target = parse_bytes(given); };
+}
+
+Setter set_list(std::vector<std::string>& target) {
+  return [&target](const std::string& given) { target = split_list(given); };
+}
+
+Setter set_integers(std::vector<int32_t>& target, int64_t low, int64_t high) {
+  return [&target, low, high](const std::string& given) {
+    target.clear();
+    for (const std::string& item : split_list(given)) {
+      target.push_back(static_cast<int32_t>(parse_integer(item, low, high)));
+    }
+  };
+}
+
+Setter set_known(std::string& target, std::vector<std::string> known) {
+  return [&target, known = std::move(known)](const std::string& given) {
+    check_known(given, known);
+    target = given;
+  };
+}
+
+Setter set_known_list(std::vector<std::string>& target, std::vector<std::string> known) {
+  return [&target, known = std::move(known)](const std::string& given) {
+    target = split_list(given);
+    for (const std::string& item : target) check_known(item, known);
+  };
+}
+
+Setter set_orders(std::vector<Order>& target) {
+  return [&target](const std::string& given) {
+    target.clear();
+    for (const std::string& item : split_list(given)) {
+      check_known(item, {"input", "length"});
+      target.push_back(parse_order(item));
+    }
+  };
+}
+
+double parse_duration(std::string_view text) {
+  constexpr std::array<Unit, 5> kUnits{{{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}}};
+  constexpr double kLongest = 30.0 * 24 * 3600;
+  const auto seconds = parse_with_unit(text, kUnits);
+  if (!seconds || *seconds <= 0 || *seconds > kLongest) {
+    refuse(text, "a duration above 0 and up to 30 days was expected, such as 60s, 5m or 2h");
+  }
+  return *seconds;
+}
+
+int64_t parse_bytes(std::string_view text) {
+  constexpr double kKi = 1024;
+  constexpr std::array<Unit, 10> kUnits{{{"", 1},
+                                         {"B", 1},
+                                         {"KB", 1e3},
+                                         {"MB", 1e6},
+                                         {"GB", 1e9},
+                                         {"TB", 1e12},
+                                         {"KiB", kKi},
+                                         {"MiB", kKi * kKi},
+                                         {"GiB", kKi * kKi * kKi},
+                                         {"TiB", kKi * kKi * kKi * kKi}}};
+  constexpr double kLargest = 1e15;
+  const auto bytes = parse_with_unit(text, kUnits);
+  if (!bytes || *bytes < 1 || *bytes > kLargest) {
+    refuse(text, "a size was expected, such as 512MB, 4GB or 4GiB");
+  }
+  return static_cast<int64_t>(*bytes);
+}
+
+void check_known(const std::string& given, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), given) != known.end()) return;
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" is not known. {}", excerpt(given), suggestion(given, known))};
+}
+
+std::vector<std::string> known_compute_types() {
+  std::vector<std::string> known;
+  for (const BackendEntry& entry : known_backends()) {
+    for (const std::string& type : entry.compute_types) {
+      if (std::find(known.begin(), known.end(), type) == known.end()) known.push_back(type);
+    }
+  }
+  return known;
+}
+
+std::vector<Flag> row_flags(RowReaderOptions& rows) {
+  return {
+      {"--format", "FORMAT", "auto, txt, csv or jsonl (default auto: by ending, else by content)",
+       set_choice(rows.format, {{"auto", RowFormat::kAuto},
+                                {"txt", RowFormat::kTxt},
+                                {"csv", RowFormat::kCsv},
+                                {"jsonl", RowFormat::kJsonl}})},
+      {"--text-column", "NAME", "CSV column or JSONL field of the text (default text)", set_string(rows.text_column)},
+      {"--pair-column", "NAME", "that of the second text of a pair (default none)", set_string(rows.pair_column)}};
+}
+
+Flag threads_flag(int32_t& threads) {
+  return {"--threads", "N", "threads that compute (default 0: all that the process may use)",
+          set_integer(threads, 0, 1024)};
+}
+
+Flag cache_dir_flag(std::filesystem::path& cache_dir) {
+  return {"--cache-dir", "DIR", "exported files and hashes are kept there (default ~/.cache/paceline)",
+          set_path(cache_dir)};
+}
+
+Flag model_dir_flag(std::filesystem::path& model_dir) {
+  return {"MODEL_DIR", "", "folder with config.json, model.safetensors and tokenizer.json", set_path(model_dir), true};
+}
+
+}  // namespace paceline

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "batch/batch_planner.h"
+#include "text/row_reader.h"
+
+namespace paceline {
+
+/// One flag or positional argument: a row of a subcommand's table.
+///
+///   {"--texts", "N", "texts in the sample (default 1000)", set_integer(options.texts, 1, kMaxTexts)}
+struct Flag {
+  std::string name;                             ///< "--texts"; without dashes: a positional argument
+  std::string value;                            ///< what stands behind it in the help; empty: a switch
+  std::string help;                             ///< what it does, its unit, its default
+  std::function<void(const std::string&)> set;  ///< throws Error{invalid_argument}; run_cli adds the flag's name
+  bool required = false;
+};
+
+/// Setters: each returns a function that checks a value and stores it in a variable that must live as long.
+using Setter = std::function<void(const std::string&)>;
+
+Setter set_switch(bool& target);
+Setter set_string(std::string& target);
+Setter set_path(std::filesystem::path& target);
+Setter set_integer(int32_t& target, int64_t low, int64_t high);
+Setter set_integer(std::optional<int32_t>& target, int64_t low, int64_t high);
+Setter set_seed(uint64_t& target);
+Setter set_number(double& target, double low, double high);
+Setter set_duration(double& target_seconds);
+Setter set_bytes(int64_t& target);
+/// Comma-separated.
+Setter set_list(std::vector<std::string>& target);
+Setter set_integers(std::vector<int32_t>& target, int64_t low, int64_t high);
+
+/// A value out of a table of names; an unknown one is refused with the nearest.
+template <class T>
+Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvref_t<T>>> choices);
+Setter set_known(std::string& target, std::vector<std::string> known);
+Setter set_known_list(std::vector<std::string>& target, std::vector<std::string> known);
+Setter set_orders(std::vector<Order>& target);
+
+/// "5m", "60s", "1.5h", "90" (seconds). Throws Error{invalid_argument}.
+double parse_duration(std::string_view text);
+/// "4GB", "512MiB", "1000000". Throws Error{invalid_argument}.
+int64_t parse_bytes(std::string_view text);
+/// Throws Error{invalid_argument} with the nearest known name.
+void check_known(const std::string& given, const std::vector<std::string>& known);
+
+/// Every compute type that some backend has.
+std::vector<std::string> known_compute_types();
+
+/// --format, --text-column, --pair-column.
+std::vector<Flag> row_flags(RowReaderOptions& rows);
+Flag threads_flag(int32_t& threads);
+Flag cache_dir_flag(std::filesystem::path& cache_dir);
+Flag model_dir_flag(std::filesystem::path& model_dir);
+
+template <class T>
+Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvref_t<T>>> choices) {
+  return [&target, choices = std::move(choices)](const std::string& given) {
+    std::vector<std::string> known;
+    for (const auto& [name, value] : choices) {
+      if (name == given) {
+        target = value;
+        return;
+      }
+      known.push_back(name);
+    }
+    check_known(given, known);
+  };
+}
+
+}  // namespace paceline

@@ -1,0 +1,99 @@
+#include "cli/flags.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/exit_code.h"
+#include "cli/notices.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+/// The message with which a value is refused; fails the test where it is not, or with another code.
+std::string refusal(const Setter& set, const std::string& value) {
+  try {
+    set(value);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    return error.what();
+  }
+  ADD_FAILURE() << "\"" << value << "\" was not refused";
+  return "";
+}
+
+TEST(Flags, Durations) {
+  EXPECT_EQ(parse_duration("60s"), 60);
+  EXPECT_EQ(parse_duration("5m"), 300);
+  EXPECT_EQ(parse_duration("2min"), 120);
+  EXPECT_EQ(parse_duration("1.5h"), 5400);
+  EXPECT_EQ(parse_duration("90"), 90);
+  for (const char* bad : {"", "m", "5x", "-5s", "0s", "5 m", "nan", "infs", "1e9h"}) {
+    EXPECT_THROW(parse_duration(bad), Error) << bad;
+  }
+}
+
+TEST(Flags, Sizes) {
+  EXPECT_EQ(parse_bytes("4GB"), 4'000'000'000);
+  EXPECT_EQ(parse_bytes("512MiB"), 512LL << 20);
+  EXPECT_EQ(parse_bytes("1000"), 1000);
+  for (const char* bad : {"", "GB", "4gb", "-1", "0", "1e30", "4G"}) EXPECT_THROW(parse_bytes(bad), Error) << bad;
+}
+
+TEST(Flags, IntegersAreWholeAndInRange) {
+  int32_t value = 7;
+  const Setter set = set_integer(value, 1, 10);
+  set("10");
+  EXPECT_EQ(value, 10);
+  for (const char* bad : {"", "0", "11", "3.5", "3x", "99999999999999999999", " 3", "0x3"}) refusal(set, bad);
+  EXPECT_EQ(value, 10);
+}
+
+TEST(Flags, ListsReplaceTheDefault) {
+  std::vector<int32_t> sizes{1, 2, 4};
+  set_integers(sizes, 1, 64)("8,16");
+  EXPECT_EQ(sizes, (std::vector<int32_t>{8, 16}));
+  for (const char* bad : {"", "1,", ",1", "1,,2", "1,65"}) refusal(set_integers(sizes, 1, 64), bad);
+  std::vector<Order> orders;
+  set_orders(orders)("length,input");
+  EXPECT_EQ(orders, (std::vector<Order>{Order::kLength, Order::kInput}));
+}
+
+TEST(Flags, NumbersStayInTheirRange) {
+  double value = 0;
+  set_number(value, 0, 1)("0.25");
+  EXPECT_EQ(value, 0.25);
+  for (const char* bad : {"", "1.5", "-0.1", "nan", "0.5x"}) refusal(set_number(value, 0, 1), bad);
+}
+
+TEST(Flags, AnUnknownValueGetsTheNearest) {
+  std::string value;
+  const std::string message = refusal(set_known(value, {"throughput", "latency"}), "thruput");
+  EXPECT_NE(message.find("Did you mean \"throughput\"?"), std::string::npos) << message;
+  RowFormat format = RowFormat::kAuto;
+  const Setter set = set_choice(format, {{"csv", RowFormat::kCsv}, {"jsonl", RowFormat::kJsonl}});
+  set("jsonl");
+  EXPECT_EQ(format, RowFormat::kJsonl);
+  EXPECT_NE(refusal(set, "json").find("jsonl"), std::string::npos);
+}
+
+TEST(ExitCodes, EveryErrorHasTheOneOfTheDocuments) {
+  EXPECT_EQ(exit_code(ErrorCode::kInternal), 1);
+  EXPECT_EQ(exit_code(ErrorCode::kInvalidArgument), 2);
+  EXPECT_EQ(exit_code(ErrorCode::kNotFound), 3);
+  EXPECT_EQ(exit_code(ErrorCode::kUnsupported), 3);
+  EXPECT_EQ(exit_code(ErrorCode::kCorruptData), 3);
+  EXPECT_EQ(exit_code(ErrorCode::kUnavailable), 4);
+  EXPECT_EQ(exit_code(ErrorCode::kResourceExhausted), 7);
+  EXPECT_EQ(exit_code(ErrorCode::kDeadlineExceeded), 8);
+}
+
+TEST(Notices, GroupedThousands) {
+  EXPECT_EQ(grouped(0), "0");
+  EXPECT_EQ(grouped(999), "999");
+  EXPECT_EQ(grouped(1000), "1,000");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(grouped(-123456), "-123,456");
+}
+
+}  // namespace
+}  // namespace paceline

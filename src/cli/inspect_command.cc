@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/exit_code.h"
+#include "cli/notices.h"
+#include "cli/subcommands.h"
+#include "cli/tokenizer_type.h"
+#include "network/network.h"
+#include "text/tokenizer.h"
+
+namespace paceline {
+namespace {
+
+using OrderedJson = nlohmann::ordered_json;
+
+constexpr int kInspectSchemaVersion = 1;
+/// Sentence, paragraph, and the longest that most models read.
+constexpr std::array<int32_t, 3> kLengths{32, 128, 512};
+/// Bytes that one weight takes.
+const std::map<std::string, int64_t> kTypeBytes{{"fp32", 4}, {"bf16", 2}, {"fp16", 2}, {"int8", 1}};
+
+/// As reports and plans say it; safetensors writes F32.
+std::string dtype_words(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "fp32";
+    case DType::kF16:
+      return "fp16";
+    case DType::kBF16:
+      return "bf16";
+    default:
+      return std::string(dtype_name(dtype));
+  }
+}
+
+struct InspectOptions {
+  std::filesystem::path model_dir;
+  std::filesystem::path cache_dir;
+  bool json = false;
+};
+
+struct Inspection {
+  Checkpoint checkpoint;
+  std::string hash;
+  std::string tokenizer_type;
+  int32_t tokenizer_entries = 0;
+};
+
+Inspection inspect(const InspectOptions& options) {
+  Inspection found{.checkpoint = Checkpoint::open(options.model_dir), .hash = {}, .tokenizer_type = {}};
+  found.hash = found.checkpoint.hash(options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
+  const std::filesystem::path tokenizer_json = options.model_dir / "tokenizer.json";
+  found.tokenizer_entries = Tokenizer::load(tokenizer_json, {.max_length = found.checkpoint.max_length()}).vocab_size();
+  found.tokenizer_type = read_tokenizer_type(tokenizer_json);
+  return found;
+}
+
+double flops_per_token(const Network& network, int32_t tokens) { return forward_flops(network, tokens) / tokens; }
+
+/// Memory of the weights for each compute type that some backend has.
+std::map<std::string, int64_t> weight_memory(const Network& network) {
+  std::map<std::string, int64_t> memory;
+  for (const std::string& type : known_compute_types()) {
+    const auto bytes = kTypeBytes.find(type);
+    if (bytes != kTypeBytes.end()) memory[type] = parameter_count(network) * bytes->second;
+  }
+  return memory;
+}
+
+std::string inspect_json(const Inspection& found) {
+  const Checkpoint& checkpoint = found.checkpoint;
+  const Network& network = checkpoint.network();
+  OrderedJson json{{"schema_version", kInspectSchemaVersion},
+                   {"model_dir", checkpoint.model_dir().string()},
+                   {"hash", found.hash},
+                   {"architecture", network.architecture},
+                   {"parameters", parameter_count(network)},
+                   {"dtype", dtype_words(checkpoint.dtype())},
+                   {"weight_bytes", checkpoint.weight_bytes()},
+                   {"random_weights", checkpoint.random_weights()},
+                   {"layers", network.blocks.size()},
+                   {"hidden_size", network.hidden_size},
+                   {"intermediate_size", network.intermediate_size},
+                   {"vocab_size", network.vocab_size},
+                   {"max_length", checkpoint.max_length()},
+                   {"labels", checkpoint.labels()}};
+  json["heads"] = network.blocks.empty() ? 0 : network.blocks.front().attention.heads;
+  json["problem_type"] =
+      checkpoint.has_head() ? OrderedJson(problem_type_name(checkpoint.problem_type())) : OrderedJson(nullptr);
+  json["tokenizer"] = {{"type", found.tokenizer_type}, {"vocab_size", found.tokenizer_entries}};
+  for (const int32_t tokens : kLengths) {
+    if (tokens <= checkpoint.max_length()) {
+      json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);
+    }
+  }
+  for (const auto& [type, bytes] : weight_memory(network)) json["memory_bytes"][type] = bytes;
+  return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
+
+std::string compute_text(const Network& network, int32_t max_length) {
+  std::string out;
+  for (const int32_t tokens : kLengths) {
+    if (tokens > max_length) continue;
+    out += fmt::format("{}{:.4g} MFLOP", out.empty() ? "" : ", ", flops_per_token(network, tokens) / 1e6);
+    out += fmt::format(" at {} tokens", tokens);
+  }
+  return out;
+}
+
+std::string labels_text(const Checkpoint& checkpoint) {
+  if (!checkpoint.has_head()) return "none: an encoder without a classification head";
+  constexpr std::size_t kShown = 20;
+  const auto& labels = checkpoint.labels();
+  const auto end = labels.begin() + static_cast<std::ptrdiff_t>(std::min(labels.size(), kShown));
+  return fmt::format("{}: {}{} ({})", labels.size(), fmt::join(labels.begin(), end, ", "),
+                     labels.size() > kShown ? ", ..." : "", problem_type_name(checkpoint.problem_type()));
+}
+
+std::string inspect_text(const Inspection& found) {
+  const Checkpoint& checkpoint = found.checkpoint;
+  const Network& network = checkpoint.network();
+  std::string memory;
+  for (const auto& [type, bytes] : weight_memory(network)) {
+    memory += fmt::format("{}{} {:.4g} MB", memory.empty() ? "" : ", ", type, static_cast<double>(bytes) / 1e6);
+  }
+  std::string out = fmt::format(
+      "architecture     {}: {} layers, hidden {}, {} heads, intermediate {}\n"
+      "parameters       {}, stored as {} in {:.4g} MB\n"
+      "labels           {}\n"
+      "tokenizer        {}, {} entries; the model has room for {}\n"
+      "max_length       {} tokens\n"
+      "compute          {}, per token\n"
+      "memory           {}, the weights alone\n"
+      "hash             {}\n",
+      network.architecture, network.blocks.size(), network.hidden_size,
+      network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
+      grouped(parameter_count(network)), dtype_words(checkpoint.dtype()),
+      static_cast<double>(checkpoint.weight_bytes()) / 1e6, labels_text(checkpoint), found.tokenizer_type,
+      grouped(found.tokenizer_entries), grouped(network.vocab_size), checkpoint.max_length(),
+      compute_text(network, checkpoint.max_length()), memory, found.hash);
+  if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);
+  return out;
+}
+
+}  // namespace
+
+Command make_inspect_command() {
+  const auto options = std::make_shared<InspectOptions>();
+  return {.name = "inspect",
+          .summary = "say what a checkpoint is",
+          .flags = {model_dir_flag(options->model_dir),
+                    {"--json", "", "as JSON (default: for people)", set_switch(options->json)},
+                    cache_dir_flag(options->cache_dir)},
+          .notes = "",
+          .run = [options](const Invocation& invocation) {
+            const Inspection found = inspect(*options);
+            invocation.console.write(options->json ? inspect_json(found) : inspect_text(found));
+            return static_cast<int>(kExitDone);
+          }};
+}
+
+}  // namespace paceline

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <atomic>
+
+namespace paceline {
+
+/// From now on the first Ctrl-C (or SIGTERM) sets the flag, says so and ends standard input, so that nobody waits for
+/// it; the second ends the program at once. Writing to a closed pipe or beyond the limit on a file's size becomes an
+/// error instead of a signal.
+void install_signal_handlers();
+
+/// Whether to stop as soon as that leaves nothing half-done.
+const std::atomic<bool>& interrupted();
+
+}  // namespace paceline

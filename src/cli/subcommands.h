@@ -1,0 +1,16 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace paceline {
+
+Command make_bench_command();
+Command make_classify_command();
+Command make_export_command();
+Command make_verify_command();
+Command make_tokenize_command();
+Command make_inspect_command();
+Command make_doctor_command();
+Command make_worker_command();
+
+}  // namespace paceline

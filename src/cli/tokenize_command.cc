@@ -1,0 +1,57 @@
+#include "base/cpu_topology.h"
+#include "checkpoint/checkpoint.h"
+#include "classify/tokenize_stream.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/notices.h"
+#include "cli/output.h"
+#include "cli/subcommands.h"
+
+namespace paceline {
+namespace {
+
+struct TokenizeOptions {
+  std::filesystem::path model_dir;
+  std::filesystem::path input = "-";
+  std::filesystem::path output = "-";
+  RowReaderOptions rows;
+  int32_t threads = 0;
+  bool quiet = false;
+};
+
+int run_tokenize(const TokenizeOptions& options, Console& console) {
+  const CheckpointConfig config = read_checkpoint_config(options.model_dir);
+  const Tokenizer tokenizer = Tokenizer::load(options.model_dir / "tokenizer.json",
+                                              {.max_length = config.max_length, .token_types = config.token_types});
+  ThreadPool pool(resolve_threads(options.threads));
+  const auto reader = RowReader::open(options.input, options.rows);
+  Output output(options.output, console);
+  const auto progress = make_progress(options.quiet || options.output == "-", "tokenize", "kB");
+  const ClassifySummary summary =
+      tokenize_stream(*reader, tokenizer, pool, {.stop = &interrupted()}, output.sink(), *progress);
+  if (summary.interrupted) return kExitInterrupted;
+  output.commit();
+  return kExitDone;
+}
+
+}  // namespace
+
+Command make_tokenize_command() {
+  const auto options = std::make_shared<TokenizeOptions>();
+  std::vector<Flag> flags{
+      model_dir_flag(options->model_dir),
+      {"--input", "FILE", "texts, - for standard input (default -)", set_path(options->input)},
+      {"--output", "FILE", "JSON lines, - for standard output (default -)", set_path(options->output)}};
+  for (Flag& flag : row_flags(options->rows)) flags.push_back(std::move(flag));
+  flags.push_back(threads_flag(options->threads));
+  flags.push_back({"--quiet", "", "no progress (default: shown when --output is a file)", set_switch(options->quiet)});
+  return {.name = "tokenize",
+          .summary = "show texts as the model reads them, one JSON object a line",
+          .flags = std::move(flags),
+          .notes =
+              "Each object has tokens, input_ids, token_type_ids and truncated (tokens cut off to fit the model), "
+              "or error. Needs config.json and tokenizer.json, no weights.",
+          .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
+}
+
+}  // namespace paceline

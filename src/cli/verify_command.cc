@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backend/registry.h"
+#include "bench/bench.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/notices.h"
+#include "cli/subcommands.h"
+
+namespace paceline {
+namespace {
+
+struct VerifyFlags {
+  BenchOptions bench;
+  bool quiet = false;
+};
+
+bool is_installed(const BackendResult& result) { return backend_status(find_backend(result.backend)).available; }
+
+/// An engine that is there and gave wrong answers or none. One that is not installed has not failed.
+bool has_failed(const BackendResult& result) {
+  if (result.gate.ran) return !result.gate.accepted;
+  return !result.error.empty() && is_installed(result);
+}
+
+std::string table_row(const BackendResult& result) {
+  const GateResult& gate = result.gate;
+  const std::string head = fmt::format("{:<22} {:<5} ", result.backend, result.compute_type);
+  if (!gate.ran) {
+    return fmt::format("{}{:<9} {}\n", head, has_failed(result) ? "failed" : "missing", result.error);
+  }
+  return fmt::format("{}{:<9} {:>10.2e} {:>10.2e} {:>10.2e} {:>9.2f} % {:>6}  {}\n", head,
+                     gate.accepted ? "accepted" : "rejected", gate.max_abs_logit_diff, gate.mean_abs_logit_diff,
+                     gate.max_relative_diff, 100 * gate.agreement, gate.texts, gate.oracle);
+}
+
+int run_verify_command(VerifyFlags& flags, Console& console) {
+  const auto progress = make_progress(flags.quiet, "verify", "s");
+  flags.bench.progress = progress.get();
+  flags.bench.interrupted = &interrupted();
+  const BenchResults results = run_verify(flags.bench);
+  progress->finish();
+  std::string table = fmt::format("{:<22} {:<5} {:<9} {:>10} {:>10} {:>10} {:>11} {:>6}  {}\n", "backend", "type",
+                                  "verdict", "max diff", "mean diff", "relative", "agreement", "texts", "oracle");
+  for (const BackendResult& result : results.backends) table += table_row(result);
+  for (const BackendResult& result : results.backends) {
+    if (result.gate.ran && !result.gate.accepted) table += result.gate.verdict + "\n";
+  }
+  for (const std::string& note : results.notes) table += note + "\n";
+  console.write(table);
+  if (results.interrupted) return kExitInterrupted;
+  return std::any_of(results.backends.begin(), results.backends.end(), has_failed) ? kExitGateFailed : kExitDone;
+}
+
+}  // namespace
+
+Command make_verify_command() {
+  const auto flags = std::make_shared<VerifyFlags>();
+  BenchOptions& bench = flags->bench;
+  std::vector<Flag> table{
+      model_dir_flag(bench.model_dir),
+      {"--backends", "LIST", "which ones (default: all that are installed)", set_list(bench.backends)},
+      {"--compute-types", "LIST", "which ones (default: all that a backend has)",
+       set_known_list(bench.compute_types, known_compute_types())},
+      {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
+       set_path(bench.text_file)}};
+  for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
+  table.push_back(threads_flag(bench.threads));
+  table.push_back({"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
+                   set_number(bench.min_agreement, 0, 1)});
+  table.push_back(cache_dir_flag(bench.cache_dir));
+  table.push_back({"--quiet", "", "no progress (default: shown)", set_switch(flags->quiet)});
+  return {.name = "verify",
+          .summary = "check that every backend gives the same answers",
+          .flags = std::move(table),
+          .notes =
+              "Differences are of logits; relative ones to the largest logit. fp32 has to agree within 1e-4 of it. "
+              "Exit code 5 where a backend does not.",
+          .run = [flags](const Invocation& invocation) { return run_verify_command(*flags, invocation.console); }};
+}
+
+}  // namespace paceline

@@ -1,0 +1,151 @@
+#include "report/findings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "report/format.h"
+
+namespace paceline {
+namespace {
+
+bool faster(const CellResult* a, const CellResult* b) { return a->ms_per_text.median < b->ms_per_text.median; }
+
+std::string speed_words(const CellResult& cell) {
+  const std::string interval = format_interval(cell.ms_per_text);
+  return fmt::format("{} ms per text{}, {} texts per second", format_number(cell.ms_per_text.median),
+                     interval.empty() ? "" : fmt::format(" (95 % interval {})", interval),
+                     format_number(cell.texts_per_second));
+}
+
+std::string comparison_words(const BenchResults& results, const CellResult& cell) {
+  if (!results.baseline || is_baseline(results, cell) || !has_median(cell.speedup)) return "";
+  const std::string interval = format_interval(cell.speedup);
+  return fmt::format("{} times as fast{} as the baseline: {}", format_number(cell.speedup.median),
+                     interval.empty() ? "" : fmt::format(" ({})", interval), configuration_words(*results.baseline));
+}
+
+std::vector<std::string> notices(const BenchResults& results) {
+  std::vector<std::string> out;
+  if (results.interrupted) {
+    out.emplace_back("This run was interrupted: what is shown was really measured, but not everything planned was.");
+  }
+  if (results.checkpoint.random_weights) {
+    out.emplace_back(
+        "The weights of this checkpoint are random: its labels mean nothing. Speed does not depend on the values of "
+        "weights, so the figures hold for a trained model of the same shape.");
+  }
+  return out;
+}
+
+}  // namespace
+
+const CellResult* find_cell(const BenchResults& results, const Configuration& configuration) {
+  const auto found = std::ranges::find(results.cells, configuration, &CellResult::configuration);
+  return found == results.cells.end() ? nullptr : &*found;
+}
+
+const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration) {
+  const auto found = std::ranges::find_if(results.backends, [&](const BackendResult& backend) {
+    return backend.backend == configuration.backend && backend.compute_type == configuration.compute_type &&
+           backend.device == configuration.device;
+  });
+  return found == results.backends.end() ? nullptr : &*found;
+}
+
+bool was_measured(const CellResult& cell) { return cell.error.empty() && has_median(cell.ms_per_text); }
+
+bool was_rejected(const BackendResult& backend) { return backend.gate.ran && !backend.gate.accepted; }
+
+bool was_rejected(const BenchResults& results, const CellResult& cell) {
+  const BackendResult* backend = find_backend(results, cell.configuration);
+  return backend != nullptr && was_rejected(*backend);
+}
+
+bool is_recommended(const BenchResults& results, const CellResult& cell) {
+  return results.recommendation.valid && results.recommendation.choice == cell.configuration;
+}
+
+bool is_baseline(const BenchResults& results, const CellResult& cell) {
+  return results.baseline && *results.baseline == cell.configuration;
+}
+
+std::vector<const CellResult*> cells_by_speed(const BenchResults& results) {
+  std::vector<const CellResult*> cells;
+  for (const CellResult& cell : results.cells) cells.push_back(&cell);
+  const auto without = std::ranges::stable_partition(cells, [](const CellResult* cell) { return was_measured(*cell); });
+  std::stable_sort(cells.begin(), without.begin(), faster);
+  return cells;
+}
+
+std::vector<const CellResult*> best_cells(const BenchResults& results) {
+  std::map<std::tuple<std::string, std::string, std::string, Order>, bool> seen;
+  std::vector<const CellResult*> best;
+  for (const CellResult* cell : cells_by_speed(results)) {
+    if (!was_measured(*cell)) break;
+    const Configuration& is = cell->configuration;
+    const bool first = seen.emplace(std::tuple(is.backend, is.compute_type, is.device, is.order), true).second;
+    if (first || is_recommended(results, *cell) || is_baseline(results, *cell)) best.push_back(cell);
+  }
+  return best;
+}
+
+std::vector<const BackendResult*> failed_backends(const BenchResults& results) {
+  std::vector<const BackendResult*> failed;
+  for (const BackendResult& backend : results.backends) {
+    if (!backend.error.empty()) failed.push_back(&backend);
+  }
+  return failed;
+}
+
+std::string engine_label(const BenchResults& results, const Configuration& configuration) {
+  const bool uniform = std::ranges::all_of(results.cells, [&](const CellResult& cell) {
+    return cell.configuration.compute_type == configuration.compute_type &&
+           cell.configuration.device == configuration.device;
+  });
+  return uniform ? configuration.backend : engine_words(configuration);
+}
+
+std::vector<std::string> engine_labels(const BenchResults& results) {
+  std::vector<std::string> labels;
+  for (const CellResult& cell : results.cells) {
+    const std::string label = engine_label(results, cell.configuration);
+    if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
+  }
+  return labels;
+}
+
+std::string status_words(const BenchResults& results, const CellResult& cell) {
+  if (!cell.error.empty()) return cell.error;
+  if (!was_measured(cell)) return "not measured";
+  std::string words = cell.confirmed ? "confirmed" : "exploratory";
+  if (is_baseline(results, cell)) words = cell.confirmed ? "baseline" : "baseline, exploratory";
+  if (is_recommended(results, cell)) words = is_baseline(results, cell) ? "recommended, baseline" : "recommended";
+  if (was_rejected(results, cell)) words = "rejected: other answers";
+  return cell.partial ? words + ", partial" : words;
+}
+
+Headline make_headline(const BenchResults& results) {
+  Headline headline;
+  headline.notices = notices(results);
+  headline.reason = results.recommendation.reason;
+  const CellResult* choice = results.recommendation.valid ? find_cell(results, results.recommendation.choice) : nullptr;
+  if (choice != nullptr && was_measured(*choice)) {
+    headline.title = configuration_words(choice->configuration);
+    headline.speed = speed_words(*choice);
+    if (headline.reason.empty()) headline.comparison = comparison_words(results, *choice);
+    return headline;
+  }
+  const std::vector<const CellResult*> cells = cells_by_speed(results);
+  if (cells.empty() || !was_measured(*cells.front())) {
+    headline.title = "Nothing was measured";
+  } else {
+    headline.title = "No recommendation";
+    if (headline.reason.empty()) headline.reason = "No configuration was confirmed with answers that passed the gate.";
+  }
+  return headline;
+}
+
+}  // namespace paceline

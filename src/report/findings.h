@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/results.h"
+
+namespace paceline {
+
+/// What a reader wants to know, looked up in the results once for page, charts and terminal.
+
+/// The cell of a configuration; null where there is none.
+const CellResult* find_cell(const BenchResults& results, const Configuration& configuration);
+/// The backend (at its compute type and device) that ran a configuration; null where there is none.
+const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration);
+
+/// A cell with figures: it ran, and its time is a number.
+bool was_measured(const CellResult& cell);
+/// The gate compared this backend's answers and found them different: shown in red, never recommended.
+bool was_rejected(const BackendResult& backend);
+bool was_rejected(const BenchResults& results, const CellResult& cell);
+bool is_recommended(const BenchResults& results, const CellResult& cell);
+bool is_baseline(const BenchResults& results, const CellResult& cell);
+
+/// Cells with figures, fastest first; then those without, in the order given.
+std::vector<const CellResult*> cells_by_speed(const BenchResults& results);
+/// The fastest measured cell of each backend, compute type and order, and the baseline's; fastest first.
+std::vector<const CellResult*> best_cells(const BenchResults& results);
+/// Backends that are out: not installed, crashed, killed.
+std::vector<const BackendResult*> failed_backends(const BenchResults& results);
+
+/// Distinct backends at their compute type and device, in the order of the results: colours follow the place here.
+/// The compute type and the device are named only where more than one occurs: "native", or "native fp32".
+std::string engine_label(const BenchResults& results, const Configuration& configuration);
+std::vector<std::string> engine_labels(const BenchResults& results);
+
+/// A cell's role in few words: "recommended", "baseline", "confirmed", "exploratory", "rejected: ...", the error.
+std::string status_words(const BenchResults& results, const CellResult& cell);
+
+/// The answer in words.
+struct Headline {
+  std::string title;       ///< the recommended configuration, or that there is none
+  std::string speed;       ///< "24.1 ms per text (95 % interval 24.0 to 24.3), 41.5 texts per second"; may be empty
+  std::string comparison;  ///< against the baseline, where the reason does not say it; may be empty
+  std::string reason;      ///< bench's reason; may be empty
+  std::vector<std::string> notices;  ///< what a reader must know first: interrupted, random weights
+};
+Headline make_headline(const BenchResults& results);
+
+}  // namespace paceline

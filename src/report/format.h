@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "bench/results.h"
+
+namespace paceline {
+
+/// Numbers and names in words, alike in the page, the charts and the terminal.
+
+/// A number with `digits` significant digits and separated thousands: "24.1", "0.0512", "1,240". "-" where not finite.
+std::string format_number(double value, int digits = 3);
+/// A number with exactly `decimals` decimals and separated thousands.
+std::string format_decimals(double value, int decimals);
+/// "1,000".
+std::string format_count(int64_t value);
+/// A share as a percentage with `decimals`: 0.331 -> "33.1 %".
+std::string format_percent(double share, int decimals = 1);
+/// Decimal units, three digits: "512 MB".
+std::string format_bytes(int64_t bytes);
+/// "42 s", "4 min 12 s", "2 h 05 min".
+std::string format_duration(double seconds);
+/// A difference of logits: "1.2e-06", "0".
+std::string format_difference(double value);
+
+/// Whether there is a median, and whether there is an interval around it.
+bool has_median(const Estimate& estimate);
+bool has_interval(const Estimate& estimate);
+/// "24.0 to 24.3", with as many decimals as the median is shown with; empty without an interval.
+std::string format_interval(const Estimate& estimate);
+/// "2.51x", "0.96x", "12.4x".
+std::string format_ratio(double ratio);
+
+/// "as given", "sorted by length".
+std::string_view order_words(Order order);
+/// "64", or "16,384 tokens" where a token budget rules.
+std::string batch_words(const Configuration& configuration);
+/// "native fp32"; the device too where it is not the CPU.
+std::string engine_words(const Configuration& configuration);
+/// "native fp32, batch 64, sorted by length".
+std::string configuration_words(const Configuration& configuration);
+
+/// Text that may stand in HTML and SVG, in content and in quoted attributes: markup escaped, and bytes that are not
+/// UTF-8 or characters that XML forbids replaced by U+FFFD.
+std::string escape_markup(std::string_view text);
+
+}  // namespace paceline

@@ -1,0 +1,81 @@
+#include "report/html_parts.h"
+
+#include <fmt/format.h>
+
+#include "report/format.h"
+
+namespace paceline {
+namespace {
+
+std::string class_attribute(std::string_view css_class) {
+  return css_class.empty() ? "" : fmt::format(" class=\"{}\"", escape_markup(css_class));
+}
+
+std::string table_cell(const TableCell& cell, bool numeric) {
+  std::string css_class = numeric ? "n" : "";
+  if (!cell.css_class.empty()) css_class += (css_class.empty() ? "" : " ") + cell.css_class;
+  std::string attributes = class_attribute(css_class);
+  if (cell.columns > 1) attributes += fmt::format(" colspan=\"{}\"", cell.columns);
+  if (cell.bar > 0) attributes += fmt::format(" style=\"--bar:{:.1f}%\"", 100 * cell.bar);
+  return fmt::format("<td{}>{}</td>", attributes, escape_markup(cell.text));
+}
+
+std::string table_row(const std::vector<TableColumn>& columns, const TableRow& row) {
+  std::string html = fmt::format("<tr{}>", class_attribute(row.css_class));
+  std::size_t column = 0;
+  for (const TableCell& cell : row.cells) {
+    html += table_cell(cell, cell.columns == 1 && column < columns.size() && columns[column].numeric);
+    column += static_cast<std::size_t>(cell.columns);
+  }
+  return html + "</tr>\n";
+}
+
+}  // namespace
+
+std::string html_table(std::string_view label, const std::vector<TableColumn>& columns,
+                       const std::vector<TableRow>& rows) {
+  std::string html =
+      fmt::format("<div class=\"scroll\" tabindex=\"0\"><table aria-label=\"{}\">\n", escape_markup(label));
+  html += "<thead><tr>";
+  for (const TableColumn& column : columns) {
+    html +=
+        fmt::format("<th scope=\"col\"{}>{}</th>", column.numeric ? " class=\"n\"" : "", escape_markup(column.title));
+  }
+  html += "</tr></thead>\n<tbody>\n";
+  for (const TableRow& row : rows) html += table_row(columns, row);
+  return html + "</tbody></table></div>\n";
+}
+
+std::string html_facts(const std::vector<Fact>& facts) {
+  std::string html;
+  for (const Fact& fact : facts) {
+    if (fact.text.empty()) continue;
+    html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_markup(fact.term), escape_markup(fact.text));
+  }
+  return html.empty() ? html : "<dl>\n" + html + "</dl>\n";
+}
+
+std::string html_paragraph(std::string_view text, std::string_view css_class) {
+  return text.empty() ? "" : fmt::format("<p{}>{}</p>\n", class_attribute(css_class), escape_markup(text));
+}
+
+std::string html_list(const std::vector<std::string>& texts) {
+  std::string html;
+  for (const std::string& text : texts) html += fmt::format("<li>{}</li>\n", escape_markup(text));
+  return html.empty() ? html : "<ul>\n" + html + "</ul>\n";
+}
+
+std::string html_command(std::string_view command) {
+  return command.empty() ? "" : fmt::format("<pre><code>{}</code></pre>\n", escape_markup(command));
+}
+
+std::string html_details(std::string_view summary, const std::string& html) {
+  return fmt::format("<details>\n<summary>{}</summary>\n{}</details>\n", escape_markup(summary), html);
+}
+
+std::string html_section(std::string_view title, const std::string& html) {
+  if (html.empty()) return "";
+  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escape_markup(title), html);
+}
+
+}  // namespace paceline

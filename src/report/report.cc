@@ -1,0 +1,117 @@
+#include "report/report.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "base/file.h"
+#include "paceline/error.h"
+#include "report/charts.h"
+#include "report/html.h"
+#include "report/report_json.h"
+#include "report/samples_csv.h"
+#include "report/svg.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFileChart = 760;  // px: a figure in a document
+
+[[noreturn]] void fail(const fs::path& path, const std::error_code& error) {
+  const bool full = error == std::errc::no_space_on_device || error.value() == EDQUOT;
+  throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
+              fmt::format("[report] cannot write {}: {}. {}", path.string(), error.message(),
+                          full ? "Free some space, or choose another folder with --out."
+                               : "Choose a folder that can be written with --out."));
+}
+
+/// A hidden folder inside the target, so that renaming never crosses file systems. Gone with the object, and the target
+/// with it where it was made here and stayed empty.
+class StagingFolder {
+ public:
+  explicit StagingFolder(const fs::path& out_dir) : out_dir_(out_dir) {
+    std::error_code error;
+    made_target_ = fs::create_directories(out_dir, error);
+    if (error) fail(out_dir, error);
+    std::string name = (out_dir / ".report-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      error = {errno, std::generic_category()};
+      remove_empty_target();
+      fail(out_dir, error);
+    }
+    path_ = name;
+  }
+  StagingFolder(const StagingFolder&) = delete;
+  StagingFolder& operator=(const StagingFolder&) = delete;
+  ~StagingFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+    remove_empty_target();
+  }
+
+  /// Adds a file, `name` relative to the target.
+  void add(const std::string& name, std::string_view content) {
+    make_parent(path_ / name);
+    write_file_atomically(path_ / name, content);
+    names_.push_back(name);
+  }
+  void add(const std::string& name, const PlanWriter& write) {
+    write(path_ / name);
+    names_.push_back(name);
+  }
+
+  /// Renames everything into place; where that fails midway, what is in place already goes again.
+  void commit() {
+    std::vector<fs::path> placed;
+    for (const std::string& name : names_) {
+      std::error_code error;
+      fs::create_directories((out_dir_ / name).parent_path(), error);
+      if (!error) fs::rename(path_ / name, out_dir_ / name, error);
+      if (error) {
+        std::error_code ignored;
+        for (const fs::path& path : placed) fs::remove(path, ignored);
+        fail(out_dir_ / name, error);
+      }
+      placed.push_back(out_dir_ / name);
+    }
+  }
+
+ private:
+  static void make_parent(const fs::path& path) {
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) fail(path.parent_path(), error);
+  }
+  /// Removing a folder that holds anything fails, which is what is wanted.
+  void remove_empty_target() const {
+    std::error_code ignored;
+    if (made_target_) fs::remove(out_dir_, ignored);
+  }
+
+  fs::path out_dir_, path_;
+  std::vector<std::string> names_;
+  bool made_target_ = false;
+};
+
+}  // namespace
+
+void write_report(const BenchResults& results, const fs::path& out_dir, const PlanWriter& write_plan) {
+  StagingFolder staging(out_dir);
+  for (const NamedFigure& named : all_figures(results)) {
+    staging.add("charts/" + named.name + ".svg", render_svg(named.figure, {.width = kFileChart}));
+  }
+  staging.add("samples.csv", samples_csv(results));
+  staging.add("report.json", report_json(results));
+  if (write_plan) staging.add("plan.json", write_plan);
+  const std::string plan_path = write_plan ? (out_dir / "plan.json").string() : "";
+  staging.add("report.html", report_html(results, {.plan_path = plan_path}));
+  staging.commit();
+}
+
+}  // namespace paceline

@@ -1,0 +1,125 @@
+#include "report/report_json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+#include "report/example_results.h"
+#include "report/golden.h"
+#include "report/samples_csv.h"
+
+namespace paceline {
+namespace {
+
+/// One backend at one batch size: small enough for golden files to be read.
+BenchResults small_results() {
+  BenchResults results = example_results();
+  std::erase_if(results.cells, [](const CellResult& cell) {
+    return cell.configuration.batch_size != 1 && cell.configuration.batch_size != 64;
+  });
+  std::erase_if(results.cells,
+                [](const CellResult& cell) { return cell.configuration.backend == "onnxruntime-unpadded"; });
+  results.backends[2].error = "not installed: run ./dev setup";
+  return results;
+}
+
+Json report_of(const BenchResults& results) { return parse_json(report_json(results), "report.json"); }
+
+TEST(ReportJsonTest, Golden) { expect_golden("report.json", report_json(small_results())); }
+
+TEST(ReportJsonTest, HasWhatScriptsRelyOn) {
+  const Json report = report_of(example_results());
+  EXPECT_EQ(report.at("schema_version"), BenchResults::kSchemaVersion);
+  for (const char* key : {"cpu", "isa", "threads", "roof_gflops", "memory_bandwidth_gbps"}) {
+    EXPECT_TRUE(report.at("machine").contains(key)) << key;
+  }
+  for (const char* key : {"texts", "mean_tokens", "token_histogram"}) {
+    EXPECT_TRUE(report.at("workload").contains(key)) << key;
+  }
+  ASSERT_EQ(report.at("configurations").size(), 42u);
+  for (const Json& row : report.at("configurations")) {
+    for (const char* key :
+         {"backend", "backend_version", "compute_type", "device", "batch_size", "order", "threads", "padding_ratio",
+          "rounds", "confirmed", "ms_per_text", "texts_per_second", "speedup", "agreement", "max_abs_logit_diff",
+          "accepted", "roof_share", "peak_memory_bytes", "load_ms"}) {
+      EXPECT_TRUE(row.contains(key)) << key;
+    }
+    for (const char* key : {"median", "low", "high", "min"}) EXPECT_TRUE(row.at("ms_per_text").contains(key)) << key;
+  }
+  for (const char* key : {"configuration", "reason", "runner_up"}) {
+    EXPECT_TRUE(report.at("recommendation").contains(key)) << key;
+  }
+  EXPECT_TRUE(report.contains("length_sweep"));
+}
+
+TEST(ReportJsonTest, ErrorsStandInsteadOfFigures) {
+  BenchResults results = example_results();
+  results.cells[0].error = "killed by signal 9";
+  results.backends.push_back(example::failed_backend("torch-eager", "not installed"));
+  const Json rows = report_of(results).at("configurations");
+  EXPECT_EQ(rows.at(0).at("error"), "killed by signal 9");
+  EXPECT_FALSE(rows.at(0).contains("ms_per_text"));
+  EXPECT_EQ(rows.back().at("backend"), "torch-eager");
+  EXPECT_EQ(rows.back().at("error"), "not installed");
+}
+
+TEST(ReportJsonTest, ATokenBudgetTakesTheBatchSizesPlace) {
+  BenchResults results = example_results();
+  results.cells[0].configuration.batch_size = 0;
+  results.cells[0].configuration.max_batch_tokens = 4096;
+  const Json row = report_of(results).at("configurations").at(0);
+  EXPECT_FALSE(row.contains("batch_size"));
+  EXPECT_EQ(row.at("max_batch_tokens"), 4096);
+}
+
+TEST(ReportJsonTest, NoNumberIsMadeUp) {
+  BenchResults results = example_results();
+  results.cells[0].ms_per_text = {.median = 24};
+  results.cells[0].speedup = {.median = NAN, .low = NAN, .high = NAN};
+  results.cells[0].roof_share = INFINITY;
+  results.backends[0].gate = {};
+  const Json row = report_of(results).at("configurations").at(0);
+  EXPECT_TRUE(row.at("ms_per_text").at("low").is_null());
+  EXPECT_TRUE(row.at("speedup").at("median").is_null());
+  EXPECT_TRUE(row.at("roof_share").is_null());
+  EXPECT_TRUE(row.at("agreement").is_null());
+  EXPECT_TRUE(row.at("accepted").is_null());
+}
+
+TEST(ReportJsonTest, NothingMeasuredIsStillAReport) {
+  const Json report = report_of(BenchResults{});
+  EXPECT_TRUE(report.at("configurations").empty());
+  EXPECT_TRUE(report.at("baseline").is_null());
+  EXPECT_EQ(report.at("recommendation").at("valid"), false);
+}
+
+TEST(ReportJsonTest, BytesThatAreNotUtf8AreReplaced) {
+  BenchResults results;
+  results.workload.source = "texts\xFF.txt";
+  EXPECT_EQ(report_of(results).at("workload").at("source"), "texts\xEF\xBF\xBD.txt");
+}
+
+TEST(SamplesCsvTest, Golden) { expect_golden("samples.csv", samples_csv(small_results())); }
+
+TEST(SamplesCsvTest, ALineForEachTiming) {
+  const BenchResults results = example_results();
+  std::size_t timings = 0;
+  for (const CellResult& cell : results.cells) timings += cell.timings.size();
+  const std::string csv = samples_csv(results);
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(csv, '\n')), timings + 1);
+}
+
+TEST(SamplesCsvTest, QuotesWhatWouldBreakALine) {
+  BenchResults results;
+  CellResult cell;
+  cell.configuration.backend = "my \"own\", model";
+  cell.timings.push_back({.tokens = 10, .seconds = 1});
+  results.cells.push_back(cell);
+  EXPECT_THAT(samples_csv(results), testing::HasSubstr("\n\"my \"\"own\"\", model\",fp32,"));
+}
+
+}  // namespace
+}  // namespace paceline

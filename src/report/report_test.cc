@@ -1,0 +1,96 @@
+#include "report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "paceline/error.h"
+#include "report/example_results.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::UnorderedElementsAre;
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() {
+    std::string name = (fs::temp_directory_path() / "report-test-XXXXXX").string();
+    if (mkdtemp(name.data()) != nullptr) folder_ = name;
+  }
+  ~ReportTest() override { fs::remove_all(folder_); }
+
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
+      if (entry.is_regular_file()) names.push_back(entry.path().lexically_relative(folder_).string());
+    }
+    return names;
+  }
+
+  fs::path folder_;
+};
+
+void small_plan(const fs::path& file) { write_file_atomically(file, "{}\n"); }
+
+TEST_F(ReportTest, WritesEveryFileAndNothingElse) {
+  write_report(example_results(), folder_ / "out", small_plan);
+  EXPECT_THAT(files(), UnorderedElementsAre("out/report.html", "out/report.json", "out/samples.csv", "out/plan.json",
+                                            "out/charts/ms_per_text.svg", "out/charts/lengths.svg"));
+}
+
+TEST_F(ReportTest, ReplacesAnEarlierReportAndKeepsItsPlanWhereThereIsNoNewOne) {
+  write_report(example_results(), folder_, small_plan);
+  BenchResults other = example_results();
+  other.command = "another command";
+  write_report(other, folder_);
+  EXPECT_TRUE(fs::exists(folder_ / "plan.json"));
+  EXPECT_THAT(read_file(folder_ / "report.json", 1 << 24), testing::HasSubstr("another command"));
+}
+
+TEST_F(ReportTest, LeavesNothingWhereThePlanCannotBeWritten) {
+  const PlanWriter fails = [](const fs::path&) { throw Error(ErrorCode::kResourceExhausted, "[plan] disk full."); };
+  EXPECT_THROW(write_report(example_results(), folder_ / "out", fails), Error);
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(ReportTest, LeavesAnEarlierReportAsItWasWhereWritingFails) {
+  write_file_atomically(folder_ / "report.html", "earlier");
+  const PlanWriter fails = [](const fs::path&) { throw Error(ErrorCode::kResourceExhausted, "[plan] disk full."); };
+  EXPECT_THROW(write_report(example_results(), folder_, fails), Error);
+  EXPECT_THAT(files(), UnorderedElementsAre("report.html"));
+  EXPECT_EQ(read_file(folder_ / "report.html", 100), "earlier");
+}
+
+TEST_F(ReportTest, TakesBackWhatItPlacedWhereOneFileCannotBeReplaced) {
+  fs::create_directories(folder_ / "report.json" / "a folder where a file should go");
+  try {
+    write_report(example_results(), folder_);
+    FAIL() << "a folder was replaced by a file";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(error.what(), testing::HasSubstr("report.json"));
+  }
+  EXPECT_THAT(files(), UnorderedElementsAre());
+}
+
+TEST_F(ReportTest, RefusesAFileAsTheFolder) {
+  write_file_atomically(folder_ / "file", "x");
+  try {
+    write_report(example_results(), folder_ / "file");
+    FAIL() << "a file was taken for a folder";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(error.what(), testing::HasSubstr("--out"));
+  }
+}
+
+TEST_F(ReportTest, WritesAReportOfNothing) {
+  write_report(BenchResults{}, folder_);
+  EXPECT_THAT(files(), UnorderedElementsAre("report.html", "report.json", "samples.csv"));
+}
+
+}  // namespace
+}  // namespace paceline

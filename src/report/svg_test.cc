@@ -1,0 +1,72 @@
+#include "report/svg.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "report/charts.h"
+#include "report/example_results.h"
+#include "report/golden.h"
+
+namespace paceline {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::size_t count(const std::string& text, std::string_view part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST(SvgTest, GoldenFiles) {
+  const BenchResults results = example_results();
+  expect_golden("ms_per_text.svg", render_svg(speed_figure(results), {}));
+  expect_golden("lengths.svg", render_svg(length_figure(results), {}));
+}
+
+TEST(SvgTest, EveryMarkHasATooltip) {
+  const std::string svg = render_svg(speed_figure(example_results()), {});
+  EXPECT_EQ(count(svg, "<polyline"), 6u);
+  EXPECT_EQ(count(svg, "class=\"mark\"><title>"), 42u);
+}
+
+TEST(SvgTest, AFileStandsAloneAndAPageFollowsItsTheme) {
+  const Figure figure = speed_figure(example_results());
+  const std::string file = render_svg(figure, {}), page = render_svg(figure, {.page = true});
+  EXPECT_THAT(file, testing::StartsWith("<?xml"));
+  EXPECT_THAT(file, Not(HasSubstr("var(")));
+  EXPECT_THAT(page, testing::StartsWith("<svg"));
+  EXPECT_THAT(page, HasSubstr("var(--series-1)"));
+  EXPECT_THAT(page, Not(HasSubstr("\"#")));
+}
+
+TEST(SvgTest, NarrowPanelsStandBelowOneAnotherWithoutLineLabels) {
+  const BenchResults results = example_results();
+  EXPECT_THAT(render_svg(speed_figure(results), {.width = 336}), Not(HasSubstr(">native, sorted<")));
+  EXPECT_THAT(render_svg(speed_figure(results), {.width = 760}), HasSubstr(">native, sorted<"));
+}
+
+TEST(SvgTest, TextFromOutsideIsEscaped) {
+  BenchResults results = example_results();
+  for (CellResult& cell : results.cells) cell.configuration.backend = "<script>";
+  const std::string svg = render_svg(speed_figure(results), {.page = true});
+  EXPECT_THAT(svg, Not(HasSubstr("<script>")));
+  EXPECT_THAT(svg, HasSubstr("&lt;script&gt;"));
+}
+
+TEST(SpreadTest, MovesNeighboursApartAsLittleAsNeeded) {
+  EXPECT_THAT(spread({10, 100}, 20, 0, 200), ElementsAre(10, 100));
+  EXPECT_THAT(spread({50, 50}, 20, 0, 200), ElementsAre(40, 60));
+  EXPECT_THAT(spread({50, 50, 50}, 20, 0, 200), ElementsAre(30, 50, 70));
+}
+
+TEST(SpreadTest, StaysWithinItsBoundsWhereThatIsPossible) {
+  EXPECT_THAT(spread({0, 0}, 20, 0, 200), ElementsAre(0, 20));
+  EXPECT_THAT(spread({200, 200}, 20, 0, 200), ElementsAre(180, 200));
+  EXPECT_THAT(spread({}, 20, 0, 200), ElementsAre());
+}
+
+}  // namespace
+}  // namespace paceline

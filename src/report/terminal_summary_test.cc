@@ -1,0 +1,74 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "report/example_results.h"
+#include "report/golden.h"
+#include "report/report.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(TerminalSummaryTest, Golden) {
+  expect_golden("terminal.txt", terminal_summary(example_results(), {.width = 80, .out_dir = "out/demo/report"}));
+}
+
+TEST(TerminalSummaryTest, KeepsToTheWidth) {
+  BenchResults results = example_results();
+  results.notes.push_back("The machine was busy: other programs used 12 % of its time, so that intervals are wide.");
+  for (const int width : {40, 60, 80, 120}) {
+    std::istringstream lines(terminal_summary(results, {.width = width, .out_dir = "out"}));
+    for (std::string line; std::getline(lines, line);) {
+      // A path or a command is one word to the reader and may stick out.
+      if (line.starts_with("Report: ") || line.starts_with("Use it: ")) continue;
+      EXPECT_LE(static_cast<int>(line.size()), std::max(width, 48)) << line;
+    }
+  }
+}
+
+TEST(TerminalSummaryTest, ShowsAllColumnsAt80) {
+  EXPECT_THAT(terminal_summary(example_results(), {.width = 80}),
+              HasSubstr("batch  order   ms/text      interval  texts/s  speed-up\n"));
+}
+
+TEST(TerminalSummaryTest, NamesNoFileWithoutAFolder) {
+  EXPECT_THAT(terminal_summary(example_results(), {}), Not(HasSubstr("report.html")));
+}
+
+TEST(TerminalSummaryTest, ColourOnlyWhereAsked) {
+  EXPECT_THAT(terminal_summary(example_results(), {.color = false}), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(terminal_summary(example_results(), {.color = true}), HasSubstr("\x1b[1;32m"));
+}
+
+TEST(TerminalSummaryTest, SaysWhatIsOutAndWhatIsRejected) {
+  BenchResults results = example_results();
+  results.backends[1].gate.accepted = false;
+  results.backends[1].gate.verdict = "12 of 256 texts got another label.";
+  results.backends.push_back(example::failed_backend("torch-eager", "killed by signal 9"));
+  const std::string summary = terminal_summary(results, {});
+  EXPECT_THAT(summary, HasSubstr("onnxruntime fp32 is rejected: 12 of 256 texts got another label."));
+  EXPECT_THAT(summary, HasSubstr("torch-eager fp32 is out: killed by signal 9"));
+  EXPECT_THAT(summary, HasSubstr("x rejected"));
+}
+
+TEST(TerminalSummaryTest, NothingMeasured) {
+  BenchResults results;
+  results.interrupted = true;
+  const std::string summary = terminal_summary(results, {.out_dir = "out"});
+  EXPECT_THAT(summary, HasSubstr("Nothing was measured\n"));
+  EXPECT_THAT(summary, HasSubstr("interrupted"));
+  EXPECT_THAT(summary, Not(HasSubstr("classify")));
+}
+
+TEST(TerminalSummaryTest, ControlCharactersDoNotReachTheTerminal) {
+  BenchResults results = example_results();
+  results.notes = {"a\x1b]0;title\x07 b"};
+  EXPECT_THAT(terminal_summary(results, {}), HasSubstr("Note: a?]0;title? b"));
+}
+
+}  // namespace
+}  // namespace paceline
