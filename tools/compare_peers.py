@@ -1,0 +1,183 @@
+"""Times our `fast` ONNX file against the two files people make today, on the same batches, interleaved:
+
+- plain: torch.onnx.export of the transformers model
+- optimized: that file after onnxruntime.transformers' optimizer, which fuses it for ONNX Runtime
+
+All three run in ONNX Runtime with the same threads, so only the graph differs. Each round runs every graph on the same
+batch in random order; what is compared is the ratio within a round. Run it on an otherwise idle machine.
+
+usage: compare_peers.py MODEL_DIR [--paceline build/release/paceline] [--out docs/peers.md] [--rounds 10] [--seconds 30] [--threads 2]
+"""
+
+import argparse
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+import transformers
+
+# Sequences x tokens; "ragged" are 16 sequences of 4 to 64 tokens in one rectangle.
+CASES = ("1x16", "1x64", "8x32", "16x ragged", "32x32")
+LEAST_SECONDS = 0.1  # a timing repeats its batch until then
+TOLERANCE = 1e-4  # of the largest logit: the gate of fp32
+
+
+def export_plain(model, file):
+    ids = torch.ones((2, 8), dtype=torch.int64)
+    axes = {0: "batch", 1: "sequence"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model, (ids, torch.ones_like(ids)), str(file), dynamo=False, opset_version=17,
+            input_names=["input_ids", "attention_mask"], output_names=["logits"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}})
+
+
+def export_optimized(plain, config, file):
+    from onnxruntime.transformers import optimizer
+    optimized = optimizer.optimize_model(str(plain), model_type="bert", num_heads=config.num_attention_heads,
+                                         hidden_size=config.hidden_size, opt_level=1, use_gpu=False)
+    optimized.save_model_to_file(str(file))
+    fused = {name: count for name, count in optimized.get_fused_operator_statistics().items() if count}
+    return ", ".join(f"{count} {name}" for name, count in fused.items()) or "nothing"
+
+
+def session(file, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def batch(case, config, rng):
+    count, length = case.split("x")
+    lengths = rng.integers(4, 65, int(count)) if "ragged" in length else np.full(int(count), int(length))
+    shape = (len(lengths), lengths.max())
+    mask = (np.arange(shape[1]) < lengths[:, None]).astype(np.int64)
+    ids = np.where(mask == 1, rng.integers(5, config.vocab_size, shape), config.pad_token_id)
+    return {"input_ids": ids.astype(np.int64), "attention_mask": mask}
+
+
+def seconds(graph, feed):
+    """The fastest of repeated calls: what another process takes away only ever adds."""
+    calls, start = [], time.perf_counter()
+    while not calls or time.perf_counter() - start < LEAST_SECONDS:
+        begin = time.perf_counter()
+        graph.run(None, feed)
+        calls.append(time.perf_counter() - begin)
+    return min(calls)
+
+
+def interval(ratios, rng):
+    """Median and its 95 % bootstrap interval."""
+    medians = sorted(statistics.median(rng.choices(ratios, k=len(ratios))) for _ in range(2000))
+    return statistics.median(ratios), medians[50], medians[1949]
+
+
+def measure(graphs, case, config, options, rng):
+    """Rounds, milliseconds of our graph, and the others' times over ours, each round by itself."""
+    numbers = np.random.default_rng(rng.randrange(1 << 30))
+    times = {name: [] for name in graphs}
+    start = time.perf_counter()
+    while len(times["ours"]) <= options.rounds or time.perf_counter() - start < options.seconds:
+        feed = batch(case, config, numbers)
+        for name in rng.sample(list(graphs), len(graphs)):
+            time.sleep(0.02)  # lets the last graph's threads stop spinning
+            times[name].append(seconds(graphs[name], feed))
+    times = {name: values[1:] for name, values in times.items()}  # the first round warms up
+    return len(times["ours"]), statistics.median(times["ours"]) * 1e3, {
+        name: interval([theirs / ours for theirs, ours in zip(values, times["ours"])], rng)
+        for name, values in times.items() if name != "ours"}
+
+
+def check_parity(graphs, model, config):
+    feed = batch("16x ragged", config, np.random.default_rng(1))
+    with torch.no_grad():
+        expected = model(**{name: torch.from_numpy(value) for name, value in feed.items()}).logits.numpy()
+    for name, graph in graphs.items():
+        difference = np.abs(graph.run(None, feed)[0] - expected).max() / np.abs(expected).max()
+        if difference > TOLERANCE:
+            raise SystemExit(f"compare_peers: {name} is {difference:.1e} off the original, more than {TOLERANCE:.0e}")
+
+
+def processor():
+    for line in open("/proc/cpuinfo", encoding="utf-8"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown processor"
+
+
+def report(rows, fused, options):
+    name = options.model_dir.absolute().name
+    name += " (random weights: speed does not depend on them)" if options.random_weights else ""
+    lines = [
+        "# Our ONNX file against the ones people make today",
+        "",
+        f"`tools/compare_peers.py` on {name}, {processor()}, {options.threads} threads, fp32; "
+        f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, transformers {transformers.__version__}. "
+        "The 1-minute load was "
+        f"{options.load_before:.1f} before and {options.load_after:.1f} after the run"
+        f" (the run itself makes about {options.threads}).",
+        "",
+        "Time of the other graph over time of ours, median and 95 % interval of the rounds; above 1 ours is faster. "
+        "*plain* is `torch.onnx.export` (opset 17); *optimized* is that after `onnxruntime.transformers`' optimizer "
+        f"(it fused: {fused}). ONNX Runtime's own optimisation is full for all three.",
+        "",
+        "| batch x tokens | rounds | ours, ms | plain / ours | optimized / ours |",
+        "|---|---|---|---|---|",
+    ]
+    for case, (rounds, milliseconds, ratios) in rows.items():
+        cells = [f"{median:.2f} ({low:.2f} to {high:.2f})" for median, low, high in
+                 (ratios["plain"], ratios["optimized"])]
+        lines.append(f"| {case} | {rounds} | {milliseconds:.1f} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines) + "\n"
+
+
+def load():
+    return float(open("/proc/loadavg", encoding="ascii").read().split()[0])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model_dir", type=pathlib.Path)
+    parser.add_argument("--paceline", type=pathlib.Path, default="build/release/paceline")
+    parser.add_argument("--out", type=pathlib.Path, default="docs/peers.md")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=30, help="least time for each case")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cases", default=",".join(CASES))
+    options = parser.parse_args()
+    options.load_before = load()
+
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        options.model_dir, attn_implementation="eager").eval()
+    options.random_weights = getattr(model.config, "paceline_random_weights", False)
+    with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
+        files = {name: pathlib.Path(folder) / f"{name}.onnx" for name in ("ours", "plain", "optimized")}
+        subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--out",
+                        files["ours"]], check=True)
+        export_plain(model, files["plain"])
+        fused = export_optimized(files["plain"], model.config, files["optimized"])
+        graphs = {name: session(file, options.threads) for name, file in files.items()}
+        check_parity(graphs, model, model.config)
+        rng = random.Random(0)
+        rows = {}
+        for case in options.cases.split(","):
+            rows[case] = measure(graphs, case, model.config, options, rng)
+            print(case, rows[case], file=sys.stderr)
+    options.load_after = load()
+    options.out.write_text(report(rows, fused, options), encoding="utf-8")
+    print(options.out.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
