@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The checkers of ./dev check find what they are for: each test plants one fault in a small tree."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import check_budgets  # noqa: E402
+import check_docs  # noqa: E402
+import check_layers  # noqa: E402
+
+
+class TreeTest(unittest.TestCase):
+    """A tree in a temporary folder, from a dict of path: content."""
+
+    def tree(self, files):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        root = pathlib.Path(folder.name)
+        for name, content in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(content, encoding="utf-8")
+        return root
+
+    def assert_one(self, problems, *parts):
+        self.assertEqual(len(problems), 1, problems)
+        for part in parts:
+            self.assertIn(part, problems[0])
+
+
+LAYERS = "base:\ntensor: base\nengine/interface = engine/options.h\nengine/interface: base\nengine: tensor engine/interface\n"
+
+
+class LayersTest(TreeTest):
+    def check(self, files, layers=LAYERS):
+        return check_layers.check(self.tree({"tools/layers.txt": layers, **files}))
+
+    def test_accepts_an_allowed_edge(self):
+        self.assertEqual(self.check({"src/base/a.h": "#include <vector>\n", "src/tensor/b.cc": '#include "base/a.h"\n'}), [])
+
+    def test_finds_a_forbidden_edge(self):
+        problems = self.check({"src/tensor/a.h": "", "src/base/b.cc": '#include "tensor/a.h"\n'})
+        self.assert_one(problems, "src/base/b.cc", "base may not include tensor")
+
+    def test_finds_a_subfolder_that_follows_its_parent(self):
+        problems = self.check({"src/tensor/a.h": "", "src/base/deep/b.cc": '#include "tensor/a.h"\n'})
+        self.assert_one(problems, "base may not include tensor")
+
+    def test_a_header_set_is_a_folder_of_its_own(self):
+        problems = self.check({"src/tensor/a.h": "", "src/engine/options.h": '#include "tensor/a.h"\n'})
+        self.assert_one(problems, "engine/interface may not include tensor")
+
+    def test_only_tests_may_use_what_is_allowed_to_tests(self):
+        files = {"src/tensor/a.h": "", "src/base/b_test.cc": '#include "tensor/a.h"\n'}
+        self.assertEqual(self.check(files, LAYERS + "tests of base: tensor\n"), [])
+        files["src/base/c.cc"] = '#include "tensor/a.h"\n'
+        self.assert_one(self.check(files, LAYERS + "tests of base: tensor\n"), "src/base/c.cc")
+
+    def test_finds_cycles(self):
+        self.assert_one(self.check({}, "a: b\nb: c\nc: a\n"), "a -> b -> c -> a")
+        files = {"src/base/a.h": '#include "base/b.h"\n', "src/base/b.h": '#include "base/a.h"\n'}
+        self.assert_one(self.check(files), "base/a.h -> base/b.h -> base/a.h")
+
+    def test_finds_third_party_in_public_headers(self):
+        self.assertEqual(self.check({"include/paceline/a.h": "#include <string>\n#include <cstdint>\n"}), [])
+        self.assert_one(self.check({"include/paceline/a.h": "#include <fmt/format.h>\n"}), "fmt/format.h")
+
+    def test_finds_missing_headers_and_unknown_folders(self):
+        self.assert_one(self.check({"src/base/b.cc": '#include "base/none.h"\n'}), "base/none.h")
+        self.assert_one(self.check({"src/new/b.cc": ""}), "src/new/b.cc", "layers.txt")
+
+    def test_finds_a_forbidden_link(self):
+        problems = self.check({"src/base/CMakeLists.txt": "paceline_folder(base DEPENDS tensor LIBRARIES fmt::fmt)\n"})
+        self.assert_one(problems, "base may not depend on tensor")
+
+
+class BudgetsTest(TreeTest):
+    def problems(self, files):
+        return check_budgets.check(self.tree(files))[0]
+
+    def functions(self, text):
+        return {f.name: f for f in check_budgets.cpp_functions("a.cc", text)}
+
+    def test_finds_a_long_function_and_only_that(self):
+        body = "  f();\n" * 59
+        self.assert_one(self.problems({"a.cc": "void g() {\n" + body + "}\n" + "\nvoid h() {}\n" * 30}), "g has 61 lines")
+        self.assertEqual(self.problems({"a.cc": "void g() {\n" + body[7:] + "}\n" + "\nvoid h() {}\n" * 30}), [])
+
+    def test_finds_a_long_file(self):
+        files = {f"{i}.cc": "int a;\n" for i in range(30)}
+        self.assert_one(self.problems({**files, "long.cc": "int a;\n" * 801}), "801 lines")
+
+    def test_finds_a_drifting_percentile(self):
+        self.assert_one(self.problems({f"{i}.cc": "int a;\n" * 600 for i in range(4)}), "95 %", "600")
+
+    def test_finds_parameters(self):
+        problems = self.problems({"a.cc": "int f(int a, int b, int c, int d, int e, int f, int g) { return a; }\n"})
+        self.assert_one(problems, "7 parameters")
+
+    def test_finds_the_rest(self):
+        self.assert_one(self.problems({"a.cc": "// TO" "DO: later\n"}), "a.cc:1")
+        self.assert_one(self.problems({"src/b.cc": "\n#if defined(__AVX2__)\n#endif\n"}), "src/b.cc:2", "__AVX2__")
+        self.assertEqual(self.problems({"src/kernels/x86/target.h": "#if defined(__x86_64__)\n#endif\n"}), [])
+        self.assert_one(self.problems({"a.cc": "// caf\u00e9\n"}), "not ASCII")
+        self.assert_one(self.problems({"a.py": "def f(a, b, c, d, e, f, g):\n    pass\n"}), "7 parameters")
+
+    def test_reads_cpp(self):
+        text = r'''
+namespace a { namespace {
+template <typename T, int N = (1 << 2)>
+std::vector<std::pair<int, T>> Deep::read(const std::map<int, T>& map, int b) const noexcept {
+  auto f = [&](int x) { return "}" + '}' + x; };  // } in a comment
+  if (b) { return {}; }
+}
+Deep::Deep(int a, int b) : a_{a}, b_(b) {
+  run();
+}
+struct Plain { int a = 0; int get() const { return 1'000; } };
+const char* const kRaw = R"(void no(int a) { )";
+constexpr int kTable[] = {1, 2, 3};
+enum class Kind { kA, kB };
+class Caller : public Base { public: bool operator()(int a, int b) const override { return a < b; } };
+#define MACRO(x) { x
+PACELINE_BEGIN("avx2")
+void last(std::function<void(int, int)> callback, int (*pointer)(int, int)) { callback(1, 2); }
+}}
+'''
+        functions = self.functions(text)
+        self.assertEqual(sorted(functions), ["Deep::Deep", "Deep::read", "get", "last", "operator_call"])
+        self.assertEqual({n: f.parameters for n, f in functions.items()},
+                         {"Deep::Deep": 2, "Deep::read": 2, "get": 0, "last": 2, "operator_call": 2})
+        self.assertEqual(functions["Deep::Deep"].lines, 3)
+
+
+class DocsTest(TreeTest):
+    def problems(self, text):
+        return check_docs.check(self.tree({
+            "README.md": text, "tools/make.py": "", "src/base/file.h": "",
+            "dev": 'case $command in\n    setup | fresh-check) run ;;\n    *) fail ;;\nesac\n',
+            "src/cli/bench.cc": 'app.add_subcommand("bench", "measures"); add_option("--text,-t");\n',
+        }))[0]
+
+    def test_accepts_what_exists(self):
+        self.assertEqual(self.problems("`tools/make.py`, `base/file.h`, `./dev setup`, `./dev fresh-check`, [x](tools/make.py)\n"
+                                       "\n    build/release/paceline bench out/a --text out/b.txt --help\n"), [])
+
+    def test_finds_what_does_not(self):
+        self.assert_one(self.problems("see `tools/none.py`\n"), "README.md:1", "tools/none.py")
+        self.assert_one(self.problems("see `NONE.md`\n"), "NONE.md")
+        self.assert_one(self.problems("[x](tools/none.py)\n"), "tools/none.py")
+        self.assert_one(self.problems("`./dev bild`\n"), "./dev bild")
+        self.assert_one(self.problems("`paceline bensh`\n"), "bensh")
+        self.assert_one(self.problems("```\npaceline bench --tekst x\n```\n"), "README.md:2", "--tekst")
+
+    def test_leaves_prose_and_made_files_alone(self):
+        self.assertEqual(self.problems("tools/none.py in prose, `out/demo/report`, `and/or`, `~/.cache/x`\n"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,96 @@
+"""Texts through `paceline classify` and through transformers' own tokenizer, model and softmax: same labels, same scores.
+
+usage: classify_oracle.py --paceline BINARY --models testdata/models
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import subprocess
+import tempfile
+import unittest
+
+import torch
+import transformers
+
+OPTIONS = None
+
+# Relative to the largest logit: the same bound as for ONNX files, derived in onnx_oracle.py from roundings per block.
+TOLERANCE = 3.2e-5
+
+
+def make_rows(count=100):
+    """Pairs of texts, from empty to longer than any of these models reads."""
+    source = random.Random(11)
+    words = "la vie est belle \u00e9t\u00e9 na\u00efve \u4e16\u754c \U0001f600 hello WORLD, it's 3.14 (of) course; x\ty".split(" ")
+    return [{"text": " ".join(source.choices(words, k=source.choice([0, 1, 2, 5, 10, 20, 40, 80]))),
+             "other": " ".join(source.choices(words, k=source.randint(0, 30)))} for _ in range(count)]
+
+
+def classify(model, rows, *flags):
+    with tempfile.TemporaryDirectory() as cache:
+        result = subprocess.run([OPTIONS.paceline, "classify", str(model), "--format", "jsonl", "--all-labels",
+                                 "--raw-logits", "--quiet", *flags],
+                                input="\n".join(json.dumps(row) for row in rows).encode(), capture_output=True,
+                                check=True, timeout=300, env={**os.environ, "XDG_CACHE_HOME": cache})
+    return [json.loads(line) for line in result.stdout.decode().splitlines()]
+
+
+def transformers_logits(folder, rows, pair):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager").eval()
+    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings - model.config.pad_token_id - 1)
+    logits = []
+    for row in rows:
+        # In lists of one: called with plain strings, transformers forgets a second text that is empty.
+        texts = ([row["text"]], [row["other"]]) if pair else ([row["text"]],)
+        encoded = tokenizer(*texts, truncation="longest_first", max_length=limit, return_tensors="pt")
+        with torch.no_grad():
+            logits.append(model(input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]).logits[0])
+    return model.config, torch.stack(logits)
+
+
+def probabilities(config, logits):
+    kind = config.problem_type or ("regression" if config.num_labels == 1 else "single_label_classification")
+    if kind == "regression":
+        return logits
+    return logits.sigmoid() if kind == "multi_label_classification" else logits.softmax(dim=-1)
+
+
+class ClassifyOracle(unittest.TestCase):
+    def compare(self, folder, pair):
+        rows = make_rows()
+        config, expected = transformers_logits(folder, rows, pair)
+        scores = probabilities(config, expected)
+        tolerance = TOLERANCE * float(expected.abs().max())
+        answers = classify(folder, rows, *(["--pair-column", "other"] if pair else []))
+        self.assertEqual([answer["text"] for answer in answers], [row["text"] for row in rows])
+        for index, answer in enumerate(answers):
+            off = (torch.tensor(answer["logits"]) - expected[index]).abs().max()
+            self.assertLessEqual(float(off), tolerance, rows[index])
+            for entry in answer["labels"]:
+                # A softmax's slope is at most 1/4 per logit, and every logit may be off; a regression's is 1.
+                score = float(scores[index][config.label2id[entry["label"]]])
+                self.assertLessEqual(abs(entry["score"] - score), 2 * tolerance, rows[index])
+
+    def test_models(self):
+        folders = sorted(path.parent for path in OPTIONS.models.glob("*/config.json"))
+        heads = [folder for folder in folders
+                 if "ForSequenceClassification" in str(json.loads((folder / "config.json").read_text())["architectures"])]
+        self.assertGreaterEqual(len(heads), 5)
+        for folder in heads:
+            for pair in (False, True):
+                with self.subTest(model=folder.name, pair=pair):
+                    self.compare(folder, pair)
+
+
+if __name__ == "__main__":
+    PARSER = argparse.ArgumentParser()
+    PARSER.add_argument("--paceline", required=True)
+    PARSER.add_argument("--models", type=pathlib.Path, required=True)
+    OPTIONS, REST = PARSER.parse_known_args()
+    torch.set_num_threads(1)
+    unittest.main(argv=["classify_oracle.py", *REST])

@@ -1,0 +1,81 @@
+"""What the end-to-end tests share: running the program, tiny checkpoints, folders of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "testdata" / "models"
+PACELINE = os.environ.get("PACELINE_BINARY", str(ROOT / "build" / "release" / "paceline"))
+
+# A label each: enough words of several lengths that batches differ.
+TEXTS = ["hello world", "", "la vie est belle", "one more", "a much longer text " * 8, "last"]
+
+
+class PacelineTest(unittest.TestCase):
+    """A test with a folder of its own, which holds the cache, too."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="paceline_e2e_"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.model = MODELS / "roberta-fp32"
+
+    def environment(self, **extra):
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"), **extra}
+
+    def paceline(self, *arguments, stdin=b"", expect=0, env=None, **options):
+        """Runs the program and checks its exit code; standard output and error as bytes."""
+        result = subprocess.run([PACELINE, *map(str, arguments)], input=stdin, capture_output=True, timeout=120,
+                                env=env or self.environment(), check=False, **options)
+        self.assertEqual(result.returncode, expect, f"{arguments}\n{result.stdout!r}\n{result.stderr.decode()}")
+        return result
+
+    def fails(self, *arguments, expect, mentions, **options):
+        """It has to fail with one sentence that names what is wrong, and without anything on standard output."""
+        result = self.paceline(*arguments, expect=expect, **options)
+        error = result.stderr.decode()
+        sentences = [line for line in error.splitlines() if line.startswith("paceline: [")]
+        self.assertEqual(len(sentences), 1, error)
+        for word in [mentions] if isinstance(mentions, str) else mentions:
+            self.assertIn(word, sentences[0])
+        return result
+
+    def doctor(self):
+        """What doctor prints as JSON. Its verdict on the roof depends on who else uses the machine, so either will do."""
+        result = subprocess.run([PACELINE, "doctor", "--json"], capture_output=True, timeout=120,
+                                env=self.environment(), check=False)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        self.assertEqual(json.loads(result.stdout)["roof"]["plausible"], result.returncode == 0)
+        return result.stdout
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def copy_model(self, name="roberta-fp32"):
+        """A checkpoint to damage."""
+        copy = self.folder / "model"
+        shutil.copytree(MODELS / name, copy)
+        return copy
+
+    def edit_json(self, path, **changes):
+        content = json.loads(path.read_text())
+        content.update(changes)
+        path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+    def assert_nothing_left(self, folder, *names):
+        """Only these names stand in the folder: no temporary file, nothing half-written."""
+        self.assertEqual(sorted(entry.name for entry in folder.iterdir()), sorted(names))
+
+
+def rows(output):
+    return output.decode().splitlines()
+
+
+def json_rows(output):
+    return [json.loads(line) for line in output.decode().splitlines()]

@@ -1,0 +1,128 @@
+"""What is wrong with files, disks and engines gets one sentence and its exit code, and leaves nothing half-written."""
+
+import resource
+import struct
+import subprocess
+import unittest
+
+from harness import PACELINE, PacelineTest, json_rows, rows
+
+
+class CheckpointTest(PacelineTest):
+    def refused(self, model, mentions):
+        target = self.folder / "out.txt"
+        self.fails("classify", model, "--output", target, stdin=b"hello\n", expect=3, mentions=mentions)
+        self.assertFalse(target.exists())
+
+    def test_no_folder(self):
+        self.refused(self.folder / "none", "none")
+
+    def test_missing_files(self):
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            model = self.copy_model()
+            (model / name).unlink()
+            self.refused(model, name)
+            self.doCleanups()
+            self.setUp()
+
+    def test_truncated_weights(self):
+        model = self.copy_model()
+        weights = model / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1000])
+        self.refused(model, "model.safetensors")
+        weights.write_bytes(b"abc")
+        self.refused(model, "model.safetensors")
+
+    def test_a_header_longer_than_the_file(self):
+        model = self.copy_model()
+        (model / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
+        self.refused(model, "model.safetensors")
+
+    def test_absurd_and_unknown_configs(self):
+        for change, mentions in (({"model_type": "gpt17"}, "gpt17"), ({"hidden_act": "swoosh"}, "swoosh"),
+                                 ({"hidden_size": 1 << 40}, "hidden_size"), ({"hidden_size": "wide"}, "hidden_size"),
+                                 ({"num_attention_heads": 7}, "num_attention_heads"),
+                                 ({"position_embedding_type": "relative_key"}, "relative_key")):
+            model = self.copy_model()
+            self.edit_json(model / "config.json", **change)
+            self.refused(model, mentions)
+            self.doCleanups()
+            self.setUp()
+
+    def test_a_tokenizer_that_is_none(self):
+        model = self.copy_model()
+        (model / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": [["a", "b"]]}}')
+        self.refused(model, "tokenizer.json")
+
+
+class TextTest(PacelineTest):
+    def test_an_empty_file(self):
+        self.fails("classify", self.model, "--input", self.write("empty.txt", ""), expect=3, mentions="empty")
+
+    def test_no_file(self):
+        self.fails("classify", self.model, "--input", self.folder / "none.txt", expect=3, mentions="none.txt")
+
+    def test_a_csv_without_the_column(self):
+        texts = self.write("in.csv", "id,sentence\n1,hello\n")
+        self.fails("classify", self.model, "--input", texts, expect=3, mentions=["text", "sentence"])
+        self.paceline("classify", self.model, "--input", texts, "--text-column", "sentence")
+
+    def test_a_long_line(self):
+        texts = self.write("in.txt", b"short\n" + b"word " * 2_000_000 + b"\nshort\n")
+        result = self.paceline("classify", self.model, "--input", texts)
+        output = rows(result.stdout)
+        self.assertEqual(len(output), 3)
+        self.assertEqual(output[0], output[2])
+        self.assertIn("1 truncated", result.stderr.decode())
+
+    def test_objects_that_are_none(self):
+        lines = b'{"text": "a"}\n[1]\n{"other": 1}\n{"text": 5}\n{"te\n{"text": "a"}\n'
+        output = json_rows(self.paceline("classify", self.model, stdin=lines).stdout)
+        self.assertEqual(["label" in row for row in output], [True, False, False, False, False, True])
+        self.assertEqual(output[2]["other"], 1)
+        self.assertTrue(all("error" in row for row in output[1:5]))
+
+    def test_no_invalid_byte_is_echoed(self):
+        for form, line in (("txt", b"a\xff"), ("jsonl", b'{"text": "a\xff"}'), ("csv", b'text\n"a\xff"')):
+            output = self.paceline("classify", self.model, "--format", form, stdin=line).stdout
+            self.assertIn("UTF-8", output.decode("utf-8", errors="strict"))
+
+
+class EngineTest(PacelineTest):
+    def test_a_missing_engine(self):
+        empty = self.folder / "plugins"
+        empty.mkdir()
+        self.fails("classify", self.model, "--backends", "onnxruntime", stdin=b"a\n", expect=4,
+                   mentions=["onnxruntime", "./dev setup"], env=self.environment(PACELINE_PLUGIN_DIR=str(empty)))
+
+
+class DiskTest(PacelineTest):
+    def test_full_standard_output(self):
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run([PACELINE, "classify", str(self.model), "--quiet"], input=b"a\n", stdout=full,
+                                    stderr=subprocess.PIPE, env=self.environment(), check=False, timeout=60)
+        self.assertEqual(result.returncode, 7, result.stderr)
+        self.assertIn(b"disk", result.stderr)
+
+    def test_full_disk_under_the_output(self):
+        # A limit on the size of files stands in for a disk: what is written meets the end of it in the same call.
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+
+        out = self.folder / "out"
+        out.mkdir()
+        texts = self.write("in.txt", "hello world\n" * 20000)
+        self.fails("classify", self.model, "--input", texts, "--output", out / "rows.txt", "--quiet", expect=7,
+                   mentions="rows.txt", preexec_fn=limit)
+        self.assert_nothing_left(out)
+        self.fails("export", self.model, "--to", "onnx", "--out", out / "model.onnx", expect=7,
+                   mentions="model.onnx", preexec_fn=limit)
+        self.assert_nothing_left(out)
+
+    def test_no_folder_for_the_output(self):
+        self.fails("classify", self.model, "--output", self.folder / "none" / "rows.txt", stdin=b"a\n", expect=3,
+                   mentions="rows.txt")
+
+
+if __name__ == "__main__":
+    unittest.main()

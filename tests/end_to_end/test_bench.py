@@ -1,0 +1,194 @@
+"""paceline bench and verify: a report and a plan from a run, and what becomes of a run that is disturbed."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from harness import MODELS, PACELINE, PacelineTest
+
+REPORT_FILES = ["charts", "plan.json", "report.html", "report.json", "samples.csv"]
+
+
+def children(pid):
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()]
+
+
+class BenchCase(PacelineTest):
+    def setUp(self):
+        super().setUp()
+        self.texts = self.make_texts("texts.txt", 200)
+        self.out = self.folder / "report"
+        self.flags = ["bench", self.model, "--text", self.texts, "--out", self.out, "--backends", "native",
+                      "--batch-sizes", "1,8", "--budget", "1s"]
+
+    def make_texts(self, name, count):
+        source = random.Random(1)
+        words = "la vie est belle et le temps passe vite quand on a des amis".split()
+        return self.write(name, "".join(" ".join(source.choices(words, k=source.randint(1, 25))) + "\n"
+                                        for _ in range(count)))
+
+    def report(self):
+        return json.loads((self.out / "report.json").read_text())
+
+    def started(self, *flags):
+        """A run under way, its first worker loaded, beside the worker's process id."""
+        process = subprocess.Popen([PACELINE, *map(str, self.flags), *flags], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=self.environment())
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            for child in children(process.pid):
+                return process, child
+            time.sleep(0.005)
+        self.fail(f"no worker was started: {process.communicate()}")
+
+
+class BenchTest(BenchCase):
+    def test_a_run_gives_a_report_and_a_plan_that_classify_obeys(self):
+        result = self.paceline(*self.flags)
+        self.assert_nothing_left(self.out, *REPORT_FILES)
+        report = self.report()
+        self.assertEqual(report["workload"]["texts"], 200)
+        self.assertGreaterEqual(len(report["configurations"]), 4)
+        plan = json.loads((self.out / "plan.json").read_text())
+        self.assertEqual(plan["backend"], "native")
+        self.assertIn("native", result.stdout.decode())
+        expected = self.paceline("classify", self.model, "--input", self.texts, "--quiet").stdout
+        obeyed = self.paceline("classify", self.out / "plan.json", "--input", self.texts, "--quiet")
+        self.assertEqual((obeyed.stdout, obeyed.stderr), (expected, b""))
+
+    def test_dry_run_only_plans(self):
+        result = self.paceline("bench", self.model, "--text", self.texts, "--backends", "native", "--dry-run",
+                               "--quiet")
+        self.assertIn("configurations", result.stdout.decode())
+        self.assertFalse(self.out.exists())
+
+    def test_refusals(self):
+        self.fails("bench", self.model, "--text", self.texts, expect=2, mentions="--out is missing")
+        self.fails("bench", self.model, "--out", self.out, expect=2, mentions="--text is missing")
+        self.fails(*self.flags, "--budget", "soon", expect=2, mentions="--budget")
+        self.fails(*self.flags, "--backends", "naitve", expect=2, mentions='"native"')
+        self.fails(*self.flags, "--text", self.write("empty.txt", ""), expect=3, mentions="empty")
+        self.fails(*self.flags[:2], "--text", self.folder / "none.txt", "--out", self.out, expect=3,
+                   mentions="none.txt")
+        self.assertFalse(self.out.exists())
+
+    def test_a_missing_engine(self):
+        empty = self.folder / "plugins"
+        empty.mkdir()
+        without = self.environment(PACELINE_PLUGIN_DIR=str(empty))
+        self.fails(*self.flags, "--backends", "onnxruntime", expect=4, mentions=["onnxruntime", "./dev setup"],
+                   env=without)
+        self.assertFalse(self.out.exists())
+        self.paceline("bench", self.model, "--text", self.texts, "--out", self.out, "--batch-sizes", 8, "--budget",
+                      "1s", env=without)
+        self.assertIn("onnxruntime", (self.out / "report.html").read_text())
+
+
+class DisturbedTest(BenchCase):
+    def test_ctrl_c_keeps_what_is_there_and_marks_it(self):
+        # Rounds of these texts take many times the second after which it is interrupted.
+        many = self.make_texts("many.txt", 20_000)
+        process, _ = self.started("--budget", "60s", "--text", str(many), "--texts", "20000", "--batch-sizes",
+                                  "1,2,4,8,16,32,64")
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertTrue(self.report()["interrupted"])
+        self.assertEqual([name for name in os.listdir(self.out) if name not in REPORT_FILES], [])
+
+    def kill_worker(self, *flags):
+        process, worker = self.started(*flags)
+        os.kill(worker, signal.SIGKILL)
+        output, error = process.communicate(timeout=100)
+        return process.returncode, output.decode(), error.decode()
+
+    def test_a_killed_worker_is_a_red_row(self):
+        if b"onnxruntime not installed" in self.paceline("--version").stdout:
+            self.skipTest("needs a second backend, which goes on")
+        code, output, error = self.kill_worker("--backends", "native,onnxruntime", "--budget", "1s")
+        self.assertEqual(code, 0, error)
+        self.assertIn("signal 9", output)
+        backends = {row["backend"]: row for row in self.report()["configurations"]}
+        self.assertIn("signal 9", backends["native"]["error"])
+        self.assertGreater(backends["onnxruntime"]["ms_per_text"]["median"], 0)
+
+    def test_a_killed_worker_ends_a_run_that_has_no_other(self):
+        code, output, error = self.kill_worker()
+        self.assertEqual(code, 4, error)
+        self.assertIn("signal 9", output)
+        self.assertRegex(error, r"(?m)^paceline: \[bench\] no backend could be measured")
+        self.assertIn("signal 9", json.dumps(self.report()))
+        self.assertFalse((self.out / "plan.json").exists())
+
+    def test_a_full_disk_leaves_no_report(self):
+        self.out.mkdir()
+        self.fails(*self.flags, "--quiet", expect=7, mentions="report",
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
+        self.assert_nothing_left(self.out)
+
+    def test_a_full_disk_keeps_the_earlier_report(self):
+        self.paceline(*self.flags, "--quiet")
+        before = {path: path.read_bytes() for path in self.out.rglob("*") if path.is_file()}
+        self.fails(*self.flags, "--quiet", expect=7, mentions="report",
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
+        self.assertEqual({path: path.read_bytes() for path in self.out.rglob("*") if path.is_file()}, before)
+
+
+class GateTest(BenchCase):
+    """The loader's fake plug-ins stand in for ONNX Runtime; one of them answers with the text's length."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = MODELS / "roberta-regression"
+
+    def plugged(self, kind):
+        folder = self.folder / "plugins"
+        folder.mkdir()
+        fakes = Path(os.environ.get("PACELINE_FAKE_PLUGINS", Path(PACELINE).parent / "testing"))
+        shutil.copy(fakes / f"libpaceline_{kind}.so", folder / "libpaceline_onnxruntime.so")
+        return self.environment(PACELINE_PLUGIN_DIR=str(folder))
+
+    def bench(self, *flags, **options):
+        return self.paceline("bench", self.model, "--text", self.texts, "--out", self.out, "--batch-sizes", 8,
+                             "--budget", "1s", *flags, **options)
+
+    def test_verify_says_who_is_wrong(self):
+        output = self.paceline("verify", self.model, "--backends", "native,onnxruntime", "--quiet", expect=5,
+                               env=self.plugged("fake")).stdout.decode()
+        self.assertRegex(output, r"(?m)^native .*accepted")
+        self.assertRegex(output, r"(?m)^onnxruntime .*rejected")
+
+    def test_bench_recommends_no_wrong_answers(self):
+        env = self.plugged("fake")
+        self.bench("--compute-types", "fp32", expect=5, env=env)
+        self.assertEqual(json.loads((self.out / "plan.json").read_text())["backend"], "native")
+        self.assertTrue(all(row["accepted"] == (row["backend"] == "native") for row in self.report()["configurations"]
+                            if "ms_per_text" in row))
+        self.bench(env=env)
+
+    def test_an_engine_of_another_build(self):
+        self.fails("classify", self.model, "--backends", "onnxruntime", stdin=b"a\n", expect=4,
+                   mentions="0.0.0 of another tree", env=self.plugged("other"))
+
+
+class VerifyTest(BenchCase):
+    def test_agreement(self):
+        output = self.paceline("verify", self.model, "--backends", "native").stdout.decode()
+        self.assertIn("accepted", output)
+        output = self.paceline("verify", self.model, "--backends", "native", "--text", self.texts).stdout.decode()
+        self.assertIn("accepted", output)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,176 @@
+"""paceline classify and tokenize: rows in, rows out."""
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import MODELS, PACELINE, TEXTS, PacelineTest, json_rows, rows
+
+
+class ClassifyTest(PacelineTest):
+    def test_txt_is_label_tab_score_in_the_order_of_the_input(self):
+        output = rows(self.paceline("classify", self.model, stdin="\n".join(TEXTS).encode()).stdout)
+        self.assertEqual(len(output), len(TEXTS))
+        alone = [rows(self.paceline("classify", self.model, "--quiet", stdin=(text + "\n").encode()).stdout)[0]
+                 for text in TEXTS]
+        self.assertEqual(output, alone, "a text's answer depends on its neighbours or its place")
+        for line in output:
+            label, score = line.split("\t")
+            self.assertIn(label, ["low", "middle", "high"])
+            self.assertTrue(1 / 3 <= float(score) <= 1)
+
+    def test_jsonl_keeps_objects_and_adds_fields(self):
+        lines = [b'{"text": "hello world", "n": 1.00}', b'{ "id":7,"text":"caf\\u00e9" }']
+        output = self.paceline("classify", self.model, "--format", "jsonl", stdin=b"\n".join(lines)).stdout
+        for given, got in zip(lines, output.splitlines()):
+            self.assertTrue(got.startswith(given.rstrip(b" }")), got)
+            self.assertEqual(list(json.loads(got))[-2:], ["label", "score"])
+
+    def test_jsonl_lists_and_logits(self):
+        row = json_rows(self.paceline("classify", self.model, "--all-labels", "--raw-logits", "--output-prefix", "p_",
+                                      stdin=b'{"text": "hello"}').stdout)[0]
+        self.assertEqual(sorted(row), ["p_labels", "p_logits", "text"])
+        self.assertEqual(sorted(entry["label"] for entry in row["p_labels"]), ["high", "low", "middle"])
+        self.assertAlmostEqual(sum(entry["score"] for entry in row["p_labels"]), 1, places=6)
+        self.assertEqual(len(row["p_logits"]), 3)
+
+    def test_csv(self):
+        texts = self.write("in.csv", 'id,text\n1,"hello, world"\n2,"two\nlines"\n3\n')
+        output = self.paceline("classify", self.model, "--input", texts, "--quiet").stdout.decode()
+        table = list(csv.DictReader(io.StringIO(output)))
+        self.assertEqual([row["id"] for row in table], ["1", "2", "3"])
+        self.assertEqual(table[1]["text"], "two\nlines")
+        self.assertTrue(table[0]["label"] and table[0]["score"] and not table[0]["error"])
+        self.assertTrue(table[2]["error"] and not table[2]["label"])
+
+    def test_pairs(self):
+        lines = b'{"text": "a", "other": "b"}\n{"text": "a", "other": "c d"}\n'
+        output = json_rows(self.paceline("classify", self.model, "--pair-column", "other", "--raw-logits",
+                                         stdin=lines).stdout)
+        self.assertNotEqual(output[0]["logits"], output[1]["logits"])
+
+    def test_bad_rows_keep_their_place(self):
+        result = self.paceline("classify", self.model, stdin=b"good\nb\xffd\ngood\n")
+        output = rows(result.stdout)
+        self.assertEqual(len(output), 3)
+        label, score, error = output[1].split("\t")
+        self.assertEqual((label, score), ("", ""))
+        self.assertIn("UTF-8", error)
+        self.assertEqual(output[0], output[2])
+        self.assertIn("1 with an error", result.stderr.decode())
+        strict = self.paceline("classify", self.model, "--strict", stdin=b"good\nb\xffd\ngood\n", expect=3)
+        self.assertEqual(strict.stdout, result.stdout)
+
+    def test_an_existing_field_is_refused_with_the_way_out(self):
+        target = self.folder / "out.jsonl"
+        self.fails("classify", self.model, "--output", target, stdin=b'{"text": "a", "label": 3}', expect=2,
+                   mentions="--output-prefix")
+        self.assertFalse(target.exists())
+        row = json_rows(self.paceline("classify", self.model, "--output-prefix", "new_",
+                                      stdin=b'{"text": "a", "label": 3}').stdout)[0]
+        self.assertEqual(row["label"], 3)
+        self.assertIn("new_label", row)
+
+    def test_output_file_and_quiet(self):
+        texts = self.write("in.txt", "a\nb\n")
+        target = self.folder / "out.txt"
+        result = self.paceline("classify", self.model, "--input", texts, "--output", target, "--quiet")
+        self.assertEqual((result.stdout, result.stderr), (b"", b""))
+        self.assertEqual(len(rows(target.read_bytes())), 2)
+
+    def test_every_way_to_batch_gives_the_same_answers(self):
+        texts = "\n".join(TEXTS * 5).encode()
+        expected = self.paceline("classify", self.model, "--raw-logits", "--quiet", stdin=texts).stdout
+        for flags in (["--batch-sizes", 1], ["--batch-sizes", 4, "--orders", "input"], ["--max-batch-tokens", 40],
+                      ["--threads", 1]):
+            got = self.paceline("classify", self.model, "--raw-logits", "--quiet", *flags, stdin=texts).stdout
+            self.assertEqual(got, expected, flags)
+
+    def test_kinds_of_heads(self):
+        multi = rows(self.paceline("classify", MODELS / "camembert-multi-label", "--all-labels", "--quiet",
+                                   stdin=b"bonjour").stdout)[0].split("\t")
+        scores = [float(score) for score in multi[1::2]]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+        regression = rows(self.paceline("classify", MODELS / "roberta-regression", "--quiet", "--raw-logits",
+                                        stdin=b"bonjour").stdout)[0].split("\t")
+        self.assertAlmostEqual(float(regression[1]), float(regression[2]), places=6)
+
+    def test_a_closed_pipe_ends_quietly(self):
+        with subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment()) as process:
+            process.stdout.close()
+            process.stdin.write(b"hello\n" * 100)
+            process.stdin.close()
+            self.assertEqual(process.wait(timeout=60), 0)
+            self.assertEqual(process.stderr.read(), b"")
+
+    def test_ctrl_c_leaves_nothing_behind(self):
+        out = self.folder / "out"
+        out.mkdir()
+        with subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet", "--output", str(out / "rows.txt")],
+                              stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment()) as process:
+            process.stdin.write(b"hello\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + 30
+            while not any(out.iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            self.assertTrue(any(out.iterdir()), "it never began to write")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=60), 130)
+            process.stdin.close()
+        self.assert_nothing_left(out)
+
+
+class PlanTest(PacelineTest):
+    def plan(self, **changes):
+        found = json.loads(self.paceline("inspect", self.model, "--json").stdout)
+        cpu = json.loads(self.doctor())["machine"]["cpu"]
+        plan = {"schema_version": 1, "model_dir": str(self.model), "checkpoint_hash": found["hash"],
+                "backend": "native", "compute_type": "fp32", "threads": 1, "order": "length", "batch_size": 2,
+                "max_batch_tokens": 0, "window": 100, "cpu": cpu}
+        plan.update(changes)
+        return self.write("plan.json", json.dumps(plan))
+
+    def test_obeys(self):
+        expected = self.paceline("classify", self.model, stdin=b"a\nb\n").stdout
+        result = self.paceline("classify", self.plan(), "--quiet", stdin=b"a\nb\n")
+        self.assertEqual(result.stdout, expected)
+        self.assertEqual(result.stderr, b"")
+
+    def test_warns_on_another_machine(self):
+        result = self.paceline("classify", self.plan(cpu="Z80"), "--quiet", stdin=b"a\n")
+        self.assertIn("Z80", result.stderr.decode())
+
+    def test_refuses_another_checkpoint(self):
+        self.fails("classify", self.plan(checkpoint_hash="0" * 32), stdin=b"a\n", expect=3, mentions="0" * 32)
+
+    def test_refuses_a_broken_plan(self):
+        self.fails("classify", self.plan(schema_version=99), stdin=b"a\n", expect=3, mentions="schema_version")
+        self.fails("classify", self.plan(order="longest"), stdin=b"a\n", expect=3, mentions="order")
+        self.fails("classify", self.write("plan.json", "{"), stdin=b"a\n", expect=3, mentions="plan.json")
+        self.fails("classify", self.folder / "none.json", stdin=b"a\n", expect=3, mentions="none.json")
+
+
+class TokenizeTest(PacelineTest):
+    def test_rows(self):
+        output = json_rows(self.paceline("tokenize", self.model, stdin=b"hello\nb\xffd\n" + b"word " * 500).stdout)
+        self.assertEqual(sorted(output[0]), ["input_ids", "token_type_ids", "tokens", "truncated"])
+        self.assertEqual(len(output[0]["tokens"]), len(output[0]["input_ids"]))
+        self.assertEqual(len(output[0]["token_type_ids"]), len(output[0]["input_ids"]))
+        self.assertEqual(output[0]["truncated"], 0)
+        self.assertEqual(list(output[1]), ["error"])
+        self.assertEqual(len(output[2]["input_ids"]), 64, "cut to the model's limit")
+        self.assertGreater(output[2]["truncated"], 0)
+
+    def test_needs_no_weights(self):
+        model = self.copy_model()
+        (model / "model.safetensors").unlink()
+        self.assertEqual(len(json_rows(self.paceline("tokenize", model, stdin=b"hello\n").stdout)), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,115 @@
+"""The subcommands that look and convert, and the program's own manners: help, suggestions, version."""
+
+import json
+import unittest
+
+from harness import MODELS, PacelineTest
+
+
+class MannersTest(PacelineTest):
+    COMMANDS = ["bench", "classify", "export", "verify", "tokenize", "inspect", "doctor"]
+
+    def test_version_names_the_build_and_the_backends(self):
+        output = self.paceline("--version").stdout.decode()
+        self.assertRegex(output, r"^paceline \d+\.\d+\.\d+\nbuild ")
+        self.assertIn("\nnative ", output)
+
+    def test_help(self):
+        overview = self.paceline("--help").stdout.decode()
+        for command in self.COMMANDS:
+            self.assertIn(f"paceline {command}", overview)
+            text = self.paceline(command, "--help").stdout.decode()
+            self.assertLessEqual(len(text.splitlines()), 40)
+        self.assertNotIn("worker", overview, "what bench starts is not for people")
+        self.assertEqual(self.paceline(expect=2).stdout.decode(), overview)
+
+    def test_unknown_names_get_the_nearest(self):
+        self.fails("clasify", expect=2, mentions='Did you mean "classify"?')
+        self.fails("classify", self.model, "--tok-p", "2", expect=2, mentions="--top-k")
+        self.fails("classify", self.model, "--orders", "lenght", expect=2, mentions='Did you mean "length"?')
+        self.fails("classify", self.model, "--backends", "natvie", stdin=b"a", expect=2, mentions='"native"')
+        self.fails("classify", self.model, "--compute-types", "fp23", expect=2, mentions="fp32")
+        self.fails("classify", self.model, "--top-k", "many", expect=2, mentions="--top-k")
+
+
+class InspectTest(PacelineTest):
+    def inspect(self, model):
+        return json.loads(self.paceline("inspect", model, "--json").stdout)
+
+    def test_json(self):
+        found = self.inspect(self.model)
+        self.assertEqual(found["schema_version"], 1)
+        self.assertEqual(found["architecture"], "roberta")
+        self.assertEqual(found["labels"], ["low", "middle", "high"])
+        self.assertEqual(found["dtype"], "fp32")
+        self.assertEqual(found["memory_bytes"]["fp32"], 4 * found["parameters"])
+        self.assertEqual(found["weight_bytes"], 4 * found["parameters"])
+        self.assertFalse(found["random_weights"])
+        self.assertRegex(found["hash"], "^[0-9a-f]{32}$")
+
+    def test_stored_types_and_an_encoder(self):
+        self.assertEqual(self.inspect(MODELS / "roberta-fp16")["dtype"], "fp16")
+        self.assertEqual(self.inspect(MODELS / "roberta-bf16")["dtype"], "bf16")
+        encoder = self.inspect(MODELS / "roberta-encoder")
+        self.assertEqual((encoder["labels"], encoder["problem_type"]), ([], None))
+
+    def test_for_people(self):
+        self.assertIn("low, middle, high", self.paceline("inspect", self.model).stdout.decode())
+
+    def test_random_weights_are_said_wherever_a_label_appears(self):
+        model = self.copy_model()
+        self.edit_json(model / "config.json", paceline_random_weights=True)
+        self.assertIn("random", self.paceline("inspect", model).stdout.decode())
+        self.assertTrue(self.inspect(model)["random_weights"])
+        self.assertIn("random", self.paceline("classify", model, "--quiet", stdin=b"a").stderr.decode())
+
+
+class DoctorTest(PacelineTest):
+    def test_json(self):
+        found = json.loads(self.doctor())
+        self.assertEqual(found["schema_version"], 1)
+        self.assertIn(found["machine"]["isa"], found["machine"]["isa_levels"])
+        self.assertGreater(found["roof"]["roof_gflops"]["fp32"], 0)
+        backends = {backend["name"]: backend for backend in found["backends"]}
+        self.assertTrue(backends["native"]["available"])
+        for backend in backends.values():
+            self.assertTrue(backend["available"] or (backend["reason"] and backend["install"]))
+
+    def test_a_missing_engine_comes_with_its_command(self):
+        empty = self.folder / "plugins"
+        empty.mkdir()
+        output = self.paceline("--version", env=self.environment(PACELINE_PLUGIN_DIR=str(empty))).stdout.decode()
+        self.assertIn("onnxruntime not installed", output)
+
+
+class ExportTest(PacelineTest):
+    def test_forms(self):
+        for form in ("fast", "unpadded", "portable"):
+            target = self.folder / "new" / "folder" / f"{form}.onnx"
+            output = self.paceline("export", self.model, "--to", "onnx", "--out", target, "--form", form).stdout
+            self.assertEqual(output.decode(), f"{target}\n")
+            content = target.read_bytes()
+            self.assertIn(b"input_ids", content)
+        self.assert_nothing_left(self.folder / "new" / "folder", "fast.onnx", "portable.onnx", "unpadded.onnx")
+
+    def test_names(self):
+        target = self.folder / "model.onnx"
+        self.paceline("export", self.model, "--to", "onnx", "--out", target, "--form", "portable", "--opset", 14,
+                      "--input-names", "my_ids,my_mask", "--output-name", "my_scores", "--input-dtype", "int32")
+        for name in (b"my_ids", b"my_mask", b"my_scores"):
+            self.assertIn(name, target.read_bytes())
+        self.fails("export", self.model, "--to", "onnx", "--out", target, "--input-names", "one", expect=2,
+                   mentions="--input-names")
+
+    def test_refusals(self):
+        target = self.folder / "model.onnx"
+        self.fails("export", self.model, "--to", "torchscript", "--out", target, expect=4, mentions="torchscript")
+        self.fails("export", self.model, "--to", "onnyx", "--out", target, expect=2, mentions='Did you mean "onnx"?')
+        self.fails("export", self.model, "--to", "onnx", "--out", target, "--form", "portable", "--opset", 3, expect=2,
+                   mentions="opset")
+        self.fails("export", self.model, "--to", "onnx", expect=2, mentions="--out is missing")
+        self.assertFalse(target.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

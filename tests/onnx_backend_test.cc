@@ -1,0 +1,191 @@
+// The onnxruntime plug-in as the host sees it: opened, given a checkpoint, run.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+#include "backend/plugin_loader.h"
+#include "base/expect_error.h"
+#include "base/temporary_folder.h"
+#include "checkpoint/tiny_checkpoint.h"
+
+namespace paceline {
+namespace {
+
+PackedBatch batch_of(const std::vector<std::vector<int32_t>>& sequences) {
+  PackedBatch batch;
+  for (const auto& ids : sequences) {
+    batch.input_ids.insert(batch.input_ids.end(), ids.begin(), ids.end());
+    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.input_ids.size()));
+    batch.max_seqlen = std::max(batch.max_seqlen, static_cast<int32_t>(ids.size()));
+  }
+  return batch;
+}
+
+// Sequences of these lengths with ids of a small generator, none of them padding.
+std::vector<std::vector<int32_t>> sequences_of(const std::vector<int>& lengths) {
+  std::vector<std::vector<int32_t>> sequences;
+  uint32_t state = 7;
+  for (const int length : lengths) {
+    auto& ids = sequences.emplace_back();
+    for (int i = 0; i < length; ++i) {
+      state = state * 1664525 + 1013904223;
+      ids.push_back(2 + static_cast<int32_t>((state >> 8) % 48));
+    }
+  }
+  return sequences;
+}
+
+class OnnxRuntime : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!PACELINE_HAS_ONNXRUNTIME) GTEST_SKIP() << "the plug-in is not built: ONNX Runtime's headers are missing";
+  }
+
+  std::unique_ptr<Backend> create(const Checkpoint& checkpoint, const std::string& name) const {
+    return create_plugin_backend(load_plugin("onnxruntime", "./dev setup"), checkpoint,
+                                 {.name = name, .threads = 1, .cache_dir = cache_.path()});
+  }
+
+  static std::vector<float> run(Backend& backend, const std::vector<std::vector<int32_t>>& sequences) {
+    std::vector<float> logits(sequences.size() * static_cast<std::size_t>(backend.info().outputs));
+    backend.run(batch_of(sequences), logits);
+    return logits;
+  }
+
+  static void expect_close(const std::vector<float>& left, const std::vector<float>& right) {
+    ASSERT_EQ(left.size(), right.size());
+    // At most three layers of width up to 72: some 10 roundings of 6e-8 a layer, each carried through sums of that
+    // many terms, which adds up like the square root of their number, 9; both sides round.
+    constexpr float kTolerance = 2 * 3 * 10 * 6e-8F * 9;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      EXPECT_NEAR(left[i], right[i], kTolerance * std::max(1.0F, std::abs(right[i]))) << i;
+    }
+  }
+
+  TemporaryFolder cache_;
+};
+
+TEST_P(OnnxRuntime, SaysWhatItIs) {
+  const TemporaryFolder folder;
+  write_tiny_checkpoint(folder.path());
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  const auto backend = create(checkpoint, GetParam());
+  EXPECT_EQ(backend->info().name, GetParam());
+  EXPECT_EQ(backend->info().padded, GetParam() == "onnxruntime");
+  EXPECT_EQ(backend->info().dtype, "fp32");
+  EXPECT_EQ(backend->info().outputs, 3);
+  EXPECT_EQ(backend->info().threads, 1);
+  EXPECT_THAT(backend->info().version, testing::MatchesRegex("1\\.[0-9]+\\.[0-9]+.*"));
+  EXPECT_THAT(backend->info().settings, testing::HasSubstr("optimisation all"));
+}
+
+TEST_P(OnnxRuntime, AnswersOfABatchAreThoseOfEachSequenceAlone) {
+  const TemporaryFolder folder;
+  write_tiny_checkpoint(folder.path());
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  const auto backend = create(checkpoint, GetParam());
+  const auto sequences = sequences_of({5, 1, checkpoint.network().max_tokens, 3});
+  std::vector<float> alone;
+  for (const auto& sequence : sequences) {
+    const auto logits = run(*backend, {sequence});
+    alone.insert(alone.end(), logits.begin(), logits.end());
+  }
+  const auto together = run(*backend, sequences);
+  expect_close(together, alone);
+  // The weights are large enough that texts differ by far more than the tolerance.
+  EXPECT_GT(std::abs(together[0] - together[3]), 0.01);
+}
+
+TEST_P(OnnxRuntime, RefusesBatchesTheModelCannotTake) {
+  const TemporaryFolder folder;
+  write_tiny_checkpoint(folder.path());
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  const auto backend = create(checkpoint, GetParam());
+  const auto refuse = [&](const PackedBatch& batch, std::size_t logits_size, const std::string& why) {
+    std::vector<float> logits(logits_size);
+    expect_error(
+        ErrorCode::kInvalidArgument, [&] { backend->run(batch, logits); }, why);
+  };
+  const int32_t longest = checkpoint.network().max_tokens;
+  refuse(PackedBatch{}, 0, "empty batch");
+  refuse(batch_of({{2, 3}}), 2, "Room for 2 logits");
+  refuse(batch_of({{2, 50}}), 3, "token id 50");
+  refuse(batch_of({{2, -1}}), 3, "token id -1");
+  refuse(batch_of({std::vector<int32_t>(static_cast<std::size_t>(longest) + 1, 2)}), 3, "21 tokens");
+  refuse(batch_of({{2}, {}}), 6, "Sequence 1 has 0 tokens");
+  PackedBatch typed = batch_of({{2, 3}});
+  typed.token_type_ids = {0, 1};
+  refuse(typed, 3, "token type 1");
+  PackedBatch wide = batch_of({{2, 3}});
+  wide.max_seqlen = longest + 1;
+  refuse(wide, 3, "max_seqlen");
+  PackedBatch torn = batch_of({{2, 3}});
+  torn.cu_seqlens.back() = 7;
+  refuse(torn, 3, "cu_seqlens");
+  EXPECT_EQ(run(*backend, {{2, 3}}).size(), 3U) << "and still works";
+}
+
+TEST_P(OnnxRuntime, ReadsTokenTypesWhereTheModelHasThem) {
+  const TemporaryFolder folder;
+  Json config = tiny_config();
+  config["type_vocab_size"] = 2;
+  write_tiny_checkpoint(folder.path(), config);
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  const auto backend = create(checkpoint, GetParam());
+  PackedBatch batch = batch_of({{2, 3, 4}, {5}});
+  std::vector<float> none(6), zeros(6), ones(6);
+  backend->run(batch, none);
+  batch.token_type_ids = {0, 0, 0, 0};
+  backend->run(batch, zeros);
+  batch.token_type_ids = {1, 1, 1, 1};
+  backend->run(batch, ones);
+  EXPECT_EQ(none, zeros);
+  EXPECT_GT(std::abs(ones[0] - zeros[0]), 1e-3);
+}
+
+// The logits that transformers computed in double precision, for every tiny model that is committed.
+TEST_P(OnnxRuntime, AgreesWithTransformers) {
+  int models = 0;
+  for (const auto& folder : std::filesystem::directory_iterator(PACELINE_TESTDATA "/models")) {
+    if (!std::filesystem::exists(folder.path() / "golden.json")) continue;
+    SCOPED_TRACE(folder.path().filename().string());
+    const Checkpoint checkpoint = Checkpoint::open(folder.path());
+    const auto backend = create(checkpoint, GetParam());
+    std::vector<std::vector<int32_t>> sequences;
+    std::vector<int32_t> types;
+    std::vector<float> golden;
+    const Json file = read_json_file(folder.path() / "golden.json");
+    for (const Json& item : file.at("cases")) {
+      sequences.push_back(item.at("input_ids").get<std::vector<int32_t>>());
+      for (const Json& type : item.value("token_type_ids", Json::array())) types.push_back(type.get<int32_t>());
+      for (const Json& logit : item.at("logits_fp64")) golden.push_back(logit.get<float>());
+    }
+    PackedBatch batch = batch_of(sequences);
+    batch.token_type_ids = types;
+    std::vector<float> logits(golden.size());
+    backend->run(batch, logits);
+    expect_close(logits, golden);
+    ++models;
+  }
+  EXPECT_GE(models, 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, OnnxRuntime, testing::Values("onnxruntime", "onnxruntime-unpadded"),
+                         [](const auto& test) { return test.param == "onnxruntime" ? "Fast" : "Unpadded"; });
+
+TEST_F(OnnxRuntime, FormsAgree) {
+  const TemporaryFolder folder;
+  write_tiny_checkpoint(folder.path());
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  const auto sequences = sequences_of({9, 2, 20, 1, 13});
+  expect_close(run(*create(checkpoint, "onnxruntime"), sequences),
+               run(*create(checkpoint, "onnxruntime-unpadded"), sequences));
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,198 @@
+"""Checks exported ONNX files against the originals: onnx's own checker with full shape inference, and the logits of
+transformers, for each form and opset, on every model of a folder.
+
+usage: onnx_oracle.py --tool BUILD/onnx_export_tool --models testdata/models
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import transformers
+
+OPTIONS = None
+PORTABLE_OPSETS = range(11, 22)
+VARIANTS = [("fast", 23), ("unpadded", 23), *(("portable", opset) for opset in PORTABLE_OPSETS)]
+
+# Relative to the largest logit. fp32 rounds to 6e-8; a block of these models is some 10 sequential roundings, each
+# carried through sums of at most 72 terms (9 = about their square root, as roundings are independent), and there are at
+# most 3 blocks: 6e-8 * 10 * 9 * 3 = 1.6e-5. Twice that, since both sides round.
+TOLERANCE = 3.2e-5
+
+
+def models():
+    folders = sorted(path.parent for path in OPTIONS.models.glob("*/config.json"))
+    if not folders:
+        raise SystemExit(f"onnx_oracle: no model in {OPTIONS.models}")
+    return folders
+
+
+def export(folder, file, **settings):
+    command = [OPTIONS.tool, folder, file, *(f"{key}={value}" for key, value in settings.items())]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(file.parent / "cache")}
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120,
+                            env=environment)
+    if result.returncode:
+        raise AssertionError(f"{' '.join(map(str, command))}: {result.stderr}")
+    return file
+
+
+def original(folder):
+    """The model as transformers loads it, in fp32, as a function of ids, mask and types to [batch, outputs]."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    headless = not any("ForSequenceClassification" in name for name in config.architectures or [])
+    kind = transformers.AutoModel if headless else transformers.AutoModelForSequenceClassification
+    model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+    def run(feed):
+        with torch.no_grad():
+            out = model(**{name: torch.from_numpy(value) for name, value in feed.items()})
+        return (out.last_hidden_state[:, 0] if headless else out.logits).numpy()
+
+    return config, run
+
+
+def longest(config):
+    offset = config.pad_token_id + 1 if config.model_type in ("roberta", "camembert", "xlm-roberta") else 0
+    return config.max_position_embeddings - offset
+
+
+def feeds(config, left_padding=False):
+    """Batches of one token, of equal lengths, of ragged lengths, and of the longest sequence the model takes."""
+    rng = np.random.default_rng(5)
+    limit = longest(config)
+    for lengths in ([1], [7, 7], [3, 1, 9, 5], [limit, 2]):
+        width = max(lengths)
+        feed = {"input_ids": np.full((len(lengths), width), config.pad_token_id, np.int64)}
+        feed["attention_mask"] = np.zeros_like(feed["input_ids"])
+        if config.type_vocab_size > 1:
+            feed["token_type_ids"] = np.zeros_like(feed["input_ids"])
+        for row, length in enumerate(lengths):
+            where = slice(width - length, width) if left_padding else slice(0, length)
+            feed["input_ids"][row, where] = rng.integers(config.pad_token_id + 1, config.vocab_size, length)
+            feed["attention_mask"][row, where] = 1
+            if "token_type_ids" in feed:
+                feed["token_type_ids"][row, where] = rng.integers(0, config.type_vocab_size, length)
+        yield feed
+
+
+def check_file(file):
+    """The checker and strict shape inference; an external file's parts are found beside it."""
+    onnx.checker.check_model(str(file), full_check=True)
+    onnx.shape_inference.infer_shapes(onnx.load(file, load_external_data=False), check_type=True, strict_mode=True)
+
+
+def session(file):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+class ExportTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="paceline-onnx-")
+        self.addCleanup(self.folder.cleanup)
+        self.file = pathlib.Path(self.folder.name) / "model.onnx"
+
+    def compare(self, run, expected, config, left_padding=False):
+        for feed in feeds(config, left_padding):
+            want, got = expected(feed), run(feed)
+            self.assertEqual(want.shape, got.shape)
+            difference = np.abs(want - got).max() / np.abs(want).max()
+            self.assertLess(difference, TOLERANCE, f"batch {feed['attention_mask'].sum(1)}")
+
+    def test_every_form_and_opset_agrees_with_the_original(self):
+        for folder in models():
+            config, expected = original(folder)
+            for form, opset in VARIANTS:
+                with self.subTest(model=folder.name, form=form, opset=opset):
+                    export(folder, self.file, form=form, opset=opset)
+                    check_file(self.file)
+                    loaded = session(self.file)
+                    self.compare(lambda feed: loaded.run(None, feed)[0], expected, config)
+                    if form == "portable":
+                        self.compare(lambda feed: loaded.run(None, feed)[0], expected, config, left_padding=True)
+
+    def test_names_types_and_metadata_are_what_was_asked_for(self):
+        folder = models()[0]
+        config, expected = original(folder)
+        for form in ("fast", "unpadded", "portable"):
+            with self.subTest(form=form):
+                export(folder, self.file, form=form, input_ids="ids", attention_mask="mask", token_type_ids="types",
+                       output="scores", dtype="int32")
+                check_file(self.file)
+                model = onnx.load(self.file)
+                self.assertEqual([i.name for i in model.graph.input][:2], ["ids", "mask"])
+                self.assertEqual([o.name for o in model.graph.output], ["scores"])
+                self.assertEqual(model.producer_name, "paceline")
+                self.assertIn("paceline_checkpoint", {entry.key for entry in model.metadata_props})
+                for value in model.graph.input:
+                    self.assertEqual(value.type.tensor_type.elem_type, onnx.TensorProto.INT32)
+                    self.assertEqual([d.dim_param for d in value.type.tensor_type.shape.dim], ["batch", "sequence"])
+                loaded = session(self.file)
+                names = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}
+                self.compare(
+                    lambda feed: loaded.run(["scores"], {names[k]: v.astype(np.int32) for k, v in feed.items()})[0],
+                    expected, config)
+
+    def test_external_data_lies_beside_the_file_in_pages(self):
+        folder = models()[0]
+        config, expected = original(folder)
+        export(folder, self.file, external=1)
+        check_file(self.file)
+        data = self.file.with_name("model.onnx.data")
+        model = onnx.load(self.file, load_external_data=False)
+        ends = []
+        for tensor in model.graph.initializer:
+            entries = {entry.key: entry.value for entry in tensor.external_data}
+            if not entries:
+                continue
+            self.assertEqual(entries["location"], data.name)
+            self.assertEqual(int(entries["offset"]) % 4096, 0)
+            ends.append(int(entries["offset"]) + int(entries["length"]))
+        self.assertEqual(max(ends), data.stat().st_size)
+        loaded = session(self.file)
+        self.compare(lambda feed: loaded.run(None, feed)[0], expected, config)
+
+    def test_the_same_export_gives_the_same_bytes(self):
+        folder = models()[0]
+        first = export(folder, self.file, external=1).read_bytes()
+        data = self.file.with_name("model.onnx.data").read_bytes()
+        self.assertEqual(export(folder, self.file, external=1).read_bytes(), first)
+        self.assertEqual(self.file.with_name("model.onnx.data").read_bytes(), data)
+
+    def test_weights_keep_the_checkpoints_names_and_bytes(self):
+        folder = models()[0]
+        export(folder, self.file)
+        exported = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(self.file).graph.initializer}
+        from safetensors.numpy import load_file
+        stored = load_file(folder / "model.safetensors")
+        shared = exported.keys() & stored.keys()
+        self.assertGreater(len(shared), 10)
+        for name in shared:
+            np.testing.assert_array_equal(exported[name], stored[name].astype(np.float32), err_msg=name)
+
+
+def main():
+    global OPTIONS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tool", type=pathlib.Path, required=True)
+    parser.add_argument("--models", type=pathlib.Path, required=True)
+    OPTIONS, rest = parser.parse_known_args()
+    torch.set_num_threads(1)  # the models are tiny; threads that wait for one another only take time
+    print(json.dumps({m.__name__: m.__version__ for m in (onnx, onnxruntime, torch, transformers)}))
+    unittest.main(argv=[sys.argv[0], *rest])
+
+
+if __name__ == "__main__":
+    main()
