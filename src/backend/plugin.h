@@ -25,6 +25,8 @@ struct PluginTable {
                          PluginError* error);
   bool (*run)(Backend* backend, const PackedBatch* batch, float* logits, std::size_t logits_size, PluginError* error);
   void (*destroy)(Backend* backend);
+  /// remove_own_temporary_paths() of the plug-in's copy of base/: async-signal-safe.
+  void (*remove_temporary_paths)();
 };
 
 inline constexpr const char* kPluginTableSymbol = "paceline_plugin_table";

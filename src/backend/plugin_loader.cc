@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/temporary_path.h"
 #include "paceline/version.h"
 
 namespace paceline {
@@ -55,6 +56,7 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
                       fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, build_id()),
                       "Rebuild both with ./dev build.");
   }
+  also_remove(table->remove_temporary_paths);
   return table;
 }
 

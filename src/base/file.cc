@@ -186,16 +186,23 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
     // A link stays a link: the file that it points to is replaced.
     const std::filesystem::path target = std::filesystem::weakly_canonical(path_, ignored);
     path_ = target.empty() ? path_ : target;
-    static std::atomic<unsigned> counter{0};
-    const std::string name = fmt::format(".{}.tmp-{}-{}", path_.filename().string(), ::getpid(), counter.fetch_add(1));
-    temporary_ = path_.parent_path() / name;
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    open_temporary();
   }
   if (descriptor_ < 0) {
     const int number = errno;
-    temporary_.clear();
+    temporary_.forget();
     throw_system(path_, "creating", number);
   }
+}
+
+/// A process of the same id (in another container, or killed long ago) may have left the same name: then the next one.
+void AtomicFile::open_temporary() {
+  static std::atomic<unsigned> counter{0};
+  do {
+    const std::string name = fmt::format(".{}.tmp-{}-{}", path_.filename().string(), ::getpid(), counter.fetch_add(1));
+    temporary_ = TemporaryPath(path_.parent_path() / name);
+    descriptor_ = ::open(temporary_.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);
 }
 
 AtomicFile::~AtomicFile() {
@@ -203,7 +210,7 @@ AtomicFile::~AtomicFile() {
     ::close(descriptor_);
   }
   if (!temporary_.empty()) {
-    ::unlink(temporary_.c_str());
+    ::unlink(temporary_.path().c_str());
   }
 }
 
@@ -245,10 +252,10 @@ void AtomicFile::commit() {
   if (::close(std::exchange(descriptor_, -1)) != 0) {
     throw_system(path_, "writing", errno);
   }
-  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (!temporary_.empty() && ::rename(temporary_.path().c_str(), path_.c_str()) != 0) {
     throw_system(path_, "renaming", errno);
   }
-  temporary_.clear();
+  temporary_.forget();
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/temporary_path.h"
+
 namespace paceline {
 
 /// The whole content of a file of at most `max_bytes`. Throws Error{not_found, corrupt_data, resource_exhausted}.
@@ -31,7 +33,8 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
-/// Writes beside the target under a temporary name and renames on commit(); without it nothing is left behind.
+/// Writes beside the target under a temporary name and renames on commit(); without it nothing is left behind, nor
+/// when a signal ends the process by remove_temporary_paths().
 /// A target that is a device or a pipe is written directly.
 /// Throws Error: resource_exhausted (a full disk), not_found (no such folder), invalid_argument (no permission, a
 /// folder).
@@ -49,11 +52,12 @@ class AtomicFile {
   void commit();
 
  private:
+  void open_temporary();
   void flush();
   void write_through(std::span<const std::byte> bytes);
 
   std::filesystem::path path_;
-  std::filesystem::path temporary_;  ///< empty: the target itself is written
+  TemporaryPath temporary_;  ///< empty: the target itself is written
   std::string buffer_;
   uint64_t written_ = 0;
   int descriptor_ = -1;

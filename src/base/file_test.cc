@@ -129,6 +129,21 @@ TEST(AtomicFile, AFullDiskIsResourceExhausted) {
       ErrorCode::kResourceExhausted, [] { write_file_atomically("/dev/full", "x"); }, "/dev/full", "The disk is full");
 }
 
+TEST(AtomicFile, PassesOverWhatAProcessOfTheSameIdLeft) {
+  const TemporaryFolder folder;
+  std::string name;
+  {
+    const AtomicFile file(folder / "a");
+    name = fs::directory_iterator(folder.path())->path().string();
+  }
+  const std::size_t number = name.rfind('-') + 1;
+  const std::string next = name.substr(0, number) + std::to_string(std::stoi(name.substr(number)) + 1);
+  fs::create_directory(next);
+  write_file_atomically(folder / "a", "new");
+  EXPECT_EQ(read_file(folder / "a", 10), "new");
+  EXPECT_EQ(entries(folder.path()), 2u);
+}
+
 // RLIMIT_FSIZE stands for a full disk on a regular file; it holds for a whole process, hence the child.
 TEST(AtomicFile, AFullDiskLeavesNothingBehind) {
   const TemporaryFolder folder;

@@ -24,6 +24,13 @@ constexpr double kEndToEndShare = 0.05;
 /// Texts that classify sorts together; the plan stores it.
 constexpr int32_t kPlanWindow = 10000;
 
+Constraints constraints_of(const BenchOptions& options) {
+  return {.objective = options.objective,
+          .max_latency_ms = options.max_latency_ms,
+          .max_memory_bytes = options.max_memory_bytes,
+          .price_per_hour = options.price_per_hour};
+}
+
 class BenchRun {
  public:
   BenchRun(const BenchOptions& options, const BenchSubject& subject, const BenchEnvironment& environment,
@@ -67,14 +74,14 @@ class BenchRun {
     try {
       measurement.explore(baseline, explore_until_);
       collect(measurement, baseline);
-      measurement.confirm(choose_finalists(results_, baseline, constraints()), confirm_until_);
+      measurement.confirm(choose_finalists(results_, baseline, constraints_of(options_)), confirm_until_);
     } catch (const Interrupted&) {
       results_.interrupted = true;
     }
     const std::vector<std::string>& notes = measurement.notes();
     results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
     collect(measurement, baseline);
-    results_.recommendation = recommend(results_, constraints());
+    results_.recommendation = recommend(results_, constraints_of(options_));
   }
 
   /// In a worker of its own, with the others gone.
@@ -110,13 +117,6 @@ class BenchRun {
   }
 
  private:
-  Constraints constraints() const {
-    return {.objective = options_.objective,
-            .max_latency_ms = options_.max_latency_ms,
-            .max_memory_bytes = options_.max_memory_bytes,
-            .price_per_hour = options_.price_per_hour};
-  }
-
   void check_interruption() const {
     if (options_.interrupted != nullptr && options_.interrupted->load()) throw Interrupted{};
   }
@@ -240,7 +240,7 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
     run.measure_end_to_end();
   } catch (const Interrupted&) {
     results.interrupted = true;
-    results.recommendation = recommend(results, {.objective = options.objective});
+    results.recommendation = recommend(results, constraints_of(options));
   }
   run.finish();
 }

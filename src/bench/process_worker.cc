@@ -26,6 +26,8 @@ namespace {
 
 /// Loading may export the model first, and a cold disk gives some 100 MB/s.
 constexpr double kLoadSeconds = 60;
+/// To remove temporary files after SIGTERM.
+constexpr double kTerminationSeconds = 1;
 /// Ids per message: a few megabytes of JSON.
 constexpr std::size_t kIdsPerMessage = 200000;
 
@@ -68,7 +70,9 @@ struct ChildSetup {
 };
 
 [[noreturn]] void become_worker(const ChildSetup& setup) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Not SIGKILL: a worker removes its temporary files first. Whoever started bench may have had it ignored.
+  ::signal(SIGTERM, SIG_DFL);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != setup.parent) ::_exit(126);  // it died before the line above
   // Ctrl-C reaches the whole terminal's group; bench decides what becomes of the worker.
   ::signal(SIGINT, SIG_IGN);
@@ -88,6 +92,16 @@ std::string describe_end(int status) {
   }
   if (WEXITSTATUS(status) == 127) return "could not be started";
   return fmt::format("exited with {}", WEXITSTATUS(status));
+}
+
+/// Whether the child has ended within so many seconds; then its status.
+bool wait_until_ended(pid_t child, double seconds, int& status) {
+  const double deadline = monotonic_seconds() + seconds;
+  while (::waitpid(child, &status, WNOHANG) == 0) {
+    if (monotonic_seconds() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
 }
 
 class ProcessWorker final : public Worker {
@@ -223,15 +237,13 @@ ChildProcess::~ChildProcess() {
 
 std::string ChildProcess::wait_for_end(double seconds) {
   if (pid_ <= 0) return "has ended";
-  const double deadline = monotonic_seconds() + seconds;
   int status = 0;
-  while (::waitpid(pid_, &status, WNOHANG) == 0) {
-    if (monotonic_seconds() > deadline) {
+  if (!wait_until_ended(pid_, seconds, status)) {
+    ::kill(pid_, SIGTERM);
+    if (!wait_until_ended(pid_, kTerminationSeconds, status)) {
       ::kill(pid_, SIGKILL);
       ::waitpid(pid_, &status, 0);
-      break;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   pid_ = -1;
   return describe_end(status);

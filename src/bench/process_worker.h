@@ -12,7 +12,7 @@
 
 namespace paceline {
 
-/// A child process with a socket to it and a file that collects what it prints. Killed and waited for on destruction.
+/// A child process with a socket to it and a file that collects what it prints. Ended and waited for on destruction.
 class ChildProcess {
  public:
   /// Runs `executable arguments...`: standard input is empty, standard output and error are collected, descriptor
@@ -27,7 +27,7 @@ class ChildProcess {
   int socket() const { return socket_; }
   pid_t pid() const { return pid_; }
 
-  /// Waits for the end, killing it after `seconds`, and says how it went: "was killed by signal 9", "exited with 3".
+  /// Waits for the end, asking for it by SIGTERM after `seconds` and killing it a second later, and says how it went: "was killed by signal 9", "exited with 3".
   std::string wait_for_end(double seconds);
 
   /// The last line it printed, at most 200 printable characters; empty for none.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <csignal>
@@ -13,6 +15,7 @@
 #include "backend/registry.h"
 #include "base/clock.h"
 #include "base/cpu_topology.h"
+#include "base/temporary_path.h"
 #include "bench/frame_channel.h"
 #include "bench/worker_protocol.h"
 
@@ -38,6 +41,15 @@ int64_t read_peak_memory() {
     std::getline(status, field);
   }
   return 0;
+}
+
+/// What a shell says of a process that SIGTERM ended.
+constexpr int kTerminated = 128 + SIGTERM;
+
+/// An export for the cache may be half-written.
+extern "C" void on_terminate(int /*signal*/) {
+  remove_temporary_paths();
+  ::_exit(kTerminated);
 }
 
 class WorkerServer {
@@ -195,6 +207,7 @@ int serve_worker(int in_descriptor, int out_descriptor, const SessionMaker& make
 int run_worker(int in_descriptor, int out_descriptor) {
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGTERM, on_terminate);
   return serve_worker(in_descriptor, out_descriptor, open_session);
 }
 

@@ -12,7 +12,7 @@ namespace paceline {
 inline constexpr int kWorkerDescriptor = 3;
 
 /// The worker process's whole life: answers bench's requests until the other end closes. Returns the exit status.
-/// Ignores SIGINT: on Ctrl-C bench decides, and closes.
+/// Ignores SIGINT: on Ctrl-C bench decides, and closes. SIGTERM ends it at once, temporary files removed.
 int run_worker(int in_descriptor, int out_descriptor);
 
 /// A backend and whatever has to outlive it.

@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/temporary_path.h"
+#include "cli/exit_code.h"
+
 namespace paceline {
 namespace {
 
@@ -15,9 +18,13 @@ int empty_input = -1;  ///< a descriptor that reads as an empty file
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 /// Uses only what POSIX allows in a handler.
-extern "C" void on_interrupt(int /*signal*/) {
+extern "C" void on_signal(int signal) {
   const int saved = errno;
-  interrupt_flag.store(true, std::memory_order_relaxed);
+  const bool again = interrupt_flag.exchange(true);
+  if (signal != SIGINT || again) {
+    remove_temporary_paths();
+    ::_exit(kExitInterrupted);
+  }
   static constexpr char kMessage[] = "\npaceline: stopping after the work at hand; once more to stop at once.\n";
   if (::write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1) < 0) {
     // Nobody reads standard error; the flag is what counts.
@@ -26,24 +33,30 @@ extern "C" void on_interrupt(int /*signal*/) {
   errno = saved;
 }
 
-void handle(int signal, void (*handler)(int), int flags) {
+/// No SA_RESTART: a read that waits for input comes back.
+void handle(int signal, void (*handler)(int)) {
   struct sigaction action;
   std::memset(&action, 0, sizeof(action));
   action.sa_handler = handler;
-  action.sa_flags = flags;
-  ::sigemptyset(&action.sa_mask);
+  ::sigfillset(&action.sa_mask);
   ::sigaction(signal, &action, nullptr);
+}
+
+/// nohup makes it so.
+bool is_ignored(int signal) {
+  struct sigaction action;
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 }  // namespace
 
 void install_signal_handlers() {
   empty_input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  // SA_RESETHAND: the second signal finds the default action. No SA_RESTART: a read that waits for input comes back.
-  handle(SIGINT, on_interrupt, SA_RESETHAND);
-  handle(SIGTERM, on_interrupt, SA_RESETHAND);
-  handle(SIGPIPE, SIG_IGN, 0);
-  handle(SIGXFSZ, SIG_IGN, 0);
+  handle(SIGINT, on_signal);
+  handle(SIGTERM, on_signal);
+  if (!is_ignored(SIGHUP)) handle(SIGHUP, on_signal);
+  handle(SIGPIPE, SIG_IGN);
+  handle(SIGXFSZ, SIG_IGN);
 }
 
 const std::atomic<bool>& interrupted() { return interrupt_flag; }

@@ -1,14 +1,16 @@
 #include "report/report.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
+#include "base/temporary_path.h"
 #include "paceline/error.h"
 #include "report/charts.h"
 #include "report/html.h"
@@ -37,15 +39,15 @@ class StagingFolder {
  public:
   explicit StagingFolder(const fs::path& out_dir) : out_dir_(out_dir) {
     std::error_code error;
-    made_target_ = fs::create_directories(out_dir, error);
+    made_target_ = !fs::exists(out_dir, error);
+    if (made_target_) temporary_.emplace_back(out_dir);
+    fs::create_directories(out_dir, error);
     if (error) fail(out_dir, error);
-    std::string name = (out_dir / ".report-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      error = {errno, std::generic_category()};
+    make_folder(error);
+    if (error) {
       remove_empty_target();
       fail(out_dir, error);
     }
-    path_ = name;
   }
   StagingFolder(const StagingFolder&) = delete;
   StagingFolder& operator=(const StagingFolder&) = delete;
@@ -57,11 +59,12 @@ class StagingFolder {
 
   /// Adds a file, `name` relative to the target.
   void add(const std::string& name, std::string_view content) {
-    make_parent(path_ / name);
-    write_file_atomically(path_ / name, content);
-    names_.push_back(name);
+    add(name, [&](const fs::path& file) { write_file_atomically(file, content); });
   }
   void add(const std::string& name, const PlanWriter& write) {
+    temporary_.emplace_back((path_ / name).parent_path());
+    make_parent(path_ / name);
+    temporary_.emplace_back(path_ / name);
     write(path_ / name);
     names_.push_back(name);
   }
@@ -83,6 +86,15 @@ class StagingFolder {
   }
 
  private:
+  /// Under a name that is known before it exists, so that a signal finds it.
+  void make_folder(std::error_code& error) {
+    for (unsigned number = 0; path_.empty() && !error; ++number) {
+      TemporaryPath folder(out_dir_ / fmt::format(".report-{}-{}", ::getpid(), number));
+      if (!fs::create_directory(folder.path(), error)) continue;  // there already: of a process that was killed
+      path_ = folder.path();
+      temporary_.push_back(std::move(folder));
+    }
+  }
   static void make_parent(const fs::path& path) {
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
@@ -96,6 +108,7 @@ class StagingFolder {
 
   fs::path out_dir_, path_;
   std::vector<std::string> names_;
+  std::vector<TemporaryPath> temporary_;
   bool made_target_ = false;
 };
 

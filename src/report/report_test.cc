@@ -56,6 +56,18 @@ TEST_F(ReportTest, LeavesNothingWhereThePlanCannotBeWritten) {
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
+TEST_F(ReportTest, ASignalWhileItIsWrittenLeavesNothing) {
+  bool gone = false;
+  const PlanWriter interrupted = [&](const fs::path& file) {
+    small_plan(file);
+    remove_temporary_paths();
+    gone = fs::is_empty(folder_);
+    throw Error(ErrorCode::kInternal, "[test] the process would have ended.");
+  };
+  EXPECT_THROW(write_report(example_results(), folder_ / "out", interrupted), Error);
+  EXPECT_TRUE(gone);
+}
+
 TEST_F(ReportTest, LeavesAnEarlierReportAsItWasWhereWritingFails) {
   write_file_atomically(folder_ / "report.html", "earlier");
   const PlanWriter fails = [](const fs::path&) { throw Error(ErrorCode::kResourceExhausted, "[plan] disk full."); };

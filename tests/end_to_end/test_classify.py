@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import time
@@ -108,20 +109,45 @@ class ClassifyTest(PacelineTest):
             self.assertEqual(process.wait(timeout=60), 0)
             self.assertEqual(process.stderr.read(), b"")
 
-    def test_ctrl_c_leaves_nothing_behind(self):
-        out = self.folder / "out"
-        out.mkdir()
-        with subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet", "--output", str(out / "rows.txt")],
-                              stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment()) as process:
+    def writing(self, out, texts, **options):
+        """classify in the middle of its work: it has begun to write into the folder and waits for more texts."""
+        process = subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet", "--input", str(texts),
+                                    "--output", str(out / "rows.txt")], stderr=subprocess.PIPE,
+                                   env=self.environment(), **options)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        if process.stdin is not None:
             process.stdin.write(b"hello\n")
             process.stdin.flush()
-            deadline = time.monotonic() + 30
-            while not any(out.iterdir()) and time.monotonic() < deadline:
-                time.sleep(0.01)
-            self.assertTrue(any(out.iterdir()), "it never began to write")
-            process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + 60
+        while not any(out.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertTrue(any(out.iterdir()), "it never began to write")
+        return process
+
+    def test_signals_leave_nothing_behind(self):
+        out = self.folder / "out"
+        out.mkdir()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = self.writing(out, "-", stdin=subprocess.PIPE)
+            process.send_signal(number)
             self.assertEqual(process.wait(timeout=60), 130)
-            process.stdin.close()
+            self.assert_nothing_left(out)
+
+    def test_the_second_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(self):
+        out = self.folder / "out"
+        out.mkdir()
+        texts = self.folder / "pipe.txt"
+        os.mkfifo(texts)
+        ours = os.open(texts, os.O_RDWR)  # no end of the file, so the first Ctrl-C has work at hand to wait for
+        self.addCleanup(os.close, ours)
+        os.write(ours, b"hello\n")
+        process = self.writing(out, texts)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(b"once more", b"".join(process.stderr.readline() for _ in range(2)))
+        self.assertTrue(any(out.iterdir()))
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), 130)
         self.assert_nothing_left(out)
 
 

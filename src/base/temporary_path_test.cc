@@ -1,0 +1,77 @@
+#include "base/temporary_path.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/temporary_folder.h"
+
+namespace paceline {
+namespace {
+
+namespace fs = std::filesystem;
+
+void touch(const fs::path& path) { std::ofstream(path) << "x"; }
+
+TEST(TemporaryPath, FilesGoAndThenTheFoldersThatTheyLeaveEmpty) {
+  const TemporaryFolder folder;
+  const fs::path outer = folder / "outer", inner = outer / "inner";
+  fs::create_directories(inner);
+  touch(inner / "file");
+  touch(folder / "kept");
+  const TemporaryPath first(outer), second(inner), third(inner / "file"), never(folder / "never made"),
+      full(folder.path());
+  remove_temporary_paths();
+  EXPECT_FALSE(fs::exists(outer));
+  EXPECT_TRUE(fs::exists(folder / "kept"));
+}
+
+TEST(TemporaryPath, IsForgottenWithItsOwner) {
+  const TemporaryFolder folder;
+  touch(folder / "a");
+  touch(folder / "b");
+  { const TemporaryPath path(folder / "a"); }
+  TemporaryPath moved(folder / "b");
+  TemporaryPath holder = std::move(moved);
+  moved = TemporaryPath(folder / "a");
+  moved.forget();
+  EXPECT_TRUE(moved.empty());
+  remove_temporary_paths();
+  EXPECT_TRUE(fs::exists(folder / "a"));
+  EXPECT_FALSE(fs::exists(folder / "b"));
+}
+
+TEST(TemporaryPath, MoreThanThereIsRoomForAreNoError) {
+  const TemporaryFolder folder;
+  std::vector<TemporaryPath> many;
+  for (int i = 0; i < 1000; ++i) many.emplace_back(folder / std::to_string(i));
+  many.clear();
+  touch(folder / "a");
+  const TemporaryPath path(folder / "a");
+  remove_temporary_paths();
+  EXPECT_FALSE(fs::exists(folder / "a"));
+}
+
+int calls = 0;
+
+TEST(TemporaryPath, OtherCopiesAreAskedOnce) {
+  const auto remove = [] { ++calls; };
+  also_remove(remove);
+  also_remove(remove);
+  remove_temporary_paths();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(AtomicFile, GoesWhenASignalEndsTheProcess) {
+  const TemporaryFolder folder;
+  AtomicFile file(folder / "a");
+  remove_temporary_paths();
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+}  // namespace
+}  // namespace paceline
