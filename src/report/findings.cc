@@ -11,7 +11,10 @@
 namespace paceline {
 namespace {
 
-bool faster(const CellResult* a, const CellResult* b) { return a->ms_per_text.median < b->ms_per_text.median; }
+/// Figures that served to choose favour the lucky, so they do not stand among those measured afresh.
+bool ranks_before(const CellResult* a, const CellResult* b) {
+  return std::tuple(!a->confirmed, a->ms_per_text.median) < std::tuple(!b->confirmed, b->ms_per_text.median);
+}
 
 std::string speed_words(const CellResult& cell) {
   const std::string interval = format_interval(cell.ms_per_text);
@@ -72,18 +75,18 @@ bool is_baseline(const BenchResults& results, const CellResult& cell) {
   return results.baseline && *results.baseline == cell.configuration;
 }
 
-std::vector<const CellResult*> cells_by_speed(const BenchResults& results) {
+std::vector<const CellResult*> ranked_cells(const BenchResults& results) {
   std::vector<const CellResult*> cells;
   for (const CellResult& cell : results.cells) cells.push_back(&cell);
   const auto without = std::ranges::stable_partition(cells, [](const CellResult* cell) { return was_measured(*cell); });
-  std::stable_sort(cells.begin(), without.begin(), faster);
+  std::stable_sort(cells.begin(), without.begin(), ranks_before);
   return cells;
 }
 
 std::vector<const CellResult*> best_cells(const BenchResults& results) {
   std::map<std::tuple<std::string, std::string, std::string, Order>, bool> seen;
   std::vector<const CellResult*> best;
-  for (const CellResult* cell : cells_by_speed(results)) {
+  for (const CellResult* cell : ranked_cells(results)) {
     if (!was_measured(*cell)) break;
     const Configuration& is = cell->configuration;
     const bool first = seen.emplace(std::tuple(is.backend, is.compute_type, is.device, is.order), true).second;
@@ -138,7 +141,7 @@ Headline make_headline(const BenchResults& results) {
     if (headline.reason.empty()) headline.comparison = comparison_words(results, *choice);
     return headline;
   }
-  const std::vector<const CellResult*> cells = cells_by_speed(results);
+  const std::vector<const CellResult*> cells = ranked_cells(results);
   if (cells.empty() || !was_measured(*cells.front())) {
     headline.title = "Nothing was measured";
   } else {

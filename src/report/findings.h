@@ -22,9 +22,10 @@ bool was_rejected(const BenchResults& results, const CellResult& cell);
 bool is_recommended(const BenchResults& results, const CellResult& cell);
 bool is_baseline(const BenchResults& results, const CellResult& cell);
 
-/// Cells with figures, fastest first; then those without, in the order given.
-std::vector<const CellResult*> cells_by_speed(const BenchResults& results);
-/// The fastest measured cell of each backend, compute type and order, and the baseline's; fastest first.
+/// Cells with figures, the confirmed ones before the exploratory ones, each fastest first; then those without, in the
+/// order given.
+std::vector<const CellResult*> ranked_cells(const BenchResults& results);
+/// The first of each backend, compute type and order among the ranked cells, and the baseline's; ranked alike.
 std::vector<const CellResult*> best_cells(const BenchResults& results);
 /// Backends that are out: not installed, crashed, killed.
 std::vector<const BackendResult*> failed_backends(const BenchResults& results);

@@ -123,9 +123,9 @@ std::string speed_table(const BenchResults& results, std::string_view label,
 }
 
 std::string speed_tables(const BenchResults& results) {
-  const std::vector<const CellResult*> all = cells_by_speed(results), best = best_cells(results);
+  const std::vector<const CellResult*> all = ranked_cells(results), best = best_cells(results);
   if (all.empty()) return "";
-  std::string words = "The best of each backend and order, fastest first. ";
+  std::string words = "The best of each backend and order, fastest first, confirmed before exploratory. ";
   if (results.baseline) {
     words += fmt::format("Speed-up is against the baseline, {}. ", configuration_words(*results.baseline));
   }
@@ -271,8 +271,8 @@ std::string method(const BenchResults& results) {
       "order. "
       "The best cells and the baseline are then measured again on batches that were not used for choosing: only such "
       "confirmed figures lead to a recommendation, the others are exploratory. "
-      "Figures are medians over rounds with their 95 % intervals, and two configurations whose ratio may be 1 count as "
-      "equal.",
+      "Figures are medians over rounds with their 95 % intervals. Two configurations count as equal where the interval "
+      "of their ratio contains 1 and reaches no further than a tenth; where it reaches further, the run cannot tell.",
       with_threads));
 }
 

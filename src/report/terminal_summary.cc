@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "report/findings.h"
@@ -81,6 +82,7 @@ constexpr std::size_t kColumnCount = std::size(kColumns);
 
 struct Row {
   std::vector<std::string> cells;
+  bool confirmed = false;
   char mark = ' ';
   std::string_view style;
 };
@@ -88,6 +90,7 @@ struct Row {
 Row make_row(const BenchResults& results, const CellResult& cell) {
   const Configuration& is = cell.configuration;
   Row row;
+  row.confirmed = cell.confirmed;
   row.cells = {printable(engine_label(results, is)),
                batch_words(is),
                std::string(order_name(is.order)),
@@ -152,7 +155,9 @@ void print_table(Page& page, const BenchResults& results) {
   page.line("");
   page.line(table_line(fitting, ' ', [](std::size_t i) { return kColumns[i].title; }), kBold);
   std::string marks;
+  bool confirmed = rows.front().confirmed;
   for (const Row& row : rows) {
+    if (std::exchange(confirmed, row.confirmed) != row.confirmed) page.paragraph("exploratory, not measured again:", 2);
     page.line(table_line(fitting, row.mark, [&](std::size_t i) { return row.cells[i]; }), row.style);
     marks += row.mark;
   }

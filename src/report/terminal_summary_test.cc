@@ -35,6 +35,21 @@ TEST(TerminalSummaryTest, ShowsAllColumnsAt80) {
               HasSubstr("batch  order   ms/text      interval  texts/s  speed-up\n"));
 }
 
+TEST(TerminalSummaryTest, ExploratoryFiguresStandApartHoweverFastTheyLook) {
+  BenchResults results = example_results();
+  for (CellResult& cell : results.cells) {
+    if (cell.configuration.backend == "onnxruntime-unpadded") cell.ms_per_text = example::around(1, 0.02);
+  }
+  const std::string summary = terminal_summary(results, {});
+  const std::size_t line = summary.find("  exploratory, not measured again:\n");
+  ASSERT_NE(line, std::string::npos);
+  EXPECT_LT(summary.find("* native"), line);
+  EXPECT_LT(summary.find("b onnxruntime"), line);
+  EXPECT_GT(summary.find("onnxruntime-unpadded"), line);
+  for (CellResult& cell : results.cells) cell.confirmed = true;
+  EXPECT_THAT(terminal_summary(results, {}), Not(HasSubstr("exploratory")));
+}
+
 TEST(TerminalSummaryTest, NamesNoFileWithoutAFolder) {
   EXPECT_THAT(terminal_summary(example_results(), {}), Not(HasSubstr("report.html")));
 }
