@@ -56,6 +56,8 @@ struct BenchOptions {
   WorkerCommand worker;
   const std::atomic<bool>* interrupted = nullptr;  ///< set by Ctrl-C; bench then ends early with what it has
   Progress* progress = nullptr;
+  /// Gets what takes time beside the budget, before it begins.
+  std::function<void(const std::string&)> on_extra;
   std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
 };
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
+#include "bench/budget_planner.h"
 #include "bench/cell_results.h"
 #include "bench/gate_run.h"
 #include "bench/measurement.h"
@@ -13,11 +15,12 @@
 namespace paceline {
 namespace {
 
-/// Of the time left after gate and probes: to choose; the rest confirms. Ten rounds of five or six finalists cost about
-/// as much as two or three rounds of the whole grid.
-constexpr double kExplorationShare = 0.55;
-/// However long loading and the gate took, this share of the budget is for measuring.
-constexpr double kLeastMeasuringShare = 0.4;
+/// A prediction this far beyond the budget is worth a warning.
+constexpr double kTolerableOverrun = 1.05;
+/// Shorter waits need no words.
+constexpr double kWorthSaying = 1;
+/// The gate gets this share of the budget, and more only where the least that it needs takes longer.
+constexpr double kGateShare = 0.25;
 /// Text to labels: at most this long, and this share of the budget.
 constexpr double kEndToEndSeconds = 10;
 constexpr double kEndToEndShare = 0.05;
@@ -42,23 +45,28 @@ class BenchRun {
   void prepare() {
     started_ = environment_.now();
     contenders_ = select_contenders(options_);
+    announce_extras();
     for (Contender& contender : contenders_) {
       check_interruption();
       show(fmt::format("loading {}", contender.name()));
       start_contender(contender, subject_, environment_);
       probe_contender(contender, subject_);
+      note_first_load(contender);
     }
   }
 
-  void pass_gate() {
-    const GateRun gate = run_gate(contenders_, subject_, options_.min_agreement, environment_);
-    reference_seconds_ = gate.reference_seconds;
+  /// In so many seconds where that is possible.
+  void pass_gate(double seconds) {
+    const GateRun gate =
+        run_gate(contenders_, subject_, {.min_agreement = options_.min_agreement, .seconds = seconds}, environment_);
+    extra_seconds_ += gate.reference_seconds;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
   }
 
   void measure() {
     Grid grid = plan_cells();
     const std::size_t baseline = choose_baseline(grid.cells, contenders_);
+    plan_time(grid, baseline);
     results_.baseline = grid.cells[baseline].configuration;
     results_.cells = predicted_cells(grid, contenders_, subject_);
     if (options_.on_plan) options_.on_plan(plan_words(grid));
@@ -126,7 +134,34 @@ class BenchRun {
     options_.progress->update(environment_.now() - started_, options_.budget_seconds, what);
   }
 
+  /// What comes once per checkpoint is said before it begins.
+  void announce_extras() const {
+    const double seconds = expected_reference_seconds(subject_);
+    if (seconds < kWorthSaying || !options_.on_extra) return;
+    options_.on_extra(
+        fmt::format("The first run with this checkpoint: {} is checked by the scalar reference, which takes up to "
+                    "{:.0f} s, and engines that need an exported file get one. Both are kept in the cache and do not "
+                    "count towards the budget.",
+                    kOracleName, seconds));
+  }
+
+  void note_first_load(const Contender& contender) {
+    extra_seconds_ += contender.first_load_seconds;
+    if (contender.first_load_seconds < kWorthSaying) return;
+    results_.notes.push_back(
+        fmt::format("Loading {} took {:.0f} s more the first time (an export for the cache, or a cold disk), which "
+                    "does not count towards the budget.",
+                    contender.name(), contender.first_load_seconds));
+  }
+
   double end_to_end_seconds() const { return std::min(kEndToEndSeconds, kEndToEndShare * options_.budget_seconds); }
+
+  /// With loading once more.
+  double end_to_end_reserve() const {
+    double load_ms = 0;
+    for (const Contender& contender : contenders_) load_ms = std::max(load_ms, contender.result.load_ms);
+    return end_to_end_seconds() + load_ms / 1e3;
+  }
 
   /// Evenly spaced texts, as many as the time allows at the measured speed.
   std::vector<Text> end_to_end_texts(double seconds) const {
@@ -144,48 +179,67 @@ class BenchRun {
 
   Grid plan_cells() {
     std::vector<GridBackend> backends;
-    std::vector<CostModel> costs;
     for (const Contender& contender : contenders_) {
       backends.push_back({.backend = contender.result.backend,
                           .compute_type = contender.result.compute_type,
                           .device = contender.result.device,
                           .padded = contender.result.padded,
                           .threads = contender.running() ? contender.result.threads : subject_.threads});
-      costs.push_back(contender.cost);
     }
     Grid grid = make_grid(backends, subject_.workload.lengths,
                           {.batch_sizes = options_.batch_sizes,
                            .max_batch_tokens = options_.max_batch_tokens,
                            .orders = options_.orders});
-    const double now = environment_.now();
-    const double spent = now - started_ - reference_seconds_;
-    const double left = options_.budget_seconds - spent - end_to_end_seconds();
-    const double measuring = std::max(left, kLeastMeasuringShare * options_.budget_seconds);
-    explore_until_ = now + kExplorationShare * measuring;
-    confirm_until_ = now + measuring;
-    const std::vector<std::string> notes = fit_budget(grid, costs, subject_.work, kExplorationShare * measuring);
+    left_ = options_.budget_seconds + extra_seconds_ - (environment_.now() - started_) - end_to_end_reserve();
+    const std::vector<std::string> notes = fit_budget(grid, costs(), subject_.work, left_);
     results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
-    round_seconds_ = round_seconds(grid, costs, subject_.work);
-    const double least = kFewestRounds * round_seconds_ + least_confirmation_seconds(grid, costs, subject_.work);
-    results_.predicted_seconds = now - started_ + std::max(measuring, least) + end_to_end_seconds();
-    if (least > measuring) {
+    return grid;
+  }
+
+  std::vector<CostModel> costs() const {
+    std::vector<CostModel> costs;
+    for (const Contender& contender : contenders_) costs.push_back(contender.cost);
+    return costs;
+  }
+
+  /// When what is to end, and how long all of it takes.
+  void plan_time(const Grid& grid, std::size_t baseline) {
+    const double now = environment_.now();
+    explore_until_ = now + kExplorationShare * left_;
+    confirm_until_ = now + left_;
+    round_seconds_ = round_seconds(grid, costs(), subject_.work);
+    const double most = warm_up_seconds(grid, costs(), subject_.work) + kMostRounds * round_seconds_;
+    const double exploration = std::max(least_exploration_seconds(grid, costs(), subject_.work),
+                                        std::min(kExplorationShare * left_, most));
+    results_.predicted_seconds = now - started_ + exploration + end_to_end_reserve();
+    const std::vector<Finalist> finalists = predicted_finalists(grid, costs(), subject_.work, baseline);
+    if (!finalists.empty()) {
+      const ConfirmationPlan confirmation = plan_confirmation(grid, finalists, left_ - exploration);
+      results_.predicted_seconds += confirmation.seconds;
+      if (!confirmation.whole(finalists.size())) {
+        outlook_ = fmt::format("The confirmation will have about {}.", confirmation.words(finalists.size()));
+      }
+    }
+    if (results_.predicted_seconds - extra_seconds_ > kTolerableOverrun * options_.budget_seconds) {
       results_.notes.push_back(
-          fmt::format("The budget of {:.0f} s is too small for two rounds and a confirmation; expect about {:.0f} s.",
+          fmt::format("The budget of {:.0f} s is too small for the least that is worth measuring; expect about {:.0f} "
+                      "s.",
                       options_.budget_seconds, results_.predicted_seconds));
     }
-    return grid;
   }
 
   std::string plan_words(const Grid& grid) const {
     std::string words = fmt::format(
         "{} configurations of {} backends, {} texts of {:.1f} tokens on average; one round of all takes about {:.0f} "
-        "s, the whole run about {:.0f} s.\n",
+        "s, the whole run about {:.0f} s{}.\n",
         grid.cells.size(), contenders_.size(), subject_.workload.summary.texts, subject_.workload.summary.mean_tokens,
-        round_seconds_, results_.predicted_seconds);
+        round_seconds_, results_.predicted_seconds,
+        extra_seconds_ < kWorthSaying ? "" : fmt::format(", {:.0f} s of them beside the budget", extra_seconds_));
     for (const Contender& contender : contenders_) {
       if (!contender.running()) words += fmt::format("  {}: left out. {}\n", contender.name(), contender.result.error);
     }
     for (const std::string& note : results_.notes) words += "  " + note + "\n";
+    if (!outlook_.empty()) words += "  " + outlook_ + "\n";
     return words;
   }
 
@@ -222,10 +276,12 @@ class BenchRun {
   BenchResults& results_;
   std::vector<Contender> contenders_;
   double started_ = 0;
-  double reference_seconds_ = 0;
+  double extra_seconds_ = 0;  ///< beside the budget: what is done once per checkpoint
+  double left_ = 0;           ///< of the budget, for exploration and confirmation
   double explore_until_ = 0;
   double confirm_until_ = 0;
   double round_seconds_ = 0;
+  std::string outlook_;  ///< what the confirmation will probably be cut to; empty where it is not
 };
 
 }  // namespace
@@ -235,7 +291,7 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
   BenchRun run(options, subject, environment, results);
   try {
     run.prepare();
-    run.pass_gate();
+    run.pass_gate(kGateShare * options.budget_seconds);
     run.measure();
     run.measure_end_to_end();
   } catch (const Interrupted&) {
@@ -250,7 +306,7 @@ void run_gate_alone(const BenchOptions& options, const BenchSubject& subject, co
   BenchRun run(options, subject, environment, results);
   try {
     run.prepare();
-    run.pass_gate();
+    run.pass_gate(std::numeric_limits<double>::infinity());
   } catch (const Interrupted&) {
     results.interrupted = true;
   }

@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
-#include <set>
-#include <utility>
 
 #include "paceline/error.h"
 
@@ -31,24 +28,6 @@ GridPlan plan_of(std::span<const int32_t> lengths, int32_t batch_size, int32_t m
   plan.batches =
       plan_batches(lengths, {.batch_size = batch_size, .max_batch_tokens = max_batch_tokens, .order = order});
   return plan;
-}
-
-int32_t batches_for(const GridPlan& plan, int32_t texts) {
-  const double batches = static_cast<double>(plan.batches.batches.size());
-  size_t all = 0;
-  for (const PlannedBatch& batch : plan.batches.batches) all += batch.indices.size();
-  const double per_batch = static_cast<double>(all) / batches;
-  return static_cast<int32_t>(std::clamp(std::round(texts / per_batch), 1.0, batches));
-}
-
-bool has_other_sizes(const Grid& grid, int32_t batch_size) {
-  return std::any_of(grid.cells.begin(), grid.cells.end(),
-                     [&](const Cell& cell) { return cell.configuration.batch_size != batch_size; });
-}
-
-bool drop_batch_size(Grid& grid, int32_t batch_size) {
-  if (!has_other_sizes(grid, batch_size)) return false;
-  return std::erase_if(grid.cells, [&](const Cell& cell) { return cell.configuration.batch_size == batch_size; }) > 0;
 }
 
 }  // namespace
@@ -106,6 +85,17 @@ Grid make_grid(std::span<const GridBackend> backends, std::span<const int32_t> l
   return grid;
 }
 
+double texts_per_batch(const GridPlan& plan) {
+  std::size_t all = 0;
+  for (const PlannedBatch& batch : plan.batches.batches) all += batch.indices.size();
+  return static_cast<double>(all) / static_cast<double>(plan.batches.batches.size());
+}
+
+int32_t batches_for(const GridPlan& plan, int32_t texts) {
+  const double batches = static_cast<double>(plan.batches.batches.size());
+  return static_cast<int32_t>(std::clamp(std::round(texts / texts_per_batch(plan)), 1.0, batches));
+}
+
 void set_texts_per_turn(Grid& grid, int32_t texts) {
   for (GridPlan& plan : grid.plans) plan.batches_per_round = batches_for(plan, texts);
 }
@@ -118,65 +108,19 @@ double plan_seconds(const GridPlan& plan, const CostModel& cost, const WorkTable
 
 double turn_seconds(const Grid& grid, const Cell& cell, std::span<const CostModel> costs, const WorkTable& work) {
   const GridPlan& plan = grid.plans[cell.plan];
-  const double share = plan.batches_per_round / static_cast<double>(plan.batches.batches.size());
-  return share * plan_seconds(plan, costs[cell.backend], work);
+  const CostModel& cost = costs[cell.backend];
+  const double batches = static_cast<double>(plan.batches.batches.size());
+  double wake = 0;
+  for (const PlannedBatch& batch : plan.batches.batches) {
+    if (needs_wake(batch.padded_tokens())) wake += cost.seconds(work.batch_flops(batch, cost.padded)) / batches;
+  }
+  return plan.batches_per_round / batches * plan_seconds(plan, cost, work) + wake;
 }
 
 double round_seconds(const Grid& grid, std::span<const CostModel> costs, const WorkTable& work) {
   double seconds = 0;
   for (const Cell& cell : grid.cells) seconds += turn_seconds(grid, cell, costs, work);
   return seconds;
-}
-
-double least_confirmation_seconds(Grid grid, std::span<const CostModel> costs, const WorkTable& work) {
-  constexpr std::size_t kFastest = 3;
-  set_texts_per_turn(grid, kFewestTextsPerTurn);
-  std::vector<std::pair<double, std::size_t>> fastest;  // seconds of the whole sample, cell
-  for (std::size_t i = 0; i < grid.cells.size(); ++i) {
-    const Cell& cell = grid.cells[i];
-    fastest.emplace_back(plan_seconds(grid.plans[cell.plan], costs[cell.backend], work), i);
-  }
-  std::sort(fastest.begin(), fastest.end());
-  std::set<std::size_t> backends;
-  double seconds = 0;
-  for (std::size_t rank = 0; rank < fastest.size(); ++rank) {
-    const Cell& cell = grid.cells[fastest[rank].second];
-    const bool best_of_backend = backends.insert(cell.backend).second;
-    if (rank < kFastest || best_of_backend) seconds += turn_seconds(grid, cell, costs, work);
-  }
-  return kConfirmationRounds * seconds;
-}
-
-std::vector<std::string> fit_budget(Grid& grid, std::span<const CostModel> costs, const WorkTable& work,
-                                    double seconds) {
-  // Neighbours on a logarithmic scale stay: 1, 8 and 64 show the curve's ends and its middle.
-  constexpr std::array<int32_t, 4> kDropped{2, 16, 4, 32};
-  const auto rounds_seconds = [&] { return kFewestRounds * round_seconds(grid, costs, work); };
-  std::vector<std::string> notes;
-  std::string dropped;
-  for (int32_t size : kDropped) {
-    if (rounds_seconds() <= seconds) break;
-    if (drop_batch_size(grid, size)) dropped += fmt::format("{}{}", dropped.empty() ? "" : ", ", size);
-  }
-  if (!dropped.empty()) {
-    notes.push_back(
-        fmt::format("Batch sizes {} were dropped to keep the budget; a larger --budget measures them.", dropped));
-  }
-  int32_t texts = kTextsPerTurn;
-  while (texts > kFewestTextsPerTurn && rounds_seconds() > seconds) set_texts_per_turn(grid, texts /= 2);
-  if (texts < kTextsPerTurn) {
-    notes.push_back(
-        fmt::format("Each round times about {} texts of a configuration (at least one batch) instead of {} "
-                    "to keep the budget; the intervals are wider for it.",
-                    texts, kTextsPerTurn));
-  }
-  if (rounds_seconds() > seconds) {
-    notes.push_back(
-        fmt::format("Even so few batches of each configuration take longer than the budget allows: {:.0f} s for "
-                    "{} rounds instead of {:.0f} s. Fewer --batch-sizes or a larger --budget help.",
-                    rounds_seconds(), kFewestRounds, seconds));
-  }
-  return notes;
 }
 
 SubsetSchedule::SubsetSchedule(std::vector<uint32_t> batches, int32_t per_round, bool reserve, Random& random)

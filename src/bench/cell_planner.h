@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "batch/batch_planner.h"
 #include "bench/random.h"
 #include "bench/results.h"
+#include "bench/warm_up.h"
 
 namespace paceline {
 
@@ -33,6 +35,7 @@ struct CostModel {
   double fixed_seconds = 0;
   double seconds_per_flop = 0;
   bool padded = false;
+  std::set<ShapeClass> warm = {};  ///< what it has run, so that no warm-up is needed
 
   double seconds(double flops) const { return fixed_seconds + seconds_per_flop * flops; }
 };
@@ -80,31 +83,22 @@ struct GridOptions {
 /// Throws Error{invalid_argument} for a size below 1 or nothing to measure.
 Grid make_grid(std::span<const GridBackend> backends, std::span<const int32_t> lengths, const GridOptions& options);
 
+double texts_per_batch(const GridPlan& plan);
+
+/// How many batches of a plan hold about `texts` texts: at least one.
+int32_t batches_for(const GridPlan& plan, int32_t texts);
+
 /// Sets how many batches of each plan a round times: about `texts` texts of them, at least one batch.
 void set_texts_per_turn(Grid& grid, int32_t texts);
 
 /// Predicted seconds of all batches of a plan.
 double plan_seconds(const GridPlan& plan, const CostModel& cost, const WorkTable& work);
 
-/// Predicted seconds of one round's share of a cell.
+/// Predicted seconds of one round's share of a cell, with what wakes the worker up.
 double turn_seconds(const Grid& grid, const Cell& cell, std::span<const CostModel> costs, const WorkTable& work);
 
 /// Predicted seconds of one round over every cell.
 double round_seconds(const Grid& grid, std::span<const CostModel> costs, const WorkTable& work);
-
-/// Predicted seconds of the shortest possible confirmation: kConfirmationRounds rounds of the three cells that look
-/// fastest and the best of each backend, each with as few texts as a turn may have.
-double least_confirmation_seconds(Grid grid, std::span<const CostModel> costs, const WorkTable& work);
-inline constexpr int kConfirmationRounds = 10;
-
-/// Makes kFewestRounds rounds fit into `seconds`: first drops batch sizes 2, 16, 4, 32, in that order, then times fewer
-/// batches in a round, down to one per cell. Returns what it did in sentences; the last one says where that is still
-/// not enough.
-std::vector<std::string> fit_budget(Grid& grid, std::span<const CostModel> costs, const WorkTable& work,
-                                    double seconds);
-
-/// A cell left in the grid is measured at least this often.
-inline constexpr int kFewestRounds = 2;
 
 /// Texts in one round's share of a cell, where the budget allows: enough for a batch-1 cell to see short and long
 /// texts alike, half of the largest default batch.

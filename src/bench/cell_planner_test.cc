@@ -34,15 +34,6 @@ GridOptions usual_options() {
   return {.batch_sizes = {1, 2, 4, 8, 16, 32, 64}, .max_batch_tokens = {}, .orders = {Order::kInput, Order::kLength}};
 }
 
-std::set<int32_t> sizes_of(const Grid& grid) {
-  std::set<int32_t> sizes;
-  for (const Cell& cell : grid.cells) sizes.insert(cell.configuration.batch_size);
-  return sizes;
-}
-
-/// One second per unit of work and nothing else.
-std::vector<CostModel> plain_costs() { return {{0, 1, false}, {0, 1, true}}; }
-
 TEST(Grid, HasEveryCombinationOnce) {
   const Grid grid = make_grid(two_backends(), mixed_lengths(), usual_options());
   EXPECT_EQ(grid.plans.size(), 14U);
@@ -89,57 +80,6 @@ TEST(CostModel, PaddedBackendsPayForTheLongest) {
   const PlannedBatch batch{.indices = {0, 1, 2}, .tokens = 15, .max_seqlen = 10};
   EXPECT_DOUBLE_EQ(work.batch_flops(batch, false), 15);
   EXPECT_DOUBLE_EQ(work.batch_flops(batch, true), 30);
-}
-
-TEST(FitBudget, LeavesTheGridAloneWhenThereIsTime) {
-  const std::vector<int32_t> lengths = mixed_lengths();
-  const WorkTable work = work_of(lengths);
-  Grid grid = make_grid(two_backends(), lengths, usual_options());
-  EXPECT_TRUE(fit_budget(grid, plain_costs(), work, 1e9).empty());
-  EXPECT_EQ(grid.cells.size(), 28U);
-}
-
-TEST(FitBudget, DropsTwoSixteenFourThirtyTwoInThatOrder) {
-  const std::vector<int32_t> lengths = mixed_lengths();
-  const WorkTable work = work_of(lengths);
-  const std::vector<std::set<int32_t>> steps{{1, 4, 8, 16, 32, 64}, {1, 4, 8, 32, 64}, {1, 8, 32, 64}, {1, 8, 64}};
-  Grid before = make_grid(two_backends(), lengths, usual_options());
-  for (const std::set<int32_t>& left : steps) {
-    Grid grid = make_grid(two_backends(), lengths, usual_options());
-    const double too_little = kFewestRounds * round_seconds(before, plain_costs(), work) * 0.999;
-    const std::vector<std::string> notes = fit_budget(grid, plain_costs(), work, too_little);
-    EXPECT_EQ(sizes_of(grid), left);
-    EXPECT_EQ(notes.size(), 1U);
-    EXPECT_LE(kFewestRounds * round_seconds(grid, plain_costs(), work), too_little);
-    before = grid;
-  }
-}
-
-TEST(FitBudget, ThenTimesFewerBatchesAndSaysSo) {
-  const std::vector<int32_t> lengths = mixed_lengths();
-  const WorkTable work = work_of(lengths);
-  GridOptions options = usual_options();
-  options.batch_sizes = {1, 8};
-  Grid grid = make_grid(two_backends(), lengths, options);
-  const double seconds = kFewestRounds * round_seconds(grid, plain_costs(), work) * 0.5;
-  const std::vector<std::string> notes = fit_budget(grid, plain_costs(), work, seconds);
-  ASSERT_EQ(notes.size(), 1U);
-  EXPECT_NE(notes[0].find("texts of a configuration"), std::string::npos);
-  EXPECT_EQ(sizes_of(grid), (std::set<int32_t>{1, 8}));
-  EXPECT_LE(kFewestRounds * round_seconds(grid, plain_costs(), work), seconds);
-}
-
-TEST(FitBudget, ATooSmallBudgetLeavesEightTextsOrOneBatchPerCell) {
-  const std::vector<int32_t> lengths = mixed_lengths();
-  Grid grid = make_grid(two_backends(), lengths, usual_options());
-  const std::vector<std::string> notes = fit_budget(grid, plain_costs(), work_of(lengths), 1e-3);
-  EXPECT_EQ(notes.size(), 3U);
-  for (const GridPlan& plan : grid.plans)
-    EXPECT_EQ(plan.batches_per_round, plan.batch_size > 4 ? 1 : 8 / plan.batch_size);
-  Grid one_size =
-      make_grid(two_backends(), lengths, {.batch_sizes = {2}, .max_batch_tokens = {}, .orders = {Order::kInput}});
-  fit_budget(one_size, plain_costs(), work_of(lengths), 1e-3);
-  EXPECT_EQ(one_size.cells.size(), 2U) << "the only batch size was dropped";
 }
 
 TEST(SubsetSchedule, UsesEveryBatchOnceBeforeOneComesAgain) {

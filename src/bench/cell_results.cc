@@ -53,7 +53,8 @@ CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& me
   CellResult result = planned_cell(measurement.grid(), measured.cell, measured.predicted_seconds, workload.texts);
   result.timings = measured.timings;
   const Series confirmed = series_of(measured.timings, true);
-  result.confirmed = confirmed.rounds.size() == static_cast<std::size_t>(kConfirmationRounds);
+  result.confirmed = !confirmed.rounds.empty() &&
+                     confirmed.rounds.size() == static_cast<std::size_t>(measurement.confirmation_rounds());
   result.partial = !confirmed.rounds.empty() && !result.confirmed;
   const Series series = result.confirmed ? confirmed : series_of(measured.timings, false);
   if (series.rounds.size() < static_cast<std::size_t>(kFewestRounds)) result.partial = true;

@@ -64,6 +64,14 @@ PlannedBatch as_planned(const BatchIndices& texts, const std::vector<int32_t>& l
 
 }  // namespace
 
+void Contender::note_shapes(std::span<const BatchIndices> batches, std::span<const int32_t> lengths) {
+  for (const BatchIndices& batch : batches) {
+    int32_t longest = 0;
+    for (uint32_t text : batch) longest = std::max(longest, lengths[text]);
+    cost.warm.insert(shape_class(batch.size(), static_cast<int64_t>(batch.size()) * longest));
+  }
+}
+
 bool with_worker(Contender& contender, const std::function<void(Worker&)>& use) {
   if (!contender.running()) return false;
   try {
@@ -104,9 +112,11 @@ std::vector<Contender> select_contenders(const BenchOptions& options) {
 void start_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment) {
   try {
     contender.worker = load(contender, subject, environment);
-    if (contender.result.load_ms > 1e3 * kSlowLoadSeconds) {
+    const double first_ms = contender.result.load_ms;
+    if (first_ms > 1e3 * kSlowLoadSeconds) {
       contender.worker.reset();
       contender.worker = load(contender, subject, environment);
+      contender.first_load_seconds = std::max(0.0, first_ms - contender.result.load_ms) / 1e3;
     }
     contender.worker->send_texts(subject.workload.encodings);
   } catch (const Error& error) {
@@ -128,6 +138,7 @@ void probe_contender(Contender& contender, const BenchSubject& subject) {
         fit_cost(subject.work.batch_flops(as_planned(one, lengths), padded), std::min(seconds[0], seconds[1]),
                  subject.work.batch_flops(as_planned(several, lengths), padded), std::min(seconds[2], seconds[3]));
     contender.cost.padded = padded;
+    contender.note_shapes(batches, lengths);
   });
 }
 

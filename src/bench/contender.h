@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,13 @@ struct Contender {
   std::unique_ptr<Worker> worker;  ///< none where it did not start or has failed
   CostModel cost;
   int32_t outputs = 0;
+  double first_load_seconds = 0;  ///< beyond an ordinary load: an export for the cache, a cold disk; once
 
   std::string name() const { return result.backend + " " + result.compute_type; }
   bool running() const { return worker != nullptr; }
+
+  /// The worker has run batches of such shapes.
+  void note_shapes(std::span<const BatchIndices> batches, std::span<const int32_t> lengths);
 
   /// Keeps the reason and lets the worker go.
   void fail(const std::string& reason) {

@@ -16,6 +16,10 @@ namespace paceline {
 /// Texts that every backend answers.
 inline constexpr std::size_t kGateTexts = 256;
 
+/// The fewest, where the budget is small. In fp32 every text checks all of the arithmetic; the agreement that other
+/// types need is a share of many.
+inline constexpr std::size_t kFewestGateTexts = 32;
+
 /// fp32 against fp32: sums in another order differ by some 1e-6 of the largest logit after 12 layers; a wrong epsilon
 /// or a tanh-GELU for an erf-GELU by 1e-3. 1e-4 lies between.
 inline constexpr double kFp32Tolerance = 1e-4;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "backend/registry.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -16,9 +17,6 @@ namespace paceline {
 namespace {
 
 constexpr const char* kOracleBackend = "native";
-constexpr const char* kOracleName = "native fp32";
-constexpr const char* kReferenceBackend = "reference";
-
 /// One core at a GFLOP/s, a slow machine's scalar doubles.
 constexpr double kReferenceFlopsPerSecond = 1e9;
 
@@ -28,8 +26,8 @@ struct GateTexts {
   std::vector<BatchIndices> batches;
 };
 
-GateTexts choose_texts(const BenchSubject& subject) {
-  GateTexts gate{.texts = gate_texts(subject.workload.lengths), .batches = {}};
+GateTexts choose_texts(const BenchSubject& subject, std::size_t count) {
+  GateTexts gate{.texts = gate_texts(subject.workload.lengths, count), .batches = {}};
   gate.batches = gate_batches(gate.texts, subject.workload.lengths);
   return gate;
 }
@@ -40,12 +38,33 @@ double work_of(const std::vector<uint32_t>& texts, const BenchSubject& subject) 
   return flops;
 }
 
+/// Padding within a batch of like lengths is small, and left out.
+double gate_seconds(const Contender& contender, const GateTexts& gate, const BenchSubject& subject) {
+  return contender.cost.fixed_seconds * static_cast<double>(gate.batches.size()) +
+         contender.cost.seconds_per_flop * work_of(gate.texts, subject);
+}
+
+/// As many as the time allows.
+GateTexts choose_texts(const std::vector<const Contender*>& asked, const BenchSubject& subject, double seconds) {
+  const auto takes = [&](const GateTexts& gate) {
+    double all = 0;
+    for (const Contender* contender : asked) all += gate_seconds(*contender, gate, subject);
+    return all;
+  };
+  const auto is_fp32 = [](const Contender* one) { return one->result.compute_type == "fp32"; };
+  std::size_t count = kGateTexts;
+  GateTexts gate = choose_texts(subject, count);
+  while (takes(gate) > seconds && count > kFewestGateTexts && std::ranges::all_of(asked, is_fp32)) {
+    gate = choose_texts(subject, count /= 2);
+  }
+  return gate;
+}
+
 std::vector<float> answers(Contender& contender, const GateTexts& gate, const BenchSubject& subject) {
   std::vector<float> logits;
-  // Padding within a batch of like lengths is small; patience covers it.
-  const double expected = contender.cost.fixed_seconds * static_cast<double>(gate.batches.size()) +
-                          contender.cost.seconds_per_flop * work_of(gate.texts, subject);
+  const double expected = gate_seconds(contender, gate, subject);
   with_worker(contender, [&](Worker& worker) { logits = worker.logits(gate.batches, expected); });
+  contender.note_shapes(gate.batches, subject.workload.lengths);
   return logits;
 }
 
@@ -72,7 +91,7 @@ std::optional<GateResult> remembered_check(const BenchSubject& subject) {
     GateResult result;
     result.ran = true;
     result.accepted = true;
-    result.oracle = kReferenceBackend;
+    result.oracle = kReferenceBackendName;
     result.texts = static_cast<int32_t>(json_integer(message, "texts", file.string(), 1, 1000));
     result.max_abs_logit_diff = json_number(message, "max_abs_logit_diff", file.string(), 0, 1e30);
     result.mean_abs_logit_diff = json_number(message, "mean_abs_logit_diff", file.string(), 0, 1e30);
@@ -107,7 +126,7 @@ void remember_check(const GateResult& result, const BenchSubject& subject) {
 GateResult check_with_reference(const Contender& oracle, std::span<const float> expected, const GateTexts& gate,
                                 const BenchSubject& subject, const BenchEnvironment& environment) {
   Contender reference;
-  reference.result.backend = kReferenceBackend;
+  reference.result.backend = kReferenceBackendName;
   reference.result.compute_type = "fp32";
   start_contender(reference, subject, environment);
   if (!reference.running()) throw Error(ErrorCode::kInternal, reference.result.error);
@@ -126,7 +145,7 @@ GateResult check_with_reference(const Contender& oracle, std::span<const float> 
   GateOptions options = options_for(oracle, subject, 1);
   options.oracle = "the scalar reference";
   GateResult result = compare_logits(truth, native, options);
-  result.oracle = kReferenceBackend;
+  result.oracle = kReferenceBackendName;
   return result;
 }
 
@@ -142,7 +161,7 @@ GateResult check_oracle(const Contender& oracle, std::span<const float> expected
   } catch (const Error& error) {
     GateResult result;
     result.ran = true;
-    result.oracle = kReferenceBackend;
+    result.oracle = kReferenceBackendName;
     result.verdict = fmt::format("Rejected: the scalar reference could not check it. {}", error.what());
     return result;
   }
@@ -176,10 +195,17 @@ void refuse_all(std::vector<Contender>& contenders, const std::string& reason) {
 
 }  // namespace
 
-GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, double min_agreement,
+double expected_reference_seconds(const BenchSubject& subject) {
+  if (remembered_check(subject)) return 0;
+  const std::vector<uint32_t> all = gate_texts(subject.workload.lengths);
+  std::vector<uint32_t> texts;
+  for (std::size_t position : reference_positions(all.size())) texts.push_back(all[position]);
+  return work_of(texts, subject) / kReferenceFlopsPerSecond;
+}
+
+GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
                  const BenchEnvironment& environment) {
   GateRun run;
-  const GateTexts gate = choose_texts(subject);
   Contender extra;
   extra.result.backend = kOracleBackend;
   extra.result.compute_type = "fp32";
@@ -188,6 +214,15 @@ GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject
   if (found == contenders.end()) {
     start_contender(extra, subject, environment);
     probe_contender(extra, subject);
+  }
+  std::vector<const Contender*> asked;
+  for (const Contender& contender : contenders) asked.push_back(&contender);
+  if (&oracle == &extra) asked.push_back(&extra);
+  const GateTexts gate = choose_texts(asked, subject, options.seconds);
+  const std::size_t usual = std::min(kGateTexts, subject.workload.lengths.size());
+  if (gate.texts.size() < usual) {
+    run.notes.push_back(
+        fmt::format("The gate compared {} texts instead of {} to keep the budget.", gate.texts.size(), usual));
   }
   environment.show(fmt::format("the gate: {}", oracle.name()));
   const std::vector<float> expected = answers(oracle, gate, subject);
@@ -207,7 +242,7 @@ GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject
   for (Contender& contender : contenders) {
     if (&contender == &oracle) continue;
     environment.show(fmt::format("the gate: {}", contender.name()));
-    check_contender(contender, expected, gate, subject, min_agreement);
+    check_contender(contender, expected, gate, subject, options.min_agreement);
   }
   return run;
 }

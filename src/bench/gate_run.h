@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -10,6 +10,8 @@ namespace paceline {
 
 /// The gate with its workers: who answers, who is the oracle, what is remembered.
 
+inline constexpr const char* kOracleName = "native fp32";
+
 struct GateRun {
   /// Seconds that the scalar reference took; 0 where its answer was remembered. Once per checkpoint, so no part of the
   /// budget.
@@ -17,9 +19,19 @@ struct GateRun {
   std::vector<std::string> notes;
 };
 
+/// About how long the scalar reference will take; 0 where its answer is remembered.
+double expected_reference_seconds(const BenchSubject& subject);
+
+struct GateRunOptions {
+  double min_agreement = 0.995;
+  /// Where it would take longer, fewer texts are compared, at least kFewestGateTexts, and a note says so; not where
+  /// another type than fp32 is checked.
+  double seconds = std::numeric_limits<double>::infinity();
+};
+
 /// Fills result.gate of every running contender. The oracle is native fp32, in a worker of its own where it is no
 /// contender; the scalar reference checks it on the 8 shortest texts and the longest, once per checkpoint.
-GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, double min_agreement,
+GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
                  const BenchEnvironment& environment);
 
 }  // namespace paceline

@@ -6,15 +6,13 @@
 #include <cmath>
 #include <numeric>
 
+#include "bench/format_estimate.h"
 #include "bench/series.h"
 #include "bench/statistics.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
-
-/// Texts of one confirmation round's share of a cell, at most: ten rounds of it see the usual sample more than twice.
-constexpr int32_t kMostConfirmationTexts = 256;
 
 double mean_turn_seconds(const MeasuredCell& measured) {
   double seconds = 0;
@@ -78,9 +76,11 @@ void Measurement::explore(std::size_t baseline, double deadline) {
 }
 
 void Measurement::confirm(std::span<const std::size_t> finalists, double deadline) {
-  plan_confirmation(finalists, deadline);
+  if (finalists.empty()) return;
+  choose_confirmation(finalists, deadline);
+  finalists = finalists.first(confirmation_.finalists);
   std::map<std::size_t, SubsetSchedule> schedules = confirmation_schedules(finalists);
-  for (int round = 0; round < kConfirmationRounds; ++round) {
+  for (int round = 0; round < confirmation_.rounds; ++round) {
     Subsets subsets;
     for (auto& [plan, schedule] : schedules) subsets[plan] = schedule.next();
     run_round({finalists.begin(), finalists.end()}, subsets, {.round = round, .confirmation = true});
@@ -158,18 +158,19 @@ void Measurement::drop_slow_cells(std::size_t baseline) {
   }
 }
 
-void Measurement::plan_confirmation(std::span<const std::size_t> finalists, double deadline) {
-  std::vector<CostModel> costs;
-  for (const Contender& contender : contenders_) costs.push_back(contender.cost);
-  const double seconds = std::max(0.0, deadline - context_.environment.now());
-  const auto rounds_seconds = [&] {
-    double one = 0;
-    for (std::size_t index : finalists) one += turn_seconds(grid_, cells_[index].cell, costs, context_.subject.work);
-    return kConfirmationRounds * one;
-  };
-  int32_t texts = kMostConfirmationTexts;
-  set_texts_per_turn(grid_, texts);
-  while (texts > kFewestTextsPerTurn && rounds_seconds() > seconds) set_texts_per_turn(grid_, texts /= 2);
+void Measurement::choose_confirmation(std::span<const std::size_t> finalists, double deadline) {
+  std::vector<Finalist> candidates;
+  for (std::size_t index : finalists) {
+    const double seconds = typical_seconds(cells_[index]);
+    candidates.push_back({.plan = cells_[index].cell.plan,
+                          .sample_seconds = std::isfinite(seconds) ? seconds : cells_[index].predicted_seconds});
+  }
+  confirmation_ = plan_confirmation(grid_, candidates, deadline - context_.environment.now());
+  set_texts_per_turn(grid_, confirmation_.texts);
+  if (confirmation_.whole(finalists.size())) return;
+  notes_.push_back(
+      fmt::format("To keep the budget, the confirmation has {}; a larger --budget gives narrower intervals.",
+                  confirmation_.words(finalists.size())));
 }
 
 std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::span<const std::size_t> finalists) {
@@ -187,8 +188,8 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
       repeated = true;
       fresh.assign(used.begin(), used.end());
     }
-    // Ten rounds are to see ten different subsets where there are that many batches.
-    const int32_t most = std::max<int32_t>(1, static_cast<int32_t>(fresh.size()) / kConfirmationRounds);
+    // Each round is to see a subset of its own where there are that many batches.
+    const int32_t most = std::max<int32_t>(1, static_cast<int32_t>(fresh.size()) / confirmation_.rounds);
     const int32_t per_round = std::min(grid_.plans[plan].batches_per_round, most);
     schedules.try_emplace(plan, fresh, per_round, false, random_);
   }
@@ -203,7 +204,8 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
 void Measurement::report_progress() {
   if (context_.progress == nullptr) return;
   const double done = context_.environment.now() - context_.started;
-  const std::string note = best_.empty() ? "" : fmt::format("best so far: {}, {:.2f} ms per text", best_, best_ms_);
+  const std::string note =
+      best_.empty() ? "" : fmt::format("best so far: {}, {} ms per text", best_, format_number(best_ms_));
   context_.progress->update(std::min(done, context_.expected), context_.expected, note);
 }
 

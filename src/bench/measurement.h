@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "bench/budget_planner.h"
 #include "bench/contender.h"
 
 namespace paceline {
@@ -41,15 +42,16 @@ class Measurement {
   /// dropped. Throws Interrupted.
   void explore(std::size_t baseline, double deadline);
 
-  /// kConfirmationRounds fresh rounds of the finalists on batches not used before; as many texts a round as the time
-  /// until the deadline allows. Throws Interrupted.
+  /// Fresh rounds of the finalists on batches not used before, as many of as many finalists with as many texts a round
+  /// as the time until the deadline allows (plan_confirmation). `finalists` in the order in which they are needed.
+  /// Throws Interrupted.
   void confirm(std::span<const std::size_t> finalists, double deadline);
 
   const std::vector<MeasuredCell>& cells() const { return cells_; }
   const Grid& grid() const { return grid_; }
   const std::vector<std::string>& notes() const { return notes_; }
-
-  static constexpr int kMostRounds = 10;
+  /// How many each finalist is to get; 0 before confirm().
+  int confirmation_rounds() const { return confirmation_.rounds; }
 
  private:
   using Subsets = std::map<std::size_t, std::vector<uint32_t>>;  ///< plan -> batches of this round
@@ -59,7 +61,7 @@ class Measurement {
   std::vector<std::size_t> live_cells() const;
   double expected_round_seconds() const;
   void drop_slow_cells(std::size_t baseline);
-  void plan_confirmation(std::span<const std::size_t> finalists, double deadline);
+  void choose_confirmation(std::span<const std::size_t> finalists, double deadline);
   std::map<std::size_t, SubsetSchedule> confirmation_schedules(std::span<const std::size_t> finalists);
   void report_progress();
 
@@ -69,6 +71,7 @@ class Measurement {
   Random random_;
   std::vector<MeasuredCell> cells_;
   std::map<std::size_t, std::set<uint32_t>> used_;  ///< plan -> batches timed to choose
+  ConfirmationPlan confirmation_;
   std::string best_;
   double best_ms_ = 0;
   std::vector<std::string> notes_;

@@ -35,6 +35,7 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   plan.run.limits.order = choice.order;
   plan.cpu = results.machine.cpu;
   plan.objective = recommendation.objective;
+  plan.outcome = recommendation.runner_up ? lead_name(recommendation.outcome) : "";
   plan.reason = recommendation.reason;
   for (const BackendResult& backend : results.backends) {
     if (backend.backend != choice.backend || backend.compute_type != choice.compute_type) continue;

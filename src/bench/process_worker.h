@@ -27,7 +27,8 @@ class ChildProcess {
   int socket() const { return socket_; }
   pid_t pid() const { return pid_; }
 
-  /// Waits for the end, asking for it by SIGTERM after `seconds` and killing it a second later, and says how it went: "was killed by signal 9", "exited with 3".
+  /// Waits for the end, asking for it by SIGTERM after `seconds` and killing it a second later, and says how it went:
+  /// "was killed by signal 9", "exited with 3".
   std::string wait_for_end(double seconds);
 
   /// The last line it printed, at most 200 printable characters; empty for none.

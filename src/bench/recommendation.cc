@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "backend/registry.h"
+#include "bench/budget_planner.h"
+#include "bench/format_estimate.h"
 #include "bench/series.h"
 #include "bench/statistics.h"
 
@@ -86,21 +88,31 @@ auto modesty(const BenchResults& results, const CellResult& cell) {
 }
 
 std::string cell_words(const CellResult& cell) {
-  return fmt::format("{}: {:.2f} ms per text ({:.2f} to {:.2f}), {:.1f} texts/s",
-                     describe_configuration(cell.configuration), cell.ms_per_text.median, cell.ms_per_text.low,
-                     cell.ms_per_text.high, cell.texts_per_second);
+  return fmt::format("{}: {} ms per text ({}), {} texts/s", describe_configuration(cell.configuration),
+                     format_number(cell.ms_per_text.median), format_interval(cell.ms_per_text),
+                     format_number(cell.texts_per_second));
 }
 
 std::string ratio_words(const Estimate& ratio) {
-  return fmt::format("{:.2f} ({:.2f} to {:.2f})", ratio.median, ratio.low, ratio.high);
+  return fmt::format("{} ({} to {})", format_decimals(ratio.median, 2), format_decimals(ratio.low, 2),
+                     format_decimals(ratio.high, 2));
 }
 
 std::string runner_up_words(const BenchResults& results, const Recommendation& chosen, const CellResult& runner_up) {
   const std::string other = describe_configuration(runner_up.configuration);
-  if (!chosen.equal) return fmt::format(" The runner-up, {}, takes {} times as long.", other, ratio_words(chosen.lead));
+  const std::string ratio = ratio_words(chosen.lead);
+  if (chosen.outcome == Lead::kFaster) {
+    return fmt::format(" The runner-up, {}, takes {} times as long.", other, ratio);
+  }
+  if (chosen.outcome == Lead::kUnresolved) {
+    return fmt::format(
+        " The runner-up, {}, cannot be told apart in this run (ratio {}); a larger --budget or a quieter machine would "
+        "tell.",
+        other, ratio);
+  }
   const bool smaller = batch_texts(results, chosen.choice) < batch_texts(results, runner_up.configuration);
-  return fmt::format(" The runner-up, {}, is equally fast (ratio {}); the choice has {}.", other,
-                     ratio_words(chosen.lead), smaller ? "the smaller batch" : "the more modest needs");
+  return fmt::format(" The runner-up, {}, is equally fast (ratio {}); the choice has {}.", other, ratio,
+                     smaller ? "the smaller batch" : "the more modest needs");
 }
 
 /// The fastest confirmed cell of each backend other than the choice's and the runner-up's, in words.
@@ -158,21 +170,22 @@ Recommendation nothing(const BenchResults& results, const Constraints& constrain
 
 std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size_t baseline,
                                           const Constraints& constraints) {
-  constexpr std::size_t kFastest = 3;
   const auto passed = [&](const CellResult& cell) { return accepted(results, cell); };
-  std::set<std::size_t> finalists;
+  std::vector<std::size_t> finalists;
+  const auto add = [&](std::size_t index) {
+    if (std::ranges::find(finalists, index) == finalists.end()) finalists.push_back(index);
+  };
+  for (std::size_t index : fastest_first(results, passed)) {
+    const bool may_win = respects(results, results.cells[index], constraints);
+    if (may_win && finalists.size() < kCandidates) add(index);
+  }
+  if (measured(results.cells[baseline])) add(baseline);
   std::set<std::pair<std::string, std::string>> seen;
   for (std::size_t index : fastest_first(results, passed)) {
-    const CellResult& cell = results.cells[index];
-    const bool may_win = respects(results, cell, constraints);
-    if (may_win && finalists.size() < kFastest) finalists.insert(index);
-  }
-  for (std::size_t index : fastest_first(results, passed)) {
     const Configuration& at = results.cells[index].configuration;
-    if (seen.emplace(at.backend, at.compute_type).second) finalists.insert(index);
+    if (seen.emplace(at.backend, at.compute_type).second) add(index);
   }
-  if (measured(results.cells[baseline])) finalists.insert(baseline);
-  return {finalists.begin(), finalists.end()};
+  return finalists;
 }
 
 Recommendation recommend(const BenchResults& results, const Constraints& constraints) {
@@ -184,7 +197,7 @@ Recommendation recommend(const BenchResults& results, const Constraints& constra
   std::size_t choice = candidates.front();
   for (std::size_t index : candidates) {
     const CellResult& cell = results.cells[index];
-    if (!same_speed(time_ratio(cell, fastest))) continue;
+    if (!interchangeable(time_ratio(cell, fastest))) continue;
     if (modesty(results, cell) < modesty(results, results.cells[choice])) choice = index;
   }
   const CellResult& chosen = results.cells[choice];
@@ -199,7 +212,7 @@ Recommendation recommend(const BenchResults& results, const Constraints& constra
   if (runner_up != nullptr) {
     recommendation.runner_up = runner_up->configuration;
     recommendation.lead = time_ratio(*runner_up, chosen);
-    recommendation.equal = same_speed(recommendation.lead);
+    recommendation.outcome = lead_of(recommendation.lead);
   }
   recommendation.reason = reason_words(results, recommendation, chosen, runner_up, constraints);
   return recommendation;

@@ -15,14 +15,14 @@ struct Constraints {
   double price_per_hour = 0;     ///< only for the words
 };
 
-/// Cells that the confirmation measures again: the three fastest that may be recommended, the fastest of every other
-/// backend and compute type that passed the gate (a claim about another engine needs figures as good as ours), and
-/// the baseline. Indices into results.cells, ascending.
+/// Cells that the confirmation measures again, in the order in which they are needed: the three fastest that may be
+/// recommended, the baseline, the fastest of every other backend and compute type that passed the gate (a claim about
+/// another engine needs figures as good as ours). Indices into results.cells.
 std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size_t baseline,
                                           const Constraints& constraints);
 
-/// The fastest confirmed cell that respects the constraints. Those that are equally fast go to the smaller batch, then
-/// to less memory, then to fewer dependencies. Without any, `valid` is false and `reason` says why.
+/// The fastest confirmed cell that respects the constraints. Among those that are interchangeable() with it the smaller
+/// batch wins, then less memory, then fewer dependencies. Without any, `valid` is false and `reason` says why.
 Recommendation recommend(const BenchResults& results, const Constraints& constraints);
 
 }  // namespace paceline

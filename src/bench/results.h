@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "batch/batch_planner.h"
@@ -116,13 +117,21 @@ struct CheckpointSummary {
   double mflops_per_token = 0;  ///< at the mean length
 };
 
+/// What a comparison of two configurations says.
+enum class Lead {
+  kFaster,      ///< one is faster
+  kEqual,       ///< they are as fast as each other, or so nearly that it makes no difference
+  kUnresolved,  ///< the run was too short or too disturbed to tell
+};
+std::string_view lead_name(Lead lead);  ///< "faster", "equal", "unresolved"
+
 struct Recommendation {
   bool valid = false;
   Configuration choice;
   std::string reason;  ///< in words: what, by how much, against what
   std::optional<Configuration> runner_up;
-  Estimate lead;       ///< runner-up's ms per text over the choice's
-  bool equal = false;  ///< the interval of the lead contains 1
+  Estimate lead;  ///< runner-up's ms per text over the choice's
+  Lead outcome = Lead::kFaster;
   std::string objective = "throughput";
 };
 

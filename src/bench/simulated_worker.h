@@ -6,7 +6,9 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/contender.h"
@@ -23,6 +25,7 @@ struct SimulatedBackend {
   double noise = 0.02;     ///< deviation of the logarithm of each batch's time
   double logit_error = 0;  ///< added to every logit
   double load_seconds = 0.5;
+  double export_seconds = 0;  ///< of the first load
   int64_t peak_memory_bytes = 1000;
   int calls_until_death = -1;  ///< timing calls that go well before the process is killed; -1: it lives
   std::string missing = {};    ///< the engine is not installed: this sentence
@@ -67,8 +70,9 @@ class SimulatedWorker final : public Worker {
     if (found == world_.backends.end()) throw Error(ErrorCode::kUnavailable, fmt::format("[test] no {}.", key));
     backend_ = found->second;
     if (!backend_.missing.empty()) throw Error(ErrorCode::kUnavailable, backend_.missing);
-    world_.pass(backend_.load_seconds);
-    LoadedBackend loaded{.info = {}, .load_ms = 1e3 * backend_.load_seconds};
+    const double load_seconds = backend_.load_seconds + std::exchange(found->second.export_seconds, 0);
+    world_.pass(load_seconds);
+    LoadedBackend loaded{.info = {}, .load_ms = 1e3 * load_seconds};
     loaded.info.name = request.backend.name;
     loaded.info.version = "1.0";
     loaded.info.compute_type = request.backend.compute_type;
@@ -87,18 +91,17 @@ class SimulatedWorker final : public Worker {
       throw Error(ErrorCode::kInternal, fmt::format("[worker {}] the process was killed by signal 9 (Killed).", name_));
     }
     std::vector<double> seconds;
-    for (const BatchIndices& batch : batches) {
-      const double tokens = static_cast<double>(paid_tokens(batch));
-      seconds.push_back(world_.noisy(backend_.fixed_seconds + backend_.seconds_per_token * tokens, backend_.noise));
-      world_.pass(seconds.back());
-    }
+    for (const BatchIndices& batch : batches) warm_up(batch);
+    if (needs_wake(padded_tokens(batches.front()))) run(batches.front());
+    for (const BatchIndices& batch : batches) seconds.push_back(run(batch));
     return seconds;
   }
 
   std::vector<float> logits(std::span<const BatchIndices> batches, double) override {
     std::vector<float> logits;
     for (const BatchIndices& batch : batches) {
-      world_.pass(backend_.fixed_seconds + backend_.seconds_per_token * static_cast<double>(paid_tokens(batch)));
+      run(batch);
+      warm_.insert(shape_class(batch.size(), padded_tokens(batch)));
       for (uint32_t text : batch) {
         const double first = encodings_[text].input_ids[0];
         for (int k = 0; k < kOutputs; ++k) {
@@ -111,25 +114,40 @@ class SimulatedWorker final : public Worker {
 
   int64_t peak_memory_bytes() override { return backend_.peak_memory_bytes; }
 
-  double end_to_end(const EndToEndRequest&, std::span<const Text>) override { return world_.end_to_end_ms; }
+  double end_to_end(const EndToEndRequest& request, std::span<const Text>) override {
+    const RunOptions& run = request.run;
+    world_.pass(world_.backends.at(run.backend.name + " " + run.backend.compute_type).load_seconds + request.seconds);
+    return world_.end_to_end_ms;
+  }
 
   static constexpr int kOutputs = 3;
 
  private:
-  std::size_t paid_tokens(const BatchIndices& batch) const {
-    std::size_t real = 0;
+  int64_t padded_tokens(const BatchIndices& batch) const {
     std::size_t longest = 0;
-    for (uint32_t text : batch) {
-      real += encodings_[text].input_ids.size();
-      longest = std::max(longest, encodings_[text].input_ids.size());
-    }
-    return backend_.padded ? longest * batch.size() : real;
+    for (uint32_t text : batch) longest = std::max(longest, encodings_[text].input_ids.size());
+    return static_cast<int64_t>(longest * batch.size());
+  }
+
+  double run(const BatchIndices& batch) {
+    int64_t tokens = 0;
+    for (uint32_t text : batch) tokens += static_cast<int64_t>(encodings_[text].input_ids.size());
+    if (backend_.padded) tokens = padded_tokens(batch);
+    const double expected = backend_.fixed_seconds + backend_.seconds_per_token * static_cast<double>(tokens);
+    const double seconds = world_.noisy(expected, backend_.noise);
+    world_.pass(seconds);
+    return seconds;
+  }
+
+  void warm_up(const BatchIndices& batch) {
+    if (warm_.insert(shape_class(batch.size(), padded_tokens(batch))).second) run(batch);
   }
 
   SimulatedWorld& world_;
   std::string name_;
   SimulatedBackend backend_;
   std::vector<Encoding> encodings_;
+  std::set<ShapeClass> warm_;
   int calls_ = 0;
 };
 

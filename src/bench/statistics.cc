@@ -82,6 +82,10 @@ Estimate estimate_by_bootstrap(std::span<const double> values) {
   return {median(values), nearest_rank(medians, 0.5 - kConfidence / 2), nearest_rank(medians, 0.5 + kConfidence / 2)};
 }
 
+bool contains_one(const Estimate& ratio) { return ratio.low <= 1 && ratio.high >= 1; }
+
+bool medians_agree(const Estimate& ratio) { return std::fabs(ratio.median - 1) <= kSameSpeedMargin; }
+
 }  // namespace
 
 double median(std::span<const double> values) {
@@ -120,9 +124,26 @@ Estimate estimate_ratio(std::span<const double> numerator, std::span<const doubl
   return estimate(ratios);
 }
 
-bool same_speed(const Estimate& ratio) {
-  const bool contains_one = ratio.low <= 1 && ratio.high >= 1;
-  return contains_one || std::fabs(ratio.median - 1) <= kSameSpeedMargin;
+std::string_view lead_name(Lead lead) {
+  switch (lead) {
+    case Lead::kFaster:
+      return "faster";
+    case Lead::kEqual:
+      return "equal";
+    case Lead::kUnresolved:
+      return "unresolved";
+  }
+  return "";
+}
+
+Lead lead_of(const Estimate& ratio) {
+  const bool within_band = ratio.low >= 1 / (1 + kEqualBand) && ratio.high <= 1 + kEqualBand;
+  if (contains_one(ratio)) return within_band ? Lead::kEqual : Lead::kUnresolved;
+  return within_band && medians_agree(ratio) ? Lead::kEqual : Lead::kFaster;
+}
+
+bool interchangeable(const Estimate& ratio) {
+  return lead_of(ratio) == Lead::kEqual || (contains_one(ratio) && medians_agree(ratio));
 }
 
 PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups) {

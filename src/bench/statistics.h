@@ -25,9 +25,17 @@ Estimate estimate(std::span<const double> values);
 /// estimate() of numerator[i] / denominator[i]: both of round i, so that what disturbed a whole round cancels.
 Estimate estimate_ratio(std::span<const double> numerator, std::span<const double> denominator);
 
-/// Whether a ratio of two times counts as equal: its interval contains 1, or the median is within
-/// kSameSpeedMargin of 1.
-bool same_speed(const Estimate& ratio);
+/// What a ratio of two times says. An interval without 1 tells which is faster, unless all of it lies within
+/// kEqualBand and the median within kSameSpeedMargin of 1; one with 1 tells that they are equal where it lies within
+/// kEqualBand, else nothing.
+Lead lead_of(const Estimate& ratio);
+
+/// A difference of this share is what a choice is made for: an interval that reaches beyond it leaves that open.
+inline constexpr double kEqualBand = 0.10;
+
+/// Whether the more modest of two may be chosen instead of the faster: they are equal, or their medians are within
+/// kSameSpeedMargin and the interval contains 1.
+bool interchangeable(const Estimate& ratio);
 
 /// Two starts of one program differ by up to some 3 % through the placement of their memory and the machine's state,
 /// which no interval from within one run can see.

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -17,6 +16,7 @@
 #include "base/cpu_topology.h"
 #include "base/temporary_path.h"
 #include "bench/frame_channel.h"
+#include "bench/warm_up.h"
 #include "bench/worker_protocol.h"
 
 namespace paceline {
@@ -24,10 +24,6 @@ namespace {
 
 /// Texts of one end-to-end chunk: as many as classify sorts together, or the whole sample.
 constexpr std::size_t kEndToEndChunk = 10000;
-
-/// Batches up to this much work are run once, uncounted, before each timing: the other workers have since emptied the
-/// caches and this one's threads sleep, which would be a tenth of so short a run and is nothing to a longer one.
-constexpr int64_t kWakeTokens = 128;
 
 int64_t read_peak_memory() {
   std::ifstream status("/proc/self/status");
@@ -95,7 +91,7 @@ class WorkerServer {
     std::vector<float> all;
     for (const BatchIndices& batch : decode_batches(message, encodings_.size())) {
       run(batch);
-      warm_.insert(shape_class(batch));
+      warm_.insert(shape_of(batch));
       all.insert(all.end(), logits_.begin(), logits_.end());
     }
     return {{"logits", encode_numbers(std::span<const float>(all))}};
@@ -119,18 +115,14 @@ class WorkerServer {
     return static_cast<int64_t>(batch.size() * longest);
   }
 
-  /// Engines size their buffers and choose their paths by how much there is to do: powers of two of the tokens, with
-  /// one sequence apart from several.
-  std::pair<bool, int> shape_class(const BatchIndices& batch) const {
-    return {batch.size() == 1, std::bit_width(static_cast<uint64_t>(padded_tokens(batch)))};
-  }
+  ShapeClass shape_of(const BatchIndices& batch) const { return shape_class(batch.size(), padded_tokens(batch)); }
 
   void warm_up(const BatchIndices& batch) {
-    if (warm_.insert(shape_class(batch)).second) run(batch);
+    if (warm_.insert(shape_of(batch)).second) run(batch);
   }
 
   void wake(const BatchIndices& batch) {
-    if (padded_tokens(batch) <= kWakeTokens) run(batch);
+    if (needs_wake(padded_tokens(batch))) run(batch);
   }
 
   static Json end_to_end(const Json& message) {
@@ -163,7 +155,7 @@ class WorkerServer {
   const SessionMaker& make_session_;
   WorkerSession session_;
   std::vector<Encoding> encodings_;
-  std::set<std::pair<bool, int>> warm_;
+  std::set<ShapeClass> warm_;
   PackedBatch packed_;
   std::vector<float> logits_;
 };

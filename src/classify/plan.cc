@@ -84,6 +84,7 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["texts_per_second"] = {
       {"median", plan.texts_per_second}, {"low", plan.texts_per_second_low}, {"high", plan.texts_per_second_high}};
   json["ms_per_text"] = plan.ms_per_text;
+  json["outcome"] = plan.outcome;
   json["reason"] = plan.reason;
   // Bytes of a path that are not UTF-8 must not keep a plan from being written.
   write_file_atomically(file, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
@@ -103,6 +104,7 @@ Plan read_plan(const std::filesystem::path& file) {
   plan.backend_version = json_string(json, "backend_version", where, "");
   plan.cpu = json_string(json, "cpu", where, "");
   plan.objective = json_string(json, "objective", where, "throughput");
+  plan.outcome = json_string(json, "outcome", where, "");
   plan.reason = json_string(json, "reason", where, "");
   plan.ms_per_text = json_number(json, "ms_per_text", where, 0, kMaxRate, 0);
   if (const auto rate = json.find("texts_per_second"); rate != json.end()) {

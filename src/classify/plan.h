@@ -21,7 +21,8 @@ struct Plan {
   std::string objective;  ///< "throughput" or "latency"
   double texts_per_second = 0, texts_per_second_low = 0, texts_per_second_high = 0;
   double ms_per_text = 0;
-  std::string reason;  ///< the recommendation in words
+  std::string outcome;  ///< against the runner-up: "faster", "equal", "unresolved"; empty without one
+  std::string reason;   ///< the recommendation in words
 };
 
 /// Throws Error{resource_exhausted}.

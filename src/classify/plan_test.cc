@@ -46,6 +46,7 @@ class PlanFile : public ::testing::Test {
              .texts_per_second_low = 41.25,
              .texts_per_second_high = 42,
              .ms_per_text = 24.1,
+             .outcome = "unresolved",
              .reason = "fastest"};
 };
 
@@ -68,6 +69,7 @@ TEST_F(PlanFile, RoundTrip) {
   EXPECT_EQ(read.texts_per_second_low, 41.25);
   EXPECT_EQ(read.texts_per_second_high, 42.0);
   EXPECT_EQ(read.ms_per_text, 24.1);
+  EXPECT_EQ(read.outcome, "unresolved");
   EXPECT_EQ(read.reason, "fastest");
 }
 

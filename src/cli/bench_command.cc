@@ -90,6 +90,9 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   bench.progress = progress.get();
   bench.interrupted = &interrupted();
   bench.command = invocation.command_line;
+  bench.on_extra = [&](const std::string& extra) {
+    if (!flags.quiet) console.note(extra);
+  };
   bench.on_plan = [&](const std::string& plan) {
     progress->finish();
     if (bench.dry_run) console.write(plan + "\n");

@@ -12,27 +12,6 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-std::string with_thousands(std::string digits) {
-  const std::size_t start = digits.starts_with('-') ? 1 : 0;
-  std::size_t end = std::min(digits.find('.'), digits.size());
-  while (end > start + 3) {
-    end -= 3;
-    digits.insert(end, 1, ',');
-  }
-  return digits;
-}
-
-/// Decimals that show `digits` significant digits of `value`.
-int decimals_of(double value, int digits) {
-  if (value == 0) return 0;
-  const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
-  const int decimals = std::max(0, digits - 1 - magnitude);
-  // 9.996 with three digits is 10.0, not 10.00.
-  const double rounded = std::stod(fmt::format("{:.{}f}", std::abs(value), decimals));
-  const bool carried = rounded >= std::pow(10.0, magnitude + 1);
-  return std::max(0, carried ? decimals - 1 : decimals);
-}
-
 /// Length of the UTF-8 sequence at the front of `text` when it is well formed and allowed in XML, else 0.
 std::size_t valid_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -70,16 +49,6 @@ std::string_view entity(char character) {
 
 }  // namespace
 
-std::string format_number(double value, int digits) {
-  return std::isfinite(value) ? format_decimals(value, decimals_of(value, digits)) : "-";
-}
-
-std::string format_decimals(double value, int decimals) {
-  return with_thousands(fmt::format("{:.{}f}", value, decimals));
-}
-
-std::string format_count(int64_t value) { return with_thousands(fmt::format("{}", value)); }
-
 std::string format_percent(double share, int decimals) {
   return std::isfinite(share) ? fmt::format("{:.{}f} %", 100 * share, decimals) : "-";
 }
@@ -105,18 +74,6 @@ std::string format_duration(double seconds) {
 }
 
 std::string format_difference(double value) { return value == 0 ? "0" : fmt::format("{:.1e}", value); }
-
-bool has_median(const Estimate& estimate) { return std::isfinite(estimate.median) && estimate.median > 0; }
-
-bool has_interval(const Estimate& estimate) {
-  return has_median(estimate) && std::isfinite(estimate.high) && estimate.low > 0 && estimate.high >= estimate.low;
-}
-
-std::string format_interval(const Estimate& estimate) {
-  if (!has_interval(estimate)) return "";
-  const int decimals = decimals_of(estimate.median, 3);
-  return fmt::format("{} to {}", format_decimals(estimate.low, decimals), format_decimals(estimate.high, decimals));
-}
 
 std::string format_ratio(double ratio) {
   if (!std::isfinite(ratio)) return "-";

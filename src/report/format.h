@@ -4,18 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "bench/format_estimate.h"
 #include "bench/results.h"
 
 namespace paceline {
 
-/// Numbers and names in words, alike in the page, the charts and the terminal.
+/// Numbers and names in words, alike in the page, the charts and the terminal; beside those of bench.
 
-/// A number with `digits` significant digits and separated thousands: "24.1", "0.0512", "1,240". "-" where not finite.
-std::string format_number(double value, int digits = 3);
-/// A number with exactly `decimals` decimals and separated thousands.
-std::string format_decimals(double value, int decimals);
-/// "1,000".
-std::string format_count(int64_t value);
 /// A share as a percentage with `decimals`: 0.331 -> "33.1 %".
 std::string format_percent(double share, int decimals = 1);
 /// Decimal units, three digits: "512 MB".
@@ -25,11 +20,6 @@ std::string format_duration(double seconds);
 /// A difference of logits: "1.2e-06", "0".
 std::string format_difference(double value);
 
-/// Whether there is a median, and whether there is an interval around it.
-bool has_median(const Estimate& estimate);
-bool has_interval(const Estimate& estimate);
-/// "24.0 to 24.3", with as many decimals as the median is shown with; empty without an interval.
-std::string format_interval(const Estimate& estimate);
 /// "2.51x", "0.96x", "12.4x".
 std::string format_ratio(double ratio);
 

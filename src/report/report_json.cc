@@ -188,7 +188,8 @@ OrderedJson recommendation_json(const Recommendation& recommendation) {
           {"objective", recommendation.objective},
           {"runner_up", configuration_or_null(recommendation.runner_up)},
           {"lead", estimate_json(recommendation.lead)},
-          {"equal", recommendation.equal}};
+          {"equal", recommendation.outcome == Lead::kEqual},
+          {"outcome", lead_name(recommendation.outcome)}};
 }
 
 }  // namespace
