@@ -45,7 +45,7 @@ class Step:
 def steps(build):
     texts, corpus = DEMO / "texts.txt", DEMO / "tokenizer-corpus.txt"
     script = ROOT / "tools/make_demo_texts.py"
-    trainer = DEPS / "rust-target/release/train_unigram"
+    trainer = build / "rust/train_unigram"
     return [
         Step("texts", [sys.executable, script, "--packages", DEPS / "texts", "--out", DEMO],
              [DEPS / "texts/.stamp", script], [texts, corpus]),
