@@ -34,12 +34,18 @@ typedef struct PacelineBytes {
 /// A loaded tokenizer. Immutable: any number of threads may encode with it at the same time.
 typedef struct PacelineTokenizer PacelineTokenizer;
 
+/// How much of a text is encoded.
+typedef struct PacelineTruncation {
+  size_t max_length;     ///< tokens, special ones included; 0: no limit
+  bool count_truncated;  ///< encode a long text to its end, so that PacelineEncoding::truncated is exact
+} PacelineTruncation;
+
 /// One encoded text or pair, owned by the library until paceline_encoding_free.
 typedef struct PacelineEncoding {
   int32_t* input_ids;       ///< [size], special tokens included
   int32_t* token_type_ids;  ///< [size]
   size_t size;              ///< tokens
-  size_t truncated;         ///< tokens of the text that were cut off
+  size_t truncated;  ///< tokens of the text that were cut off; without count_truncated at least 1 where there are any
 } PacelineEncoding;
 
 /// Parses a tokenizer.json. Its padding and truncation are ignored.
@@ -49,11 +55,12 @@ PacelineStatus paceline_tokenizer_load(PacelineBytes json, PacelineTokenizer** o
 void paceline_tokenizer_free(PacelineTokenizer* tokenizer);
 
 /// Encodes `first`, or the pair `first`, `second` (null: no pair), with special tokens. More than `max_length` tokens
-/// (0: no limit) are cut from the end: the longer text down to the shorter, then both alike. An odd token stays with
-/// the text that was longer, with the second where both were as long.
+/// are cut from the end: the longer text down to the shorter, then both alike. An odd token stays with the text that
+/// was longer, with the second where both were as long. Where the tokenizer allows it, the end of a long text is not
+/// read.
 PacelineStatus paceline_tokenizer_encode(const PacelineTokenizer* tokenizer, PacelineBytes first,
-                                         const PacelineBytes* second, size_t max_length, PacelineEncoding* out,
-                                         char* message, size_t message_size);
+                                         const PacelineBytes* second, PacelineTruncation truncation,
+                                         PacelineEncoding* out, char* message, size_t message_size);
 
 /// Frees the arrays and zeroes the struct. A zeroed struct is allowed.
 void paceline_encoding_free(PacelineEncoding* encoding);

@@ -1,5 +1,6 @@
 //! A tokenizer.json, loaded and applied: what the C ABI exposes, in safe Rust.
 
+use crate::long_text::{can_be_cut, find_cut};
 use tokenizers::models::ModelWrapper;
 use tokenizers::utils::truncation::truncate_encodings;
 use tokenizers::{
@@ -28,18 +29,38 @@ impl Failure {
     }
 }
 
+/// How long a sequence may get.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limit {
+    /// Tokens, special ones included; 0: no limit.
+    pub max_length: usize,
+    /// Whether `Tokens::truncated` has to be exact, for which the whole text is encoded.
+    pub count_truncated: bool,
+}
+
 /// Token ids as the model reads them.
 #[derive(Debug)]
 pub struct Tokens {
     pub input_ids: Vec<i32>,
     pub token_type_ids: Vec<i32>,
+    /// Tokens of the text that were cut off, or a lower bound of them above 0.
     pub truncated: usize,
+}
+
+/// The first prefix of a long text that is tried has these bytes for each token wanted: about twice what words take.
+const BYTES_PER_TOKEN: usize = 8;
+
+/// The tokens of a text, or of a part before a cut, which are the whole text's first ones.
+struct Start {
+    tokens: Encoding,
+    is_cut: bool,
 }
 
 /// The tokenizer without its post-processor, which runs after our truncation.
 pub struct Encoder {
     tokenizer: Tokenizer,
     post_processor: PostProcessorWrapper,
+    can_be_cut: bool,
 }
 
 impl Encoder {
@@ -59,9 +80,10 @@ impl Encoder {
         };
         let post_processor = tokenizer.get_post_processor().cloned().ok_or_else(without_special_tokens)?;
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
-        let encoder = Encoder { tokenizer, post_processor };
+        let can_be_cut = can_be_cut(&tokenizer);
+        let encoder = Encoder { tokenizer, post_processor, can_be_cut };
         // A post-processor that cannot work fails on every text, so the empty one shows it.
-        if encoder.encode("", None, 0)?.input_ids.is_empty() {
+        if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             return Err(without_special_tokens());
         }
         Ok(encoder)
@@ -79,12 +101,10 @@ impl Encoder {
         self.tokenizer.id_to_token(id)
     }
 
-    /// `max_length` 0: no limit.
-    pub fn encode(&self, first: &str, second: Option<&str>, max_length: usize) -> Result<Tokens, Failure> {
-        let first = self.encode_alone(first)?;
-        let second = second.map(|text| self.encode_alone(text)).transpose()?;
+    pub fn encode(&self, first: &str, second: Option<&str>, limit: Limit) -> Result<Tokens, Failure> {
+        let (first, second) = self.encode_as_far_as_needed(first, second, limit)?;
         let whole = first.len() + second.as_ref().map_or(0, Encoding::len);
-        let (mut first, mut second) = self.truncate(first, second, max_length)?;
+        let (mut first, mut second) = self.truncate(first, second, limit.max_length)?;
         let truncated = whole - first.len() - second.as_ref().map_or(0, Encoding::len);
 
         // The parts cut off would be post-processed too, for a pair in every combination.
@@ -98,6 +118,46 @@ impl Encoder {
             token_type_ids: to_i32(encoding.get_type_ids())?,
             truncated,
         })
+    }
+
+    /// The texts' tokens; of a long text those that truncation will keep and at least one more.
+    fn encode_as_far_as_needed(
+        &self,
+        first: &str,
+        second: Option<&str>,
+        limit: Limit,
+    ) -> Result<(Encoding, Option<Encoding>), Failure> {
+        let room = limit.max_length.saturating_sub(self.special_tokens(second.is_some()));
+        if room == 0 || limit.count_truncated || !self.can_be_cut {
+            return Ok((self.encode_alone(first)?, second.map(|text| self.encode_alone(text)).transpose()?));
+        }
+        let mut start = self.encode_start(first, room)?;
+        let Some(text) = second else { return Ok((start.tokens, None)) };
+        let mut second = self.encode_start(text, room)?;
+        // Where neither text fits, an odd token goes to the longer one: that takes both lengths.
+        if room % 2 == 1 && start.tokens.len() > room && second.tokens.len() > room {
+            if start.is_cut {
+                start.tokens = self.encode_alone(first)?;
+            }
+            if second.is_cut {
+                second.tokens = self.encode_alone(text)?;
+            }
+        }
+        Ok((start.tokens, Some(second.tokens)))
+    }
+
+    /// More than `enough` tokens where the text has them.
+    fn encode_start(&self, text: &str, enough: usize) -> Result<Start, Failure> {
+        let mut from = BYTES_PER_TOKEN.saturating_mul(enough);
+        while from < text.len() / 2 {
+            let Some(cut) = find_cut(&self.tokenizer, text, from) else { break };
+            let tokens = self.encode_alone(&text[..cut])?;
+            if tokens.len() > enough {
+                return Ok(Start { tokens, is_cut: true });
+            }
+            from = cut.saturating_mul(2);
+        }
+        Ok(Start { tokens: self.encode_alone(text)?, is_cut: false })
     }
 
     fn encode_alone(&self, text: &str) -> Result<Encoding, Failure> {

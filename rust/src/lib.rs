@@ -4,8 +4,9 @@
 //! never prints.
 
 mod encoder;
+mod long_text;
 
-use encoder::{Encoder, Failure, Status};
+use encoder::{Encoder, Failure, Limit, Status};
 use std::any::Any;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +38,12 @@ impl Bytes {
             Failure::new(Status::InvalidArgument, format!("text that is not UTF-8 from byte {}", e.valid_up_to()))
         })
     }
+}
+
+#[repr(C)]
+pub struct TruncationOptions {
+    max_length: usize,
+    count_truncated: bool,
 }
 
 /// One encoded text or pair; the arrays are boxed slices of `size`.
@@ -153,7 +160,7 @@ pub unsafe extern "C" fn paceline_tokenizer_encode(
     tokenizer: *const Encoder,
     first: Bytes,
     second: *const Bytes,
-    max_length: usize,
+    truncation: TruncationOptions,
     out: *mut EncodingArrays,
     message: *mut c_char,
     message_size: usize,
@@ -167,7 +174,8 @@ pub unsafe extern "C" fn paceline_tokenizer_encode(
         }
         // SAFETY: promised by the caller.
         let (first, second) = unsafe { (first.as_str()?, second.map(|bytes| bytes.as_str()).transpose()?) };
-        let tokens = encoder.encode(first, second, max_length)?;
+        let limit = Limit { max_length: truncation.max_length, count_truncated: truncation.count_truncated };
+        let tokens = encoder.encode(first, second, limit)?;
         let arrays = EncodingArrays {
             size: tokens.input_ids.len(),
             truncated: tokens.truncated,

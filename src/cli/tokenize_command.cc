@@ -21,8 +21,9 @@ struct TokenizeOptions {
 
 int run_tokenize(const TokenizeOptions& options, Console& console) {
   const CheckpointConfig config = read_checkpoint_config(options.model_dir);
-  const Tokenizer tokenizer = Tokenizer::load(options.model_dir / "tokenizer.json",
-                                              {.max_length = config.max_length, .token_types = config.token_types});
+  const Tokenizer tokenizer =
+      Tokenizer::load(options.model_dir / "tokenizer.json",
+                      {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
   ThreadPool pool(resolve_threads(options.threads));
   const auto reader = RowReader::open(options.input, options.rows);
   Output output(options.output, console);

@@ -107,9 +107,11 @@ Encoding Tokenizer::encode(const Text& text) const {
   const PacelineBytes second = text.second ? as_bytes(*text.second) : PacelineBytes{};
   RustEncoding rust;
   std::array<char, kMessageBytes> message{};
-  const PacelineStatus status = paceline_tokenizer_encode(
-      state_->rust.get(), as_bytes(text.first), text.second ? &second : nullptr,
-      static_cast<std::size_t>(state_->options.max_length), &rust.value, message.data(), message.size());
+  const PacelineTruncation truncation = {.max_length = static_cast<std::size_t>(state_->options.max_length),
+                                         .count_truncated = state_->options.count_truncated};
+  const PacelineStatus status =
+      paceline_tokenizer_encode(state_->rust.get(), as_bytes(text.first), text.second ? &second : nullptr, truncation,
+                                &rust.value, message.data(), message.size());
   if (status != kPacelineOk) {
     throw Error(error_code(status), fmt::format("[{}] {}, expected a text that it can encode.", state_->path,
                                                 excerpt(message.data(), kMessageBytes)));

@@ -23,12 +23,15 @@ struct Text {
 struct Encoding {
   std::vector<int32_t> input_ids;       ///< with special tokens
   std::vector<int32_t> token_type_ids;  ///< as long as input_ids, or empty where the model has one type
-  int32_t truncated = 0;                ///< tokens that were cut off to fit max_length
+  int32_t truncated = 0;                ///< tokens that were cut off to fit max_length; see count_truncated
 };
 
 struct TokenizerOptions {
   int32_t max_length = 0;    ///< tokens, special ones included; the model's limit; 0: none
   bool token_types = false;  ///< fill token_type_ids
+  /// Makes Encoding::truncated exact; else it is at least 1 where anything was cut off, and the end of a text that is
+  /// far too long is mostly not read.
+  bool count_truncated = false;
 };
 
 /// A Hugging Face tokenizer.json. Its own padding and truncation are ignored; longest-first truncation at max_length.
