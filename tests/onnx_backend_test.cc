@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/plugin_loader.h"
+#include "backend/registry.h"
 #include "base/expect_error.h"
 #include "base/temporary_folder.h"
 #include "checkpoint/tiny_checkpoint.h"
@@ -173,6 +174,17 @@ TEST_P(OnnxRuntime, AgreesWithTransformers) {
     ++models;
   }
   EXPECT_GE(models, 8);
+}
+
+// As transformers' RoBERTa counts positions, and as the native engine does.
+TEST_P(OnnxRuntime, PadTokensInATextAreNotCounted) {
+  const std::filesystem::path folder = PACELINE_TESTDATA "/models/roberta-fp32";
+  const Checkpoint checkpoint = Checkpoint::open(folder);
+  const int32_t pad = checkpoint.network().pad_token_id;
+  const auto native = create_backend(checkpoint, {.name = "native", .threads = 1});
+  const auto backend = create(checkpoint, GetParam());
+  const std::vector<std::vector<int32_t>> sequences = {{0, 20, pad, 21, 2}, {0, pad, pad, 30, 31, pad, 32, 2}, {0, 2}};
+  expect_close(run(*backend, sequences), run(*native, sequences));
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, OnnxRuntime, testing::Values("onnxruntime", "onnxruntime-unpadded"),

@@ -66,8 +66,9 @@ def longest(config):
     return config.max_position_embeddings - offset
 
 
-def feeds(config, left_padding=False):
-    """Batches of one token, of equal lengths, of ragged lengths, and of the longest sequence the model takes."""
+def feeds(config, left_padding=False, pad_inside=False):
+    """Batches of one token, of equal lengths, of ragged lengths, and of the longest sequence the model takes. With
+    `pad_inside` every third token of a sequence is the pad token, which attention does see."""
     rng = np.random.default_rng(5)
     limit = longest(config)
     for lengths in ([1], [7, 7], [3, 1, 9, 5], [limit, 2]):
@@ -79,6 +80,8 @@ def feeds(config, left_padding=False):
         for row, length in enumerate(lengths):
             where = slice(width - length, width) if left_padding else slice(0, length)
             feed["input_ids"][row, where] = rng.integers(config.pad_token_id + 1, config.vocab_size, length)
+            if pad_inside:
+                feed["input_ids"][row, where][1::3] = config.pad_token_id
             feed["attention_mask"][row, where] = 1
             if "token_type_ids" in feed:
                 feed["token_type_ids"][row, where] = rng.integers(0, config.type_vocab_size, length)
@@ -104,8 +107,8 @@ class ExportTest(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.file = pathlib.Path(self.folder.name) / "model.onnx"
 
-    def compare(self, run, expected, config, left_padding=False):
-        for feed in feeds(config, left_padding):
+    def compare(self, run, expected, config, **kinds):
+        for feed in feeds(config, **kinds):
             want, got = expected(feed), run(feed)
             self.assertEqual(want.shape, got.shape)
             difference = np.abs(want - got).max() / np.abs(want).max()
@@ -120,6 +123,7 @@ class ExportTest(unittest.TestCase):
                     check_file(self.file)
                     loaded = session(self.file)
                     self.compare(lambda feed: loaded.run(None, feed)[0], expected, config)
+                    self.compare(lambda feed: loaded.run(None, feed)[0], expected, config, pad_inside=True)
                     if form == "portable":
                         self.compare(lambda feed: loaded.run(None, feed)[0], expected, config, left_padding=True)
 

@@ -92,13 +92,13 @@ class Walk {
     graph_.enter("/embeddings");
     const Embeddings& embeddings = network_.embeddings;
     Value x = graph_.node("Gather", "words", {graph_.weight(embeddings.words), of_rows(ids_, "ids")});
-    const bool by_content = portable() && embeddings.position_offset > 0;
+    const bool by_content = embeddings.uncounted_id >= 0;
     x = graph_.node("Add", "with_positions", {x, by_content ? positions_by_content() : positions_in_order()});
     if (reads_token_types()) {
       const Value types =
           graph_.node("Gather", "token_types", {graph_.weight(embeddings.token_types), of_rows(types_, "type_ids")});
       x = graph_.node("Add", "with_types", {x, types});
-    } else if (by_content && !embeddings.token_types.name.empty()) {
+    } else if (portable() && by_content && !embeddings.token_types.name.empty()) {
       x = graph_.node("Add", "with_type", {x, graph_.weight(embeddings.token_types)});
     }
     x = graph_.layer_norm(x, embeddings.norm, "norm");
@@ -114,18 +114,20 @@ class Walk {
 
   // The first S rows of the position table, into which its offset and the only token type are folded; [S, C] or [T, C].
   Value positions_in_order() {
-    const Value table = folded_positions();
+    const Value table = folded_positions(network_.embeddings.position_offset);
     if (!unpadded()) {
       return graph_.node("Slice", "positions", {table, graph_.integers({0}), sequence_, graph_.integers({0})});
     }
     return graph_.node("Gather", "positions", {table, graph_.node("Mod", "places", {real_rows_, sequence_})});
   }
 
-  Value folded_positions() {
+  // The rows of the position table from `first_row` on that a sequence can take.
+  Value folded_positions(int32_t first_row) {
     const Embeddings& embeddings = network_.embeddings;
     const auto width = static_cast<std::size_t>(network_.hidden_size);
-    const auto first = static_cast<std::size_t>(embeddings.position_offset) * width;
-    const auto size = static_cast<std::size_t>(network_.max_tokens) * width;
+    const int32_t rows = network_.max_tokens + embeddings.position_offset - first_row;
+    const auto first = static_cast<std::size_t>(first_row) * width;
+    const auto size = static_cast<std::size_t>(rows) * width;
     const std::vector<float> all = checkpoint_.values(embeddings.positions);
     std::vector<float> table(all.begin() + static_cast<std::ptrdiff_t>(first),
                              all.begin() + static_cast<std::ptrdiff_t>(first + size));
@@ -133,19 +135,23 @@ class Walk {
       const std::vector<float> type = checkpoint_.values(embeddings.token_types);
       for (std::size_t i = 0; i < table.size(); ++i) table[i] += type[i % width];
     }
-    return graph_.floats(embeddings.positions.name + ".folded", {network_.max_tokens, network_.hidden_size}, table);
+    return graph_.floats(embeddings.positions.name + ".folded", {rows, network_.hidden_size}, table);
   }
 
-  // As transformers counts for RoBERTa: padding may stand on either side, its position is the table's padding row.
+  // As transformers counts for RoBERTa: a pad token, in a text or on either side of it, takes the table's padding row
+  // and is not counted.
   Value positions_by_content() {
-    const Value pad = graph_.integer(network_.pad_token_id, input_type_);
+    const Value pad = graph_.integer(network_.embeddings.uncounted_id, input_type_);
     const Value is_real = graph_.node("Not", "is_real", {graph_.node("Equal", "is_padding", {ids_, pad})});
     const Value real = graph_.cast(is_real, input_type_, "real");
     const Value count = graph_.node("CumSum", "count", {real, graph_.integer(1)});
-    const Value places = graph_.node("Add", "places",
-                                     {graph_.node("Mul", "real_count", {count, real}),
-                                      graph_.integer(network_.embeddings.position_offset - 1, input_type_)});
-    return graph_.node("Gather", "positions", {graph_.weight(network_.embeddings.positions), places});
+    const Value places = graph_.node("Mul", "places", {count, real});
+    const int32_t padding_row = network_.embeddings.position_offset - 1;
+    if (!portable()) {
+      return graph_.node("Gather", "positions", {folded_positions(padding_row), of_rows(places, "places_of_rows")});
+    }
+    const Value rows = graph_.node("Add", "position_rows", {places, graph_.integer(padding_row, input_type_)});
+    return graph_.node("Gather", "positions", {graph_.weight(network_.embeddings.positions), rows});
   }
 
   // The last block computes what is pooled and no more: keys and values of every token, the rest for pooled rows.

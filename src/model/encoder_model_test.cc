@@ -125,6 +125,65 @@ TEST_P(EncoderModelTest, RunsAgainAfterOtherBatches) {
   EXPECT_EQ(run(model, first), expected);
 }
 
+/// `synthetic`'s source with another position table.
+class OtherPositions {
+ public:
+  /// Row `first_row` + i of the new table is row `rows`[i] of the old one.
+  OtherPositions(const SyntheticModel& synthetic, int32_t first_row, const std::vector<int32_t>& rows)
+      : inner_(synthetic.source()), name_(synthetic.network().embeddings.positions.name) {
+    const Weight& positions = synthetic.network().embeddings.positions;
+    table_ = weight_values(inner_, positions);
+    const std::vector<float> old = table_;
+    const auto width = static_cast<std::size_t>(synthetic.network().hidden_size);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::copy_n(old.begin() + rows[i] * std::ssize(old) / positions.shape[0], width,
+                  table_.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(first_row) + i) * width));
+    }
+    view_ = {.shape = positions.shape, .bytes = std::as_bytes(std::span(table_))};
+  }
+
+  WeightSource source() const {
+    return [this](const Weight& weight) -> const TensorView& { return weight.name == name_ ? view_ : inner_(weight); };
+  }
+
+ private:
+  WeightSource inner_;
+  std::string name_;
+  std::vector<float> table_;
+  TensorView view_;
+};
+
+// Transformers gives these ids the positions 2 1 3 1 1 4 5. A network that counts every token comes to the same logits
+// with a table in which those rows stand in order.
+TEST_P(EncoderModelTest, PadTokensInATextAreNotCounted) {
+  const SyntheticModel synthetic;
+  PackedBatch batch;
+  batch.input_ids = {5, 1, 40, 1, 1, 41, 42};
+  batch.cu_seqlens = {0, 7};
+  batch.max_seqlen = 7;
+  Network counting = synthetic.network();
+  counting.embeddings.uncounted_id = -1;
+  const OtherPositions in_order(synthetic, counting.embeddings.position_offset, {2, 1, 3, 1, 1, 4, 5});
+  for (const Split split : {Split::kColumns, Split::kRows}) {
+    const EncoderOptions options{.threads = 3, .kernels = &kernels(), .split = split};
+    EncoderModel model(synthetic.network(), synthetic.source(), options);
+    EncoderModel expected(counting, in_order.source(), options);
+    EncoderModel unaware(counting, synthetic.source(), options);
+    EXPECT_EQ(run(model, batch), run(expected, batch));
+    EXPECT_NE(run(model, batch), run(unaware, batch));
+  }
+}
+
+TEST_P(EncoderModelTest, PadTokensInATextAreNotCountedByTheReferenceEither) {
+  const SyntheticModel synthetic;
+  PackedBatch batch = synthetic.batch({64, 5, 33});
+  for (std::size_t i = 1; i < batch.input_ids.size(); i += 3) batch.input_ids[i] = 1;
+  const std::vector<double> expected = run_reference(synthetic, batch);
+  EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .kernels = &kernels()});
+  const std::vector<float> logits = run(model, batch);
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(static_cast<double>(logits[i]), expected[i], 2e-5);
+}
+
 class CheckBatchTest : public testing::Test {
  protected:
   void expect_refused(const PackedBatch& batch, const std::string& part, std::size_t logits = 6) {

@@ -1,6 +1,9 @@
 #include "model/forward_pass.h"
 
 #include <algorithm>
+#include <span>
+
+#include "network/position_rows.h"
 
 namespace paceline {
 namespace {
@@ -99,12 +102,15 @@ class Worker {
     const ConstRows types(weights_.token_types.as<float>().data(), static_cast<std::size_t>(width));
     for (const PassSequence& sequence : sequences_) {
       const Range rows = intersect(own_rows_, {sequence.first, sequence.first + sequence.tokens});
+      if (rows.size() <= 0) continue;
+      PositionRows position_rows(network_.embeddings,
+                                 std::span(sequence.ids, static_cast<std::size_t>(rows.begin - sequence.first)));
       for (int32_t row = rows.begin; row < rows.end; ++row) {
         const int32_t place = row - sequence.first;
         const int32_t type = sequence.token_types == nullptr ? 0 : sequence.token_types[place];
         kernels_.sum({.a = words.row(sequence.ids[place]),
                       .b = types.row(type),
-                      .c = positions.row(place + network_.embeddings.position_offset),
+                      .c = positions.row(position_rows.next(sequence.ids[place])),
                       .columns = width,
                       .out = memory_.hidden.row(row)});
       }

@@ -7,6 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "model/check_batch.h"
+#include "network/position_rows.h"
 
 namespace paceline {
 namespace {
@@ -112,10 +113,11 @@ struct ReferenceModel::State {
     std::vector<float> buffer(static_cast<std::size_t>(network.hidden_size));
     for (int32_t sequence = 0; sequence < batch.sequences(); ++sequence) {
       const int32_t first = batch.cu_seqlens[static_cast<std::size_t>(sequence)];
+      PositionRows position_rows(embeddings);
       for (int32_t place = 0; place < batch.length(sequence); ++place) {
         const auto token = static_cast<std::size_t>(first + place);
         add_row(embeddings.words, batch.input_ids[token], buffer, x, token);
-        add_row(embeddings.positions, place + embeddings.position_offset, buffer, x, token);
+        add_row(embeddings.positions, position_rows.next(batch.input_ids[token]), buffer, x, token);
         const int32_t type = batch.token_type_ids.empty() ? 0 : batch.token_type_ids[token];
         if (!embeddings.token_types.name.empty()) add_row(embeddings.token_types, type, buffer, x, token);
       }

@@ -17,7 +17,8 @@ SyntheticModel::SyntheticModel(const SyntheticSizes& sizes) : random_(uint64_t{s
   network_.pad_token_id = 1;
   Embeddings& embeddings = network_.embeddings;
   embeddings.words = add("words", {sizes.vocab, sizes.hidden}, 0, 1);
-  embeddings.position_offset = 2;
+  embeddings.position_offset = network_.pad_token_id + 1;
+  embeddings.uncounted_id = network_.pad_token_id;
   embeddings.positions = add("positions", {sizes.max_tokens + embeddings.position_offset, sizes.hidden}, 0, 0.5F);
   embeddings.token_types = add("types", {sizes.token_types, sizes.hidden}, 0, 0.5F);
   embeddings.norm = add_norm("norm", sizes.hidden);

@@ -44,11 +44,13 @@ struct LayerNorm {
   double epsilon = 0;
 };
 
-/// x = norm(words[id] + positions[place + position_offset] + token_types[type]).
+/// x = norm(words[id] + positions[row] + token_types[type]), row = place + position_offset, where the place is a
+/// token's number in its sequence. Tokens that are not counted take row position_offset - 1 (position_rows.h).
 struct Embeddings {
   Weight words;                 ///< [V, C]
   Weight positions;             ///< [P, C]
   int32_t position_offset = 0;  ///< RoBERTa: padding_idx + 1; BERT: 0
+  int32_t uncounted_id = -1;    ///< RoBERTa: the pad token, in a text too; -1: every token counts
   Weight token_types;           ///< [token types, C]; empty name: none
   LayerNorm norm;
 };

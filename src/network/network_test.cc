@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/expect_error.h"
 #include "network/architecture.h"
 #include "network/labels.h"
+#include "network/position_rows.h"
 
 namespace paceline {
 namespace {
@@ -87,6 +89,22 @@ TEST(Roberta, VisitsEachWeightOnce) {
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
   EXPECT_EQ(names.front(), "roberta.embeddings.word_embeddings.weight");
   EXPECT_EQ(names.back(), "classifier.out_proj.bias");
+}
+
+// The numbers are those of create_position_ids_from_input_ids in transformers for padding_idx 1.
+TEST(PositionRows, LeaveOutThePadTokensOfAText) {
+  const Network network = describe(camembert_base());
+  const std::vector<int32_t> ids = {5, 1, 40, 1, 1, 41, 42, 6, 1};
+  const std::vector<int32_t> expected = {2, 1, 3, 1, 1, 4, 5, 6, 1};
+  for (std::size_t first = 0; first < ids.size(); ++first) {
+    PositionRows rows(network.embeddings, std::span(ids).first(first));
+    for (std::size_t i = first; i < ids.size(); ++i) EXPECT_EQ(rows.next(ids[i]), expected[i]) << first << ", " << i;
+  }
+}
+
+TEST(PositionRows, CountEveryTokenWhereTheNetworkDoes) {
+  PositionRows rows(Embeddings{});
+  for (int32_t i = 0; i < 3; ++i) EXPECT_EQ(rows.next(0), i);
 }
 
 // The work per token that the design gives, 158 + 0.0338 S MFLOP, leaves out the pooled row and the head: 12.8 MFLOP

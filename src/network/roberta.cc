@@ -32,6 +32,7 @@ Network describe_roberta(const ArchitectureInput& input) {
   network.token_types = sizes.token_types;
   network.pad_token_id = sizes.pad_token_id;
   network.embeddings = bert_embeddings(prefix, sizes, position_offset);
+  network.embeddings.uncounted_id = sizes.pad_token_id;
   for (int32_t i = 0; i < sizes.layers; ++i) {
     network.blocks.push_back(bert_block(prefix, sizes, i));
   }
