@@ -25,20 +25,6 @@ constexpr std::array<int32_t, 3> kLengths{32, 128, 512};
 /// Bytes that one weight takes.
 const std::map<std::string, int64_t> kTypeBytes{{"fp32", 4}, {"bf16", 2}, {"fp16", 2}, {"int8", 1}};
 
-/// As reports and plans say it; safetensors writes F32.
-std::string dtype_words(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "fp32";
-    case DType::kF16:
-      return "fp16";
-    case DType::kBF16:
-      return "bf16";
-    default:
-      return std::string(dtype_name(dtype));
-  }
-}
-
 struct InspectOptions {
   std::filesystem::path model_dir;
   std::filesystem::path cache_dir;
@@ -81,7 +67,7 @@ std::string inspect_json(const Inspection& found) {
                    {"hash", found.hash},
                    {"architecture", network.architecture},
                    {"parameters", parameter_count(network)},
-                   {"dtype", dtype_words(checkpoint.dtype())},
+                   {"dtype", short_dtype_name(checkpoint.dtype())},
                    {"weight_bytes", checkpoint.weight_bytes()},
                    {"random_weights", checkpoint.random_weights()},
                    {"layers", network.blocks.size()},
@@ -140,7 +126,7 @@ std::string inspect_text(const Inspection& found) {
       "hash             {}\n",
       network.architecture, network.blocks.size(), network.hidden_size,
       network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
-      grouped(parameter_count(network)), dtype_words(checkpoint.dtype()),
+      grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
       static_cast<double>(checkpoint.weight_bytes()) / 1e6, labels_text(checkpoint), found.tokenizer_type,
       grouped(found.tokenizer_entries), grouped(network.vocab_size), checkpoint.max_length(),
       compute_text(network, checkpoint.max_length()), memory, found.hash);

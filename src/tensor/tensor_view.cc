@@ -50,6 +50,21 @@ std::size_t dtype_size(DType dtype) { return kDTypes[static_cast<std::size_t>(dt
 
 std::string_view dtype_name(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].name; }
 
+std::string_view short_dtype_name(DType dtype) {
+  switch (dtype) {
+    case DType::kF16:
+      return "fp16";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF32:
+      return "fp32";
+    case DType::kF64:
+      return "fp64";
+    default:
+      return dtype_name(dtype);
+  }
+}
+
 std::optional<DType> find_dtype(std::string_view name) {
   for (std::size_t i = 0; i < kDTypes.size(); ++i) {
     if (kDTypes[i].name == name) {

@@ -17,6 +17,8 @@ enum class DType : uint8_t { kBool, kU8, kI8, kI16, kU16, kI32, kU32, kI64, kU64
 std::size_t dtype_size(DType dtype);
 /// As safetensors spells it: "F32", "BF16", ...
 std::string_view dtype_name(DType dtype);
+/// As flags, plans and reports write it: "fp32", "bf16", ...; what is no float as safetensors does.
+std::string_view short_dtype_name(DType dtype);
 /// The inverse of dtype_name; nothing for a name that is not known.
 std::optional<DType> find_dtype(std::string_view name);
 /// F64, F32, F16, BF16: what convert_to_float takes.

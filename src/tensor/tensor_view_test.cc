@@ -30,6 +30,14 @@ bool same(float value, double expected) {
   return std::isnan(expected) ? std::isnan(value) : value == expected && std::signbit(value) == std::signbit(expected);
 }
 
+TEST(DTypeNames, AreShortForFloats) {
+  EXPECT_EQ(short_dtype_name(DType::kF64), "fp64");
+  EXPECT_EQ(short_dtype_name(DType::kF32), "fp32");
+  EXPECT_EQ(short_dtype_name(DType::kF16), "fp16");
+  EXPECT_EQ(short_dtype_name(DType::kBF16), "bf16");
+  EXPECT_EQ(short_dtype_name(DType::kI64), "I64");
+}
+
 TEST(FloatFormats, EveryHalfIsExact) {
   for (uint32_t bits = 0; bits < 1u << 16; ++bits) {
     ASSERT_TRUE(same(half_to_float(static_cast<uint16_t>(bits)), value_by_definition(bits, 5, 10))) << bits;

@@ -20,19 +20,6 @@ WeightSource weights_of(const Checkpoint& checkpoint) {
   return [&checkpoint](const Weight& weight) -> const TensorView& { return checkpoint.tensor(weight); };
 }
 
-std::string stored_dtype(const Checkpoint& checkpoint) {
-  switch (checkpoint.dtype()) {
-    case DType::kF16:
-      return "fp16";
-    case DType::kBF16:
-      return "bf16";
-    case DType::kF32:
-      return "fp32";
-    default:
-      return std::string(dtype_name(checkpoint.dtype()));
-  }
-}
-
 void check_options(const BackendOptions& options) {
   if (options.device != "cpu") {
     throw Error(ErrorCode::kUnsupported, fmt::format("[{}] device {} was asked for, this backend computes on cpu only. "
@@ -50,7 +37,7 @@ BackendInfo describe(const Checkpoint& checkpoint, const BackendOptions& options
   return {.name = options.name,
           .version = std::string(version()),
           .device = "cpu",
-          .dtype = stored_dtype(checkpoint),
+          .dtype = std::string(short_dtype_name(checkpoint.dtype())),
           .compute_type = "fp32",
           .settings = {},
           .padded = false,

@@ -40,20 +40,6 @@ std::string one_line(std::string_view message) {
                           memory ? "Use smaller batches or fewer processes." : hint));
 }
 
-// As a report writes the number format of stored weights.
-std::string stored_dtype(DType dtype) {
-  switch (dtype) {
-    case DType::kF16:
-      return "fp16";
-    case DType::kBF16:
-      return "bf16";
-    case DType::kF64:
-      return "fp64";
-    default:
-      return "fp32";
-  }
-}
-
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidArgument, "[onnxruntime] " + what); }
 
 // That cu_seqlens cuts the ids into sequences that the model takes.
@@ -111,7 +97,7 @@ OnnxRuntimeBackend::OnnxRuntimeBackend(const Checkpoint& checkpoint, const Backe
   info_ = {.name = options.name,
            .version = load_engine_library(),
            .device = "cpu",
-           .dtype = stored_dtype(checkpoint.dtype()),
+           .dtype = std::string(short_dtype_name(checkpoint.dtype())),
            .compute_type = "fp32",
            .settings = "",
            .padded = !unpadded,
