@@ -1,5 +1,6 @@
 """paceline bench and verify: a report and a plan from a run, and what becomes of a run that is disturbed."""
 
+import contextlib
 import json
 import os
 import pty
@@ -19,8 +20,12 @@ REPORT_FILES = ["charts", "plan.json", "report.html", "report.json", "samples.cs
 
 
 def children(pid):
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()]
+    """Process ids. A thread that ends while it is looked at has none."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, task.read_text().split())
+    return found
 
 
 class BenchCase(PacelineTest):
