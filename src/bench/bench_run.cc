@@ -209,8 +209,8 @@ class BenchRun {
     confirm_until_ = now + left_;
     round_seconds_ = round_seconds(grid, costs(), subject_.work);
     const double most = warm_up_seconds(grid, costs(), subject_.work) + kMostRounds * round_seconds_;
-    const double exploration = std::max(least_exploration_seconds(grid, costs(), subject_.work),
-                                        std::min(kExplorationShare * left_, most));
+    const double exploration =
+        std::max(least_exploration_seconds(grid, costs(), subject_.work), std::min(kExplorationShare * left_, most));
     results_.predicted_seconds = now - started_ + exploration + end_to_end_reserve();
     const std::vector<Finalist> finalists = predicted_finalists(grid, costs(), subject_.work, baseline);
     if (!finalists.empty()) {

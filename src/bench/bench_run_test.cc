@@ -240,9 +240,8 @@ TEST_F(BenchRunTest, KeepsTheBudgetOrSaysBeforehandHowLongItTakes) {
         run();
         const bool said = notes().find("expect about") != std::string::npos;
         beyond += said ? 1 : 0;
-        const std::string where =
-            fmt::format("{} s, {} times as slow, {} backends: {} s were predicted\n{}", budget, slowness,
-                        results_.backends.size(), results_.predicted_seconds, notes());
+        const std::string where = fmt::format("{} s, {} times as slow, {} backends: {} s were predicted\n{}", budget,
+                                              slowness, results_.backends.size(), results_.predicted_seconds, notes());
         if (said) {
           EXPECT_NEAR(spent(), results_.predicted_seconds, 0.2 * results_.predicted_seconds) << where;
           EXPECT_EQ(sizes().size(), 1U) << where;

@@ -85,8 +85,7 @@ class BudgetFit {
   bool fits() const {
     const double exploration = least_exploration_seconds(grid_, costs_, work_);
     const std::vector<Finalist> finalists = predicted_finalists(grid_, costs_, work_, grid_.cells.size());
-    const double confirmation =
-        kFewestConfirmationRounds * confirmation_seconds(grid_, finalists, kFewestTextsPerTurn);
+    const double confirmation = kFewestConfirmationRounds * confirmation_seconds(grid_, finalists, kFewestTextsPerTurn);
     return exploration_fits() && exploration + confirmation <= seconds_;
   }
 

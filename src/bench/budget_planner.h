@@ -40,7 +40,7 @@ double least_exploration_seconds(const Grid& grid, std::span<const CostModel> co
 
 /// A cell to be confirmed.
 struct Finalist {
-  std::size_t plan = 0;      ///< index into Grid::plans
+  std::size_t plan = 0;       ///< index into Grid::plans
   double sample_seconds = 0;  ///< of all its batches, measured or predicted
 };
 
