@@ -172,12 +172,19 @@ def shell_functions(path, text):
 # ---- the check ------------------------------------------------------------------------------------------------------
 
 
+def names_from_git(root):
+    """Or none where there is no git, or root is no checkout."""
+    try:
+        result = subprocess.run(["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    except FileNotFoundError:
+        return []
+    return [name for name in result.stdout.split("\0") if name]
+
+
 def tracked_files(root):
-    result = subprocess.run(["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if result.returncode == 0:
-        names = [name for name in result.stdout.split("\0") if name]
-    else:
+    names = names_from_git(root)
+    if not names:
         names = [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()]
     return sorted(name for name in names if not name.startswith(SKIPPED_FOLDERS) and (root / name).is_file())
 

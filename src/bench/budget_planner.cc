@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <compare>
 #include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace paceline {
@@ -24,7 +24,9 @@ struct BatchLimit {
   int32_t batch_size = 0;
   int32_t max_batch_tokens = 0;
 
-  friend auto operator<=>(const BatchLimit&, const BatchLimit&) = default;
+  friend bool operator<(const BatchLimit& a, const BatchLimit& b) {
+    return std::tie(a.texts, a.batch_size, a.max_batch_tokens) < std::tie(b.texts, b.batch_size, b.max_batch_tokens);
+  }
 };
 
 BatchLimit limit_of(const GridPlan& plan) {
