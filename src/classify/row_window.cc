@@ -1,5 +1,6 @@
 #include "classify/row_window.h"
 
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -41,10 +42,11 @@ void SinkBuffer::flush() {
 }
 
 void report_progress(Progress& progress, const RowReader& reader, uint64_t bytes_before, double share, uint64_t rows) {
-  constexpr double kBytes = 1000;
+  const auto kilobytes = [](double bytes) { return std::ceil(bytes / 1000); };  // a short input has some, not 0
   const auto before = static_cast<double>(bytes_before);
   const double done = before + share * (static_cast<double>(reader.bytes_read()) - before);
-  progress.update(done / kBytes, static_cast<double>(reader.bytes_total()) / kBytes, std::to_string(rows) + " texts");
+  progress.update(kilobytes(done), kilobytes(static_cast<double>(reader.bytes_total())),
+                  std::to_string(rows) + " texts");
 }
 
 }  // namespace paceline

@@ -83,6 +83,11 @@ class ClassifyTest(PacelineTest):
         self.assertEqual((result.stdout, result.stderr), (b"", b""))
         self.assertEqual(len(rows(target.read_bytes())), 2)
 
+    def test_progress_of_a_short_input_is_not_nothing_of_nothing(self):
+        texts = self.write("in.txt", "hello\n")
+        result = self.paceline("classify", self.model, "--input", texts, "--output", self.folder / "out.txt")
+        self.assertIn("1/1 kB", result.stderr.decode())
+
     def test_every_way_to_batch_gives_the_same_answers(self):
         texts = "\n".join(TEXTS * 5).encode()
         expected = self.paceline("classify", self.model, "--raw-logits", "--quiet", stdin=texts).stdout
