@@ -2,7 +2,8 @@
 
 /// The C ABI of the Rust static library: Hugging Face tokenizers.
 ///
-/// Every function returns a PacelineStatus and never unwinds, prints or aborts: a panic inside becomes a status.
+/// Every function returns a PacelineStatus and never unwinds, prints or aborts: a panic inside becomes a status. Only
+/// where memory ends Rust knows no way back: see paceline_rust_on_out_of_memory.
 /// Where a function fails it writes one sentence into `message` (if not null), cut to `message_size` bytes at a
 /// character boundary and ended by NUL; on success it leaves `message` alone. Strings are UTF-8 and need no NUL.
 ///
@@ -47,6 +48,10 @@ typedef struct PacelineEncoding {
   size_t size;              ///< tokens
   size_t truncated;  ///< tokens of the text that were cut off; without count_truncated at least 1 where there are any
 } PacelineEncoding;
+
+/// `handler` is called by any thread whose allocation fails, and has to end the process: where it returns, or without
+/// one (null), Rust prints and aborts. It must not unwind.
+void paceline_rust_on_out_of_memory(void (*handler)(void));
 
 /// Parses a tokenizer.json. Its padding and truncation are ignored.
 PacelineStatus paceline_tokenizer_load(PacelineBytes json, PacelineTokenizer** out, char* message, size_t message_size);

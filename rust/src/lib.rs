@@ -5,12 +5,17 @@
 
 mod encoder;
 mod long_text;
+mod out_of_memory;
 
 use encoder::{Encoder, Failure, Limit, Status};
+use out_of_memory::{Allocator, Handler};
 use std::any::Any;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Borrowed bytes of the caller.
 #[repr(C)]
@@ -118,6 +123,13 @@ fn guarded_value<T: Default>(body: impl FnOnce() -> T) -> T {
 
 fn null_pointer(name: &str) -> Failure {
     Failure::new(Status::InvalidArgument, format!("a null pointer for {name}"))
+}
+
+/// # Safety
+/// `handler` must be null, or not unwind.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_rust_on_out_of_memory(handler: Option<Handler>) {
+    out_of_memory::set_handler(handler);
 }
 
 /// # Safety

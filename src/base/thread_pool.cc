@@ -1,14 +1,18 @@
 #include "base/thread_pool.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "paceline/error.h"
 
 namespace paceline {
 namespace {
@@ -40,6 +44,12 @@ struct PartnerFailed {};
 
 struct ThreadPool::State {
   explicit State(int count) : size(count) {}
+
+  ~State() {
+    quit = true;
+    publish(generation, generation.load(std::memory_order_relaxed) + 1);
+    for (std::thread& thread : threads) thread.join();
+  }
 
   void worker(int thread) {
     uint32_t seen = 0;
@@ -83,15 +93,18 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>(threads)) {
   state_->threads.reserve(static_cast<std::size_t>(threads));
   for (int thread = 1; thread < threads; ++thread) {
-    state_->threads.emplace_back([state = state_.get(), thread] { state->worker(thread); });
+    try {
+      state_->threads.emplace_back([state = state_.get(), thread] { state->worker(thread); });
+    } catch (const std::system_error& error) {
+      throw Error(
+          ErrorCode::kResourceExhausted,
+          fmt::format("[threads] {} were asked for, the system starts no more than {} ({}). Use fewer --threads.",
+                      threads, thread, error.code().message()));
+    }
   }
 }
 
-ThreadPool::~ThreadPool() {
-  state_->quit = true;
-  publish(state_->generation, state_->generation.load(std::memory_order_relaxed) + 1);
-  for (std::thread& thread : state_->threads) thread.join();
-}
+ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::size() const { return state_->size; }
 

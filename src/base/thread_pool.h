@@ -10,7 +10,7 @@ namespace paceline {
 /// Allocates nothing per call. One thread calls run() at a time.
 class ThreadPool {
  public:
-  /// `threads` >= 1; `threads - 1` are started.
+  /// `threads` >= 1; `threads - 1` are started. Throws Error{resource_exhausted} where the system has no room for them.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

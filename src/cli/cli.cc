@@ -10,6 +10,7 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
+#include "cli/out_of_memory.h"
 #include "cli/version_text.h"
 #include "paceline/error.h"
 
@@ -49,6 +50,7 @@ int dispatch(const std::vector<std::string>& arguments, Console& console) {
   }
   const CommandEntry& entry = find_command(arguments.front());
   if (!entry.hidden) install_signal_handlers();
+  install_out_of_memory_handler();
   const Command command = entry.make();
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (std::any_of(rest.begin(), rest.end(), asks_for_help)) {
@@ -71,7 +73,7 @@ int run_cli(int argc, char** argv) {
     console.note(fmt::format("paceline: {}", error.what()));
     return interrupted() ? kExitInterrupted : exit_code(error.code());
   } catch (const std::bad_alloc&) {
-    console.note("paceline: [memory] there is not enough of it. Lower --max-batch-tokens or the batch size.");
+    console.note(kOutOfMemory);
     return kExitExhausted;
   } catch (const std::exception& error) {
     console.note(fmt::format("paceline: [internal] {}. This is a bug in paceline, please report it.", error.what()));

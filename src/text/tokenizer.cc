@@ -66,6 +66,8 @@ std::vector<std::size_t> longest_first(std::span<const Text> texts) {
 
 }  // namespace
 
+void on_tokenizer_out_of_memory(void (*handler)()) { paceline_rust_on_out_of_memory(handler); }
+
 struct Tokenizer::State {
   std::unique_ptr<PacelineTokenizer, FreeTokenizer> rust;
   TokenizerOptions options;
@@ -138,7 +140,8 @@ std::vector<Encoding> Tokenizer::encode_all(std::span<const Text> texts, ThreadP
       try {
         encodings[index] = encode(texts[index]);
       } catch (const Error& error) {
-        throw Error(error.code(), fmt::format("text {}: {}", index, error.what()));
+        const std::string_view what = std::string_view(error.what()).substr(state_->path.size() + 3);
+        throw Error(error.code(), fmt::format("[{}] text {}: {}", state_->path, index, what));
       }
     }
   };

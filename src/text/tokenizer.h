@@ -34,6 +34,10 @@ struct TokenizerOptions {
   bool count_truncated = false;
 };
 
+/// `handler` is called by any thread that tokenizes when memory ends, and has to end the process: the tokenizer library
+/// cannot throw, and would print and abort. It must neither throw nor allocate.
+void on_tokenizer_out_of_memory(void (*handler)());
+
 /// A Hugging Face tokenizer.json. Its own padding and truncation are ignored; longest-first truncation at max_length.
 /// Immutable once loaded: any number of threads may encode at the same time.
 class Tokenizer {
@@ -50,8 +54,8 @@ class Tokenizer {
   /// this text.
   Encoding encode(const Text& text) const;
 
-  /// encode for each text, shared out over the pool's threads; results in the texts' order. An Error's message begins
-  /// with the text's index.
+  /// encode for each text, shared out over the pool's threads; results in the texts' order. An Error's message says
+  /// the text's index.
   std::vector<Encoding> encode_all(std::span<const Text> texts, ThreadPool& pool) const;
 
   /// The piece behind an id, as `tokenize` shows it; empty where the vocabulary has none.

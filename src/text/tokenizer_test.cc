@@ -143,7 +143,8 @@ TEST(Tokenizer, SaysWhichTextItCannotEncode) {
   const std::vector<Text> texts = {text_of("a"), text_of("b"), text_of("\x80")};
   ThreadPool pool(2);
   expect_error(
-      ErrorCode::kInvalidArgument, [&] { tokenizer.encode_all(texts, pool); }, "text 2", "not UTF-8");
+      ErrorCode::kInvalidArgument, [&] { tokenizer.encode_all(texts, pool); },
+      "unigram.json] text 2: text that is not UTF-8");
 }
 
 TEST(Tokenizer, RefusesALimitWithoutRoomForText) {

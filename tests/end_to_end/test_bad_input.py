@@ -1,9 +1,11 @@
 """What is wrong with files, disks and engines gets one sentence and its exit code, and leaves nothing half-written."""
 
+import json
 import resource
 import struct
 import subprocess
 import unittest
+from pathlib import Path
 
 from harness import PACELINE, PacelineTest, json_rows, rows
 
@@ -38,9 +40,48 @@ class CheckpointTest(PacelineTest):
         (model / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
         self.refused(model, "model.safetensors")
 
+    def test_tensors_that_lie(self):
+        def overlap(header, first, second):
+            header[second]["data_offsets"] = header[first]["data_offsets"]
+
+        def reach_beyond_the_file(header, _first, second):
+            header[second]["data_offsets"][1] = 1 << 40
+
+        def have_more_elements_than_there_are_numbers(header, _first, second):
+            header[second]["shape"] = [1 << 40, 1 << 40]
+
+        def have_another_shape(header, _first, second):
+            header[second]["shape"] = [1] + header[second]["shape"]
+
+        for change in (overlap, reach_beyond_the_file, have_more_elements_than_there_are_numbers, have_another_shape):
+            with self.subTest(change.__name__):
+                model = self.copy_model()
+                weights = model / "model.safetensors"
+                content = weights.read_bytes()
+                end = 8 + struct.unpack("<Q", content[:8])[0]
+                header = json.loads(content[8:end])
+                tensors = sorted((name for name in header if name != "__metadata__"),
+                                 key=lambda name: header[name]["data_offsets"])
+                # Two of the same size, one behind the other: nothing else is wrong with them.
+                first, second = next(pair for pair in zip(tensors, tensors[1:])
+                                     if header[pair[0]]["shape"] == header[pair[1]]["shape"])
+                change(header, first, second)
+                text = json.dumps(header).encode()
+                weights.write_bytes(struct.pack("<Q", len(text)) + text + content[end:])
+                self.refused(model, second)
+                self.doCleanups()
+                self.setUp()
+
     def test_absurd_and_unknown_configs(self):
         for change, mentions in (({"model_type": "gpt17"}, "gpt17"), ({"hidden_act": "swoosh"}, "swoosh"),
                                  ({"hidden_size": 1 << 40}, "hidden_size"), ({"hidden_size": "wide"}, "hidden_size"),
+                                 ({"num_hidden_layers": 10**9}, "num_hidden_layers"),
+                                 ({"num_hidden_layers": -1}, "num_hidden_layers"),
+                                 ({"vocab_size": 1 << 31}, "vocab_size"),
+                                 ({"intermediate_size": 0}, "intermediate_size"),
+                                 ({"max_position_embeddings": 1 << 40}, "max_position_embeddings"),
+                                 ({"max_position_embeddings": 2}, "max_position_embeddings"),
+                                 ({"hidden_size": 10**400}, "config.json"),
                                  ({"num_attention_heads": 7}, "num_attention_heads"),
                                  ({"position_embedding_type": "relative_key"}, "relative_key")):
             model = self.copy_model()
@@ -53,6 +94,18 @@ class CheckpointTest(PacelineTest):
         model = self.copy_model()
         (model / "tokenizer.json").write_text('{"model": {"type": "Unigram", "vocab": [["a", "b"]]}}')
         self.refused(model, "tokenizer.json")
+
+    def test_a_tokenizer_that_makes_the_library_panic(self):
+        model = self.copy_model()
+        # At once, as the character map is cut off; then at the first text, which is to be cut into pieces of nothing.
+        for change in ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+                       {"normalizer": None, "pre_tokenizer": {"type": "FixedLength", "length": 0}}):
+            self.edit_json(model / "tokenizer.json", **change)
+            target = self.folder / "out"
+            target.mkdir(exist_ok=True)
+            self.fails("classify", model, "--output", target / "rows.txt", stdin=b"hello\n", expect=3,
+                       mentions="tokenizer.json")
+            self.assert_nothing_left(target)
 
 
 class TextTest(PacelineTest):
@@ -94,6 +147,37 @@ class EngineTest(PacelineTest):
         empty.mkdir()
         self.fails("classify", self.model, "--backends", "onnxruntime", stdin=b"a\n", expect=4,
                    mentions=["onnxruntime", "./dev setup"], env=self.environment(PACELINE_PLUGIN_DIR=str(empty)))
+
+
+@unittest.skipIf(b"__asan_init" in Path(PACELINE).read_bytes() or b"__tsan_init" in Path(PACELINE).read_bytes(),
+                 "sanitizers need all the addresses there are")
+class MemoryTest(PacelineTest):
+    """A limit on addresses stands in for the end of memory. Each leaves ample room for a short text."""
+
+    def run_out(self, megabytes, texts, mentions, *flags):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+        out = self.folder / "out"
+        out.mkdir(exist_ok=True)
+        command = ["classify", self.model, "--quiet", "--output", out / "rows.txt"]
+        short = self.write("short.txt", "hello\n")
+        self.paceline(*command, "--input", short, "--threads", "1", preexec_fn=limit)
+        (out / "rows.txt").unlink()
+        self.fails(*command, "--input", texts, *flags, expect=7, mentions=mentions, preexec_fn=limit)
+        self.assert_nothing_left(out)
+
+    def test_while_reading(self):
+        self.run_out(120, self.write("long.txt", b"e" * 60_000_000), "[memory]", "--threads", "1")
+
+    def test_while_tokenizing(self):
+        # One word, which is encoded whole, in a library that cannot throw.
+        word = self.write("word.txt", b"e" * 20_000_000)
+        self.run_out(250, word, "[memory]", "--threads", "1")
+        self.run_out(400, self.write("words.txt", (b"e" * 20_000_000 + b"\n") * 2), "[memory]", "--threads", "2")
+
+    def test_while_starting_threads(self):
+        self.run_out(120, self.write("short.txt", "hello\n"), ["[threads]", "--threads"], "--threads", "200")
 
 
 class DiskTest(PacelineTest):
