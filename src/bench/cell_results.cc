@@ -22,12 +22,19 @@ double roof_gflops(const Roof& roof, const std::string& compute_type) {
   return roof.fp32_gflops;
 }
 
-void fill_figures(CellResult& result, const std::vector<double>& sample_seconds, const WorkloadSummary& workload) {
+/// Of the rounds that a cell's figures come from: of its times, and of their ratios to the baseline's.
+struct TypicalSpread {
+  PooledSpread times;
+  PooledSpread ratios;
+};
+
+void fill_figures(CellResult& result, const std::vector<double>& sample_seconds, const WorkloadSummary& workload,
+                  const PooledSpread& typical) {
   std::vector<double> ms;
   for (double seconds : sample_seconds) ms.push_back(1e3 * seconds / static_cast<double>(workload.texts));
   result.rounds = static_cast<int32_t>(ms.size());
   if (ms.empty()) return;
-  result.ms_per_text = estimate(ms);
+  result.ms_per_text = estimate(ms, typical);
   result.ms_per_text_min = *std::min_element(ms.begin(), ms.end());
   result.texts_per_second = 1e3 / result.ms_per_text.median;
   result.tokens_per_second = result.texts_per_second * workload.mean_tokens;
@@ -47,18 +54,40 @@ CellResult planned_cell(const Grid& grid, const Cell& cell, double predicted_sec
   return result;
 }
 
+bool is_whole(const Series& confirmation, const Measurement& measurement) {
+  return !confirmation.rounds.empty() &&
+         confirmation.rounds.size() == static_cast<std::size_t>(measurement.confirmation_rounds());
+}
+
+/// What a cell's figures come from: the whole confirmation's rounds where there is one, else the exploratory ones.
+Series deciding_series(const Measurement& measurement, const MeasuredCell& measured) {
+  Series confirmed = series_of(measured.timings, true);
+  return is_whole(confirmed, measurement) ? confirmed : series_of(measured.timings, false);
+}
+
+TypicalSpread typical_spread(const Measurement& measurement, std::size_t baseline) {
+  const std::vector<MeasuredCell>& cells = measurement.cells();
+  std::vector<std::vector<double>> times;
+  std::vector<std::vector<double>> ratios;
+  for (const MeasuredCell& measured : cells) {
+    times.push_back(deciding_series(measurement, measured).sample_seconds);
+    ratios.push_back(paired_ratios(cells[baseline].timings, measured.timings));
+  }
+  ratios.erase(ratios.begin() + static_cast<std::ptrdiff_t>(baseline));  // 1 by itself
+  return {.times = pooled_log_spread(times), .ratios = pooled_log_spread(ratios)};
+}
+
 CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& measured, const BenchSubject& subject,
-                          const RoofFacts& roof) {
+                          const RoofFacts& roof, const PooledSpread& typical) {
   const WorkloadSummary& workload = subject.workload.summary;
   CellResult result = planned_cell(measurement.grid(), measured.cell, measured.predicted_seconds, workload.texts);
   result.timings = measured.timings;
   const Series confirmed = series_of(measured.timings, true);
-  result.confirmed = !confirmed.rounds.empty() &&
-                     confirmed.rounds.size() == static_cast<std::size_t>(measurement.confirmation_rounds());
+  result.confirmed = is_whole(confirmed, measurement);
   result.partial = !confirmed.rounds.empty() && !result.confirmed;
-  const Series series = result.confirmed ? confirmed : series_of(measured.timings, false);
+  const Series series = deciding_series(measurement, measured);
   if (series.rounds.size() < static_cast<std::size_t>(kFewestRounds)) result.partial = true;
-  fill_figures(result, series.sample_seconds, workload);
+  fill_figures(result, series.sample_seconds, workload, typical);
   fill_latency(result, measured.text_seconds);
   const double limit = roof_gflops(roof.roof, result.configuration.compute_type);
   if (limit > 0) result.roof_share = result.tokens_per_second * roof.flops_per_token / 1e9 / limit;
@@ -84,11 +113,15 @@ std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Co
 std::vector<CellResult> summarize_cells(const Measurement& measurement, const std::vector<Contender>& contenders,
                                         const BenchSubject& subject, const RoofFacts& roof, std::size_t baseline) {
   const std::vector<MeasuredCell>& cells = measurement.cells();
+  const TypicalSpread typical = typical_spread(measurement, baseline);
   std::vector<CellResult> results;
   for (const MeasuredCell& measured : cells) {
-    CellResult result = summarize_cell(measurement, measured, subject, roof);
+    CellResult result = summarize_cell(measurement, measured, subject, roof, typical.times);
     const std::vector<double> ratios = paired_ratios(cells[baseline].timings, measured.timings);
-    if (!ratios.empty()) result.speedup = estimate(ratios);
+    if (!ratios.empty()) {
+      const bool itself = &measured == &cells[baseline];
+      result.speedup = itself ? estimate(ratios) : estimate(ratios, typical.ratios);
+    }
     result.error = contenders[measured.cell.backend].result.error;
     results.push_back(std::move(result));
   }

@@ -25,20 +25,11 @@ double typical_seconds(const MeasuredCell& measured) {
   return series.empty() ? INFINITY : median(series);
 }
 
-double mean_log(std::span<const double> values) {
-  double sum = 0;
-  for (double value : values) sum += std::log(value);
-  return sum / static_cast<double>(values.size());
-}
-
 /// Whether times that are `ratios` of the best cell's are surely longer than it by more than noise between two starts.
 /// With two or three rounds a cell's own spread says little, so the larger of it and the typical one counts.
 bool surely_slower(const std::vector<double>& ratios, const PooledSpread& typical) {
   if (ratios.size() < static_cast<std::size_t>(kFewestRounds) || typical.degrees < 1) return false;
-  const double own = pooled_log_spread(std::vector<std::vector<double>>{ratios}).deviation;
-  const double error = std::max(own, typical.deviation) / std::sqrt(static_cast<double>(ratios.size()));
-  const double reach = student_t_quantile(0.975, typical.degrees) * error;
-  return mean_log(ratios) - reach > std::log1p(kSameSpeedMargin);
+  return estimate(ratios, typical).low > 1 + kSameSpeedMargin;
 }
 
 }  // namespace

@@ -58,17 +58,33 @@ double student_t_probability(double t, double degrees) {
   return t > 0 ? 1 - tail : tail;
 }
 
-/// Student t around the mean of the logarithms, widened where need be so that it contains the median.
-Estimate estimate_by_student_t(std::span<const double> values) {
-  const double count = static_cast<double>(values.size());
-  double mean = 0;
-  for (double value : values) mean += std::log(value) / count;
+double mean_log(std::span<const double> values) {
+  double sum = 0;
+  for (double value : values) sum += std::log(value);
+  return sum / static_cast<double>(values.size());
+}
+
+/// Around the mean of the logarithms.
+double log_squares(std::span<const double> values) {
+  const double mean = mean_log(values);
   double squares = 0;
   for (double value : values) squares += (std::log(value) - mean) * (std::log(value) - mean);
-  const double error = std::sqrt(squares / (count - 1) / count);
-  const double reach = student_t_quantile(0.5 + kConfidence / 2, count - 1) * error;
+  return squares;
+}
+
+/// Student t around the mean of the logarithms, widened where need be so that it contains the median.
+Estimate estimate_by_student_t(std::span<const double> values, const PooledSpread& spread) {
+  const double error = spread.deviation / std::sqrt(static_cast<double>(values.size()));
+  const double reach = student_t_quantile(0.5 + kConfidence / 2, spread.degrees) * error;
+  const double mean = mean_log(values);
   const double middle = median(values);
   return {middle, std::min(middle, std::exp(mean - reach)), std::max(middle, std::exp(mean + reach))};
+}
+
+PooledSpread own_spread(std::span<const double> values) {
+  if (values.size() < 2) return {};
+  const int degrees = static_cast<int>(values.size()) - 1;
+  return {.deviation = std::sqrt(log_squares(values) / degrees), .degrees = degrees};
 }
 
 Estimate estimate_by_bootstrap(std::span<const double> values) {
@@ -115,7 +131,14 @@ double student_t_quantile(double probability, double degrees) {
 Estimate estimate(std::span<const double> values) {
   if (values.empty()) return {};
   if (values.size() == 1) return {values[0], values[0], values[0]};
-  return values.size() < kBootstrapFrom ? estimate_by_student_t(values) : estimate_by_bootstrap(values);
+  return values.size() < kBootstrapFrom ? estimate_by_student_t(values, own_spread(values))
+                                        : estimate_by_bootstrap(values);
+}
+
+Estimate estimate(std::span<const double> values, const PooledSpread& typical) {
+  if (values.empty() || typical.degrees < 1 || values.size() >= kBootstrapFrom) return estimate(values);
+  const double deviation = std::max(own_spread(values).deviation, typical.deviation);
+  return estimate_by_student_t(values, {.deviation = deviation, .degrees = typical.degrees});
 }
 
 Estimate estimate_ratio(std::span<const double> numerator, std::span<const double> denominator) {
@@ -151,9 +174,7 @@ PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups) {
   double squares = 0;
   for (const std::vector<double>& group : groups) {
     if (group.size() < 2) continue;
-    double mean = 0;
-    for (double value : group) mean += std::log(value) / static_cast<double>(group.size());
-    for (double value : group) squares += (std::log(value) - mean) * (std::log(value) - mean);
+    squares += log_squares(group);
     spread.degrees += static_cast<int>(group.size()) - 1;
   }
   if (spread.degrees > 0) spread.deviation = std::sqrt(squares / spread.degrees);

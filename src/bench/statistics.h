@@ -22,6 +22,19 @@ double student_t_quantile(double probability, double degrees);
 /// interval: low = median = high.
 Estimate estimate(std::span<const double> values);
 
+/// Standard deviation of the logarithms around their mean, pooled over groups: what one round's figure of a typical
+/// cell varies by. Groups below two values say nothing.
+struct PooledSpread {
+  double deviation = 0;
+  int degrees = 0;
+};
+PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups);
+
+/// estimate() of one of many cells that vary alike. Below ten values their own spread says little (two rounds: the
+/// interval of an honest 2 % easily reaches from half to double), so Student t takes the larger of it and the
+/// `typical` one, with the degrees of freedom of the latter. Without a typical spread it is estimate(values).
+Estimate estimate(std::span<const double> values, const PooledSpread& typical);
+
 /// estimate() of numerator[i] / denominator[i]: both of round i, so that what disturbed a whole round cancels.
 Estimate estimate_ratio(std::span<const double> numerator, std::span<const double> denominator);
 
@@ -40,13 +53,5 @@ bool interchangeable(const Estimate& ratio);
 /// Two starts of one program differ by up to some 3 % through the placement of their memory and the machine's state,
 /// which no interval from within one run can see.
 inline constexpr double kSameSpeedMargin = 0.03;
-
-/// Standard deviation of the logarithms around their mean, pooled over groups: what one round's figure of a typical
-/// cell varies by. Groups below two values say nothing.
-struct PooledSpread {
-  double deviation = 0;
-  int degrees = 0;
-};
-PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups);
 
 }  // namespace paceline

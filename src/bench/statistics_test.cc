@@ -78,6 +78,37 @@ TEST(Statistics, IntervalBelowTenRoundsIsStudentTOnLogarithms) {
   EXPECT_EQ(one.high, 3);
 }
 
+TEST(Statistics, TwoRoundsAmongManyCellsHaveAnIntervalOfUse) {
+  // 300 cells of two rounds that vary by 3 %. By the typical spread alone 285 intervals would contain the truth on
+  // average, with a standard deviation of 3.8; the larger of two deviations can only add to that. A width is
+  // 2 x 1.97 x 3 % / sqrt 2 = 8.4 %, more where a cell's own two rounds differ by more: at most twice that on average.
+  Random random(11);
+  std::vector<std::vector<double>> cells(300);
+  for (std::vector<double>& cell : cells) cell = synthetic_times(random, 2, 20, 0.03);
+  const PooledSpread typical = pooled_log_spread(cells);
+  EXPECT_EQ(typical.degrees, 300);
+  int covered = 0;
+  double width = 0;
+  for (const std::vector<double>& cell : cells) {
+    const Estimate one = estimate(cell, typical);
+    covered += one.low <= 20 && 20 <= one.high ? 1 : 0;
+    width += std::log(one.high / one.low) / static_cast<double>(cells.size());
+  }
+  EXPECT_GE(covered, 285 - 4 * 4);
+  EXPECT_GT(width, 0.084);
+  EXPECT_LT(width, 2 * 0.084);
+}
+
+TEST(Statistics, TypicalSpreadLeavesManyRoundsAndLoneCellsAlone) {
+  Random random(12);
+  const PooledSpread wide{.deviation = 1, .degrees = 50};
+  const std::vector<double> ten = synthetic_times(random, 10, 20, 0.03);
+  EXPECT_EQ(estimate(ten, wide).high, estimate(ten).high);
+  const std::vector<double> two = synthetic_times(random, 2, 20, 0.03);
+  EXPECT_EQ(estimate(two, PooledSpread{}).high, estimate(two).high);
+  EXPECT_GT(estimate(std::vector<double>{20}, wide).high, 20);
+}
+
 TEST(Statistics, EstimateOfEqualValuesHasNoWidth) {
   for (std::size_t rounds : {2U, 9U, 10U, 20U}) {
     const Estimate same = estimate(std::vector<double>(rounds, 2.5));
