@@ -119,31 +119,33 @@ void finish(BenchResults& results, double started) {
   }
 }
 
-}  // namespace
-
-BenchResults run_bench(const BenchOptions& options) {
+/// What bench and verify have in common: `run` fills the results from the subject.
+template <class Run>
+BenchResults with_subject(const BenchOptions& options, const Run& run) {
   const double started = monotonic_seconds();
   BenchResults results = begin(options);
   const Checkpoint checkpoint = Checkpoint::open(options.model_dir);
   const BenchSubject subject = make_subject(options, checkpoint);
   results.checkpoint = summarize_checkpoint(checkpoint, subject);
   results.workload = subject.workload.summary;
-  results.roof = measure_roof(subject.threads);
-  run_measurement(options, subject, real_environment(options), results);
+  run(subject, results);
   finish(results, started);
   return results;
 }
 
+}  // namespace
+
+BenchResults run_bench(const BenchOptions& options) {
+  return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
+    results.roof = measure_roof(subject.threads);
+    run_measurement(options, subject, real_environment(options), results);
+  });
+}
+
 BenchResults run_verify(const BenchOptions& options) {
-  const double started = monotonic_seconds();
-  BenchResults results = begin(options);
-  const Checkpoint checkpoint = Checkpoint::open(options.model_dir);
-  const BenchSubject subject = make_subject(options, checkpoint);
-  results.checkpoint = summarize_checkpoint(checkpoint, subject);
-  results.workload = subject.workload.summary;
-  run_gate_alone(options, subject, real_environment(options), results);
-  finish(results, started);
-  return results;
+  return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
+    run_gate_alone(options, subject, real_environment(options), results);
+  });
 }
 
 }  // namespace paceline

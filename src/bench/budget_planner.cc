@@ -88,7 +88,7 @@ class BudgetFit {
     const double exploration = least_exploration_seconds(grid_, costs_, work_);
     const std::vector<Finalist> finalists = predicted_finalists(grid_, costs_, work_, grid_.cells.size());
     const double confirmation = kFewestConfirmationRounds * confirmation_seconds(grid_, finalists, kFewestTextsPerTurn);
-    return exploration_fits() && exploration + confirmation <= seconds_;
+    return fits_exploration(exploration) && exploration + confirmation <= seconds_;
   }
 
   std::vector<std::string> notes() const {
@@ -114,9 +114,8 @@ class BudgetFit {
   }
 
  private:
-  bool exploration_fits() const {
-    return least_exploration_seconds(grid_, costs_, work_) <= kExplorationShare * seconds_;
-  }
+  bool fits_exploration(double exploration) const { return exploration <= kExplorationShare * seconds_; }
+  bool exploration_fits() const { return fits_exploration(least_exploration_seconds(grid_, costs_, work_)); }
 
   void set_texts(int32_t texts) {
     texts_ = texts;
