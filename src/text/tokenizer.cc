@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/file.h"
@@ -72,6 +73,9 @@ struct Tokenizer::State {
   std::unique_ptr<PacelineTokenizer, FreeTokenizer> rust;
   TokenizerOptions options;
   std::string path;
+
+  /// `index`: which of several texts it is, for errors.
+  Encoding encode(const Text& text, std::optional<std::size_t> index) const;
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -105,29 +109,32 @@ Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json, const Tok
   return Tokenizer(std::move(state));
 }
 
-Encoding Tokenizer::encode(const Text& text) const {
+Encoding Tokenizer::State::encode(const Text& text, std::optional<std::size_t> index) const {
   const PacelineBytes second = text.second ? as_bytes(*text.second) : PacelineBytes{};
-  RustEncoding rust;
+  RustEncoding result;
   std::array<char, kMessageBytes> message{};
-  const PacelineTruncation truncation = {.max_length = static_cast<std::size_t>(state_->options.max_length),
-                                         .count_truncated = state_->options.count_truncated};
+  const PacelineTruncation truncation = {.max_length = static_cast<std::size_t>(options.max_length),
+                                         .count_truncated = options.count_truncated};
   const PacelineStatus status =
-      paceline_tokenizer_encode(state_->rust.get(), as_bytes(text.first), text.second ? &second : nullptr, truncation,
-                                &rust.value, message.data(), message.size());
+      paceline_tokenizer_encode(rust.get(), as_bytes(text.first), text.second ? &second : nullptr, truncation,
+                                &result.value, message.data(), message.size());
   if (status != kPacelineOk) {
-    throw Error(error_code(status), fmt::format("[{}] {}, expected a text that it can encode.", state_->path,
+    const std::string place = index ? fmt::format("text {}: ", *index) : "";
+    throw Error(error_code(status), fmt::format("[{}] {}{}, expected a text that it can encode.", path, place,
                                                 excerpt(message.data(), kMessageBytes)));
   }
 
-  const PacelineEncoding& value = rust.value;
+  const PacelineEncoding& value = result.value;
   Encoding encoding;
   encoding.input_ids.assign(value.input_ids, value.input_ids + value.size);
-  if (state_->options.token_types) {
+  if (options.token_types) {
     encoding.token_type_ids.assign(value.token_type_ids, value.token_type_ids + value.size);
   }
   encoding.truncated = static_cast<int32_t>(value.truncated);
   return encoding;
 }
+
+Encoding Tokenizer::encode(const Text& text) const { return state_->encode(text, std::nullopt); }
 
 std::vector<Encoding> Tokenizer::encode_all(std::span<const Text> texts, ThreadPool& pool) const {
   std::vector<Encoding> encodings(texts.size());
@@ -137,12 +144,7 @@ std::vector<Encoding> Tokenizer::encode_all(std::span<const Text> texts, ThreadP
   const auto encode_turns = [&](int /*thread*/) {
     for (std::size_t turn = next++; turn < order.size(); turn = next++) {
       const std::size_t index = order[turn];
-      try {
-        encodings[index] = encode(texts[index]);
-      } catch (const Error& error) {
-        const std::string_view what = std::string_view(error.what()).substr(state_->path.size() + 3);
-        throw Error(error.code(), fmt::format("[{}] text {}: {}", state_->path, index, what));
-      }
+      encodings[index] = state_->encode(texts[index], index);
     }
   };
   pool.run(encode_turns);
