@@ -76,8 +76,7 @@ void mix_values(const AttentionArgs& args, const TileArgs& weights, ConstRows va
     tile.weights_stride = values.stride;
     tile.sums = sums;
     tile.sums_stride = kPanelColumns;
-    tile.ahead = tile.weights;
-    tile_function<1>(rows, width)(tile);
+    tile_function(rows, width)(tile);
     for (int r = 0; r < rows; ++r) {
       const Vec factor = broadcast(factors[r]);
       float* row = out + static_cast<std::size_t>(r) * args.out.stride + column;
@@ -115,8 +114,7 @@ void attention(const AttentionArgs& args) {
       tile.weights = keys + static_cast<std::size_t>(first) * args.head_dim;
       tile.weights_stride = static_cast<std::size_t>(vectors) * Vec::kWidth;
       tile.sums = scores + first;
-      tile.ahead = tile.weights;
-      tile_function<1>(rows, vectors)(tile);
+      tile_function(rows, vectors)(tile);
     }
     float factors[kTileRows];
     for (int r = 0; r < rows; ++r) {

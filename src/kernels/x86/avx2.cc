@@ -67,6 +67,7 @@ struct Vec {
   return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
 }
 [[gnu::always_inline]] inline void prefetch(const float* line) { _mm_prefetch(line, _MM_HINT_T1); }
+[[gnu::always_inline]] inline void prefetch_close(const float* line) { _mm_prefetch(line, _MM_HINT_T0); }
 
 /// to[j][i] = from[i][j] for i < rows and j < columns; to's further lanes become zero.
 void transpose_block(ConstRows from, int rows, int columns, Rows to) {

@@ -51,6 +51,7 @@ struct Vec {
 [[gnu::always_inline]] inline float sum_of(Vec a) { return _mm512_reduce_add_ps(a.v); }
 [[gnu::always_inline]] inline float max_of(Vec a) { return _mm512_reduce_max_ps(a.v); }
 [[gnu::always_inline]] inline void prefetch(const float* line) { _mm_prefetch(line, _MM_HINT_T1); }
+[[gnu::always_inline]] inline void prefetch_close(const float* line) { _mm_prefetch(line, _MM_HINT_T0); }
 
 /// to[j][i] = from[i][j] for i < rows and j < columns; to's further lanes become zero.
 void transpose_block(ConstRows from, int rows, int columns, Rows to) {

@@ -12,6 +12,15 @@ constexpr int kChunkRows = 144;
 // With one row block the weights come from memory at full speed: ask for them this far ahead in the stream.
 constexpr int kStreamAheadFloats = 2048;
 
+/// Weights that travel towards L2 while a tile is computed: `lines` cache lines before every `stride` steps, `times`
+/// times. Spread over the whole tile they keep the memory busy without filling the buffers that its own loads need.
+struct Prefetch {
+  const float* from = nullptr;
+  int times = 0;
+  int stride = 0;
+  int lines = 0;
+};
+
 struct TileArgs {
   const float* in = nullptr;
   std::size_t in_stride = 0;
@@ -20,11 +29,26 @@ struct TileArgs {
   int depth = 0;
   float* sums = nullptr;
   std::size_t sums_stride = 0;
-  const float* ahead = nullptr;  // what to prefetch, kLines cache lines a step
+  Prefetch ahead{};
 };
 
+/// One step of depth: an outer product of kRows values and kVectors vectors of weights.
+template <int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_step(const float* in, std::size_t in_stride, const float* weights,
+                                                 Vec (&sums)[kRows][kVectors]) {
+  Vec column[kVectors];
+  PACELINE_UNROLL
+  for (int v = 0; v < kVectors; ++v) column[v] = load(weights + v * Vec::kWidth);
+  PACELINE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const Vec x = broadcast(in[static_cast<std::size_t>(r) * in_stride]);
+    PACELINE_UNROLL
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = multiply_add(x, column[v], sums[r][v]);
+  }
+}
+
 /// sums [kRows][kVectors] = in [kRows][depth] x weights [depth][kVectors], each sum in the order of depth.
-template <int kRows, int kVectors, int kLines>
+template <int kRows, int kVectors>
 [[gnu::noinline]] void multiply_tile(const TileArgs& args) {
   Vec sums[kRows][kVectors];
   PACELINE_UNROLL
@@ -34,24 +58,18 @@ template <int kRows, int kVectors, int kLines>
   }
   const float* in = args.in;
   const float* weights = args.weights;
-  const float* ahead = args.ahead;
   const std::size_t in_stride = args.in_stride;
   const std::size_t weights_stride = args.weights_stride;
-  for (int k = args.depth; k > 0; --k) {
-    Vec column[kVectors];
-    PACELINE_UNROLL
-    for (int v = 0; v < kVectors; ++v) column[v] = load(weights + v * Vec::kWidth);
-    PACELINE_UNROLL
-    for (int line = 0; line < kLines; ++line) prefetch(ahead + line * kLineFloats);
-    PACELINE_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      const Vec x = broadcast(in[static_cast<std::size_t>(r) * in_stride]);
-      PACELINE_UNROLL
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = multiply_add(x, column[v], sums[r][v]);
+  const Prefetch ahead = args.ahead;
+  const float* line = ahead.from;
+  for (int i = ahead.times; i > 0; --i) {
+    for (int j = ahead.lines; j > 0; --j, line += kLineFloats) prefetch(line);
+    for (int k = ahead.stride; k > 0; --k, ++in, weights += weights_stride) {
+      multiply_step<kRows, kVectors>(in, in_stride, weights, sums);
     }
-    ++in;
-    weights += weights_stride;
-    ahead += kLines * kLineFloats;
+  }
+  for (int k = args.depth - ahead.times * ahead.stride; k > 0; --k, ++in, weights += weights_stride) {
+    multiply_step<kRows, kVectors>(in, in_stride, weights, sums);
   }
   PACELINE_UNROLL
   for (int r = 0; r < kRows; ++r) {
@@ -64,24 +82,23 @@ template <int kRows, int kVectors, int kLines>
 
 using TileFunction = void (*)(const TileArgs&);
 
-template <int kVectors, int kLines, class Rows>
+template <int kVectors, class Rows>
 struct TilesByRows;
-template <int kVectors, int kLines, int... kRow>
-struct TilesByRows<kVectors, kLines, std::integer_sequence<int, kRow...>> {
-  static constexpr TileFunction kTable[] = {multiply_tile<kRow + 1, kVectors, kLines>...};
+template <int kVectors, int... kRow>
+struct TilesByRows<kVectors, std::integer_sequence<int, kRow...>> {
+  static constexpr TileFunction kTable[] = {multiply_tile<kRow + 1, kVectors>...};
 };
-template <int kLines, class Vectors>
+template <class Vectors>
 struct Tiles;
-template <int kLines, int... kVector>
-struct Tiles<kLines, std::integer_sequence<int, kVector...>> {
+template <int... kVector>
+struct Tiles<std::integer_sequence<int, kVector...>> {
   static constexpr const TileFunction* kTable[] = {
-      TilesByRows<kVector + 1, kLines, std::make_integer_sequence<int, kTileRows>>::kTable...};
+      TilesByRows<kVector + 1, std::make_integer_sequence<int, kTileRows>>::kTable...};
 };
 
-/// The tile of that many rows and vectors, with `kLines` cache lines prefetched at each step.
-template <int kLines>
+/// The tile of that many rows and vectors.
 TileFunction tile_function(int rows, int vectors) {
-  return Tiles<kLines, std::make_integer_sequence<int, kTileVectors>>::kTable[vectors - 1][rows - 1];
+  return Tiles<std::make_integer_sequence<int, kTileVectors>>::kTable[vectors - 1][rows - 1];
 }
 
 constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
@@ -130,8 +147,24 @@ FinishFunction finish_function(Epilogue epilogue) {
   return finish_tile<Epilogue::kStore>;
 }
 
-/// Rows [first, last) through one panel. The weights of `next` travel towards L2 meanwhile: with several row blocks a
-/// cache line a step in each of the first ones, with one block this panel's own stream further on.
+/// What each of `blocks` row blocks prefetches: its part of the next panel or, where it is the only one, this panel's
+/// own stream further on.
+Prefetch prefetch_per_block(int depth, int blocks, const float* weights, const float* next) {
+  if (blocks == 1) return {.from = weights + kStreamAheadFloats, .times = depth, .stride = 1, .lines = kPanelLines};
+  const int lines = divide_up(depth * kPanelLines, blocks);
+  const int times = lines < depth ? lines : depth;
+  return {.from = next, .times = times, .stride = depth / times, .lines = divide_up(lines, times)};
+}
+
+/// The lines that a tile's results will be written to are fetched while it is computed.
+void prefetch_output(Rows out, int rows) {
+  for (int r = 0; r < rows; ++r) {
+    const float* row = out.data + static_cast<std::size_t>(r) * out.stride;
+    for (int line = 0; line < kPanelLines; ++line) prefetch_close(row + line * kLineFloats);
+  }
+}
+
+/// Rows [first, last) through one panel, while the weights of `next` travel towards L2.
 void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const float* next, int first, int last) {
   alignas(64) float sums[kTileRows * kPanelColumns];
   const int vectors = divide_up(panel.columns, Vec::kWidth);
@@ -142,22 +175,17 @@ void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const float
                 .weights_stride = static_cast<std::size_t>(vectors) * Vec::kWidth,
                 .depth = args.depth,
                 .sums = sums,
-                .sums_stride = kPanelColumns};
+                .sums_stride = kPanelColumns,
+                .ahead = prefetch_per_block(args.depth, blocks, panel.weights, next)};
   int row = first;
   for (int block = 0; block < blocks; ++block) {
     const int rows = divide_up(last - row, blocks - block);
+    const Rows out{args.out.data + static_cast<std::size_t>(row) * args.out.stride, args.out.stride};
     tile.in = args.in.data + static_cast<std::size_t>(row) * args.in.stride;
-    if (blocks == 1) {
-      tile.ahead = panel.weights + kStreamAheadFloats;
-      tile_function<kPanelLines>(rows, vectors)(tile);
-    } else {
-      const bool fetch = block < kPanelLines;
-      tile.ahead = fetch ? next + static_cast<std::size_t>(block) * static_cast<std::size_t>(args.depth) * kLineFloats
-                         : panel.weights;
-      tile_function<1>(rows, vectors)(tile);
-    }
-    finish_sums(sums, rows, panel,
-                Rows{args.out.data + static_cast<std::size_t>(row) * args.out.stride, args.out.stride});
+    prefetch_output({out.data + panel.column, out.stride}, rows);
+    tile_function(rows, vectors)(tile);
+    finish_sums(sums, rows, panel, out);
+    tile.ahead.from += tile.ahead.times * tile.ahead.lines * kLineFloats;
     row += rows;
   }
 }
