@@ -85,8 +85,9 @@ struct AttentionArgs {
   int32_t queries = 0;
   int32_t tokens = 0;
   int32_t head_dim = 0;
-  Rows out{};                ///< [queries, head_dim]
-  float* scratch = nullptr;  ///< attention_scratch(tokens, head_dim) floats
+  Rows out{};                           ///< [queries, head_dim]
+  float* scratch = nullptr;             ///< attention_scratch(tokens, head_dim) floats
+  const AttentionArgs* next = nullptr;  ///< the call that follows: its rows are worth prefetching; may be null
 };
 
 /// The kernels of one ISA level.

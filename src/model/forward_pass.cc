@@ -136,6 +136,7 @@ class Worker {
   /// Attention of every sequence: with split rows this thread's rows of all heads, else its heads of all rows.
   void attend(const BlockWeights& block) {
     const Range heads = columns_are_split() ? my_share(block.heads) : Range{0, block.heads};
+    AttentionArgs waiting;
     for (const PassSequence& sequence : sequences_) {
       const Range rows = intersect(product_rows_, {sequence.first, sequence.first + sequence.tokens});
       if (rows.size() <= 0) continue;
@@ -145,9 +146,12 @@ class Worker {
                              block.query_key_value.column(0) + int64_t{head} * block.head_dim);
         args.queries = rows.size();
         args.out = shifted(memory_.context, rows.begin, int64_t{head} * block.head_dim);
-        kernels_.attention(args);
+        waiting.next = &args;
+        if (waiting.queries > 0) kernels_.attention(waiting);
+        waiting = args;
       }
     }
+    if (waiting.queries > 0) kernels_.attention(waiting);
   }
 
   AttentionArgs attention_args(const BlockWeights& block, const PassSequence& sequence, int32_t head) const {

@@ -94,6 +94,14 @@ void mix_values(const AttentionArgs& args, const TileArgs& weights, ConstRows va
   }
 }
 
+/// The `part`-th of `parts` shares of some rows.
+void prefetch_rows(ConstRows rows, int count, int columns, int part, int parts) {
+  for (int r = count * part / parts; r < count * (part + 1) / parts; ++r) {
+    const float* row = rows.data + static_cast<std::size_t>(r) * rows.stride;
+    for (int c = 0; c < columns; c += kLineFloats) prefetch(row + c);
+  }
+}
+
 void attention(const AttentionArgs& args) {
   const AttentionScratch layout(args.tokens, args.head_dim);
   float* keys = args.scratch;
@@ -104,6 +112,12 @@ void attention(const AttentionArgs& args) {
   int query = 0;
   for (int block = 0; block < blocks; ++block) {
     const int rows = divide_up(args.queries - query, blocks - block);
+    if (args.next != nullptr) {
+      const AttentionArgs& next = *args.next;
+      prefetch_rows(next.query, next.queries, next.head_dim, block, blocks);
+      prefetch_rows(next.key, next.tokens, next.head_dim, block, blocks);
+      prefetch_rows(next.value, next.tokens, next.head_dim, block, blocks);
+    }
     TileArgs tile{.in = args.query.data + static_cast<std::size_t>(query) * args.query.stride,
                   .in_stride = args.query.stride,
                   .depth = args.head_dim,

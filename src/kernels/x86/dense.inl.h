@@ -9,6 +9,9 @@ constexpr int kPanelLines = kPanelColumns / kLineFloats;  // cache lines of one 
 // beside the panel. Between 48 and 256 rows no choice was faster than another by more than noise.
 constexpr int kChunkRows = 144;
 
+// Vectors that the epilogue works on at once, in whole rows: enough chains to keep two multipliers busy.
+constexpr int kFinishRows = 6 / kTileVectors;
+
 // With one row block the weights come from memory at full speed: ask for them this far ahead in the stream.
 constexpr int kStreamAheadFloats = 2048;
 
@@ -103,29 +106,73 @@ TileFunction tile_function(int rows, int vectors) {
 
 constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
 
-template <Epilogue kEpilogue>
-[[gnu::always_inline]] inline Vec finish(Vec y, Vec old) {
-  if constexpr (kEpilogue == Epilogue::kAdd) return add(old, y);
-  if constexpr (kEpilogue == Epilogue::kGelu) return gelu(y);
-  if constexpr (kEpilogue == Epilogue::kTanh) return tanh_of(y);
-  if constexpr (kEpilogue == Epilogue::kRelu) return maximum(broadcast(0.0F), y);
-  return y;
+/// What the epilogue makes of sums with their bias, in place; `old` is what the output holds, read for kAdd only.
+template <Epilogue kEpilogue, int kCount>
+[[gnu::always_inline]] inline void finish(Vec (&y)[kCount], const Vec (&old)[kCount]) {
+  if constexpr (kEpilogue == Epilogue::kGelu) gelu(y);
+  PACELINE_UNROLL
+  for (int j = 0; j < kCount; ++j) {
+    if constexpr (kEpilogue == Epilogue::kAdd) y[j] = add(old[j], y[j]);
+    if constexpr (kEpilogue == Epilogue::kTanh) y[j] = tanh_of(y[j]);
+    if constexpr (kEpilogue == Epilogue::kRelu) y[j] = maximum(broadcast(0.0F), y[j]);
+  }
 }
 
+/// kRows rows of a full panel, finished together.
+template <Epilogue kEpilogue, int kRows>
+[[gnu::always_inline]] inline void finish_rows(const float* sums, const float* bias, Rows out) {
+  Vec y[kRows * kTileVectors];
+  Vec old[kRows * kTileVectors];
+  PACELINE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    PACELINE_UNROLL
+    for (int v = 0; v < kTileVectors; ++v) {
+      const int c = v * Vec::kWidth;
+      y[r * kTileVectors + v] = add(load(sums + r * kPanelColumns + c), load(bias + c));
+      if constexpr (kEpilogue == Epilogue::kAdd) {
+        old[r * kTileVectors + v] = load(out.data + static_cast<std::size_t>(r) * out.stride + c);
+      }
+    }
+  }
+  finish<kEpilogue>(y, old);
+  PACELINE_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    PACELINE_UNROLL
+    for (int v = 0; v < kTileVectors; ++v) {
+      store(out.data + static_cast<std::size_t>(r) * out.stride + v * Vec::kWidth, y[r * kTileVectors + v]);
+    }
+  }
+}
+
+/// One row of a panel that is narrower than the tile.
+template <Epilogue kEpilogue>
+void finish_narrow_row(const float* sums, const float* bias, int columns, float* out) {
+  for (int c = 0; c < columns; c += Vec::kWidth) {
+    const int count = columns - c < Vec::kWidth ? columns - c : Vec::kWidth;
+    Vec y[] = {add(load(sums + c), load(bias + c))};
+    const Vec old[] = {kEpilogue == Epilogue::kAdd ? load_first(out + c, count) : broadcast(0.0F)};
+    finish<kEpilogue>(y, old);
+    store_first(out + c, count, y[0]);
+  }
+}
+
+/// Bias, epilogue and store of a tile's sums; `out` begins at the panel's first column.
 template <Epilogue kEpilogue>
 void finish_tile(const float* sums, int rows, const WeightPanel& panel, Rows out) {
-  const int whole = panel.columns / Vec::kWidth * Vec::kWidth;
-  const int rest = panel.columns - whole;
-  for (int r = 0; r < rows; ++r, sums += kPanelColumns) {
-    float* row = out.data + static_cast<std::size_t>(r) * out.stride + panel.column;
-    for (int c = 0; c < whole; c += Vec::kWidth) {
-      const Vec old = kEpilogue == Epilogue::kAdd ? load(row + c) : broadcast(0.0F);
-      store(row + c, finish<kEpilogue>(add(load(sums + c), load(panel.bias + c)), old));
+  const bool full = panel.columns == kPanelColumns;
+  int r = 0;
+  while (r < rows) {
+    const int now = full && rows - r >= kFinishRows ? kFinishRows : 1;
+    if (now == kFinishRows) {
+      finish_rows<kEpilogue, kFinishRows>(sums, panel.bias, out);
+    } else if (full) {
+      finish_rows<kEpilogue, 1>(sums, panel.bias, out);
+    } else {
+      finish_narrow_row<kEpilogue>(sums, panel.bias, panel.columns, out.data);
     }
-    if (rest != 0) {
-      const Vec old = kEpilogue == Epilogue::kAdd ? load_first(row + whole, rest) : broadcast(0.0F);
-      store_first(row + whole, rest, finish<kEpilogue>(add(load(sums + whole), load(panel.bias + whole)), old));
-    }
+    sums += now * kPanelColumns;
+    out.data += static_cast<std::size_t>(now) * out.stride;
+    r += now;
   }
 }
 
@@ -180,9 +227,9 @@ void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const float
   int row = first;
   for (int block = 0; block < blocks; ++block) {
     const int rows = divide_up(last - row, blocks - block);
-    const Rows out{args.out.data + static_cast<std::size_t>(row) * args.out.stride, args.out.stride};
+    const Rows out{args.out.data + static_cast<std::size_t>(row) * args.out.stride + panel.column, args.out.stride};
     tile.in = args.in.data + static_cast<std::size_t>(row) * args.in.stride;
-    prefetch_output({out.data + panel.column, out.stride}, rows);
+    prefetch_output(out, rows);
     tile_function(rows, vectors)(tile);
     finish_sums(sums, rows, panel, out);
     tile.ahead.from += tile.ahead.times * tile.ahead.lines * kLineFloats;

@@ -1,25 +1,44 @@
 // Element functions over Vec. Included once per ISA, inside that ISA's region and anonymous namespace, after its Vec.
 
-template <int kCount>
-[[gnu::always_inline]] inline Vec polynomial(const float (&coefficients)[kCount], Vec x) {
-  Vec value = broadcast(coefficients[kCount - 1]);
+/// The polynomial at each of some vectors, step by step for all of them: the chain of one would leave the multipliers
+/// idle most of the time.
+template <int kTerms, int kCount>
+[[gnu::always_inline]] inline void polynomial(const float (&coefficients)[kTerms], const Vec (&x)[kCount],
+                                              Vec (&values)[kCount]) {
   PACELINE_UNROLL
-  for (int i = kCount - 2; i >= 0; --i) value = multiply_add(value, x, broadcast(coefficients[i]));
-  return value;
+  for (int j = 0; j < kCount; ++j) values[j] = broadcast(coefficients[kTerms - 1]);
+  PACELINE_UNROLL
+  for (int i = kTerms - 2; i >= 0; --i) {
+    const Vec coefficient = broadcast(coefficients[i]);
+    PACELINE_UNROLL
+    for (int j = 0; j < kCount; ++j) values[j] = multiply_add(values[j], x[j], coefficient);
+  }
 }
 
 /// 2^x for x <= 127, within 2e-7 relative; at most 2^-126 where the result would be smaller.
 [[gnu::always_inline]] inline Vec exp2_of(Vec x) {
   x = maximum(broadcast(-126.0F), x);
   const Vec whole = round_to_integer(x);
-  return scale_by_power(polynomial(kExp2, subtract(x, whole)), whole);
+  const Vec fraction[] = {subtract(x, whole)};
+  Vec power[1];
+  polynomial(kExp2, fraction, power);
+  return scale_by_power(power[0], whole);
 }
 
-/// 0.5 x (1 + erf(x / sqrt 2)), within 5e-7: max(x, 0) less a bump that depends on |x| alone. NaN stays NaN.
-[[gnu::always_inline]] inline Vec gelu(Vec x) {
-  const Vec place = minimum(broadcast(kGeluEnd), absolute(x));
-  const Vec u = multiply_add(place, broadcast(2 / kGeluEnd), broadcast(-1.0F));
-  return subtract(maximum(broadcast(0.0F), x), polynomial(kGeluGap, u));
+/// Each x becomes 0.5 x (1 + erf(x / sqrt 2)), within 5e-7: max(x, 0) less a bump that depends on |x| alone. NaN stays
+/// NaN.
+template <int kCount>
+[[gnu::always_inline]] inline void gelu(Vec (&x)[kCount]) {
+  Vec u[kCount];
+  Vec gap[kCount];
+  PACELINE_UNROLL
+  for (int j = 0; j < kCount; ++j) {
+    const Vec place = minimum(broadcast(kGeluEnd), absolute(x[j]));
+    u[j] = multiply_add(place, broadcast(2 / kGeluEnd), broadcast(-1.0F));
+  }
+  polynomial(kGeluGap, u, gap);
+  PACELINE_UNROLL
+  for (int j = 0; j < kCount; ++j) x[j] = subtract(maximum(broadcast(0.0F), x[j]), gap[j]);
 }
 
 /// tanh x = 1 - 2 / (e^2x + 1), within 5e-7. From 20 on tanh is 1 in fp32.
