@@ -48,11 +48,10 @@ BENCHMARK(dense)
     ->ArgsProduct({{8, 32, 128}, {768}, {3072}, {static_cast<int>(Epilogue::kGelu)}})
     ->ArgsProduct({{8, 32, 128}, {3072}, {768}, {static_cast<int>(Epilogue::kAdd)}});
 
-/// One head of 64 columns, of one sequence: all rows, or the first token's alone.
+/// One head of 64 columns, of one sequence.
 void attention(benchmark::State& state) {
   const Kernels& kernels = active_kernels();
   const auto tokens = static_cast<int32_t>(state.range(0));
-  const bool row = state.range(1) != 0;
   constexpr int32_t kHeadDim = 64;
   constexpr std::size_t kStride = 3 * 768 + 16;
   AlignedBuffer qkv = some_floats(static_cast<std::size_t>(tokens) * kStride);
@@ -62,16 +61,16 @@ void attention(benchmark::State& state) {
   const AttentionArgs args{.query = {data, kStride},
                            .key = {data + 768, kStride},
                            .value = {data + 1536, kStride},
-                           .queries = row ? 1 : tokens,
+                           .queries = tokens,
                            .tokens = tokens,
                            .head_dim = kHeadDim,
                            .out = {out.as<float>().data(), kHeadDim},
                            .scratch = scratch.as<float>().data()};
-  for (auto _ : state) (row ? kernels.attention_row : kernels.attention)(args);
+  for (auto _ : state) kernels.attention(args);
   state.counters["FLOPS"] =
       benchmark::Counter(4.0 * args.queries * tokens * kHeadDim, benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(attention)->ArgNames({"tokens", "row"})->ArgsProduct({{8, 32, 128, 512}, {0, 1}});
+BENCHMARK(attention)->ArgName("tokens")->Arg(8)->Arg(32)->Arg(128)->Arg(512);
 
 /// 128 rows of 768.
 void layer_norm(benchmark::State& state) {

@@ -85,7 +85,7 @@ struct AttentionArgs {
   int32_t queries = 0;
   int32_t tokens = 0;
   int32_t head_dim = 0;
-  Rows out{};                           ///< [queries, head_dim]
+  Rows out{};                           ///< [queries, head_dim]; may be the query itself
   float* scratch = nullptr;             ///< attention_scratch(tokens, head_dim) floats
   const AttentionArgs* next = nullptr;  ///< the call that follows: its rows are worth prefetching; may be null
 };
@@ -105,8 +105,6 @@ struct Kernels {
   void (*sum)(const SumArgs& args);
   /// Any number of queries; each row's result is the same whatever other rows are asked for.
   void (*attention)(const AttentionArgs& args);
-  /// The same for one query row without preparing the keys; its bits may differ from attention's.
-  void (*attention_row)(const AttentionArgs& args);
   std::size_t (*attention_scratch)(int32_t tokens, int32_t head_dim);
 };
 

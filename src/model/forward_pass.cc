@@ -38,7 +38,11 @@ class Worker {
     own_rows_ = my_share(tokens_);
     product_rows_ = team_.split_rows ? own_rows_ : Range{0, tokens_};
     embed();
-    for (std::size_t i = 0; i + 1 < weights_.blocks.size(); ++i) run_block(weights_.blocks[i], weights_.blocks[i + 1]);
+    const std::size_t last = weights_.blocks.size() - 1;
+    for (std::size_t i = 0; i < last; ++i) {
+      const PackedDense& next = i + 1 < last ? weights_.blocks[i + 1].query_key_value : weights_.pooled_attention.query;
+      run_block(weights_.blocks[i], next);
+    }
     run_last_block(weights_.blocks.back());
     run_head();
   }
@@ -119,7 +123,8 @@ class Worker {
     column_barrier(columns_are_split());
   }
 
-  void run_block(const BlockWeights& block, const BlockWeights& next) {
+  /// `next`: the product that comes after.
+  void run_block(const BlockWeights& block, const PackedDense& next) {
     const PackedDense& qkv = block.query_key_value;
     multiply(qkv, qkv.panels(),
              {.in = shifted(memory_.hidden, product_rows_.begin, 0),
@@ -130,38 +135,35 @@ class Worker {
     barrier();
     attend(block);
     barrier();  // everybody has read keys and values, or has mixed its heads
-    feed_forward(block, memory_.hidden, product_rows_, columns_are_split(), &next.query_key_value);
+    feed_forward(block, memory_.hidden, product_rows_, columns_are_split(), &next);
   }
 
   /// Attention of every sequence: with split rows this thread's rows of all heads, else its heads of all rows.
   void attend(const BlockWeights& block) {
     const Range heads = columns_are_split() ? my_share(block.heads) : Range{0, block.heads};
-    AttentionArgs waiting;
+    const PackedDense& qkv = block.query_key_value;
+    AttentionArgs waiting;  // for its successor, whose rows it prefetches
     for (const PassSequence& sequence : sequences_) {
       const Range rows = intersect(product_rows_, {sequence.first, sequence.first + sequence.tokens});
       if (rows.size() <= 0) continue;
       for (int32_t head = heads.begin; head < heads.end; ++head) {
-        AttentionArgs args = attention_args(block, sequence, head);
-        args.query = shifted(memory_.query_key_value, rows.begin,
-                             block.query_key_value.column(0) + int64_t{head} * block.head_dim);
-        args.queries = rows.size();
-        args.out = shifted(memory_.context, rows.begin, int64_t{head} * block.head_dim);
+        const auto part_of_head = [&](int32_t row, int32_t part) {
+          return shifted(memory_.query_key_value, row, qkv.column(part) + int64_t{head} * block.head_dim);
+        };
+        const AttentionArgs args{.query = part_of_head(rows.begin, 0),
+                                 .key = part_of_head(sequence.first, 1),
+                                 .value = part_of_head(sequence.first, 2),
+                                 .queries = rows.size(),
+                                 .tokens = sequence.tokens,
+                                 .head_dim = block.head_dim,
+                                 .out = shifted(memory_.context, rows.begin, int64_t{head} * block.head_dim),
+                                 .scratch = own_.attention_scratch};
         waiting.next = &args;
         if (waiting.queries > 0) kernels_.attention(waiting);
         waiting = args;
       }
     }
     if (waiting.queries > 0) kernels_.attention(waiting);
-  }
-
-  AttentionArgs attention_args(const BlockWeights& block, const PassSequence& sequence, int32_t head) const {
-    const int64_t column = int64_t{head} * block.head_dim;
-    const PackedDense& qkv = block.query_key_value;
-    return {.key = shifted(memory_.query_key_value, sequence.first, qkv.column(1) + column),
-            .value = shifted(memory_.query_key_value, sequence.first, qkv.column(2) + column),
-            .tokens = sequence.tokens,
-            .head_dim = block.head_dim,
-            .scratch = own_.attention_scratch};
   }
 
   /// From the mixed values to the block's output, in place in `hidden`, some rows at a time.
@@ -194,44 +196,70 @@ class Worker {
     column_barrier(split);
   }
 
-  /// Keys and values of all tokens, everything else for the first token of each sequence: nothing reads the other rows.
+  /// Everything for the first token of each sequence: nothing reads the other rows.
   void run_last_block(const BlockWeights& block) {
-    const PackedDense& qkv = block.query_key_value;
+    const PooledAttentionWeights& attention = weights_.pooled_attention;
     const bool team = team_.threads > 1;
-    for (int32_t part = 1; part <= 2; ++part) {
-      multiply(qkv, qkv.panels(part),
-               {.in = shifted(memory_.hidden, product_rows_.begin, 0),
-                .out = shifted(memory_.query_key_value, product_rows_.begin, 0),
-                .rows = product_rows_.size(),
-                .split_columns = columns_are_split()});
-    }
-    barrier();  // all rows of hidden, and all keys and values, are there
+    if (team_.split_rows) barrier();  // all rows of hidden are there
     const Range mine = my_share(batch());
     for (int32_t i = mine.begin; i < mine.end; ++i) {
       const float* from = memory_.hidden.row(sequences_[static_cast<std::size_t>(i)].first);
       std::copy_n(from, network_.hidden_size, memory_.pooled.row(i));
     }
     barrier();
-    multiply(qkv, qkv.panels(0),
+    multiply(attention.query, attention.query.panels(),
              {.in = memory_.pooled,
               .out = memory_.pooled_query,
               .rows = batch(),
               .split_columns = team,
-              .next = &block.attention_output});
+              .next = &attention.keys.front()});
     barrier();
-    const Range tasks = my_share(int64_t{batch()} * block.heads);
-    for (int32_t task = tasks.begin; task < tasks.end; ++task) {
-      const int32_t i = task / block.heads;
-      const int32_t head = task % block.heads;
-      AttentionArgs args = attention_args(block, sequences_[static_cast<std::size_t>(i)], head);
-      args.query = shifted(memory_.pooled_query, i, int64_t{head} * block.head_dim);
-      args.queries = 1;
-      args.out = shifted(memory_.context, i, int64_t{head} * block.head_dim);
-      kernels_.attention_row(args);
-    }
+    const int32_t groups = (batch() + PassMemory::kPooledSequences - 1) / PassMemory::kPooledSequences;
+    for (int32_t i = 0; i < groups; ++i) attend_pooled(block, share(batch(), i, groups));
     barrier();
     feed_forward(block, memory_.pooled, {0, batch()}, team,
                  weights_.head.empty() ? nullptr : &weights_.head.front().dense);
+  }
+
+  /// Attention of the first tokens of some sequences, in this thread's heads. What is mixed are the hidden states
+  /// themselves, as keys and as values.
+  void attend_pooled(const BlockWeights& block, Range sequences) {
+    const PooledAttentionWeights& attention = weights_.pooled_attention;
+    const Range heads = my_share(block.heads);
+    if (heads.size() == 0) return;
+    // Row sequence x heads + head of own_.mixed; from one sequence to the next as many rows as there are heads.
+    const auto rows_of_head = [&](int32_t head) {
+      return Rows{own_.mixed.row(head), own_.mixed.stride * static_cast<std::size_t>(block.heads)};
+    };
+    for (int32_t head = heads.begin; head < heads.end; ++head) {
+      const PackedDense& key = attention.keys[static_cast<std::size_t>(head)];
+      const auto next = static_cast<std::size_t>(head) + 1;
+      multiply(key, key.panels(),
+               {.in = shifted(memory_.pooled_query, sequences.begin, int64_t{head} * block.head_dim),
+                .out = rows_of_head(head),
+                .rows = sequences.size(),
+                .next = head + 1 < heads.end ? &attention.keys[next] : nullptr});
+    }
+    for (int32_t i = sequences.begin; i < sequences.end; ++i) {
+      const PassSequence& sequence = sequences_[static_cast<std::size_t>(i)];
+      const Rows hidden = shifted(memory_.hidden, sequence.first, 0);
+      const Rows mixed = shifted(own_.mixed, int64_t{i - sequences.begin} * block.heads + heads.begin, 0);
+      kernels_.attention({.query = mixed,
+                          .key = hidden,
+                          .value = hidden,
+                          .queries = heads.size(),
+                          .tokens = sequence.tokens,
+                          .head_dim = network_.hidden_size,
+                          .out = mixed,
+                          .scratch = own_.attention_scratch});
+    }
+    for (int32_t head = heads.begin; head < heads.end; ++head) {
+      const PackedDense& value = attention.values[static_cast<std::size_t>(head)];
+      multiply(value, value.panels(),
+               {.in = rows_of_head(head),
+                .out = shifted(memory_.context, sequences.begin, int64_t{head} * block.head_dim),
+                .rows = sequences.size()});
+    }
   }
 
   void run_head() {
@@ -274,11 +302,13 @@ PassMemory::PassMemory(const Network& network, const ModelWeights& weights, cons
   int32_t qkv_width = 0;
   int32_t inner_width = 0;
   int32_t head_width = network.hidden_size;
-  std::size_t scratch = 0;
+  int32_t heads = 0;
+  std::size_t scratch = kernels.attention_scratch(network.max_tokens, network.hidden_size);
   for (const BlockWeights& block : weights.blocks) {
     qkv_width = std::max(qkv_width, block.query_key_value.width());
+    heads = std::max(heads, block.heads);
     inner_width = std::max(inner_width, block.up.width());
-    head_width = std::max(head_width, block.query_key_value.column(1));
+    head_width = std::max(head_width, block.heads * block.head_dim);
     scratch = std::max(scratch, kernels.attention_scratch(network.max_tokens, block.head_dim));
   }
   for (const HeadWeights& step : weights.head) head_width = std::max(head_width, step.dense.width());
@@ -288,9 +318,13 @@ PassMemory::PassMemory(const Network& network, const ModelWeights& weights, cons
     int32_t count;
     int32_t width;
   };
-  const Area areas[] = {{&hidden, tokens, network.hidden_size}, {&query_key_value, tokens, qkv_width},
-                        {&context, tokens, head_width},         {&inner, std::min(tokens, kInnerRows), inner_width},
-                        {&pooled, tokens, network.hidden_size}, {&pooled_query, tokens, head_width}};
+  const Area areas[] = {{&hidden, tokens, network.hidden_size},
+                        {&query_key_value, tokens, qkv_width},
+                        {&context, tokens, head_width},
+                        {&inner, std::min(tokens, kInnerRows), inner_width},
+                        {&pooled, tokens, network.hidden_size},
+                        {&pooled_query, tokens, head_width},
+                        {&mixed, std::min(tokens, kPooledSequences) * heads, network.hidden_size}};
   std::size_t floats = scratch;
   for (const Area& area : areas) floats += static_cast<std::size_t>(area.count) * padded(area.width);
   memory_ = AlignedBuffer(floats * sizeof(float));

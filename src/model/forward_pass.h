@@ -34,10 +34,14 @@ class PassMemory {
   Rows inner;            ///< [kInnerRows, I]
   Rows pooled;           ///< [B, C], the first tokens' rows of the last block
   Rows pooled_query;     ///< [B, C]; later the other side of the head
+  Rows mixed;            ///< [kPooledSequences x H, C], of the last block: queries, then what they mixed
   float* attention_scratch = nullptr;
 
   /// Rows that go through attention output and feed-forward together: the inner activations stay in L2.
   static constexpr int32_t kInnerRows = 144;
+
+  /// Sequences that go through the last block's attention together: enough rows for its products.
+  static constexpr int32_t kPooledSequences = 48;
 
  private:
   AlignedBuffer memory_;

@@ -19,7 +19,7 @@ struct NormWeights {
 
 struct BlockWeights {
   /// Query, key and value in one product. The query's part carries the softmax scale times log2(e), as the attention
-  /// kernels ask for.
+  /// kernels ask for. Empty in the last block, which has PooledAttentionWeights.
   PackedDense query_key_value;
   PackedDense attention_output;
   NormWeights attention_norm;
@@ -29,6 +29,16 @@ struct BlockWeights {
   NormWeights ffn_norm;
   int32_t heads = 0;
   int32_t head_dim = 0;
+};
+
+/// Attention of one row per sequence. Its few queries go through the key's weights instead of all tokens' hidden
+/// states: q (W x) = (q W) x; and the value's weights are applied to what was mixed, not before: the weights of a row
+/// sum to 1, so that sum p (W x + b) = W (sum p x) + b. The key's bias adds the same to all scores of a row: softmax
+/// drops it.
+struct PooledAttentionWeights {
+  PackedDense query;                ///< [C -> H D], scaled as in query_key_value
+  std::vector<PackedDense> keys;    ///< of each head [D -> C]: the transposed key weights
+  std::vector<PackedDense> values;  ///< of each head [C -> D]
 };
 
 struct HeadWeights {
@@ -43,6 +53,7 @@ struct ModelWeights {
   AlignedBuffer token_types;  ///< fp32 [token types, C], one row of zeros where the network has none
   NormWeights embedding_norm;
   std::vector<BlockWeights> blocks;
+  PooledAttentionWeights pooled_attention;  ///< of the last block
   std::vector<HeadWeights> head;
 };
 

@@ -109,8 +109,8 @@ void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> vi
 /// Trainable numbers in all weights.
 int64_t parameter_count(const Network& network);
 
-/// Floating-point operations of one sequence of `tokens` tokens (a multiply-add counts 2), with the last block
-/// computed for the pooled rows only: the work that cannot be avoided.
+/// Floating-point operations of one sequence of `tokens` tokens (a multiply-add counts 2), with the last block's query,
+/// output and feed-forward computed for the pooled rows only. Every engine is measured by this count.
 double forward_flops(const Network& network, int32_t tokens);
 
 }  // namespace paceline

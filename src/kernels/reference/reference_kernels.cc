@@ -125,7 +125,6 @@ constexpr Kernels kTable{
     .layer_norm = layer_norm,
     .sum = sum,
     .attention = attention,
-    .attention_row = attention,
     .attention_scratch = attention_scratch,
 };
 

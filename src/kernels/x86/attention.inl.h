@@ -141,34 +141,3 @@ void attention(const AttentionArgs& args) {
     query += rows;
   }
 }
-
-void attention_row(const AttentionArgs& args) {
-  float* weights = args.scratch;
-  for (int s = 0; s < args.tokens; ++s) {
-    const float* key = args.key.data + static_cast<std::size_t>(s) * args.key.stride;
-    Vec product = broadcast(0.0F);
-    for (int d = 0; d < args.head_dim; d += Vec::kWidth) {
-      const int left = args.head_dim - d;
-      const bool whole = left >= Vec::kWidth;
-      const Vec q = whole ? load(args.query.data + d) : load_first(args.query.data + d, left);
-      product = multiply_add(q, whole ? load(key + d) : load_first(key + d, left), product);
-    }
-    weights[s] = sum_of(product);
-  }
-  const Vec factor = broadcast(exponentiate(weights, args.tokens));
-  for (int d = 0; d < args.head_dim; d += Vec::kWidth) {
-    const int left = args.head_dim - d;
-    const bool whole = left >= Vec::kWidth;
-    Vec mixed = broadcast(0.0F);
-    for (int s = 0; s < args.tokens; ++s) {
-      const float* value = args.value.data + static_cast<std::size_t>(s) * args.value.stride + d;
-      mixed = multiply_add(broadcast(weights[s]), whole ? load(value) : load_first(value, left), mixed);
-    }
-    mixed = multiply(mixed, factor);
-    if (whole) {
-      store(args.out.data + d, mixed);
-    } else {
-      store_first(args.out.data + d, left, mixed);
-    }
-  }
-}

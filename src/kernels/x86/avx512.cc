@@ -116,7 +116,6 @@ constexpr Kernels kTable{
     .layer_norm = layer_norm,
     .sum = sum,
     .attention = attention,
-    .attention_row = attention_row,
     .attention_scratch = attention_scratch,
 };
 
