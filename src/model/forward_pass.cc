@@ -293,7 +293,8 @@ class Worker {
 };
 
 std::size_t padded(int32_t width) {
-  return static_cast<std::size_t>((width + kLineFloats - 1) / kLineFloats * kLineFloats + kLineFloats);
+  const int32_t lines = (width + kLineFloats - 1) / kLineFloats;
+  return static_cast<std::size_t>(lines + 1) * kLineFloats;
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ void pack(const Job& job, const WeightSource& source, const Kernels& kernels) {
     const PackedDense::Origin origin = job.packed->origins()[static_cast<std::size_t>(i)];
     const auto columns = static_cast<std::size_t>(job.packed->panels()[static_cast<std::size_t>(i)].columns);
     const DensePart& part = job.parts[static_cast<std::size_t>(origin.part)];
-    const auto first = static_cast<std::size_t>(part.first + origin.first);
+    const auto first = static_cast<std::size_t>(part.first) + static_cast<std::size_t>(origin.first);
     const std::span<float> values = std::span(rows).first(columns * depth);
     convert_to_float(source(part.dense->weight), static_cast<int64_t>(first * depth), values);
     scale(values, part.factor);
