@@ -31,10 +31,11 @@ Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const Workload
                 fmt::format("[bench] a sample of {} texts was asked for, at least 1 is needed.", options.texts));
   }
   if (texts.texts.empty()) {
-    throw Error(ErrorCode::kCorruptData,
-                fmt::format("[bench] {} holds no usable text ({} rows could not be read). Give a file with one text a "
-                            "line, or the right --format and --text-column.",
-                            options.source, texts.skipped));
+    throw Error(
+        ErrorCode::kCorruptData,
+        fmt::format("[bench] {} holds no usable text (rows that could not be read: {}). Give a file with one text a "
+                    "line, or the right --format and --text-column.",
+                    options.source, texts.skipped));
   }
   Workload workload;
   WorkloadSummary& summary = workload.summary;
