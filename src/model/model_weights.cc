@@ -17,9 +17,12 @@ struct DensePart {
   const Dense* dense = nullptr;
   float factor = 1;  // of weights and bias
   int32_t first = 0;
-  int32_t count = 0;        // 0: all rows
-  bool transposed = false;  // the rows become columns; there is no bias then
+  int32_t count = 0;        // rows from the first on; 0: all
+  bool transposed = false;  // the rows become the depth; there is no bias then
+
   int32_t rows() const { return count == 0 ? dense->out : count; }
+  int32_t outputs() const { return transposed ? dense->in : rows(); }
+  int32_t depth() const { return transposed ? rows() : dense->in; }
 };
 
 /// A piece of work for one thread: either a packed layer or a table of rows.
@@ -51,58 +54,59 @@ NormWeights read_norm(const LayerNorm& norm, const WeightSource& source) {
           .epsilon = static_cast<float>(norm.epsilon)};
 }
 
-std::vector<float> read_bias(const Dense& dense, const WeightSource& source) {
-  if (dense.bias.name.empty()) return std::vector<float>(static_cast<std::size_t>(dense.out), 0.0F);
-  return weight_values(source, dense.bias);
-}
-
 void scale(std::span<float> values, float factor) {
   if (factor == 1) return;
   for (float& value : values) value *= factor;
 }
 
-/// The transposed rows of a part as a layer without bias: [count -> in].
-void pack_transposed(const Job& job, const WeightSource& source, const Kernels& kernels) {
-  const DensePart& part = job.parts.front();
-  const auto in = static_cast<std::size_t>(part.dense->in);
-  const auto depth = static_cast<std::size_t>(part.rows());
-  std::vector<float> rows(depth * in);
-  convert_to_float(source(part.dense->weight), int64_t{part.first} * part.dense->in, rows);
-  std::vector<float> columns(in * depth);
-  for (std::size_t r = 0; r < depth; ++r) {
-    for (std::size_t c = 0; c < in; ++c) columns[c * depth + r] = rows[r * in + c] * part.factor;
+/// The part's biases, one for each of its outputs.
+std::vector<float> read_bias(const DensePart& part, const WeightSource& source) {
+  const auto outputs = static_cast<std::size_t>(part.outputs());
+  if (part.transposed || part.dense->bias.name.empty()) return std::vector<float>(outputs, 0.0F);
+  const std::vector<float> all = weight_values(source, part.dense->bias);
+  const auto first = all.begin() + part.first;
+  std::vector<float> bias(first, first + part.outputs());
+  scale(bias, part.factor);
+  return bias;
+}
+
+/// Rows [first, first + columns) of a part's matrix as it is packed, [columns, depth].
+void read_rows(const DensePart& part, const WeightSource& source, int32_t first, int32_t columns,
+               std::span<float> rows) {
+  const TensorView& stored = source(part.dense->weight);
+  const int64_t in = part.dense->in;
+  const auto depth = static_cast<std::size_t>(part.depth());
+  if (!part.transposed) {
+    convert_to_float(stored, (int64_t{part.first} + first) * in, rows);
+  } else {
+    std::vector<float> column(static_cast<std::size_t>(columns));
+    for (std::size_t k = 0; k < depth; ++k) {
+      convert_to_float(stored, (part.first + static_cast<int64_t>(k)) * in + first, column);
+      for (std::size_t c = 0; c < column.size(); ++c) rows[c * depth + k] = column[c];
+    }
   }
-  const int32_t outputs[] = {part.dense->in};
-  *job.packed = PackedDense(kernels, part.rows(), outputs);
-  const std::vector<float> no_bias(static_cast<std::size_t>(kernels.panel_columns), 0.0F);
-  for (int32_t i = 0; i < static_cast<int32_t>(job.packed->panels().size()); ++i) {
-    const auto first = static_cast<std::size_t>(job.packed->origins()[static_cast<std::size_t>(i)].first);
-    const auto count = static_cast<std::size_t>(job.packed->panels()[static_cast<std::size_t>(i)].columns);
-    job.packed->fill(i, {columns.data() + first * depth, depth}, std::span(no_bias).first(count));
-  }
+  scale(rows, part.factor);
 }
 
 void pack(const Job& job, const WeightSource& source, const Kernels& kernels) {
   std::vector<int32_t> outputs;
   std::vector<std::vector<float>> biases;
   for (const DensePart& part : job.parts) {
-    outputs.push_back(part.rows());
-    biases.push_back(read_bias(*part.dense, source));
-    scale(biases.back(), part.factor);
+    outputs.push_back(part.outputs());
+    biases.push_back(read_bias(part, source));
   }
-  const auto depth = static_cast<std::size_t>(job.parts.front().dense->in);
-  *job.packed = PackedDense(kernels, static_cast<int32_t>(depth), outputs);
-  std::vector<float> rows(static_cast<std::size_t>(kernels.panel_columns) * depth);
+  const int32_t depth = job.parts.front().depth();
+  *job.packed = PackedDense(kernels, depth, outputs);
+  std::vector<float> rows(static_cast<std::size_t>(kernels.panel_columns) * static_cast<std::size_t>(depth));
   for (int32_t i = 0; i < static_cast<int32_t>(job.packed->panels().size()); ++i) {
     const PackedDense::Origin origin = job.packed->origins()[static_cast<std::size_t>(i)];
-    const auto columns = static_cast<std::size_t>(job.packed->panels()[static_cast<std::size_t>(i)].columns);
-    const DensePart& part = job.parts[static_cast<std::size_t>(origin.part)];
-    const auto first = static_cast<std::size_t>(part.first) + static_cast<std::size_t>(origin.first);
-    const std::span<float> values = std::span(rows).first(columns * depth);
-    convert_to_float(source(part.dense->weight), static_cast<int64_t>(first * depth), values);
-    scale(values, part.factor);
-    job.packed->fill(i, {rows.data(), depth},
-                     std::span(biases[static_cast<std::size_t>(origin.part)]).subspan(first, columns));
+    const int32_t columns = job.packed->panels()[static_cast<std::size_t>(i)].columns;
+    const auto part = static_cast<std::size_t>(origin.part);
+    read_rows(job.parts[part], source, origin.first, columns,
+              std::span(rows).first(static_cast<std::size_t>(columns) * static_cast<std::size_t>(depth)));
+    job.packed->fill(
+        i, {rows.data(), static_cast<std::size_t>(depth)},
+        std::span(biases[part]).subspan(static_cast<std::size_t>(origin.first), static_cast<std::size_t>(columns)));
   }
 }
 
@@ -179,7 +183,7 @@ ModelWeights load_weights(const Network& network, const WeightSource& source, co
   pool.run([&](int) {
     for (std::size_t i = next++; i < jobs.size(); i = next++) {
       if (jobs[i].packed != nullptr) {
-        (jobs[i].parts.front().transposed ? pack_transposed : pack)(jobs[i], source, kernels);
+        pack(jobs[i], source, kernels);
       } else {
         read_table(jobs[i], source);
       }

@@ -160,19 +160,21 @@ void finish_narrow_row(const float* sums, const float* bias, int columns, float*
 template <Epilogue kEpilogue>
 void finish_tile(const float* sums, int rows, const WeightPanel& panel, Rows out) {
   const bool full = panel.columns == kPanelColumns;
+  const std::size_t stride = out.stride;
   int r = 0;
-  while (r < rows) {
-    const int now = full && rows - r >= kFinishRows ? kFinishRows : 1;
-    if (now == kFinishRows) {
-      finish_rows<kEpilogue, kFinishRows>(sums, panel.bias, out);
-    } else if (full) {
+  for (; full && r + kFinishRows <= rows; r += kFinishRows) {
+    finish_rows<kEpilogue, kFinishRows>(sums, panel.bias, out);
+    sums += kFinishRows * kPanelColumns;
+    out.data += kFinishRows * stride;
+  }
+  for (; r < rows; ++r) {
+    if (full) {
       finish_rows<kEpilogue, 1>(sums, panel.bias, out);
     } else {
       finish_narrow_row<kEpilogue>(sums, panel.bias, panel.columns, out.data);
     }
-    sums += now * kPanelColumns;
-    out.data += static_cast<std::size_t>(now) * out.stride;
-    r += now;
+    sums += kPanelColumns;
+    out.data += stride;
   }
 }
 
