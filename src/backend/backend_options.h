@@ -12,6 +12,7 @@ struct BackendOptions {
   std::string device = "cpu";
   int32_t threads = 0;                ///< 0: all that the process may use
   std::filesystem::path cache_dir{};  ///< where exported files are kept; empty: default_cache_dir()
+  std::filesystem::path file{};       ///< the user's own export, run instead of one that Paceline writes; empty: none
 };
 
 }  // namespace paceline

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "backend/backend_options.h"
@@ -17,6 +18,14 @@ struct PluginError {
   std::string message;
 };
 
+/// What a plug-in writes as a file of its engine's own format.
+struct PluginExportOptions {
+  std::string how = "trace";          ///< "trace" or "script"
+  std::string compute_type = "fp32";  ///< of the file's weights
+  std::string device = "cpu";
+  std::filesystem::path file;
+};
+
 struct PluginTable {
   const char* build_id;
   /// Version of the engine, loading its library where need be.
@@ -25,6 +34,8 @@ struct PluginTable {
                          PluginError* error);
   bool (*run)(Backend* backend, const PackedBatch* batch, float* logits, std::size_t logits_size, PluginError* error);
   void (*destroy)(Backend* backend);
+  /// Writes the checkpoint as a file, atomically; null where the engine has no format of its own.
+  bool (*export_to)(const Checkpoint* checkpoint, const PluginExportOptions* options, PluginError* error);
   /// remove_own_temporary_paths() of the plug-in's copy of base/: async-signal-safe.
   void (*remove_temporary_paths)();
 };

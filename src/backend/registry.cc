@@ -18,9 +18,11 @@ const BackendEntry& reference_entry() {
   static const BackendEntry entry{.name = kReferenceBackendName,
                                   .plugin = "",
                                   .compute_types = {"fp32"},
+                                  .device_compute_types = {},
                                   .padded = false,
                                   .summary = "scalar code in double precision, the oracle of gates",
-                                  .install = ""};
+                                  .install = "",
+                                  .file_flag = ""};
   return entry;
 }
 
@@ -31,21 +33,27 @@ const std::vector<BackendEntry>& known_backends() {
       {.name = "native",
        .plugin = "",
        .compute_types = {"fp32"},
+       .device_compute_types = {},
        .padded = false,
        .summary = "Paceline's own engine: packed, no padding",
-       .install = ""},
+       .install = "",
+       .file_flag = ""},
       {.name = "onnxruntime",
        .plugin = "onnxruntime",
        .compute_types = {"fp32"},
+       .device_compute_types = {},
        .padded = true,
        .summary = "ONNX Runtime on a padded graph, as people run it",
-       .install = "./dev setup && ./dev build"},
+       .install = "./dev setup && ./dev build",
+       .file_flag = "--onnx"},
       {.name = "onnxruntime-unpadded",
        .plugin = "onnxruntime",
        .compute_types = {"fp32"},
+       .device_compute_types = {},
        .padded = false,
        .summary = "ONNX Runtime with dense layers on real tokens only",
-       .install = "./dev setup && ./dev build"},
+       .install = "./dev setup && ./dev build",
+       .file_flag = ""},
   };
   return entries;
 }

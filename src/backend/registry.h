@@ -14,12 +14,14 @@ namespace paceline {
 
 /// One row of the table backend x compute type: the source for doctor, help texts and the documents.
 struct BackendEntry {
-  std::string name;                        ///< "onnxruntime-unpadded"
-  std::string plugin;                      ///< "onnxruntime"; empty: linked in
-  std::vector<std::string> compute_types;  ///< {"fp32"}
+  std::string name;                               ///< "onnxruntime-unpadded"
+  std::string plugin;                             ///< "onnxruntime"; empty: linked in
+  std::vector<std::string> compute_types;         ///< on the CPU: {"fp32"}
+  std::vector<std::string> device_compute_types;  ///< on an accelerator; empty: it has no use for one
   bool padded = false;
-  std::string summary;  ///< one line for people
-  std::string install;  ///< the command that installs it; empty for native
+  std::string summary;    ///< one line for people
+  std::string install;    ///< the command that installs it; empty for native
+  std::string file_flag;  ///< bench's flag for the user's own files that it runs: "--onnx"; empty: it runs none
 };
 
 /// Every backend that Paceline knows, installed or not, in the order of preference.

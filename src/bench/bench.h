@@ -15,13 +15,6 @@
 
 namespace paceline {
 
-/// What the recommendation minimises.
-enum class Objective {
-  kThroughput,  ///< time per text over all configurations
-  kLatency,     ///< time of one text alone (batch size 1)
-};
-
-std::string_view objective_name(Objective objective);
 Objective parse_objective(std::string_view name);  ///< Throws Error{invalid_argument}.
 
 /// How a worker process is started: it must call run_worker(kWorkerDescriptor, kWorkerDescriptor) of

@@ -112,7 +112,8 @@ class BenchRun {
     if (texts.empty()) return;
     show("text to labels");
     try {
-      results_.end_to_end_ms_per_text = environment_.start_worker("end to end")->end_to_end(request, texts);
+      results_.end_to_end.ms_per_text = environment_.start_worker("end to end")->end_to_end(request, texts);
+      results_.end_to_end.texts = static_cast<int64_t>(texts.size());
     } catch (const Error& error) {
       results_.notes.push_back(fmt::format("Text to labels was not measured. {}", error.what()));
     }

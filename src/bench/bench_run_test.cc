@@ -121,7 +121,7 @@ TEST_F(BenchRunTest, MeasuresRecommendsAndKeepsTheBudget) {
   }
   // The scalar reference runs once per checkpoint, outside the budget.
   EXPECT_LE(spent(), options_.budget_seconds * 1.05 + 60);
-  EXPECT_EQ(results_.end_to_end_ms_per_text, 5);
+  EXPECT_EQ(results_.end_to_end.ms_per_text, 5);
   EXPECT_EQ(world_.alive, 0);
 }
 
@@ -462,10 +462,10 @@ TEST_F(BenchRunTest, InterruptedDuringTextToLabelsKeepsTheRecommendationAndItsLi
   const double all = spent();
   begin_again();
   world_.interrupt_at = world_.now + all - 1;
-  results_.end_to_end_ms_per_text = 0;
+  results_.end_to_end.ms_per_text = 0;
   run();
   EXPECT_TRUE(results_.interrupted);
-  EXPECT_EQ(results_.end_to_end_ms_per_text, 0);
+  EXPECT_EQ(results_.end_to_end.ms_per_text, 0);
   ASSERT_TRUE(results_.recommendation.valid);
   EXPECT_EQ(results_.recommendation.choice, choice);
   EXPECT_EQ(world_.alive, 0);

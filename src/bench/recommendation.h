@@ -7,14 +7,6 @@
 
 namespace paceline {
 
-/// What a configuration has to respect to be recommended.
-struct Constraints {
-  Objective objective = Objective::kThroughput;
-  double max_latency_ms = 0;     ///< p99 of its backend at batch size 1; 0: no limit
-  int64_t max_memory_bytes = 0;  ///< peak of its worker; 0: no limit
-  double price_per_hour = 0;     ///< only for the words
-};
-
 /// Cells that the confirmation measures again, in the order in which they are needed: the three fastest that may be
 /// recommended, the baseline, the fastest of every other backend and compute type that passed the gate (a claim about
 /// another engine needs figures as good as ours). Indices into results.cells.

@@ -27,7 +27,8 @@ struct Configuration {
   int32_t batch_size = 0;        ///< 0 where max_batch_tokens rules
   int32_t max_batch_tokens = 0;  ///< 0 where batch_size rules
   Order order = Order::kInput;
-  int32_t threads = 1;
+  int32_t threads = 1;    ///< of each instance
+  int32_t instances = 1;  ///< copies of the model that take batches side by side, each on CPUs of its own
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
@@ -53,8 +54,9 @@ struct CellResult {
   double ms_per_text_min = 0;
   double texts_per_second = 0;
   double tokens_per_second = 0;
-  Estimate speedup;                  ///< against the baseline
-  double p50_ms = 0, p99_ms = 0;     ///< latency of one text at batch size 1, nearest rank; 0 elsewhere
+  Estimate speedup;               ///< against the baseline
+  double p50_ms = 0, p90_ms = 0;  ///< latency of one text at batch size 1, nearest rank; 0 elsewhere
+  double p95_ms = 0, p99_ms = 0;
   double predicted_ms_per_text = 0;  ///< from the probes, before anything was timed
   double roof_share = 0;  ///< avoidable-work-free FLOPs per second over the machine's roof for the compute type
   std::string error;      ///< instead of figures where it could not run
@@ -76,7 +78,9 @@ struct GateResult {
 
 /// A backend at one compute type, loaded in a worker process of its own.
 struct BackendResult {
-  std::string backend;
+  std::string backend;  ///< a name of the registry, or the file name of the user's own export
+  std::string engine;   ///< the registry's backend that runs it: its own name, or that of the file's format
+  std::string file;     ///< the user's own export, absolute; empty: none
   std::string compute_type;
   std::string version;
   std::string settings;
@@ -84,8 +88,9 @@ struct BackendResult {
   std::string device = "cpu";
   bool padded = false;
   int32_t threads = 1;
+  int32_t instances = 1;
   double load_ms = 0;
-  int64_t peak_memory_bytes = 0;
+  int64_t peak_memory_bytes = 0;  ///< of its worker, all instances together
   GateResult gate;
   std::string error;  ///< why it is out: not installed, crashed, killed
 };
@@ -125,6 +130,45 @@ enum class Lead {
 };
 std::string_view lead_name(Lead lead);  ///< "faster", "equal", "unresolved"
 
+/// What the recommendation minimises.
+enum class Objective {
+  kThroughput,  ///< time per text over all configurations
+  kLatency,     ///< time of one text alone (batch size 1)
+};
+std::string_view objective_name(Objective objective);
+
+/// What a configuration has to respect to be recommended.
+struct Constraints {
+  Objective objective = Objective::kThroughput;
+  double max_latency_ms = 0;     ///< p99 of its backend at batch size 1; 0: no limit
+  int64_t max_memory_bytes = 0;  ///< peak of its worker; 0: no limit
+  double min_agreement = 0.995;  ///< of compute types other than fp32 with fp32
+  double price_per_hour = 0;     ///< of the machine, in a currency of the user's; 0: cost is not stated
+};
+
+/// Exact lengths, as many sequences as a batch has: what a text of that length costs. On made-up batches of the
+/// workload's own ids.
+struct LengthResult {
+  Configuration configuration;  ///< its batch size; the order means nothing here
+  int32_t tokens = 0;           ///< of every sequence
+  int32_t rounds = 0;
+  Estimate ms_per_text;
+  double tokens_per_second = 0;
+  double roof_share = 0;
+};
+
+/// Text to labels through classify's own path, in the recommended configuration.
+struct EndToEnd {
+  double ms_per_text = 0;  ///< 0: not measured
+  int64_t texts = 0;       ///< timed
+};
+
+/// Why something that could have been chosen was not, in words.
+struct Rejection {
+  std::string what;  ///< "onnxruntime fp32", "native fp32, batch 64, sorted by length"
+  std::string why;   ///< "takes 1.14 times as long (1.13 to 1.16)", "needs 3.1 GB, 2 GB were allowed"
+};
+
 struct Recommendation {
   bool valid = false;
   Configuration choice;
@@ -133,16 +177,20 @@ struct Recommendation {
   Estimate lead;  ///< runner-up's ms per text over the choice's
   Lead outcome = Lead::kFaster;
   std::string objective = "throughput";
+  double cost_per_million = 0;        ///< of a million texts; 0 where no price was given
+  std::vector<Rejection> rejections;  ///< every other backend at its best, the runner-up's among them
 };
 
 struct BenchResults {
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
 
   std::string paceline_version;
   std::string build_id;
-  std::string command;     ///< as typed, so that it can be repeated
-  std::string started_at;  ///< ISO 8601, UTC
-  double seconds = 0;
+  std::string command;               ///< as typed, so that it can be repeated
+  std::string started_at;            ///< ISO 8601, UTC
+  double seconds = 0;                ///< of this run and of those that it continues
+  std::string protocol = "budget";   ///< or "article": everything, five rounds, saved as it goes
+  int32_t continued = 0;             ///< times that the run was stopped and resumed
   bool dry_run = false;              ///< planned and predicted only
   double predicted_seconds = 0;      ///< of the whole measurement, from the probes
   bool named_type_rejected = false;  ///< a compute type that the user named failed the gate
@@ -155,8 +203,9 @@ struct BenchResults {
   std::vector<BackendResult> backends;
   std::vector<CellResult> cells;
   std::optional<Configuration> baseline;
-  double end_to_end_ms_per_text =
-      0;  ///< text to labels through classify's path, recommended configuration; 0: not measured
+  std::vector<LengthResult> length_sweep;  ///< by backend, batch size, tokens
+  EndToEnd end_to_end;
+  Constraints constraints;
   Recommendation recommendation;
   std::vector<std::string> notes;  ///< what was dropped to keep the budget, what was noisy
 };

@@ -38,8 +38,8 @@ std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
     html += tile(format_ratio(cell.speedup.median), "the baseline's speed", interval(cell.speedup));
   }
   if (cell.roof_share > 0) html += tile(format_percent(cell.roof_share, 0), "of the machine's roof", "arithmetic peak");
-  if (results.end_to_end_ms_per_text > 0) {
-    html += tile(format_number(results.end_to_end_ms_per_text), "ms end to end", "from text to label");
+  if (results.end_to_end.ms_per_text > 0) {
+    html += tile(format_number(results.end_to_end.ms_per_text), "ms end to end", "from text to label");
   }
   return "<div class=\"tiles\">\n" + html + "</div>\n";
 }

@@ -205,7 +205,7 @@ std::string report_json(const BenchResults& results) {
   json["recommendation"] = recommendation_json(results.recommendation);
   json["baseline"] = configuration_or_null(results.baseline);
   json["end_to_end_ms_per_text"] =
-      results.end_to_end_ms_per_text > 0 ? number(results.end_to_end_ms_per_text) : OrderedJson(nullptr);
+      results.end_to_end.ms_per_text > 0 ? number(results.end_to_end.ms_per_text) : OrderedJson(nullptr);
   json["notes"] = results.notes;
   json["checkpoint"] = checkpoint_json(results.checkpoint);
   json["workload"] = workload_json(results.workload);

@@ -31,6 +31,10 @@ void destroy(Backend* backend) { delete backend; }
 }  // namespace
 }  // namespace paceline
 
-extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::build_id().data(),         paceline::engine_version, paceline::create, paceline::run, paceline::destroy,
-    paceline::remove_own_temporary_paths};
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{paceline::build_id().data(),
+                                                                             paceline::engine_version,
+                                                                             paceline::create,
+                                                                             paceline::run,
+                                                                             paceline::destroy,
+                                                                             nullptr,
+                                                                             paceline::remove_own_temporary_paths};
