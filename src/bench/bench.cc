@@ -9,7 +9,9 @@
 
 #include "base/cpu_topology.h"
 #include "bench/bench_run.h"
+#include "bench/length_sweep.h"
 #include "bench/process_worker.h"
+#include "bench/round_store.h"
 #include "bench/workload.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
@@ -40,7 +42,8 @@ void check_options(const BenchOptions& options) {
 }
 
 WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload) {
-  std::vector<double> flops(static_cast<std::size_t>(workload.summary.max_tokens) + 1, 0);
+  const int32_t longest = std::max(workload.summary.max_tokens, std::min(checkpoint.max_length(), kSweepTokens.back()));
+  std::vector<double> flops(static_cast<std::size_t>(longest) + 1, 0);
   for (std::size_t n = 1; n < flops.size(); ++n)
     flops[n] = forward_flops(checkpoint.network(), static_cast<int32_t>(n));
   return {std::move(flops), workload.lengths};
@@ -61,13 +64,29 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
                         .threads = threads});
 }
 
+/// The most threads that some configuration computes with.
+int32_t computing_threads(const BenchOptions& options, int32_t usable_cpus) {
+  int32_t most = 1;
+  for (const int32_t threads : options.threads) {
+    for (const int32_t instances : options.instances) {
+      const int32_t all = threads > 0 ? resolve_threads(threads) * instances : usable_cpus;
+      most = std::max(most, std::min(all, std::max(usable_cpus, threads)));
+    }
+  }
+  return most;
+}
+
 BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpoint) {
   BenchSubject subject;
   subject.model_dir = std::filesystem::absolute(checkpoint.model_dir()).lexically_normal();
   subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
-  subject.threads = resolve_threads(options.threads);
+  subject.usable_cpus = resolve_threads(0);
+  subject.threads = computing_threads(options, subject.usable_cpus);
   subject.workload = read_workload(options, checkpoint, subject.threads);
   subject.work = make_work_table(checkpoint, subject.workload);
+  if (!options.text_file.empty()) {
+    subject.length_texts = make_length_texts(subject.workload, checkpoint.max_length());
+  }
   subject.problem_type = checkpoint.problem_type();
   subject.has_labels = checkpoint.has_head();
   subject.checkpoint_hash = checkpoint.hash(subject.cache_dir);
@@ -110,7 +129,7 @@ BenchEnvironment real_environment(const BenchOptions& options) {
 
 void finish(BenchResults& results, double started) {
   results.load_after = read_load();
-  results.seconds = monotonic_seconds() - started;
+  results.seconds += monotonic_seconds() - started;
   if (results.load_after.other_share > kNoisyShare) {
     results.notes.push_back(
         fmt::format("Other processes used {:.0f} % of the processor meanwhile: the figures are noisier for it, and a "
@@ -141,6 +160,8 @@ BenchResults run_bench(const BenchOptions& options) {
     run_measurement(options, subject, real_environment(options), results);
   });
 }
+
+void remove_saved_rounds(const std::filesystem::path& rounds_dir) { remove_round_store(rounds_dir); }
 
 BenchResults run_verify(const BenchOptions& options) {
   return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {

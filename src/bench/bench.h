@@ -17,6 +17,13 @@ namespace paceline {
 
 Objective parse_objective(std::string_view name);  ///< Throws Error{invalid_argument}.
 
+/// How much is measured.
+enum class Protocol {
+  kBudget,   ///< what fits into a time: samples of the batches, the slow cells dropped
+  kArticle,  ///< everything: every text, batch size, order and backend, five rounds; hours, saved as it goes
+};
+inline constexpr int kArticleRounds = 5;
+
 /// How a worker process is started: it must call run_worker(kWorkerDescriptor, kWorkerDescriptor) of
 /// bench/worker_server.h.
 struct WorkerCommand {
@@ -36,9 +43,16 @@ struct BenchOptions {
   std::vector<int32_t> batch_sizes{1, 2, 4, 8, 16, 32, 64};
   std::vector<int32_t> max_batch_tokens;  ///< packed backends are measured with these token budgets, too
   std::vector<Order> orders{Order::kInput, Order::kLength};
-  int32_t threads = 0;  ///< 0: all that the process may use
-  double budget_seconds = 300;
-  bool dry_run = false;  ///< plan, predict and stop
+  std::vector<std::string> devices{"cpu"};
+  std::vector<std::filesystem::path> onnx_files;         ///< the user's own exports, measured beside the backends
+  std::vector<std::filesystem::path> torchscript_files;  ///< alike
+  std::vector<int32_t> threads{0};    ///< of each instance; 0: the CPUs of the process divided by the instances
+  std::vector<int32_t> instances{1};  ///< copies of the model that take batches side by side
+  Protocol protocol = Protocol::kBudget;
+  double budget_seconds = 300;       ///< kBudget
+  std::filesystem::path rounds_dir;  ///< kArticle: where finished rounds are saved (round_store.h)
+  bool resume = false;               ///< kArticle: go on with the rounds saved there
+  bool dry_run = false;              ///< plan, predict and stop
   Objective objective = Objective::kThroughput;
   double max_latency_ms = 0;        ///< p99 at batch size 1; 0: no limit
   double min_agreement = 0.995;     ///< of bf16 and int8 with fp32
@@ -58,6 +72,9 @@ struct BenchOptions {
 /// results; throws Error for what ends the whole run: bad options, an unusable checkpoint or text file, a backend
 /// named in `backends` that is not installed (unavailable). Where no backend ran at all, each one's `error` says why.
 BenchResults run_bench(const BenchOptions& options);
+
+/// After a kArticle run that is complete and whose report is written: the saved rounds go.
+void remove_saved_rounds(const std::filesystem::path& rounds_dir);
 
 /// The gate alone: every backend and compute type answers the gate's texts; `backends` of the results is filled.
 BenchResults run_verify(const BenchOptions& options);

@@ -6,11 +6,16 @@
 #include <limits>
 #include <optional>
 
+#include "base/hash.h"
 #include "bench/budget_planner.h"
 #include "bench/cell_results.h"
 #include "bench/gate_run.h"
+#include "bench/length_sweep.h"
 #include "bench/measurement.h"
+#include "bench/round_store.h"
+#include "bench/turn_runner.h"
 #include "paceline/error.h"
+#include "paceline/version.h"
 
 namespace paceline {
 namespace {
@@ -21,6 +26,8 @@ constexpr double kTolerableOverrun = 1.05;
 constexpr double kWorthSaying = 1;
 /// The gate gets this share of the budget, and more only where the least that it needs takes longer.
 constexpr double kGateShare = 0.25;
+/// The length sweep gets this share of the budget, and in the article's protocol whatever it takes.
+constexpr double kSweepShare = 0.07;
 /// Text to labels: at most this long, and this share of the budget.
 constexpr double kEndToEndSeconds = 10;
 constexpr double kEndToEndShare = 0.05;
@@ -31,6 +38,7 @@ Constraints constraints_of(const BenchOptions& options) {
   return {.objective = options.objective,
           .max_latency_ms = options.max_latency_ms,
           .max_memory_bytes = options.max_memory_bytes,
+          .min_agreement = options.min_agreement,
           .price_per_hour = options.price_per_hour};
 }
 
@@ -44,13 +52,21 @@ class BenchRun {
 
   void prepare() {
     started_ = environment_.now();
-    contenders_ = select_contenders(options_);
+    results_.constraints = constraints_of(options_);
+    results_.protocol = article() ? "article" : "budget";
+    Selection selection =
+        select_contenders(options_, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
+    contenders_ = std::move(selection.contenders);
+    results_.notes.insert(results_.notes.end(), selection.notes.begin(), selection.notes.end());
     announce_extras();
     for (Contender& contender : contenders_) {
       check_interruption();
       show(fmt::format("loading {}", contender.name()));
       start_contender(contender, subject_, environment_);
       probe_contender(contender, subject_);
+      for (int restart = 0; restart < restarts() && !contender.running() && contender.crashed; ++restart) {
+        if (restart_contender(contender, subject_, environment_)) probe_contender(contender, subject_);
+      }
       note_first_load(contender);
     }
   }
@@ -58,7 +74,8 @@ class BenchRun {
   /// In so many seconds where that is possible.
   void pass_gate(double seconds) {
     const GateRun gate =
-        run_gate(contenders_, subject_, {.min_agreement = options_.min_agreement, .seconds = seconds}, environment_);
+        run_gate(contenders_, subject_,
+                 {.min_agreement = options_.min_agreement, .seconds = seconds, .restarts = restarts()}, environment_);
     extra_seconds_ += gate.reference_seconds;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
   }
@@ -71,24 +88,28 @@ class BenchRun {
     results_.cells = predicted_cells(grid, contenders_, subject_);
     if (options_.on_plan) options_.on_plan(plan_words(grid));
     if (options_.dry_run) return;
+    open_store(grid);
+    TurnRunner turns(subject_, environment_, options_.interrupted, store_ ? &*store_ : nullptr);
     Measurement measurement(std::move(grid), contenders_,
                             {.subject = subject_,
                              .environment = environment_,
+                             .turns = turns,
                              .seed = options_.seed,
-                             .interrupted = options_.interrupted,
                              .progress = options_.progress,
                              .started = started_,
-                             .expected = results_.predicted_seconds});
+                             .expected = results_.predicted_seconds,
+                             .after = sweep_seconds(sweep_) + end_to_end_seconds(),
+                             .whole_sample = article()});
     try {
-      measurement.explore(baseline, explore_until_);
-      collect(measurement, baseline);
-      measurement.confirm(choose_finalists(results_, baseline, constraints_of(options_)), confirm_until_);
+      run_rounds(measurement, turns, baseline);
     } catch (const Interrupted&) {
       results_.interrupted = true;
     }
-    const std::vector<std::string>& notes = measurement.notes();
-    results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
+    for (const std::vector<std::string>& notes : {measurement.notes(), turns.notes()}) {
+      results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
+    }
     collect(measurement, baseline);
+    results_.unfinished = article() && (results_.interrupted || any_contender_lost());
     results_.recommendation = recommend(results_, constraints_of(options_));
   }
 
@@ -99,11 +120,9 @@ class BenchRun {
     contenders_.clear();
     const Configuration& choice = recommendation.choice;
     EndToEndRequest request{.model_dir = subject_.model_dir, .run = {}, .seconds = end_to_end_seconds()};
-    request.run.backend = {.name = choice.backend,
-                           .compute_type = choice.compute_type,
-                           .device = choice.device,
-                           .threads = choice.threads,
-                           .cache_dir = subject_.cache_dir};
+    for (const BackendResult& backend : results_.backends) {
+      if (runs(backend, choice)) request.run.backend = backend_options(backend, subject_.cache_dir);
+    }
     request.run.limits = {.batch_size = choice.batch_size,
                           .max_batch_tokens = choice.max_batch_tokens,
                           .order = choice.order,
@@ -126,24 +145,29 @@ class BenchRun {
   }
 
  private:
+  int restarts() const { return article() ? kMostRestarts : 0; }
+  bool article() const { return options_.protocol == Protocol::kArticle; }
+
   void check_interruption() const {
     if (options_.interrupted != nullptr && options_.interrupted->load()) throw Interrupted{};
   }
 
   void show(const std::string& what) const {
     if (options_.progress == nullptr) return;
-    options_.progress->update(environment_.now() - started_, options_.budget_seconds, what);
+    const double known = article() ? 0 : options_.budget_seconds;
+    const double total = results_.predicted_seconds > 0 ? results_.predicted_seconds : known;
+    options_.progress->update(environment_.now() - started_, total, what);
   }
 
   /// What comes once per checkpoint is said before it begins.
   void announce_extras() const {
     const double seconds = expected_reference_seconds(subject_);
     if (seconds < kWorthSaying || !options_.on_extra) return;
-    options_.on_extra(
-        fmt::format("The first run with this checkpoint: {} is checked by the scalar reference, which takes up to "
-                    "{:.0f} s, and engines that need an exported file get one. Both are kept in the cache and do not "
-                    "count towards the budget.",
-                    kOracleName, seconds));
+    options_.on_extra(fmt::format(
+        "The first run with this checkpoint: native fp32 is checked by the scalar reference, which takes up "
+        "to {:.0f} s, and engines that need an exported file get one. Both are kept in the cache and do not "
+        "count towards the budget.",
+        seconds));
   }
 
   void note_first_load(const Contender& contender) {
@@ -155,7 +179,9 @@ class BenchRun {
                     contender.name(), contender.first_load_seconds));
   }
 
-  double end_to_end_seconds() const { return std::min(kEndToEndSeconds, kEndToEndShare * options_.budget_seconds); }
+  double end_to_end_seconds() const {
+    return article() ? kEndToEndSeconds : std::min(kEndToEndSeconds, kEndToEndShare * options_.budget_seconds);
+  }
 
   /// With loading once more.
   double end_to_end_reserve() const {
@@ -185,13 +211,22 @@ class BenchRun {
                           .compute_type = contender.result.compute_type,
                           .device = contender.result.device,
                           .padded = contender.result.padded,
-                          .threads = contender.running() ? contender.result.threads : subject_.threads});
+                          .threads = contender.result.threads,
+                          .instances = contender.result.instances});
     }
     Grid grid = make_grid(backends, subject_.workload.lengths,
                           {.batch_sizes = options_.batch_sizes,
                            .max_batch_tokens = options_.max_batch_tokens,
                            .orders = options_.orders});
-    left_ = options_.budget_seconds + extra_seconds_ - (environment_.now() - started_) - end_to_end_reserve();
+    if (article()) {
+      set_texts_per_turn(grid, std::numeric_limits<int32_t>::max());
+      left_ = std::numeric_limits<double>::infinity();
+      sweep_ = plan_sweep(contenders_, subject_, left_);
+      return grid;
+    }
+    sweep_ = plan_sweep(contenders_, subject_, kSweepShare * options_.budget_seconds);
+    left_ = options_.budget_seconds + extra_seconds_ - (environment_.now() - started_) - end_to_end_reserve() -
+            sweep_seconds(sweep_);
     const std::vector<std::string> notes = fit_budget(grid, costs(), subject_.work, left_);
     results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
     return grid;
@@ -203,30 +238,95 @@ class BenchRun {
     return costs;
   }
 
+  /// The rounds saved by an earlier run, or a place to save them.
+  void open_store(const Grid& grid) {
+    if (!article()) return;
+    const RunIdentity identity = identity_of(grid);
+    store_.emplace(options_.resume ? RoundStore::resume(options_.rounds_dir, identity)
+                                   : RoundStore::create(options_.rounds_dir, identity));
+    results_.continued = store_->continued();
+    results_.seconds = store_->seconds_before();
+  }
+
+  /// What the figures depend on: another machine, text or engine makes it another run.
+  RunIdentity identity_of(const Grid& grid) const {
+    Hasher texts;
+    for (const Encoding& encoding : subject_.workload.encodings) {
+      const std::span<const int32_t> ids(encoding.input_ids);
+      texts.update(std::as_bytes(ids));
+      texts.update("\n");
+    }
+    RunIdentity identity{{"paceline", std::string(build_id())},
+                         {"checkpoint", subject_.checkpoint_hash},
+                         {"sample of texts", texts.hex()},
+                         {"seed", fmt::format("{}", options_.seed)},
+                         {"cpu", fmt::format("{}, {} of them", results_.machine.cpu, subject_.usable_cpus)}};
+    for (const Contender& contender : contenders_) {
+      const BackendResult& is = contender.result;
+      identity.emplace_back(fmt::format("{} with {} threads", contender.name(), is.threads),
+                            is.version.empty() ? "missing" : fmt::format("{}, {}", is.version, is.settings));
+    }
+    std::string plans;
+    for (const GridPlan& plan : grid.plans) {
+      plans += fmt::format("{}/{}/{} ", plan.batch_size, plan.max_batch_tokens, order_name(plan.order));
+    }
+    identity.emplace_back("batch sizes and orders", plans);
+    return identity;
+  }
+
+  bool any_contender_lost() const {
+    return std::ranges::any_of(contenders_,
+                               [](const Contender& one) { return !one.running() && !one.result.version.empty(); });
+  }
+
+  /// Explores or measures all, confirms, sweeps the lengths.
+  void run_rounds(Measurement& measurement, TurnRunner& turns, std::size_t baseline) {
+    if (article()) {
+      measurement.measure_all(kArticleRounds);
+    } else {
+      measurement.explore(baseline, explore_until_);
+    }
+    collect(measurement, baseline);
+    measurement.confirm(choose_finalists(results_, baseline, constraints_of(options_)), confirm_until_);
+    show("lengths");
+    measure_lengths(sweep_, contenders_,
+                    {.subject = subject_,
+                     .turns = turns,
+                     .seed = options_.seed,
+                     .roof_gflops =
+                         [this](const Contender& contender) {
+                           return roof_gflops(results_.roof, contender.result.compute_type, contender.result.device);
+                         }},
+                    results_.length_sweep);
+  }
+
   /// When what is to end, and how long all of it takes.
   void plan_time(const Grid& grid, std::size_t baseline) {
     const double now = environment_.now();
     explore_until_ = now + kExplorationShare * left_;
     confirm_until_ = now + left_;
     round_seconds_ = round_seconds(grid, costs(), subject_.work);
-    const double most = warm_up_seconds(grid, costs(), subject_.work) + kMostRounds * round_seconds_;
-    const double exploration =
-        std::max(least_exploration_seconds(grid, costs(), subject_.work), std::min(kExplorationShare * left_, most));
-    results_.predicted_seconds = now - started_ + exploration + end_to_end_reserve();
+    results_.predicted_seconds =
+        now - started_ + exploration_seconds(grid) + sweep_seconds(sweep_) + end_to_end_reserve();
     const std::vector<Finalist> finalists = predicted_finalists(grid, costs(), subject_.work, baseline);
     if (!finalists.empty()) {
-      const ConfirmationPlan confirmation = plan_confirmation(grid, finalists, left_ - exploration);
+      const ConfirmationPlan confirmation = plan_confirmation(grid, finalists, left_ - exploration_seconds(grid));
       results_.predicted_seconds += confirmation.seconds;
       if (!confirmation.whole(finalists.size())) {
         outlook_ = fmt::format("The confirmation will have about {}.", confirmation.words(finalists.size()));
       }
     }
-    if (results_.predicted_seconds - extra_seconds_ > kTolerableOverrun * options_.budget_seconds) {
-      results_.notes.push_back(
-          fmt::format("The budget of {:.0f} s is too small for the least that is worth measuring; expect about {:.0f} "
-                      "s.",
-                      options_.budget_seconds, results_.predicted_seconds));
-    }
+    if (article() || results_.predicted_seconds - extra_seconds_ <= kTolerableOverrun * options_.budget_seconds) return;
+    results_.notes.push_back(
+        fmt::format("The budget of {:.0f} s is too small for the least that is worth measuring; expect about {:.0f} s.",
+                    options_.budget_seconds, results_.predicted_seconds));
+  }
+
+  double exploration_seconds(const Grid& grid) const {
+    const double warm_up = warm_up_seconds(grid, costs(), subject_.work);
+    if (article()) return warm_up + kArticleRounds * round_seconds_;
+    const double most = warm_up + kMostRounds * round_seconds_;
+    return std::max(least_exploration_seconds(grid, costs(), subject_.work), std::min(kExplorationShare * left_, most));
   }
 
   std::string plan_words(const Grid& grid) const {
@@ -279,6 +379,8 @@ class BenchRun {
   double started_ = 0;
   double extra_seconds_ = 0;  ///< beside the budget: what is done once per checkpoint
   double left_ = 0;           ///< of the budget, for exploration and confirmation
+  std::vector<SweepPoint> sweep_;
+  std::optional<RoundStore> store_;
   double explore_until_ = 0;
   double confirm_until_ = 0;
   double round_seconds_ = 0;
@@ -292,7 +394,8 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
   BenchRun run(options, subject, environment, results);
   try {
     run.prepare();
-    run.pass_gate(kGateShare * options.budget_seconds);
+    run.pass_gate(options.protocol == Protocol::kArticle ? std::numeric_limits<double>::infinity()
+                                                         : kGateShare * options.budget_seconds);
     run.measure();
     run.measure_end_to_end();
   } catch (const Interrupted&) {

@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <set>
 
+#include "base/file.h"
 #include "base/temporary_folder.h"
+#include "bench/length_sweep.h"
 #include "bench/measurement.h"
 #include "bench/series.h"
 #include "bench/simulated_worker.h"
@@ -49,6 +51,8 @@ class BenchRunTest : public testing::Test {
     subject_.checkpoint_hash = "0123456789abcdef0123456789abcdef";
     subject_.cache_dir = cache_.path();
     subject_.threads = 2;
+    subject_.usable_cpus = 2;
+    options_.backends = usual_;
     options_.interrupted = &world_.interrupted;
     results_.roof.fp32_gflops = 200;
     results_.workload = workload.summary;
@@ -82,6 +86,7 @@ class BenchRunTest : public testing::Test {
                          [&](const BackendResult& one) { return one.backend == name; });
   }
 
+  const std::vector<std::string> usual_{"native", "onnxruntime", "onnxruntime-unpadded"};
   TemporaryFolder cache_;
   SimulatedWorld world_;
   BenchSubject subject_;
@@ -181,7 +186,7 @@ TEST_F(BenchRunTest, TwoRunsAgreeOrCallTheCandidatesEqual) {
 }
 
 TEST_F(BenchRunTest, EqualEnginesAreCalledEqualAndTheModestOneIsChosen) {
-  world_.backends.erase("onnxruntime-unpadded fp32");
+  options_.backends = {"native", "onnxruntime"};
   world_.backends["native fp32"] = {.fixed_seconds = 1e-6, .seconds_per_token = 0.001, .peak_memory_bytes = 5};
   world_.backends["onnxruntime fp32"] = {.fixed_seconds = 1e-6, .seconds_per_token = 0.001, .peak_memory_bytes = 9};
   run();
@@ -226,7 +231,7 @@ TEST_F(BenchRunTest, KeepsTheBudgetOrSaysBeforehandHowLongItTakes) {
   options_.dry_run = false;
   int beyond = 0;
   for (const double slowness : {0.05, 0.3, 1.0, 3.0}) {
-    for (const std::vector<std::string>& backends : std::vector<std::vector<std::string>>{{"native"}, {}}) {
+    for (const std::vector<std::string>& backends : std::vector<std::vector<std::string>>{{"native"}, usual_}) {
       for (const double budget : {20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 200.0, 300.0}) {
         fill_usual(world_);
         for (auto& [name, backend] : world_.backends) {
@@ -335,6 +340,7 @@ TEST_F(BenchRunTest, AKilledWorkerIsAnErrorRowAndTheRestGoesOn) {
 
 TEST_F(BenchRunTest, AnAbsentEngineIsLeftOutUnlessItWasNamed) {
   world_.backends["onnxruntime fp32"].missing = "backend onnxruntime is not installed: run ./dev setup.";
+  options_.backends.clear();
   run();
   EXPECT_THAT(backend("onnxruntime").error, HasSubstr("not installed"));
   EXPECT_TRUE(results_.recommendation.valid);
@@ -524,6 +530,230 @@ TEST_F(BenchRunTest, RandomWeightsAreMentioned) {
   results_.checkpoint.random_weights = true;
   run();
   EXPECT_THAT(results_.recommendation.reason, HasSubstr("labels mean nothing"));
+}
+
+TEST_F(BenchRunTest, EveryOtherBackendIsToldWhyItWasNotChosen) {
+  world_.backends["onnxruntime-unpadded fp32"].logit_error = 0.01;
+  run();
+  const std::vector<Rejection>& rejections = results_.recommendation.rejections;
+  ASSERT_EQ(rejections.size(), 2U);
+  EXPECT_EQ(rejections[0].what, "onnxruntime fp32");
+  EXPECT_THAT(rejections[0].why, HasSubstr("times as long"));
+  EXPECT_EQ(rejections[1].what, "onnxruntime-unpadded fp32");
+  EXPECT_THAT(rejections[1].why, HasSubstr("gives other answers"));
+}
+
+TEST_F(BenchRunTest, ALimitIsNamedAsTheReason) {
+  world_.backends["native fp32"].peak_memory_bytes = 5'000'000'000;
+  options_.max_memory_bytes = 2'000'000'000;
+  run();
+  ASSERT_EQ(results_.recommendation.rejections.size(), 2U);
+  EXPECT_EQ(results_.recommendation.rejections[0].why, "needs 5,000 MB of memory, 2,000 MB were allowed");
+}
+
+TEST_F(BenchRunTest, TorchEagerIsTheOracleAndTheBaselineWhereItRuns) {
+  world_.backends["torch-eager fp32"] = {.fixed_seconds = 0.006, .seconds_per_token = 0.0011, .padded = true};
+  options_.backends.push_back("torch-eager");
+  run();
+  EXPECT_EQ(backend("native").gate.oracle, "torch-eager fp32");
+  EXPECT_EQ(backend("onnxruntime").gate.oracle, "torch-eager fp32");
+  EXPECT_EQ(backend("torch-eager").gate.oracle, "native fp32");
+  EXPECT_EQ(results_.baseline->backend, "torch-eager");
+  for (const BackendResult& one : results_.backends) EXPECT_TRUE(one.gate.accepted) << one.backend;
+}
+
+TEST_F(BenchRunTest, WhereTorchAndNativeDifferTheReferenceDecides) {
+  world_.backends["torch-eager fp32"] = {.fixed_seconds = 0.006, .seconds_per_token = 0.0011, .padded = true};
+  options_.backends.push_back("torch-eager");
+  world_.backends["torch-eager fp32"].logit_error = 0.01;
+  run();
+  EXPECT_FALSE(backend("torch-eager").gate.accepted);
+  EXPECT_EQ(backend("native").gate.oracle, "reference");
+  EXPECT_TRUE(backend("native").gate.accepted);
+  EXPECT_EQ(backend("onnxruntime").gate.oracle, "native fp32");
+  world_.backends["torch-eager fp32"].logit_error = 0;
+  world_.backends["native fp32"].logit_error = 0.01;
+  subject_.checkpoint_hash = "another";
+  run();
+  EXPECT_FALSE(backend("native").gate.accepted);
+  EXPECT_TRUE(backend("torch-eager").gate.accepted);
+  EXPECT_EQ(backend("onnxruntime").gate.oracle, "torch-eager fp32");
+  EXPECT_TRUE(backend("onnxruntime").gate.accepted);
+}
+
+TEST_F(BenchRunTest, LengthsAreSweptWithinTheirShareOfTheBudget) {
+  subject_.length_texts = make_length_texts(subject_.workload, 128);
+  run();
+  ASSERT_FALSE(results_.length_sweep.empty());
+  std::set<std::string> backends;
+  for (const LengthResult& point : results_.length_sweep) {
+    backends.insert(point.configuration.backend);
+    const SimulatedBackend& truth = world_.backends.at(point.configuration.backend + " fp32");
+    const double seconds =
+        truth.fixed_seconds / point.configuration.batch_size + truth.seconds_per_token * point.tokens;
+    EXPECT_NEAR(point.ms_per_text.median, 1e3 * seconds, 0.1 * 1e3 * seconds);
+    EXPECT_EQ(point.rounds, kSweepRounds);
+  }
+  EXPECT_EQ(backends.size(), 3U);
+  EXPECT_LE(spent(), options_.budget_seconds * 1.05 + 60);
+}
+
+TEST_F(BenchRunTest, ThreadsAndInstancesAreAnAxis) {
+  options_.backends = {"native"};
+  options_.batch_sizes = {8};
+  options_.threads = {1, 2};
+  options_.instances = {1, 2};
+  run();
+  ASSERT_EQ(results_.backends.size(), 3U);
+  EXPECT_EQ(results_.cells.size(), 6U);
+  EXPECT_THAT(notes(), HasSubstr("left out: 2 x 2"));
+  ASSERT_TRUE(results_.recommendation.valid);
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("thread"));
+  EXPECT_EQ(results_.recommendation.rejections.size(), 2U);
+}
+
+TEST_F(BenchRunTest, FilesOfTheUserAreMeasuredUnderTheirNames) {
+  const std::filesystem::path file = cache_.path() / "mine.onnx";
+  write_file_atomically(file, "x");
+  options_.backends = {"native"};
+  options_.onnx_files = {file};
+  run();
+  const BackendResult& mine = backend("mine.onnx");
+  EXPECT_EQ(mine.engine, "onnxruntime");
+  EXPECT_EQ(mine.file, file.string());
+  EXPECT_TRUE(mine.gate.accepted) << mine.gate.verdict;
+  options_.onnx_files = {file, file};
+  EXPECT_THROW(run(), Error);
+  options_.onnx_files = {cache_.path() / "none.onnx"};
+  EXPECT_THROW(run(), Error);
+}
+
+TEST_F(BenchRunTest, ADeviceThatNobodyRunsOnIsUnavailable) {
+  options_.devices = {"cuda:0"};
+  try {
+    run();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  }
+}
+
+class ArticleTest : public BenchRunTest {
+ protected:
+  void SetUp() override {
+    BenchRunTest::SetUp();
+    options_.protocol = Protocol::kArticle;
+    options_.rounds_dir = out_.path() / "report";
+    options_.backends = {"native", "onnxruntime"};
+    options_.batch_sizes = {1, 8};
+    Workload& workload = subject_.workload;
+    workload.encodings.resize(60);
+    workload.texts.resize(60);
+    summarize(workload);
+    subject_.length_texts = make_length_texts(workload, 32);
+  }
+
+  void expect_complete() const {
+    ASSERT_TRUE(results_.recommendation.valid) << results_.recommendation.reason;
+    EXPECT_FALSE(results_.unfinished);
+    ASSERT_EQ(results_.cells.size(), 8U);
+    for (const CellResult& one : results_.cells) {
+      const Series series = series_of(one.timings, false);
+      EXPECT_EQ(series.rounds.size(), 5U) << describe_configuration(one.configuration);
+      for (const Timing& timing : one.timings) {
+        EXPECT_TRUE(timing.confirmation || timing.share == 1) << timing.share;
+      }
+    }
+  }
+
+  /// Every turn that was measured before is there, with the time that it took then.
+  void expect_kept(const std::vector<CellResult>& before) const {
+    ASSERT_EQ(results_.cells.size(), before.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      ASSERT_GE(results_.cells[i].timings.size(), before[i].timings.size());
+      for (std::size_t t = 0; t < before[i].timings.size(); ++t) {
+        EXPECT_EQ(results_.cells[i].timings[t].seconds, before[i].timings[t].seconds);
+      }
+    }
+  }
+
+  TemporaryFolder out_;
+};
+
+TEST_F(ArticleTest, MeasuresEverythingFiveTimesAndDropsNothing) {
+  run();
+  expect_complete();
+  EXPECT_EQ(results_.protocol, "article");
+  EXPECT_EQ(results_.length_sweep.size(), 2U * 3U * 3U);
+  // Each round of a cell holds all of the texts.
+  for (const Timing& timing : cell("onnxruntime", 8, Order::kInput).timings) {
+    EXPECT_TRUE(timing.confirmation || timing.batches == 8) << timing.batches;
+  }
+  EXPECT_TRUE(std::filesystem::exists(options_.rounds_dir / "rounds.jsonl"));
+  EXPECT_THROW(run(), Error) << "an unfinished run is not overwritten";
+  remove_saved_rounds(options_.rounds_dir);
+  run();
+}
+
+TEST_F(ArticleTest, AStoppedRunGoesOnWhereItWas) {
+  run();
+  const double all = spent();
+  remove_saved_rounds(options_.rounds_dir);
+  world_.now = started_at_ = 100;
+  world_.interrupt_at = world_.now + 0.5 * all;
+  run();
+  EXPECT_TRUE(results_.interrupted);
+  EXPECT_TRUE(results_.unfinished);
+  const std::vector<CellResult> before = results_.cells;
+  world_.interrupted = false;
+  world_.interrupt_at = INFINITY;
+  options_.resume = true;
+  results_ = {};
+  results_.workload = subject_.workload.summary;
+  run();
+  expect_complete();
+  expect_kept(before);
+  EXPECT_EQ(results_.continued, 1);
+}
+
+TEST_F(ArticleTest, AnotherRunIsNotGoneOnWith) {
+  world_.interrupt_at = world_.now + 20;
+  run();
+  world_.interrupted = false;
+  world_.interrupt_at = INFINITY;
+  options_.resume = true;
+  options_.seed = 9;
+  try {
+    run();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+    EXPECT_THAT(error.what(), HasSubstr("seed was 0, now it is 9"));
+  }
+}
+
+TEST_F(ArticleTest, WorkersKilledAtRandomMomentsLoseNoFinishedRound) {
+  for (int run_number = 0; run_number < 20; ++run_number) {
+    Random random(static_cast<uint64_t>(run_number));
+    fill_usual(world_);
+    for (auto& [name, one] : world_.backends) {
+      if (name != "reference fp32") one.calls_until_death = 4 + static_cast<int>(random.below(40));
+    }
+    remove_saved_rounds(options_.rounds_dir);
+    options_.resume = false;
+    results_ = {};
+    results_.workload = subject_.workload.summary;
+    run();
+    for (int again = 0; results_.unfinished && again < 20; ++again) {
+      const std::vector<CellResult> before = results_.cells;
+      options_.resume = true;
+      results_ = {};
+      results_.workload = subject_.workload.summary;
+      run();
+      expect_kept(before);
+    }
+    expect_complete();
+  }
 }
 
 TEST_F(BenchRunTest, APlanIsMadeOfTheRecommendation) {

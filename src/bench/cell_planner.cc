@@ -71,7 +71,8 @@ Grid make_grid(std::span<const GridBackend> backends, std::span<const int32_t> l
                                               .batch_size = plan.batch_size,
                                               .max_batch_tokens = plan.max_batch_tokens,
                                               .order = plan.order,
-                                              .threads = backend.threads},
+                                              .threads = backend.threads,
+                                              .instances = backend.instances},
                             .backend = b,
                             .plan = p});
     }

@@ -23,6 +23,7 @@ class WorkTable {
 
   /// Of the real tokens, or, `padded`, as if every sequence were as long as the batch's longest.
   double batch_flops(const PlannedBatch& batch, bool padded) const;
+  double length_flops(int32_t tokens) const { return flops_of_length_[static_cast<std::size_t>(tokens)]; }
   double text_flops(uint32_t text) const { return flops_of_length_[static_cast<std::size_t>(lengths_[text])]; }
 
  private:
@@ -50,6 +51,7 @@ struct GridBackend {
   std::string device = "cpu";
   bool padded = false;
   int32_t threads = 1;
+  int32_t instances = 1;
 };
 
 /// The batches of one (batch size or token budget, order), shared by every backend.

@@ -16,12 +16,6 @@ int baseline_rank(const std::string& backend) {
   return backend == "onnxruntime" ? 1 : 2;
 }
 
-double roof_gflops(const Roof& roof, const std::string& compute_type) {
-  if (compute_type == "bf16") return roof.bf16_gflops;
-  if (compute_type == "int8") return roof.int8_gops;
-  return roof.fp32_gflops;
-}
-
 /// Of the rounds that a cell's figures come from: of its times, and of their ratios to the baseline's.
 struct TypicalSpread {
   PooledSpread times;
@@ -43,6 +37,8 @@ void fill_figures(CellResult& result, const std::vector<double>& sample_seconds,
 void fill_latency(CellResult& result, const std::vector<double>& text_seconds) {
   if (text_seconds.empty()) return;
   result.p50_ms = 1e3 * nearest_rank(text_seconds, 0.50);
+  result.p90_ms = 1e3 * nearest_rank(text_seconds, 0.90);
+  result.p95_ms = 1e3 * nearest_rank(text_seconds, 0.95);
   result.p99_ms = 1e3 * nearest_rank(text_seconds, 0.99);
 }
 
@@ -89,12 +85,20 @@ CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& me
   if (series.rounds.size() < static_cast<std::size_t>(kFewestRounds)) result.partial = true;
   fill_figures(result, series.sample_seconds, workload, typical);
   fill_latency(result, measured.text_seconds);
-  const double limit = roof_gflops(roof.roof, result.configuration.compute_type);
+  const Configuration& at = result.configuration;
+  const double limit = roof_gflops(roof.roof, at.compute_type, at.device);
   if (limit > 0) result.roof_share = result.tokens_per_second * roof.flops_per_token / 1e9 / limit;
   return result;
 }
 
 }  // namespace
+
+double roof_gflops(const Roof& roof, const std::string& compute_type, const std::string& device) {
+  if (device != "cpu") return 0;
+  if (compute_type.starts_with("bf16")) return roof.bf16_gflops;
+  if (compute_type == "int8") return roof.int8_gops;
+  return compute_type == "fp32" ? roof.fp32_gflops : 0;
+}
 
 std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Contender>& contenders) {
   std::size_t best = 0;

@@ -18,6 +18,9 @@ struct RoofFacts {
   double flops_per_token = 0;  ///< mean over the sample
 };
 
+/// GFLOP/s that 100 % of the roof would be; 0 where it was not measured: on a device, or of a type without a kernel.
+double roof_gflops(const Roof& roof, const std::string& compute_type, const std::string& device);
+
 /// The figures of every cell: of its confirmation where it has all of its rounds, else of the exploratory rounds.
 std::vector<CellResult> summarize_cells(const Measurement& measurement, const std::vector<Contender>& contenders,
                                         const BenchSubject& subject, const RoofFacts& roof, std::size_t baseline);

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
-
-#include "backend/registry.h"
-#include "paceline/error.h"
+#include <utility>
 
 namespace paceline {
 namespace {
@@ -14,25 +12,11 @@ namespace {
 /// A probe's time is not known yet; patience must cover a slow machine.
 constexpr double kProbeSeconds = 10;
 
-std::vector<BackendEntry> selected_backends(const std::vector<std::string>& names) {
-  if (names.empty()) return known_backends();
-  std::vector<BackendEntry> entries;
-  for (const std::string& name : names) entries.push_back(find_backend(name));
-  return entries;
-}
-
-bool wanted(const std::vector<std::string>& compute_types, const std::string& type) {
-  return compute_types.empty() || std::find(compute_types.begin(), compute_types.end(), type) != compute_types.end();
-}
-
 std::unique_ptr<Worker> load(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment) {
   std::unique_ptr<Worker> worker = environment.start_worker(contender.name());
   const LoadedBackend loaded = worker->load({.model_dir = subject.model_dir,
-                                             .backend = {.name = contender.result.backend,
-                                                         .compute_type = contender.result.compute_type,
-                                                         .device = contender.result.device,
-                                                         .threads = subject.threads,
-                                                         .cache_dir = subject.cache_dir}});
+                                             .backend = backend_options(contender.result, subject.cache_dir),
+                                             .instances = contender.result.instances});
   contender.result.version = loaded.info.version;
   contender.result.settings = loaded.info.settings;
   contender.result.dtype = loaded.info.dtype;
@@ -41,6 +25,12 @@ std::unique_ptr<Worker> load(Contender& contender, const BenchSubject& subject, 
   contender.result.load_ms = loaded.load_ms;
   contender.outputs = loaded.info.outputs;
   return worker;
+}
+
+/// Texts that go to the worker: the sample, and what comes after it.
+void send_all_texts(Contender& contender, const BenchSubject& subject) {
+  contender.worker->send_texts(subject.workload.encodings);
+  if (!subject.length_texts.empty()) contender.worker->send_texts(subject.length_texts);
 }
 
 /// The texts around the middle of the order of length.
@@ -64,6 +54,28 @@ PlannedBatch as_planned(const BatchIndices& texts, const std::vector<int32_t>& l
 
 }  // namespace
 
+BackendOptions backend_options(const BackendResult& result, const std::filesystem::path& cache_dir) {
+  return {.name = result.engine,
+          .compute_type = result.file.empty() ? result.compute_type : "fp32",
+          .device = result.device,
+          .threads = result.threads,
+          .cache_dir = cache_dir,
+          .file = result.file};
+}
+
+std::string Contender::name() const {
+  std::string words = result.backend + " " + result.compute_type;
+  if (result.device != "cpu") words += " on " + result.device;
+  if (result.instances > 1) words += fmt::format(", {} instances", result.instances);
+  return words;
+}
+
+void Contender::fail(const Error& error) {
+  result.error = error.what();
+  crashed = error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kDeadlineExceeded;
+  worker.reset();
+}
+
 void Contender::note_shapes(std::span<const BatchIndices> batches, std::span<const int32_t> lengths) {
   for (const BatchIndices& batch : batches) {
     int32_t longest = 0;
@@ -78,35 +90,9 @@ bool with_worker(Contender& contender, const std::function<void(Worker&)>& use) 
     use(*contender.worker);
     return true;
   } catch (const Error& error) {
-    contender.fail(error.what());
+    contender.fail(error);
     return false;
   }
-}
-
-std::vector<Contender> select_contenders(const BenchOptions& options) {
-  std::vector<Contender> contenders;
-  for (const BackendEntry& entry : selected_backends(options.backends)) {
-    for (const std::string& type : entry.compute_types) {
-      if (!wanted(options.compute_types, type)) continue;
-      Contender contender;
-      contender.result.backend = entry.name;
-      contender.result.compute_type = type;
-      contender.result.padded = entry.padded;
-      contender.named = !options.backends.empty();
-      contenders.push_back(std::move(contender));
-    }
-  }
-  for (const std::string& type : options.compute_types) {
-    const bool found = std::any_of(contenders.begin(), contenders.end(),
-                                   [&](const Contender& one) { return one.result.compute_type == type; });
-    if (!found) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("[bench] none of the chosen backends computes in {}. `paceline doctor` shows which "
-                              "compute types each has.",
-                              type));
-    }
-  }
-  return contenders;
 }
 
 void start_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment) {
@@ -118,11 +104,20 @@ void start_contender(Contender& contender, const BenchSubject& subject, const Be
       contender.worker = load(contender, subject, environment);
       contender.first_load_seconds = std::max(0.0, first_ms - contender.result.load_ms) / 1e3;
     }
-    contender.worker->send_texts(subject.workload.encodings);
+    send_all_texts(contender, subject);
   } catch (const Error& error) {
-    contender.fail(error.what());
+    contender.fail(error);
     if (contender.named && error.code() == ErrorCode::kUnavailable) throw;
   }
+}
+
+bool restart_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment) {
+  const std::string reason = std::exchange(contender.result.error, "");
+  environment.show(fmt::format("starting {} again", contender.name()));
+  start_contender(contender, subject, environment);
+  if (contender.running()) return true;
+  contender.result.error = reason;
+  return false;
 }
 
 void probe_contender(Contender& contender, const BenchSubject& subject) {
@@ -132,7 +127,7 @@ void probe_contender(Contender& contender, const BenchSubject& subject) {
   // Twice each, the faster counts: a probe tells what the work costs, not what disturbs it.
   const std::vector<BatchIndices> batches{one, one, several, several};
   with_worker(contender, [&](Worker& worker) {
-    const std::vector<double> seconds = worker.time_batches(batches, kProbeSeconds);
+    const std::vector<double> seconds = worker.time_batches(batches, kProbeSeconds).seconds;
     const bool padded = contender.result.padded;
     contender.cost =
         fit_cost(subject.work.batch_flops(as_planned(one, lengths), padded), std::min(seconds[0], seconds[1]),

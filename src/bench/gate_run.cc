@@ -16,7 +16,8 @@
 namespace paceline {
 namespace {
 
-constexpr const char* kOracleBackend = "native";
+constexpr const char* kNative = "native";
+constexpr const char* kTorch = "torch-eager";
 /// One core at a GFLOP/s, a slow machine's scalar doubles.
 constexpr double kReferenceFlopsPerSecond = 1e9;
 
@@ -68,8 +69,9 @@ std::vector<float> answers(Contender& contender, const GateTexts& gate, const Be
   return logits;
 }
 
-GateOptions options_for(const Contender& contender, const BenchSubject& subject, double min_agreement) {
-  return {.oracle = kOracleName,
+GateOptions options_for(const Contender& contender, const BenchSubject& subject, const std::string& oracle,
+                        double min_agreement) {
+  return {.oracle = oracle,
           .compute_type = contender.result.compute_type,
           .problem_type = subject.problem_type,
           .has_labels = subject.has_labels,
@@ -122,40 +124,39 @@ void remember_check(const GateResult& result, const BenchSubject& subject) {
   }
 }
 
-/// The scalar reference's answers to some of the gate's texts, compared with the oracle's.
-GateResult check_with_reference(const Contender& oracle, std::span<const float> expected, const GateTexts& gate,
+/// The scalar reference's answers to some of the gate's texts, compared with native's.
+GateResult check_with_reference(const Contender& native, std::span<const float> answered, const GateTexts& gate,
                                 const BenchSubject& subject, const BenchEnvironment& environment) {
   Contender reference;
-  reference.result.backend = kReferenceBackendName;
+  reference.result.backend = reference.result.engine = kReferenceBackendName;
   reference.result.compute_type = "fp32";
+  reference.result.threads = subject.threads;
   start_contender(reference, subject, environment);
   if (!reference.running()) throw Error(ErrorCode::kInternal, reference.result.error);
   std::vector<BatchIndices> batches;
   std::vector<uint32_t> texts;
-  std::vector<float> native;
-  const std::size_t columns = static_cast<std::size_t>(oracle.outputs);
+  std::vector<float> rows;
+  const std::size_t columns = static_cast<std::size_t>(native.outputs);
   for (std::size_t position : reference_positions(gate.texts.size())) {
     texts.push_back(gate.texts[position]);
     batches.push_back({gate.texts[position]});
-    const std::span<const float> row = expected.subspan(position * columns, columns);
-    native.insert(native.end(), row.begin(), row.end());
+    const std::span<const float> row = answered.subspan(position * columns, columns);
+    rows.insert(rows.end(), row.begin(), row.end());
   }
   const std::vector<float> truth =
       reference.worker->logits(batches, work_of(texts, subject) / kReferenceFlopsPerSecond);
-  GateOptions options = options_for(oracle, subject, 1);
-  options.oracle = "the scalar reference";
-  GateResult result = compare_logits(truth, native, options);
+  GateResult result = compare_logits(truth, rows, options_for(native, subject, "the scalar reference", 1));
   result.oracle = kReferenceBackendName;
   return result;
 }
 
-/// The oracle's own gate. A reference that fails to run leaves the oracle unproven, and says so.
-GateResult check_oracle(const Contender& oracle, std::span<const float> expected, const GateTexts& gate,
+/// native fp32's own proof. A reference that fails to run leaves it unproven, and says so.
+GateResult check_native(const Contender& native, std::span<const float> answered, const GateTexts& gate,
                         const BenchSubject& subject, const BenchEnvironment& environment) {
   if (std::optional<GateResult> known = remembered_check(subject)) return *known;
-  environment.show(fmt::format("the scalar reference checks {}, once per checkpoint", kOracleName));
+  environment.show("the scalar reference checks native fp32, once per checkpoint");
   try {
-    GateResult result = check_with_reference(oracle, expected, gate, subject, environment);
+    GateResult result = check_with_reference(native, answered, gate, subject, environment);
     if (result.accepted) remember_check(result, subject);
     return result;
   } catch (const Error& error) {
@@ -167,21 +168,16 @@ GateResult check_oracle(const Contender& oracle, std::span<const float> expected
   }
 }
 
-bool is_oracle(const Contender& contender) {
-  return contender.result.backend == kOracleBackend && contender.result.compute_type == "fp32";
+bool is_fp32_on_cpu(const Contender& contender, const char* backend) {
+  return contender.result.backend == backend && contender.result.compute_type == "fp32" &&
+         contender.result.device == "cpu";
 }
 
-void check_contender(Contender& contender, std::span<const float> expected, const GateTexts& gate,
-                     const BenchSubject& subject, double min_agreement) {
-  const std::vector<float> logits = answers(contender, gate, subject);
-  if (!contender.running()) return;
-  if (logits.size() == expected.size()) {
-    contender.result.gate = compare_logits(expected, logits, options_for(contender, subject, min_agreement));
-  } else {
-    contender.result.gate.ran = true;
-    contender.result.gate.verdict =
-        fmt::format("Rejected: {} numbers, {} were expected.", logits.size(), expected.size());
-  }
+/// The first running one, at fp32 on the CPU; null without one.
+Contender* find_running(std::vector<Contender>& contenders, const char* backend) {
+  const auto found = std::ranges::find_if(
+      contenders, [&](const Contender& one) { return is_fp32_on_cpu(one, backend) && one.running(); });
+  return found == contenders.end() ? nullptr : &*found;
 }
 
 /// A gate that nobody could pass, for want of an answer to compare with.
@@ -189,9 +185,136 @@ void refuse_all(std::vector<Contender>& contenders, const std::string& reason) {
   for (Contender& contender : contenders) {
     if (!contender.running()) continue;
     contender.result.gate.ran = true;
+    contender.result.gate.accepted = false;
     contender.result.gate.verdict = reason;
   }
 }
+
+/// Two independent implementations in fp32, PyTorch's and ours, and the scalar reference behind ours: who is right is
+/// decided among them, and the rest is compared with the winner.
+class Gate {
+ public:
+  Gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
+       const BenchEnvironment& environment)
+      : contenders_(contenders), subject_(subject), options_(options), environment_(environment) {}
+
+  GateRun run() {
+    torch_ = find_running(contenders_, kTorch);
+    native_ = find_running(contenders_, kNative);
+    if (torch_ == nullptr && native_ == nullptr) start_native_aside();
+    choose_gate_texts();
+    const std::vector<float> torch = ask(torch_);
+    const std::vector<float> native = ask(native_);
+    if (torch_ != nullptr && !torch_->running()) torch_ = nullptr;
+    if (native_ != nullptr && !native_->running()) {
+      if (torch_ == nullptr) refuse(native_->result.error);
+      native_ = nullptr;
+    }
+    if (native_ != nullptr) prove_native(native, torch);
+    if (torch_ != nullptr && oracle_ == nullptr) trust_torch();
+    if (oracle_ != nullptr) check_others(oracle_ == torch_ ? torch : native);
+    return std::move(run_);
+  }
+
+ private:
+  void start_native_aside() {
+    aside_.result.backend = aside_.result.engine = kNative;
+    aside_.result.compute_type = "fp32";
+    aside_.result.threads = subject_.threads;
+    start_contender(aside_, subject_, environment_);
+    probe_contender(aside_, subject_);
+    native_ = &aside_;
+  }
+
+  void choose_gate_texts() {
+    std::vector<const Contender*> asked;
+    for (const Contender& contender : contenders_) asked.push_back(&contender);
+    if (native_ == &aside_) asked.push_back(&aside_);
+    gate_ = choose_texts(asked, subject_, options_.seconds);
+    const std::size_t usual = std::min(kGateTexts, subject_.workload.lengths.size());
+    if (gate_.texts.size() == usual) return;
+    run_.notes.push_back(
+        fmt::format("The gate compared {} texts instead of {} to keep the budget.", gate_.texts.size(), usual));
+  }
+
+  std::vector<float> ask(Contender* contender) const {
+    if (contender == nullptr) return {};
+    environment_.show(fmt::format("the gate: {}", contender->name()));
+    std::vector<float> logits = answers(*contender, gate_, subject_);
+    for (int restart = 0; restart < options_.restarts && !contender->running() && contender->crashed; ++restart) {
+      if (restart_contender(*contender, subject_, environment_)) logits = answers(*contender, gate_, subject_);
+    }
+    return logits;
+  }
+
+  void refuse(const std::string& why) {
+    refuse_all(contenders_, "Rejected: the oracle gave no answers to compare with.");
+    run_.notes.push_back(fmt::format("No answer was checked: native fp32 failed. {}", why));
+  }
+
+  /// By the scalar reference; then by PyTorch's answers, where they are there and agree.
+  void prove_native(std::span<const float> native, std::span<const float> torch) {
+    const double start = environment_.now();
+    native_->result.gate = check_native(*native_, native, gate_, subject_, environment_);
+    run_.reference_seconds = environment_.now() - start;
+    if (!native_->result.gate.accepted) {
+      if (torch_ != nullptr) return;
+      const std::string verdict = native_->result.gate.verdict;
+      refuse_all(contenders_, verdict);
+      run_.notes.push_back(fmt::format("native fp32 is no oracle to trust. {}", verdict));
+      native_ = nullptr;
+      return;
+    }
+    oracle_ = native_;
+    if (torch_ == nullptr) return;
+    torch_->result.gate = compare(native, torch, *torch_, native_->name());
+    if (!torch_->result.gate.accepted) return;
+    oracle_ = torch_;
+    native_->result.gate = compare(torch, native, *native_, torch_->name());
+  }
+
+  /// With nobody beside it that could be trusted more.
+  void trust_torch() {
+    oracle_ = torch_;
+    torch_->result.gate = {.ran = true,
+                           .accepted = true,
+                           .oracle = torch_->name(),
+                           .texts = static_cast<int32_t>(gate_.texts.size()),
+                           .agreement = 1,
+                           .verdict = "PyTorch's own answers: the oracle that the others are compared with."};
+  }
+
+  GateResult compare(std::span<const float> expected, std::span<const float> logits, const Contender& contender,
+                     const std::string& oracle) const {
+    if (logits.size() == expected.size()) {
+      return compare_logits(expected, logits, options_for(contender, subject_, oracle, options_.min_agreement));
+    }
+    GateResult result;
+    result.ran = true;
+    result.oracle = oracle;
+    result.verdict = fmt::format("Rejected: {} numbers, {} were expected.", logits.size(), expected.size());
+    return result;
+  }
+
+  void check_others(std::span<const float> expected) {
+    for (Contender& contender : contenders_) {
+      if (&contender == torch_ || &contender == native_ || !contender.running()) continue;
+      const std::vector<float> logits = ask(&contender);
+      if (contender.running()) contender.result.gate = compare(expected, logits, contender, oracle_->name());
+    }
+  }
+
+  std::vector<Contender>& contenders_;
+  const BenchSubject& subject_;
+  const GateRunOptions& options_;
+  const BenchEnvironment& environment_;
+  GateRun run_;
+  Contender aside_;             ///< native, where it is no contender
+  Contender* torch_ = nullptr;  ///< running, or none
+  Contender* native_ = nullptr;
+  Contender* oracle_ = nullptr;
+  GateTexts gate_;
+};
 
 }  // namespace
 
@@ -205,46 +328,7 @@ double expected_reference_seconds(const BenchSubject& subject) {
 
 GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
                  const BenchEnvironment& environment) {
-  GateRun run;
-  Contender extra;
-  extra.result.backend = kOracleBackend;
-  extra.result.compute_type = "fp32";
-  const auto found = std::find_if(contenders.begin(), contenders.end(), is_oracle);
-  Contender& oracle = found == contenders.end() ? extra : *found;
-  if (found == contenders.end()) {
-    start_contender(extra, subject, environment);
-    probe_contender(extra, subject);
-  }
-  std::vector<const Contender*> asked;
-  for (const Contender& contender : contenders) asked.push_back(&contender);
-  if (&oracle == &extra) asked.push_back(&extra);
-  const GateTexts gate = choose_texts(asked, subject, options.seconds);
-  const std::size_t usual = std::min(kGateTexts, subject.workload.lengths.size());
-  if (gate.texts.size() < usual) {
-    run.notes.push_back(
-        fmt::format("The gate compared {} texts instead of {} to keep the budget.", gate.texts.size(), usual));
-  }
-  environment.show(fmt::format("the gate: {}", oracle.name()));
-  const std::vector<float> expected = answers(oracle, gate, subject);
-  if (!oracle.running()) {
-    refuse_all(contenders, "Rejected: the oracle gave no answers to compare with.");
-    run.notes.push_back(fmt::format("No answer was checked: {} failed. {}", kOracleName, oracle.result.error));
-    return run;
-  }
-  const double start = environment.now();
-  oracle.result.gate = check_oracle(oracle, expected, gate, subject, environment);
-  run.reference_seconds = environment.now() - start;
-  if (!oracle.result.gate.accepted) {
-    refuse_all(contenders, oracle.result.gate.verdict);
-    run.notes.push_back(fmt::format("{} is no oracle to trust. {}", kOracleName, oracle.result.gate.verdict));
-    return run;
-  }
-  for (Contender& contender : contenders) {
-    if (&contender == &oracle) continue;
-    environment.show(fmt::format("the gate: {}", contender.name()));
-    check_contender(contender, expected, gate, subject, options.min_agreement);
-  }
-  return run;
+  return Gate(contenders, subject, options, environment).run();
 }
 
 }  // namespace paceline

@@ -10,8 +10,6 @@ namespace paceline {
 
 /// The gate with its workers: who answers, who is the oracle, what is remembered.
 
-inline constexpr const char* kOracleName = "native fp32";
-
 struct GateRun {
   /// Seconds that the scalar reference took; 0 where its answer was remembered. Once per checkpoint, so no part of the
   /// budget.
@@ -27,10 +25,12 @@ struct GateRunOptions {
   /// Where it would take longer, fewer texts are compared, at least kFewestGateTexts, and a note says so; not where
   /// another type than fp32 is checked.
   double seconds = std::numeric_limits<double>::infinity();
+  int restarts = 0;  ///< of a worker that crashes on the gate's texts
 };
 
-/// Fills result.gate of every running contender. The oracle is native fp32, in a worker of its own where it is no
-/// contender; the scalar reference checks it on the 8 shortest texts and the longest, once per checkpoint.
+/// Fills result.gate of every running contender. The oracle is torch-eager fp32 where it runs and agrees with native
+/// fp32, else native fp32 (in a worker of its own where it is no contender). The scalar reference checks native on the
+/// 8 shortest texts and the longest, once per checkpoint; where it rejects native, PyTorch stays the oracle.
 GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
                  const BenchEnvironment& environment);
 

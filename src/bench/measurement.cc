@@ -9,7 +9,6 @@
 #include "bench/format_estimate.h"
 #include "bench/series.h"
 #include "bench/statistics.h"
-#include "paceline/error.h"
 
 namespace paceline {
 namespace {
@@ -66,6 +65,21 @@ void Measurement::explore(std::size_t baseline, double deadline) {
   }
 }
 
+void Measurement::measure_all(int rounds) {
+  for (GridPlan& plan : grid_.plans) plan.batches_per_round = static_cast<int32_t>(plan.batches.batches.size());
+  Subsets subsets;
+  for (std::size_t plan = 0; plan < grid_.plans.size(); ++plan) {
+    std::vector<uint32_t>& all = subsets[plan];
+    all.resize(grid_.plans[plan].batches.batches.size());
+    std::iota(all.begin(), all.end(), 0U);
+    used_[plan].insert(all.begin(), all.end());
+  }
+  std::vector<std::size_t> cells(cells_.size());
+  std::iota(cells.begin(), cells.end(), std::size_t{0});
+  for (const MeasuredCell& measured : cells_) left_seconds_ += rounds * turn_seconds_of(measured);
+  for (int round = 0; round < rounds; ++round) run_round(cells, subsets, {.round = round, .confirmation = false});
+}
+
 void Measurement::confirm(std::span<const std::size_t> finalists, double deadline) {
   if (finalists.empty()) return;
   choose_confirmation(finalists, deadline);
@@ -81,9 +95,9 @@ void Measurement::confirm(std::span<const std::size_t> finalists, double deadlin
 void Measurement::run_round(std::vector<std::size_t> cells, const Subsets& subsets, Timing base) {
   random_.shuffle(cells);
   for (std::size_t index : cells) {
-    if (context_.interrupted != nullptr && context_.interrupted->load()) throw Interrupted{};
     MeasuredCell& measured = cells_[index];
-    if (contenders_[measured.cell.backend].running()) run_turn(measured, subsets.at(measured.cell.plan), base);
+    run_turn(measured, subsets.at(measured.cell.plan), base);
+    left_seconds_ = std::max(0.0, left_seconds_ - turn_seconds_of(measured));
     report_progress();
   }
 }
@@ -101,11 +115,16 @@ void Measurement::run_turn(MeasuredCell& measured, const std::vector<uint32_t>& 
   }
   timing.batches = static_cast<int32_t>(lists.size());
   timing.share = expected / measured.predicted_seconds;
-  std::vector<double> seconds;
-  if (!with_worker(contender, [&](Worker& worker) { seconds = worker.time_batches(lists, expected); })) return;
-  timing.seconds = std::accumulate(seconds.begin(), seconds.end(), 0.0);
-  measured.timings.push_back(timing);
-  if (plan.batch_size == 1) measured.text_seconds.insert(measured.text_seconds.end(), seconds.begin(), seconds.end());
+  SavedTurn turn{.key = {}, .timing = timing, .text_seconds = {}};
+  const std::string key = turn_key(measured.cell.configuration);
+  if (!context_.turns.run(
+          contender,
+          {.key = key, .batches = lists, .expected_seconds = expected, .of_single_texts = plan.batch_size == 1},
+          turn)) {
+    return;
+  }
+  measured.timings.push_back(turn.timing);
+  measured.text_seconds.insert(measured.text_seconds.end(), turn.text_seconds.begin(), turn.text_seconds.end());
   const double ms = 1e3 * typical_seconds(measured) / static_cast<double>(context_.subject.workload.lengths.size());
   if (std::isfinite(ms) && (best_.empty() || ms < best_ms_)) {
     best_ms_ = ms;
@@ -176,7 +195,7 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
       if (!used.contains(i)) fresh.push_back(i);
     }
     if (fresh.empty()) {
-      repeated = true;
+      repeated = !context_.whole_sample;
       fresh.assign(used.begin(), used.end());
     }
     // Each round is to see a subset of its own where there are that many batches.
@@ -192,9 +211,15 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
   return schedules;
 }
 
+double Measurement::turn_seconds_of(const MeasuredCell& measured) const {
+  const GridPlan& plan = grid_.plans[measured.cell.plan];
+  return measured.predicted_seconds * plan.batches_per_round / static_cast<double>(plan.batches.batches.size());
+}
+
 void Measurement::report_progress() {
   if (context_.progress == nullptr) return;
   const double done = context_.environment.now() - context_.started;
+  if (context_.whole_sample) context_.expected = done + context_.turns.pace() * (left_seconds_ + context_.after);
   const std::string note =
       best_.empty() ? "" : fmt::format("best so far: {}, {} ms per text", best_, format_number(best_ms_));
   context_.progress->update(std::min(done, context_.expected), context_.expected, note);

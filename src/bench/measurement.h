@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <set>
 #include <span>
@@ -9,7 +8,7 @@
 
 #include "base/progress.h"
 #include "bench/budget_planner.h"
-#include "bench/contender.h"
+#include "bench/turn_runner.h"
 
 namespace paceline {
 
@@ -29,11 +28,13 @@ class Measurement {
   struct Context {
     const BenchSubject& subject;
     const BenchEnvironment& environment;
+    TurnRunner& turns;
     uint64_t seed = 0;
-    const std::atomic<bool>* interrupted = nullptr;
     Progress* progress = nullptr;
-    double started = 0;   ///< on the environment's clock, for the progress bar
-    double expected = 0;  ///< seconds of the whole run
+    double started = 0;         ///< on the environment's clock, for the progress bar
+    double expected = 0;        ///< seconds of the whole run
+    double after = 0;           ///< of them behind the rounds
+    bool whole_sample = false;  ///< a round times every batch, so that none are left that were not used
   };
 
   Measurement(Grid grid, std::vector<Contender>& contenders, const Context& context);
@@ -41,6 +42,9 @@ class Measurement {
   /// Rounds over all live cells until the deadline (at least kFewestRounds, at most kMostRounds). `baseline` is never
   /// dropped. Throws Interrupted.
   void explore(std::size_t baseline, double deadline);
+
+  /// So many rounds over every batch of every cell, none dropped. Throws Interrupted.
+  void measure_all(int rounds);
 
   /// Fresh rounds of the finalists on batches not used before, as many of as many finalists with as many texts a round
   /// as the time until the deadline allows (plan_confirmation). `finalists` in the order in which they are needed.
@@ -63,6 +67,7 @@ class Measurement {
   void drop_slow_cells(std::size_t baseline);
   void choose_confirmation(std::span<const std::size_t> finalists, double deadline);
   std::map<std::size_t, SubsetSchedule> confirmation_schedules(std::span<const std::size_t> finalists);
+  double turn_seconds_of(const MeasuredCell& measured) const;
   void report_progress();
 
   Grid grid_;
@@ -72,6 +77,7 @@ class Measurement {
   std::vector<MeasuredCell> cells_;
   std::map<std::size_t, std::set<uint32_t>> used_;  ///< plan -> batches timed to choose
   ConfirmationPlan confirmation_;
+  double left_seconds_ = 0;  ///< predicted, of the turns until the end of this phase; 0: the deadline says
   std::string best_;
   double best_ms_ = 0;
   std::vector<std::string> notes_;

@@ -127,9 +127,10 @@ class ProcessWorker final : public Worker {
     }
   }
 
-  std::vector<double> time_batches(std::span<const BatchIndices> batches, double expected_seconds) override {
+  BatchTimes time_batches(std::span<const BatchIndices> batches, double expected_seconds) override {
     const Json reply = ask({{"op", "time"}, {"batches", encode_batches(batches)}}, expected_seconds);
-    return decode_numbers(reply, "seconds", batches.size());
+    return {.seconds = decode_numbers(reply, "seconds", batches.size()),
+            .total_seconds = json_number(reply, "total_seconds", "worker", 0, 1e9)};
   }
 
   std::vector<float> logits(std::span<const BatchIndices> batches, double expected_seconds) override {

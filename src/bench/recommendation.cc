@@ -18,21 +18,43 @@ namespace {
 
 const BackendResult* backend_of(const BenchResults& results, const Configuration& configuration) {
   for (const BackendResult& backend : results.backends) {
-    if (backend.backend == configuration.backend && backend.compute_type == configuration.compute_type) return &backend;
+    if (runs(backend, configuration)) return &backend;
   }
   return nullptr;
+}
+
+/// Whether two configurations run on the same backend, at the same compute type, device and parallelism.
+bool same_backend(const Configuration& a, const Configuration& b) {
+  return a.backend == b.backend && a.compute_type == b.compute_type && a.device == b.device && a.threads == b.threads &&
+         a.instances == b.instances;
 }
 
 /// p99 of a backend at batch size 1; 0 where it was not measured.
 double p99_at_batch_one(const BenchResults& results, const Configuration& configuration) {
   for (const CellResult& cell : results.cells) {
-    const Configuration& other = cell.configuration;
-    if (other.batch_size == 1 && other.backend == configuration.backend &&
-        other.compute_type == configuration.compute_type && cell.p99_ms > 0) {
+    if (cell.configuration.batch_size == 1 && same_backend(cell.configuration, configuration) && cell.p99_ms > 0) {
       return cell.p99_ms;
     }
   }
   return 0;
+}
+
+/// Whether the run varied threads or instances, so that a name has to tell them.
+bool varies_parallelism(const BenchResults& results) {
+  const auto differs = [&](const BackendResult& one) {
+    return one.device == "cpu" &&
+           (one.threads != results.backends.front().threads || one.instances != results.backends.front().instances);
+  };
+  return std::ranges::any_of(results.backends, differs);
+}
+
+/// "native fp32, batch size 32, sorted by length, 2 instances of 1 thread".
+std::string words_of(const BenchResults& results, const Configuration& at) {
+  std::string words = describe_configuration(at);
+  if (at.instances == 1 && varies_parallelism(results)) {
+    words += fmt::format(", {} {}", at.threads, at.threads == 1 ? "thread" : "threads");
+  }
+  return words;
 }
 
 bool measured(const CellResult& cell) { return cell.error.empty() && cell.rounds > 0; }
@@ -42,13 +64,26 @@ bool accepted(const BenchResults& results, const CellResult& cell) {
   return measured(cell) && backend != nullptr && backend->gate.accepted;
 }
 
-bool respects(const BenchResults& results, const CellResult& cell, const Constraints& constraints) {
+/// The limit that a cell breaks, in words; empty where it keeps all.
+std::string broken_limit(const BenchResults& results, const CellResult& cell, const Constraints& constraints) {
   const BackendResult* backend = backend_of(results, cell.configuration);
-  if (constraints.objective == Objective::kLatency && cell.configuration.batch_size != 1) return false;
-  if (constraints.max_memory_bytes > 0 && backend->peak_memory_bytes > constraints.max_memory_bytes) return false;
-  if (constraints.max_latency_ms <= 0) return true;
+  if (constraints.objective == Objective::kLatency && cell.configuration.batch_size != 1) {
+    return "makes a text wait for others, and the shortest time of one text alone was asked for";
+  }
+  if (constraints.max_memory_bytes > 0 && backend->peak_memory_bytes > constraints.max_memory_bytes) {
+    return fmt::format("needs {} MB of memory, {} MB were allowed", format_number(backend->peak_memory_bytes / 1e6),
+                       format_number(static_cast<double>(constraints.max_memory_bytes) / 1e6));
+  }
+  if (constraints.max_latency_ms <= 0) return "";
   const double p99 = p99_at_batch_one(results, cell.configuration);
-  return p99 > 0 && p99 <= constraints.max_latency_ms;
+  if (p99 <= 0) return "was not measured with single texts, so that its latency is not known";
+  if (p99 <= constraints.max_latency_ms) return "";
+  return fmt::format("takes {} ms for a single text (the slowest in a hundred), {} ms were allowed", format_number(p99),
+                     format_number(constraints.max_latency_ms));
+}
+
+bool respects(const BenchResults& results, const CellResult& cell, const Constraints& constraints) {
+  return broken_limit(results, cell, constraints).empty();
 }
 
 /// Indices of the cells that `keep` lets through, fastest first.
@@ -68,7 +103,9 @@ Estimate time_ratio(const CellResult& slower, const CellResult& faster) {
   return estimate(paired_ratios(slower.timings, faster.timings));
 }
 
-std::size_t dependencies(const std::string& backend) {
+/// A user's own file depends on what its engine does.
+std::size_t dependencies(const BackendResult& backend_result) {
+  const std::string& backend = backend_result.engine;
   const std::vector<BackendEntry>& known = known_backends();
   const auto found = std::find_if(known.begin(), known.end(), [&](const BackendEntry& e) { return e.name == backend; });
   return static_cast<std::size_t>(found - known.begin());
@@ -83,14 +120,9 @@ double batch_texts(const BenchResults& results, const Configuration& configurati
 /// What decides between equally fast cells; smaller is better.
 auto modesty(const BenchResults& results, const CellResult& cell) {
   const Configuration& at = cell.configuration;
-  return std::tuple(batch_texts(results, at), backend_of(results, at)->peak_memory_bytes, dependencies(at.backend),
+  const BackendResult* backend = backend_of(results, at);
+  return std::tuple(batch_texts(results, at), backend->peak_memory_bytes, dependencies(*backend),
                     at.order != Order::kInput);
-}
-
-std::string cell_words(const CellResult& cell) {
-  return fmt::format("{}: {} ms per text ({}), {} texts/s", describe_configuration(cell.configuration),
-                     format_number(cell.ms_per_text.median), format_interval(cell.ms_per_text),
-                     format_number(cell.texts_per_second));
 }
 
 std::string ratio_words(const Estimate& ratio) {
@@ -98,54 +130,116 @@ std::string ratio_words(const Estimate& ratio) {
                      format_decimals(ratio.high, 2));
 }
 
-std::string runner_up_words(const BenchResults& results, const Recommendation& chosen, const CellResult& runner_up) {
-  const std::string other = describe_configuration(runner_up.configuration);
-  const std::string ratio = ratio_words(chosen.lead);
-  if (chosen.outcome == Lead::kFaster) {
-    return fmt::format(" The runner-up, {}, takes {} times as long.", other, ratio);
-  }
-  if (chosen.outcome == Lead::kUnresolved) {
-    return fmt::format(
-        " The runner-up, {}, cannot be told apart in this run (ratio {}); a larger --budget or a quieter machine would "
-        "tell.",
-        other, ratio);
-  }
-  const bool smaller = batch_texts(results, chosen.choice) < batch_texts(results, runner_up.configuration);
-  return fmt::format(" The runner-up, {}, is equally fast (ratio {}); the choice has {}.", other, ratio,
-                     smaller ? "the smaller batch" : "the more modest needs");
+std::string choice_words(const BenchResults& results, const CellResult& cell) {
+  return fmt::format("{}: {} ms per text ({}), {} texts/s.", words_of(results, cell.configuration),
+                     format_number(cell.ms_per_text.median), format_interval(cell.ms_per_text),
+                     format_number(cell.texts_per_second));
 }
 
-/// The fastest confirmed cell of each backend other than the choice's and the runner-up's, in words.
-std::string rivals_words(const BenchResults& results, const CellResult& choice, const CellResult* runner_up) {
-  std::string words;
-  std::set<std::string> told{choice.configuration.backend};
-  if (runner_up != nullptr) told.insert(runner_up->configuration.backend);
-  const auto confirmed = [&](const CellResult& cell) { return cell.confirmed && accepted(results, cell); };
-  for (std::size_t index : fastest_first(results, confirmed)) {
-    const CellResult& cell = results.cells[index];
-    if (!told.insert(cell.configuration.backend).second) continue;
-    words += fmt::format(" {} at its best ({}) takes {} times as long.", cell.configuration.backend,
-                         describe_configuration(cell.configuration), ratio_words(time_ratio(cell, choice)));
+std::string why_preferred(const BenchResults& results, const Configuration& choice, const Configuration& other) {
+  const double ours = batch_texts(results, choice);
+  const double theirs = batch_texts(results, other);
+  return ours < theirs ? "the smaller batch" : "the more modest needs";
+}
+
+std::string runner_up_words(const BenchResults& results, const Recommendation& chosen, const CellResult& runner_up) {
+  const std::string other = words_of(results, runner_up.configuration);
+  const std::string ratio = ratio_words(chosen.lead);
+  switch (chosen.outcome) {
+    case Lead::kFaster:
+      return fmt::format(" The runner-up, {}, takes {} times as long.", other, ratio);
+    case Lead::kUnresolved:
+      return fmt::format(
+          " The runner-up, {}, cannot be told apart in this run (ratio {}); a larger --budget or a quieter machine "
+          "would "
+          "tell.",
+          other, ratio);
+    case Lead::kEqual:
+      break;
   }
-  return words;
+  return fmt::format(" The runner-up, {}, is equally fast (ratio {}); the choice has {}.", other, ratio,
+                     why_preferred(results, chosen.choice, runner_up.configuration));
 }
 
 std::string reason_words(const BenchResults& results, const Recommendation& chosen, const CellResult& choice,
-                         const CellResult* runner_up, const Constraints& constraints) {
-  std::string words = cell_words(choice) + ".";
+                         const CellResult* runner_up) {
+  std::string words = choice_words(results, choice);
   if (choice.speedup.median > 0 && results.baseline && !(*results.baseline == choice.configuration)) {
     words += fmt::format(" {} times the speed of the baseline ({}).", ratio_words(choice.speedup),
-                         describe_configuration(*results.baseline));
+                         words_of(results, *results.baseline));
   }
   if (runner_up != nullptr) words += runner_up_words(results, chosen, *runner_up);
-  words += rivals_words(results, choice, runner_up);
-  if (constraints.price_per_hour > 0) {
-    // price per hour * ms per text * 1e6 texts / 3.6e6 ms per hour
-    words += fmt::format(" A million texts cost {:.2f} at {:.2f} an hour.",
-                         constraints.price_per_hour * choice.ms_per_text.median / 3.6, constraints.price_per_hour);
+  if (chosen.cost_per_million > 0) {
+    words += fmt::format(" A million texts cost {:.2f} at {:.2f} an hour.", chosen.cost_per_million,
+                         results.constraints.price_per_hour);
   }
   if (results.checkpoint.random_weights) words += " The checkpoint's weights are random: its labels mean nothing.";
   return words;
+}
+
+/// Why the best that a backend has was not taken, against the choice where there is one.
+std::string why_not(const BenchResults& results, const CellResult& cell, const CellResult* choice,
+                    const Constraints& constraints) {
+  const std::string limit = broken_limit(results, cell, constraints);
+  if (!limit.empty()) return limit;
+  if (choice == nullptr) return "was not confirmed";
+  const Estimate ratio = time_ratio(cell, *choice);
+  if (!(ratio.median > 0)) return "was not measured beside the choice";
+  const std::string at_best = fmt::format(" at its best ({})", words_of(results, cell.configuration));
+  switch (lead_of(ratio)) {
+    case Lead::kFaster:
+      return fmt::format("takes {} times as long{}", ratio_words(ratio), at_best);
+    case Lead::kUnresolved:
+      return fmt::format("cannot be told apart in this run, ratio {}{}", ratio_words(ratio), at_best);
+    case Lead::kEqual:
+      break;
+  }
+  return fmt::format("is equally fast, ratio {}{}; the choice has {}", ratio_words(ratio), at_best,
+                     why_preferred(results, choice->configuration, cell.configuration));
+}
+
+std::string backend_words(const BenchResults& results, const BackendResult& backend) {
+  std::string words = fmt::format("{} {}", backend.backend, backend.compute_type);
+  if (backend.device != "cpu") words += " on " + backend.device;
+  if (varies_parallelism(results) || backend.instances > 1) {
+    words += fmt::format(", {} x {} threads", backend.instances, backend.threads);
+  }
+  return words;
+}
+
+/// The cell of a backend to compare with: its fastest that keeps the limits, else its fastest.
+const CellResult* best_of(const BenchResults& results, const BackendResult& backend, const Constraints& constraints) {
+  const auto mine = [&](const CellResult& cell) { return measured(cell) && runs(backend, cell.configuration); };
+  const auto key = [&](const CellResult& cell) {
+    return std::tuple(!respects(results, cell, constraints), !cell.confirmed, cell.ms_per_text.median);
+  };
+  const CellResult* best = nullptr;
+  for (const CellResult& cell : results.cells) {
+    if (mine(cell) && (best == nullptr || key(cell) < key(*best))) best = &cell;
+  }
+  return best;
+}
+
+/// Every backend but the choice's, in the order of the results.
+std::vector<Rejection> rejections_of(const BenchResults& results, const CellResult* choice,
+                                     const Constraints& constraints) {
+  std::vector<Rejection> rejections;
+  for (const BackendResult& backend : results.backends) {
+    if (choice != nullptr && runs(backend, choice->configuration)) continue;
+    Rejection rejection{.what = backend_words(results, backend), .why = {}};
+    const CellResult* best = best_of(results, backend, constraints);
+    if (!backend.error.empty()) {
+      rejection.why = "could not be measured: " + backend.error;
+    } else if (backend.gate.ran && !backend.gate.accepted) {
+      rejection.why = "gives other answers. " + backend.gate.verdict;
+    } else if (best == nullptr || !backend.gate.ran) {
+      rejection.why = "was not measured";
+    } else {
+      rejection.why = why_not(results, *best, choice, constraints);
+    }
+    rejections.push_back(std::move(rejection));
+  }
+  return rejections;
 }
 
 Recommendation nothing(const BenchResults& results, const Constraints& constraints) {
@@ -163,6 +257,7 @@ Recommendation nothing(const BenchResults& results, const Constraints& constrain
         "No recommendation: no configuration that passed the gate meets the limits asked for "
         "(--objective latency needs batch size 1; --max-latency-ms, --max-memory).";
   }
+  none.rejections = rejections_of(results, nullptr, constraints);
   return none;
 }
 
@@ -180,10 +275,10 @@ std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size
     if (may_win && finalists.size() < kCandidates) add(index);
   }
   if (measured(results.cells[baseline])) add(baseline);
-  std::set<std::pair<std::string, std::string>> seen;
+  std::set<std::tuple<std::string, std::string, std::string>> seen;
   for (std::size_t index : fastest_first(results, passed)) {
     const Configuration& at = results.cells[index].configuration;
-    if (seen.emplace(at.backend, at.compute_type).second) add(index);
+    if (seen.emplace(at.backend, at.compute_type, at.device).second) add(index);
   }
   return finalists;
 }
@@ -214,7 +309,10 @@ Recommendation recommend(const BenchResults& results, const Constraints& constra
     recommendation.lead = time_ratio(*runner_up, chosen);
     recommendation.outcome = lead_of(recommendation.lead);
   }
-  recommendation.reason = reason_words(results, recommendation, chosen, runner_up, constraints);
+  // price per hour * ms per text * 1e6 texts / 3.6e6 ms per hour
+  recommendation.cost_per_million = constraints.price_per_hour * chosen.ms_per_text.median / 3.6;
+  recommendation.reason = reason_words(results, recommendation, chosen, runner_up);
+  recommendation.rejections = rejections_of(results, &chosen, constraints);
   return recommendation;
 }
 

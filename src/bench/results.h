@@ -95,6 +95,9 @@ struct BackendResult {
   std::string error;  ///< why it is out: not installed, crashed, killed
 };
 
+/// Whether `backend` is what a configuration runs on.
+bool runs(const BackendResult& backend, const Configuration& configuration);
+
 struct WorkloadSummary {
   std::string source;  ///< file name of the texts
   int64_t texts_available = 0;
@@ -195,6 +198,7 @@ struct BenchResults {
   double predicted_seconds = 0;      ///< of the whole measurement, from the probes
   bool named_type_rejected = false;  ///< a compute type that the user named failed the gate
   bool interrupted = false;          ///< Ctrl-C: what is there is real, but not all of it
+  bool unfinished = false;           ///< article: turns are missing that --resume would measure
   MachineRecord machine;
   Roof roof;
   MachineLoad load_before, load_after;

@@ -83,18 +83,21 @@ class SimulatedWorker final : public Worker {
   }
 
   void send_texts(std::span<const Encoding> encodings) override {
-    encodings_.assign(encodings.begin(), encodings.end());
+    encodings_.insert(encodings_.end(), encodings.begin(), encodings.end());
   }
 
-  std::vector<double> time_batches(std::span<const BatchIndices> batches, double) override {
+  BatchTimes time_batches(std::span<const BatchIndices> batches, double) override {
     if (backend_.calls_until_death >= 0 && calls_++ >= backend_.calls_until_death) {
       throw Error(ErrorCode::kInternal, fmt::format("[worker {}] the process was killed by signal 9 (Killed).", name_));
     }
-    std::vector<double> seconds;
+    BatchTimes times;
     for (const BatchIndices& batch : batches) warm_up(batch);
     if (needs_wake(padded_tokens(batches.front()))) run(batches.front());
-    for (const BatchIndices& batch : batches) seconds.push_back(run(batch));
-    return seconds;
+    for (const BatchIndices& batch : batches) {
+      times.seconds.push_back(run(batch));
+      times.total_seconds += times.seconds.back();
+    }
+    return times;
   }
 
   std::vector<float> logits(std::span<const BatchIndices> batches, double) override {

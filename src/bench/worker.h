@@ -19,6 +19,7 @@ namespace paceline {
 struct WorkerRequest {
   std::filesystem::path model_dir;
   BackendOptions backend;
+  int32_t instances = 1;
 };
 
 struct LoadedBackend {
@@ -36,6 +37,12 @@ struct EndToEndRequest {
 /// A batch as the worker gets it: indices into the texts sent before.
 using BatchIndices = std::vector<uint32_t>;
 
+/// How long batches took. With several instances they overlap: the whole is then less than the sum.
+struct BatchTimes {
+  std::vector<double> seconds;  ///< of each batch
+  double total_seconds = 0;     ///< from the first one's start to the last one's end
+};
+
 /// A backend at one compute type in a process of its own. Only one works at a time, the others are blocked.
 /// Every call throws Error for what the worker reports, and when the process died or does not answer; the worker is of
 /// no use after the latter. `expected_seconds` is a prediction: the call gives up at a large multiple of it.
@@ -43,12 +50,11 @@ class Worker {
  public:
   virtual LoadedBackend load(const WorkerRequest& request) = 0;
 
-  /// The texts that later calls name by index. Sent once.
+  /// Texts that later calls name by index; more of them count on from those sent before.
   virtual void send_texts(std::span<const Encoding> encodings) = 0;
 
   /// Runs each batch and times it, ids in memory to logits in memory. Shapes not seen before are warmed up, uncounted.
-  /// Seconds per batch.
-  virtual std::vector<double> time_batches(std::span<const BatchIndices> batches, double expected_seconds) = 0;
+  virtual BatchTimes time_batches(std::span<const BatchIndices> batches, double expected_seconds) = 0;
 
   /// The answers [texts, outputs] in the order of the indices.
   virtual std::vector<float> logits(std::span<const BatchIndices> batches, double expected_seconds) = 0;

@@ -51,11 +51,8 @@ std::string text_of(const Json& value) {
 }
 
 Json encode_backend(const BackendOptions& options) {
-  return {{"backend", options.name},
-          {"compute_type", options.compute_type},
-          {"device", options.device},
-          {"threads", options.threads},
-          {"cache_dir", options.cache_dir.string()}};
+  return {{"backend", options.name},    {"compute_type", options.compute_type},    {"device", options.device},
+          {"threads", options.threads}, {"cache_dir", options.cache_dir.string()}, {"file", options.file.string()}};
 }
 
 BackendOptions decode_backend(const Json& message) {
@@ -63,7 +60,8 @@ BackendOptions decode_backend(const Json& message) {
           .compute_type = json_string(message, "compute_type", kWhere),
           .device = json_string(message, "device", kWhere),
           .threads = count_of(message, "threads", kMostThreads),
-          .cache_dir = json_string(message, "cache_dir", kWhere)};
+          .cache_dir = json_string(message, "cache_dir", kWhere),
+          .file = json_string(message, "file", kWhere)};
 }
 
 template <class T>
@@ -80,12 +78,15 @@ Json encode_request(const WorkerRequest& request) {
   message["op"] = "load";
   message["protocol"] = kWorkerProtocol;
   message["model_dir"] = request.model_dir.string();
+  message["instances"] = request.instances;
   return message;
 }
 
 WorkerRequest decode_request(const Json& message) {
   json_integer(message, "protocol", kWhere, kWorkerProtocol, kWorkerProtocol);
-  return {.model_dir = json_string(message, "model_dir", kWhere), .backend = decode_backend(message)};
+  return {.model_dir = json_string(message, "model_dir", kWhere),
+          .backend = decode_backend(message),
+          .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads))};
 }
 
 Json encode_loaded(const LoadedBackend& loaded) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <new>
+#include <numeric>
 #include <set>
 
 #include "backend/registry.h"
@@ -84,7 +85,8 @@ class WorkerServer {
     if (!batches.empty()) wake(batches.front());
     std::vector<double> seconds;
     for (const BatchIndices& batch : batches) seconds.push_back(run(batch));
-    return {{"seconds", encode_numbers(std::span<const double>(seconds))}};
+    return {{"seconds", encode_numbers(std::span<const double>(seconds))},
+            {"total_seconds", std::accumulate(seconds.begin(), seconds.end(), 0.0)}};
   }
 
   Json logits(const Json& message) {

@@ -18,11 +18,12 @@ namespace {
 constexpr int64_t kMaxTexts = 10'000'000;
 constexpr int64_t kMaxBatchSize = 4096;
 constexpr int64_t kMaxBatchTokens = 1 << 24;
+constexpr int64_t kMaxThreads = 1024;
 
 struct BenchFlags {
   BenchOptions bench;
   std::filesystem::path out;
-  std::vector<std::string> devices{"cpu"};
+  std::string budget;
   bool quiet = false;
 };
 
@@ -38,22 +39,32 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
 
 std::vector<Flag> grid_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
-  return {{"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
-          {"--compute-types", "LIST", "of the arithmetic (default: all that a backend has)",
-           set_known_list(bench.compute_types, known_compute_types())},
-          {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
-           set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
-          {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
-           set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
-          {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
-          {"--devices", "LIST", "where to compute (default cpu)", set_known_list(flags.devices, {"cpu"})},
-          threads_flag(bench.threads)};
+  return {
+      {"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
+      {"--compute-types", "LIST", "of the arithmetic (default: all that a backend has)",
+       set_known_list(bench.compute_types, known_compute_types())},
+      {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
+       set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
+      {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
+       set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
+      {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
+      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_list(bench.devices)},
+      {"--threads", "LIST", "of each instance; 0: all that the process may use (default 0)",
+       set_integers(bench.threads, 0, kMaxThreads)},
+      {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
+       set_integers(bench.instances, 1, kMaxThreads)},
+      {"--onnx", "FILE", "your own ONNX export of this model, measured too; may be repeated",
+       add_path(bench.onnx_files), false, true},
+      {"--torchscript", "FILE", "your own TorchScript file, alike", add_path(bench.torchscript_files), false, true}};
 }
 
 std::vector<Flag> choice_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
   constexpr double kAny = std::numeric_limits<double>::max();
-  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)", set_duration(bench.budget_seconds)},
+  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)", set_string(flags.budget)},
+          {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved as it goes (default: the budget)",
+           set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
+          {"--resume", "", "go on with the unfinished article run in --out (default: begin)", set_switch(bench.resume)},
           {"--dry-run", "", "print the plan and its predicted time, measure nothing (default: measure)",
            set_switch(bench.dry_run)},
           {"--objective", "GOAL", "throughput or latency (default throughput)",
@@ -66,6 +77,31 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
            set_bytes(bench.max_memory_bytes)},
           {"--price-per-hour", "X", "of this machine, to state the cost of a million texts (default none)",
            set_number(bench.price_per_hour, 0, kAny)}};
+}
+
+/// What belongs together, or not at all.
+void check_protocol(BenchFlags& flags) {
+  BenchOptions& bench = flags.bench;
+  const bool article = bench.protocol == Protocol::kArticle;
+  if (article && !flags.budget.empty()) {
+    throw Error{
+        ErrorCode::kInvalidArgument,
+        "[bench] --budget and --protocol article exclude each other: the article's protocol takes what it takes. "
+        "--dry-run says how long."};
+  }
+  if (bench.resume && !article) {
+    throw Error{ErrorCode::kInvalidArgument, "[bench] --resume goes on with a run of --protocol article. Name both."};
+  }
+  if (!flags.budget.empty()) set_duration(bench.budget_seconds)(flags.budget);
+  bench.rounds_dir = flags.out;
+}
+
+/// What a stopped article run leaves, and how to go on.
+int stopped(const BenchFlags& flags, const Invocation& invocation) {
+  invocation.console.note(fmt::format("paceline: stopped. The finished rounds are in {}; go on with:\n  {}{}",
+                                      (flags.out / "rounds.jsonl").string(), invocation.command_line,
+                                      flags.bench.resume ? "" : " --resume"));
+  return kExitStopped;
 }
 
 void write_results(const BenchFlags& flags, const BenchResults& results) {
@@ -86,6 +122,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   if (flags.out.empty() && !bench.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
   }
+  check_protocol(flags);
   const auto progress = make_progress(flags.quiet, "bench", "s");
   bench.progress = progress.get();
   bench.interrupted = &interrupted();
@@ -104,7 +141,10 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   write_results(flags, results);
   const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
   console.write(terminal_summary(results, {.width = Console::width(), .color = color, .out_dir = flags.out}));
-  if (results.interrupted) return kExitInterrupted;
+  if (results.interrupted) {
+    return bench.protocol == Protocol::kArticle ? stopped(flags, invocation) : kExitInterrupted;
+  }
+  if (bench.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
   if (results.named_type_rejected) return kExitGateFailed;
   if (nothing_measured(results)) {
     throw Error{ErrorCode::kUnavailable,

@@ -88,7 +88,14 @@ void parse_arguments(const Command& command, const std::vector<std::string>& arg
   app.set_help_flag();
   app.allow_extras();
   for (const Flag& flag : command.flags) {
-    if (is_positional(flag) || !flag.value.empty()) {
+    if (flag.repeats) {
+      app.add_option_function<std::vector<std::string>>(flag.name,
+                                                        [&command, &flag](const std::vector<std::string>& values) {
+                                                          for (const std::string& value : values)
+                                                            set_flag(command, flag, value);
+                                                        })
+          ->allow_extra_args(false);
+    } else if (is_positional(flag) || !flag.value.empty()) {
       app.add_option_function<std::string>(
              flag.name, [&command, &flag](const std::string& value) { set_flag(command, flag, value); })
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);

@@ -12,6 +12,7 @@ enum ExitCode : int {
   kExitBadData = 3,      ///< bad, unsupported or missing checkpoint or data
   kExitUnavailable = 4,  ///< a needed backend or device is missing
   kExitGateFailed = 5,
+  kExitStopped = 6,    ///< stopped, and --resume goes on
   kExitExhausted = 7,  ///< disk or memory
   kExitDeadline = 8,
   kExitInterrupted = 130,

@@ -116,6 +116,13 @@ Setter set_bytes(int64_t& target) {
   return [&target](const std::string& given) { target = parse_bytes(given); };
 }
 
+Setter add_path(std::vector<std::filesystem::path>& target) {
+  return [&target](const std::string& given) {
+    if (given.empty()) refuse(given, "a path was expected");
+    target.emplace_back(given);
+  };
+}
+
 Setter set_list(std::vector<std::string>& target) {
   return [&target](const std::string& given) { target = split_list(given); };
 }

@@ -24,6 +24,7 @@ struct Flag {
   std::string help;                             ///< what it does, its unit, its default
   std::function<void(const std::string&)> set;  ///< throws Error{invalid_argument}; run_cli adds the flag's name
   bool required = false;
+  bool repeats = false;  ///< may stand several times, and each counts; else the last one does
 };
 
 /// Setters: each returns a function that checks a value and stores it in a variable that must live as long.
@@ -32,6 +33,8 @@ using Setter = std::function<void(const std::string&)>;
 Setter set_switch(bool& target);
 Setter set_string(std::string& target);
 Setter set_path(std::filesystem::path& target);
+/// Adds one each time, for a flag that repeats.
+Setter add_path(std::vector<std::filesystem::path>& target);
 Setter set_integer(int32_t& target, int64_t low, int64_t high);
 Setter set_integer(std::optional<int32_t>& target, int64_t low, int64_t high);
 Setter set_seed(uint64_t& target);

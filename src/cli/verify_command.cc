@@ -14,10 +14,11 @@ namespace {
 
 struct VerifyFlags {
   BenchOptions bench;
+  int32_t threads = 0;
   bool quiet = false;
 };
 
-bool is_installed(const BackendResult& result) { return backend_status(find_backend(result.backend)).available; }
+bool is_installed(const BackendResult& result) { return backend_status(find_backend(result.engine)).available; }
 
 /// An engine that is there and gave wrong answers or none. One that is not installed has not failed.
 bool has_failed(const BackendResult& result) {
@@ -38,6 +39,7 @@ std::string table_row(const BackendResult& result) {
 
 int run_verify_command(VerifyFlags& flags, Console& console) {
   const auto progress = make_progress(flags.quiet, "verify", "s");
+  flags.bench.threads = {flags.threads};
   flags.bench.progress = progress.get();
   flags.bench.interrupted = &interrupted();
   const BenchResults results = run_verify(flags.bench);
@@ -67,7 +69,12 @@ Command make_verify_command() {
       {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
        set_path(bench.text_file)}};
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  table.push_back(threads_flag(bench.threads));
+  table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated",
+                   add_path(bench.onnx_files), false, true});
+  table.push_back(
+      {"--torchscript", "FILE", "your own TorchScript file, alike", add_path(bench.torchscript_files), false, true});
+  table.push_back({"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_list(bench.devices)});
+  table.push_back(threads_flag(flags->threads));
   table.push_back({"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
                    set_number(bench.min_agreement, 0, 1)});
   table.push_back(cache_dir_flag(bench.cache_dir));

@@ -1,0 +1,207 @@
+// Which backends, compute types, devices and numbers of threads are measured.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "backend/registry.h"
+#include "bench/contender.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr const char* kCpu = "cpu";
+
+/// CPU flags, one of which makes a compute type worth trying unasked. Types that are not here run anywhere.
+struct TypeNeeds {
+  std::string_view compute_type;
+  std::array<std::string_view, 2> flags;
+};
+constexpr TypeNeeds kTypeNeeds[] = {{"bf16", {"avx512_bf16", "amx_bf16"}},
+                                    {"bf16-autocast", {"avx512_bf16", "amx_bf16"}}};
+
+struct Parallelism {
+  int32_t threads = 1;
+  int32_t instances = 1;
+};
+
+template <class T>
+bool contains(const std::vector<T>& list, const T& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+class Selector {
+ public:
+  Selector(const BenchOptions& options, const SelectionMachine& machine) : options_(options), machine_(machine) {}
+
+  Selection select() {
+    choose_parallelisms();
+    for (const BackendEntry& entry : entries()) add_entry(entry);
+    add_files("--onnx", options_.onnx_files);
+    add_files("--torchscript", options_.torchscript_files);
+    check_types();
+    check_devices();
+    note_types_left_out();
+    return std::move(selection_);
+  }
+
+ private:
+  std::vector<BackendEntry> entries() const {
+    if (options_.backends.empty()) return known_backends();
+    std::vector<BackendEntry> entries;
+    for (const std::string& name : options_.backends) entries.push_back(find_backend(name));
+    return entries;
+  }
+
+  /// Every number of threads with every number of instances that the process's CPUs hold. A single pair is taken as it
+  /// is: who asks for more threads than CPUs gets them.
+  void choose_parallelisms() {
+    const bool axis = options_.threads.size() * options_.instances.size() > 1;
+    std::vector<std::string> left_out;
+    for (const int32_t instances : options_.instances) {
+      for (const int32_t asked : options_.threads) {
+        const int32_t threads = asked > 0 ? asked : std::max(1, machine_.usable_cpus / instances);
+        const bool known = std::ranges::any_of(parallelisms_, [&](const Parallelism& one) {
+          return one.threads == threads && one.instances == instances;
+        });
+        if (known) continue;
+        if (axis && threads * instances > machine_.usable_cpus) {
+          left_out.push_back(fmt::format("{} x {}", instances, threads));
+          continue;
+        }
+        parallelisms_.push_back({threads, instances});
+      }
+    }
+    if (!left_out.empty()) {
+      selection_.notes.push_back(fmt::format("Instances x threads that need more than the {} CPUs of this process were "
+                                             "left out: {}.",
+                                             machine_.usable_cpus, fmt::join(left_out, ", ")));
+    }
+    if (parallelisms_.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[bench] --threads x --instances: none of them fits into the {} CPUs that this process may "
+                              "use. Use smaller numbers.",
+                              machine_.usable_cpus));
+    }
+  }
+
+  bool wanted(const std::string& type) const {
+    return options_.compute_types.empty() || contains(options_.compute_types, type);
+  }
+
+  /// Unasked, a type is tried where the CPU has instructions for it: emulated it only costs time.
+  bool worth_trying(const std::string& type) const {
+    if (!options_.compute_types.empty()) return true;
+    const auto needs = std::ranges::find(kTypeNeeds, type, &TypeNeeds::compute_type);
+    if (needs == std::end(kTypeNeeds)) return true;
+    return std::ranges::any_of(needs->flags,
+                               [&](std::string_view flag) { return contains(machine_.cpu_flags, std::string(flag)); });
+  }
+
+  void add_entry(const BackendEntry& entry) {
+    for (const std::string& device : options_.devices) {
+      const bool on_cpu = device == kCpu;
+      for (const std::string& type : on_cpu ? entry.compute_types : entry.device_compute_types) {
+        if (!wanted(type)) continue;
+        if (on_cpu && !worth_trying(type)) {
+          emulated_.insert(type);
+          continue;
+        }
+        BackendResult result;
+        result.backend = result.engine = entry.name;
+        result.compute_type = type;
+        result.device = device;
+        result.padded = entry.padded;
+        add(result, !options_.backends.empty() || !on_cpu);
+      }
+    }
+  }
+
+  /// A device computes by itself: threads and instances vary on the CPU alone.
+  void add(const BackendResult& result, bool named) {
+    for (const Parallelism& parallelism : parallelisms_) {
+      Contender contender;
+      contender.result = result;
+      contender.result.threads = parallelism.threads;
+      contender.result.instances = result.device == kCpu ? parallelism.instances : 1;
+      contender.named = named;
+      selection_.contenders.push_back(std::move(contender));
+      if (result.device != kCpu) return;
+    }
+  }
+
+  void add_files(const std::string& flag, const std::vector<std::filesystem::path>& files) {
+    const std::vector<BackendEntry>& known = known_backends();
+    const auto engine = std::ranges::find(known, flag, &BackendEntry::file_flag);
+    for (const std::filesystem::path& file : files) {
+      std::error_code error;
+      if (!std::filesystem::is_regular_file(file, error)) {
+        throw Error(ErrorCode::kNotFound, fmt::format("[bench] {}: {} is no file.", flag, file.string()));
+      }
+      if (engine == known.end()) throw Error(ErrorCode::kInternal, fmt::format("[bench] no backend takes {}.", flag));
+      const std::string name = file.filename().string();
+      const auto same = [&](const auto& one) { return one == name; };
+      if (std::ranges::any_of(known, same, &BackendEntry::name) || !file_names_.insert(name).second) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    fmt::format("[bench] {}: the report calls files by their names, and \"{}\" is taken. Rename the "
+                                "file.",
+                                flag, name));
+      }
+      BackendResult result;
+      result.backend = name;
+      result.engine = engine->name;
+      result.file = std::filesystem::absolute(file).lexically_normal().string();
+      result.compute_type = kExportedType;
+      result.padded = true;
+      add(result, true);
+    }
+  }
+
+  bool any_contender(const std::function<bool(const BackendResult&)>& matches) const {
+    return std::ranges::any_of(selection_.contenders, [&](const Contender& one) { return matches(one.result); });
+  }
+
+  void check_types() const {
+    for (const std::string& type : options_.compute_types) {
+      if (any_contender([&](const BackendResult& one) { return one.compute_type == type; })) continue;
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[bench] none of the chosen backends computes in {}. `paceline doctor` shows which "
+                              "compute types each has.",
+                              type));
+    }
+  }
+
+  void check_devices() const {
+    for (const std::string& device : options_.devices) {
+      if (any_contender([&](const BackendResult& one) { return one.device == device; })) continue;
+      throw Error(ErrorCode::kUnavailable,
+                  fmt::format("[bench] none of the chosen backends runs on {}. torchscript and torch-eager do.", device));
+    }
+  }
+
+  void note_types_left_out() {
+    if (emulated_.empty()) return;
+    selection_.notes.push_back(fmt::format("Left out as this CPU has no instructions for them: {}. --compute-types "
+                                           "measures them all the same.",
+                                           fmt::join(emulated_, ", ")));
+  }
+
+  const BenchOptions& options_;
+  const SelectionMachine& machine_;
+  std::vector<Parallelism> parallelisms_;
+  std::set<std::string> emulated_;
+  std::set<std::string> file_names_;
+  Selection selection_;
+};
+
+}  // namespace
+
+Selection select_contenders(const BenchOptions& options, const SelectionMachine& machine) {
+  return Selector(options, machine).select();
+}
+
+}  // namespace paceline

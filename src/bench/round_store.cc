@@ -1,0 +1,217 @@
+#include "bench/round_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/suggest.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr const char* kFileName = "rounds.jsonl";
+constexpr std::size_t kMostBytes = std::size_t{2} << 30;
+constexpr int64_t kMostBatches = int64_t{1} << 31;
+constexpr double kMostSeconds = 1e9;
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
+  throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] {}", path.string(), what));
+}
+
+[[noreturn]] void fail(const std::filesystem::path& path, const char* doing, int reason) {
+  const bool full = reason == ENOSPC || reason == EDQUOT;
+  throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
+              fmt::format("[{}] {} failed: {}. {}", path.string(), doing, std::strerror(reason),
+                          full ? "Free some space, then go on with --resume." : "Choose another folder with --out."));
+}
+
+Json turn_json(const SavedTurn& turn, double elapsed_seconds) {
+  const Timing& timing = turn.timing;
+  Json line{{"key", turn.key},         {"round", timing.round},   {"confirmation", timing.confirmation},
+            {"batches", timing.batches}, {"tokens", timing.tokens}, {"share", timing.share},
+            {"seconds", timing.seconds}, {"elapsed", elapsed_seconds}};
+  if (!turn.text_seconds.empty()) line["text_seconds"] = turn.text_seconds;
+  return line;
+}
+
+SavedTurn turn_from_json(const Json& line, const std::string& where) {
+  SavedTurn turn;
+  turn.key = json_string(line, "key", where);
+  Timing& timing = turn.timing;
+  timing.round = static_cast<int32_t>(json_integer(line, "round", where, 0, 1'000'000));
+  timing.confirmation = json_bool(line, "confirmation", where);
+  timing.batches = static_cast<int32_t>(json_integer(line, "batches", where, 1, kMostBatches - 1));
+  timing.tokens = json_integer(line, "tokens", where, 1, int64_t{1} << 50);
+  timing.share = json_number(line, "share", where, 0, 1e6);
+  timing.seconds = json_number(line, "seconds", where, 0, kMostSeconds);
+  const auto texts = line.find("text_seconds");
+  if (texts == line.end()) return turn;
+  if (!texts->is_array()) throw Error(ErrorCode::kCorruptData, fmt::format("[{}] text_seconds is no list.", where));
+  for (const Json& seconds : *texts) {
+    const bool number = seconds.is_number() && seconds.get<double>() >= 0 && seconds.get<double>() <= kMostSeconds;
+    if (!number) throw Error(ErrorCode::kCorruptData, fmt::format("[{}] text_seconds holds no time.", where));
+    turn.text_seconds.push_back(seconds.get<double>());
+  }
+  return turn;
+}
+
+Json identity_json(const RunIdentity& identity) {
+  Json fields = Json::object();
+  for (const auto& [name, value] : identity) fields[name] = value;
+  return fields;
+}
+
+void check_identity(const Json& header, const RunIdentity& identity, const std::string& where) {
+  const auto saved = header.find("run");
+  if (saved == header.end() || !saved->is_object()) {
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the first line does not say of which run the rounds are.", where));
+  }
+  const auto differ = [&](const std::string& name, const std::string& was, const std::string& is) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("[{}] the saved rounds are of another run: {} was {}, now it is {}. Resume with what it was, "
+                            "or measure anew in another --out.",
+                            where, name, excerpt(was), excerpt(is)));
+  };
+  for (const auto& [name, value] : identity) {
+    const std::string theirs = json_string(*saved, name, where, "nothing");
+    if (theirs != value) differ(name, theirs, value);
+  }
+  for (const auto& [name, value] : saved->items()) {
+    if (std::ranges::find(identity, name, &RunIdentity::value_type::first) != identity.end()) continue;
+    differ(name, json_string(*saved, name, where), "nothing");
+  }
+}
+
+}  // namespace
+
+std::string turn_key(const Configuration& at, int32_t exact_tokens) {
+  const std::string what = exact_tokens > 0 ? fmt::format("{} tokens", exact_tokens) : std::string(order_name(at.order));
+  return fmt::format("{}|{}|{}|{}x{}|batch {}|budget {}|{}", at.backend, at.compute_type, at.device, at.instances,
+                     at.threads, at.batch_size, at.max_batch_tokens, what);
+}
+
+RoundStore RoundStore::create(const std::filesystem::path& folder, const RunIdentity& identity) {
+  RoundStore store;
+  store.open(folder, true);
+  store.write_line(Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump(
+      -1, ' ', true, Json::error_handler_t::replace));
+  store.begin_run();
+  return store;
+}
+
+RoundStore RoundStore::resume(const std::filesystem::path& folder, const RunIdentity& identity) {
+  RoundStore store;
+  store.open(folder, false);
+  store.read(identity);
+  store.begin_run();
+  return store;
+}
+
+RoundStore::RoundStore(RoundStore&& other) noexcept
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      turns_(std::move(other.turns_)),
+      runs_(other.runs_),
+      seconds_before_(other.seconds_before_),
+      seconds_of_run_(other.seconds_of_run_) {}
+
+RoundStore::~RoundStore() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+const SavedTurn* RoundStore::find(const std::string& key, int32_t round, bool confirmation) const {
+  const auto found = turns_.find({key, round, confirmation});
+  return found == turns_.end() ? nullptr : &found->second;
+}
+
+void RoundStore::append(const SavedTurn& turn, double elapsed_seconds) {
+  write_line(turn_json(turn, elapsed_seconds).dump(-1, ' ', true, Json::error_handler_t::replace));
+  turns_[{turn.key, turn.timing.round, turn.timing.confirmation}] = turn;
+}
+
+void RoundStore::open(const std::filesystem::path& folder, bool create) {
+  path_ = folder / kFileName;
+  std::error_code error;
+  if (create) {
+    std::filesystem::create_directories(folder, error);
+    if (error) fail(folder, "creating the folder", error.value());
+  }
+  const int flags = O_RDWR | O_APPEND | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0);
+  descriptor_ = ::open(path_.c_str(), flags, 0644);
+  if (descriptor_ < 0 && errno == EEXIST) {
+    refuse(path_, "An unfinished run is saved here. Go on with it by --resume, or measure in another --out.");
+  }
+  if (descriptor_ < 0 && errno == ENOENT) {
+    refuse(path_, "There is no unfinished run to resume. Leave --resume out to begin one, or check --out.");
+  }
+  if (descriptor_ < 0) fail(path_, "opening", errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    refuse(path_, "Another paceline is measuring into this folder. Wait for it, or choose another --out.");
+  }
+}
+
+void RoundStore::read(const RunIdentity& identity) {
+  const std::string content = read_file(path_, kMostBytes);
+  const std::size_t whole = content.rfind('\n') == std::string::npos ? 0 : content.rfind('\n') + 1;
+  if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail(path_, "cutting off a torn line", errno);
+  std::string_view left = std::string_view(content).substr(0, whole);
+  for (int64_t number = 1; !left.empty(); ++number) {
+    const std::size_t end = left.find('\n');
+    const std::string where = fmt::format("{}:{}", path_.string(), number);
+    if (number == 1) {
+      const Json header = parse_json(left.substr(0, end), where);
+      json_integer(header, "paceline_rounds", where, kSchemaVersion, kSchemaVersion);
+      check_identity(header, identity, where);
+    } else {
+      read_line(left.substr(0, end), where);
+    }
+    left.remove_prefix(end + 1);
+  }
+  if (whole == 0) write_line(Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump());
+  seconds_before_ += seconds_of_run_;
+}
+
+void RoundStore::read_line(std::string_view text, const std::string& where) {
+  const Json line = parse_json(text, where);
+  if (line.contains("began")) {
+    ++runs_;
+    seconds_before_ += std::exchange(seconds_of_run_, 0.0);
+    return;
+  }
+  seconds_of_run_ = json_number(line, "elapsed", where, 0, kMostSeconds);
+  SavedTurn turn = turn_from_json(line, where);
+  turns_[{turn.key, turn.timing.round, turn.timing.confirmation}] = std::move(turn);
+}
+
+void RoundStore::begin_run() {
+  ++runs_;
+  write_line(Json{{"began", runs_}}.dump());
+}
+
+void RoundStore::write_line(const std::string& line) {
+  const std::string text = line + "\n";
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t wrote = ::write(descriptor_, text.data() + done, text.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) fail(path_, "writing", errno);
+    done += static_cast<std::size_t>(wrote);
+  }
+  if (::fdatasync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail(path_, "writing", errno);
+}
+
+void remove_round_store(const std::filesystem::path& folder) {
+  std::error_code ignored;  // one that stays is found by the next run, which says so
+  std::filesystem::remove(folder / kFileName, ignored);
+}
+
+}  // namespace paceline

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bench/contender.h"
+#include "bench/round_store.h"
+
+namespace paceline {
+
+/// Runs timed turns. Where rounds are saved, a turn that an earlier run measured is taken from there, a new one is saved
+/// before the next begins, and a worker that died is started again.
+class TurnRunner {
+ public:
+  /// `store`: null where rounds are not saved. `interrupted` may be null.
+  TurnRunner(const BenchSubject& subject, const BenchEnvironment& environment, const std::atomic<bool>* interrupted,
+             RoundStore* store)
+      : subject_(subject),
+        environment_(environment),
+        interrupted_(interrupted),
+        store_(store),
+        began_(environment.now()) {}
+
+  /// A turn: which, on which batches, and about how long it takes. `timing` has everything but the seconds.
+  struct Turn {
+    std::string key;
+    const std::vector<BatchIndices>& batches;
+    double expected_seconds = 0;
+    bool of_single_texts = false;  ///< the times of the batches are wanted, too
+  };
+
+  /// Fills the turn's time (and share, where it comes from an earlier run). False where the contender is lost.
+  /// Throws Interrupted, and Error{resource_exhausted} where a turn cannot be saved.
+  bool run(Contender& contender, const Turn& turn, SavedTurn& result);
+
+  /// What was measured of what was predicted, by this run: above 1 where it takes longer.
+  double pace() const { return predicted_ > 0 ? measured_ / predicted_ : 1; }
+  std::size_t taken() const { return taken_; }  ///< turns of earlier runs
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  bool measure(Contender& contender, const Turn& turn, SavedTurn& result);
+  bool revive(Contender& contender);
+
+  const BenchSubject& subject_;
+  const BenchEnvironment& environment_;
+  const std::atomic<bool>* interrupted_;
+  RoundStore* store_;
+  double began_;
+  double predicted_ = 0;
+  double measured_ = 0;
+  std::size_t taken_ = 0;
+  std::map<std::string, int> restarts_;  ///< contender -> how often
+  std::vector<std::string> notes_;
+};
+
+}  // namespace paceline
