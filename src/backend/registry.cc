@@ -89,6 +89,10 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
     throw Error(ErrorCode::kUnavailable, fmt::format("[backend {}] Device \"{}\" was asked for, it runs on cpu.",
                                                      entry.name, excerpt(options.device)));
   }
+  if (!options.file.empty() && entry.file_flag.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, it runs no files.",
+                                                         entry.name, options.file.string()));
+  }
   if (entry.name == kReferenceBackendName) return create_reference_backend(checkpoint, options);
   if (entry.plugin.empty()) return create_native_backend(checkpoint, options);
   return create_plugin_backend(load_plugin(entry.plugin, entry.install), checkpoint, options);

@@ -18,9 +18,9 @@ void spread_rows(const PackedBatch& batch, const std::vector<int32_t>& packed, i
 
 }  // namespace
 
-void pad_batch(const PackedBatch& batch, int64_t pad_token_id, PaddedBatch& out) {
+void pad_batch(const PackedBatch& batch, int64_t pad_token_id, PaddedBatch& out, int32_t length) {
   out.sequences = batch.sequences();
-  out.max_seqlen = batch.max_seqlen;
+  out.max_seqlen = std::max(batch.max_seqlen, length);
   spread_rows(batch, batch.input_ids, pad_token_id, out, out.input_ids);
   if (batch.token_type_ids.empty()) {
     out.token_type_ids.clear();

@@ -21,6 +21,19 @@ TEST(PaddedBatch, PadsOnTheRight) {
   EXPECT_TRUE(padded.token_type_ids.empty());
 }
 
+TEST(PaddedBatch, PadsToALengthThatIsAskedFor) {
+  PackedBatch packed;
+  append_sequence(packed, std::vector<int32_t>{5, 6}, std::vector<int32_t>{1, 1});
+  PaddedBatch padded;
+  pad_batch(packed, 1, padded, 4);
+  EXPECT_EQ(padded.max_seqlen, 4);
+  EXPECT_EQ(padded.input_ids, (std::vector<int64_t>{5, 6, 1, 1}));
+  EXPECT_EQ(padded.attention_mask, (std::vector<int64_t>{1, 1, 0, 0}));
+  EXPECT_EQ(padded.token_type_ids, (std::vector<int64_t>{1, 1, 0, 0}));
+  pad_batch(packed, 1, padded, 1);
+  EXPECT_EQ(padded.max_seqlen, 2) << "never less than the longest";
+}
+
 TEST(PaddedBatch, RowsHoldTheSequencesWhateverTheBufferHeldBefore) {
   PaddedBatch padded;
   EXPECT_TRUE(rc::check([&padded] {

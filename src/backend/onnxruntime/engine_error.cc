@@ -1,0 +1,50 @@
+#include "backend/onnxruntime/engine_error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "backend/onnxruntime/engine_library.h"
+
+namespace paceline {
+namespace {
+
+// The engine's messages span lines and can be long; the first line says it. A check of its own says it behind the place
+// in its source.
+std::string one_line(std::string_view message) {
+  constexpr std::size_t kLongest = 300;
+  constexpr std::string_view kCheck = " was false. ";
+  if (const std::size_t check = message.find(kCheck); check != message.npos)
+    message.remove_prefix(check + kCheck.size());
+  const std::size_t end = std::min(message.find('\n'), kLongest);
+  return std::string(message.substr(0, end));
+}
+
+}  // namespace
+
+void throw_engine_error(const Ort::Exception& thrown, ErrorCode code, std::string_view doing, std::string_view hint) {
+  const std::string reason = one_line(thrown.what());
+  const bool memory = reason.find("Failed to allocate memory") != std::string::npos ||
+                      reason.find("bad_alloc") != std::string::npos ||
+                      reason.find("bad allocation") != std::string::npos;
+  throw Error(memory ? ErrorCode::kResourceExhausted : code,
+              fmt::format("[onnxruntime {}] {} failed: {}. {}", load_engine_library(), doing, reason,
+                          memory ? "Use smaller batches or fewer processes." : hint));
+}
+
+void throw_user_file_error(const Ort::Exception& thrown, std::string_view file) {
+  const std::string doing = fmt::format("loading {}", file);
+  const std::string_view reason = thrown.what();
+  if (reason.find("external data") != reason.npos || reason.find("External data") != reason.npos) {
+    throw_engine_error(thrown, ErrorCode::kNotFound, doing, "Keep the file that holds its weights beside it.");
+  }
+  // An empty file is a protobuf of nothing.
+  if (thrown.GetOrtErrorCode() == ORT_INVALID_PROTOBUF || reason.find("does not have a graph") != reason.npos) {
+    throw_engine_error(thrown, ErrorCode::kCorruptData, doing, "It is no ONNX file, or not a whole one.");
+  }
+  throw_engine_error(thrown, ErrorCode::kUnsupported, doing,
+                     "The engine cannot run this graph; export it at an opset that it knows.");
+}
+
+}  // namespace paceline
