@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
-#include "classify/classifier.h"
+#include "classify/text_pipeline.h"
 #include "paceline/backend.h"
 #include "text/tokenizer.h"
 

@@ -131,16 +131,16 @@ class WorkerServer {
     std::vector<Text> texts;
     const EndToEndRequest request = decode_end_to_end(message, texts);
     if (texts.empty()) throw Error(ErrorCode::kInvalidArgument, "[worker] no texts to run from end to end.");
-    Classifier classifier(request.model_dir, request.run);
-    const std::size_t outputs = static_cast<std::size_t>(classifier.backend().info().outputs);
+    TextPipeline pipeline(request.model_dir, request.run);
+    const std::size_t outputs = static_cast<std::size_t>(pipeline.backend().info().outputs);
     const std::span<const Text> all(texts);
     const auto classify = [&](std::span<const Text> chunk) {
-      const std::vector<Encoding> encodings = classifier.encode(chunk);
+      const std::vector<Encoding> encodings = pipeline.encode(chunk);
       std::vector<float> rows(chunk.size() * outputs);
-      classifier.run(encodings, rows);
+      pipeline.run(encodings, rows);
       const std::span<const float> logits(rows);
       for (std::size_t i = 0; i < chunk.size(); ++i) {
-        predict(logits.subspan(i * outputs, outputs), classifier.checkpoint().problem_type(), 1);
+        predict(logits.subspan(i * outputs, outputs), pipeline.checkpoint().problem_type(), 1);
       }
     };
     classify(all.first(std::min<std::size_t>(all.size(), 8)));  // warm-up

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "classify/classifier.h"
+#include "classify/text_pipeline.h"
 
 namespace paceline {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "classify/classifier.h"
+#include "classify/text_pipeline.h"
 
 namespace paceline {
 namespace {

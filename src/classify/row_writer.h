@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "classify/classifier.h"
+#include "classify/text_pipeline.h"
 #include "text/row_reader.h"
 
 namespace paceline {

@@ -72,9 +72,9 @@ void AnswerWriter::write(const RowWindow& window, const Answers& answers) {
 
 }  // namespace
 
-ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, Classifier& classifier,
+ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline,
                                 const StreamOptions& options, TextSink& sink, Progress& progress) {
-  AnswerWriter output(writer, classifier.checkpoint(), options.all_labels ? 0 : options.top_k, sink);
+  AnswerWriter output(writer, pipeline.checkpoint(), options.all_labels ? 0 : options.top_k, sink);
   ClassifySummary& summary = output.summary();
   const auto stopped = [&] { return options.stop != nullptr && *options.stop; };
   RowWindow window;
@@ -82,9 +82,9 @@ ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, Clas
   uint64_t bytes_before = 0;
   while (!(summary.interrupted = stopped()) &&
          window.read(reader, options, [&](const Row& row) { writer.check(row); })) {
-    answers.encodings = classifier.encode(window.texts());
-    answers.logits.resize(window.texts().size() * classifier.checkpoint().labels().size());
-    const bool ran = classifier.run(answers.encodings, answers.logits, [&](std::size_t done) {
+    answers.encodings = pipeline.encode(window.texts());
+    answers.logits.resize(window.texts().size() * pipeline.checkpoint().labels().size());
+    const bool ran = pipeline.run(answers.encodings, answers.logits, [&](std::size_t done) {
       const double share = static_cast<double>(done) / static_cast<double>(window.texts().size());
       report_progress(progress, reader, bytes_before, share, summary.rows + done);
       return !stopped();

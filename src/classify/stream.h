@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/progress.h"
-#include "classify/classifier.h"
+#include "classify/text_pipeline.h"
 #include "classify/row_writer.h"
 #include "text/row_reader.h"
 
@@ -41,7 +41,7 @@ struct ClassifySummary {
 /// backend uses every core, so encoding beside it would only take turns with it.
 /// After a stop the window in work is not written. Throws Error: what the reader, the writer, the backend and the sink
 /// throw, e.g. invalid_argument for a row that already has a field of the name of a new one.
-ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, Classifier& classifier,
+ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline,
                                 const StreamOptions& options, TextSink& sink, Progress& progress);
 
 }  // namespace paceline

@@ -102,10 +102,10 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   const Setup setup = read_setup(flags);
   check_checkpoint(setup, flags.cache_dir, console);
   const auto reader = RowReader::open(flags.input, flags.rows);
-  Classifier classifier(setup.model_dir, setup.run);
+  TextPipeline pipeline(setup.model_dir, setup.run);
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
-                                       .labels = classifier.checkpoint().labels(),
+                                       .labels = pipeline.checkpoint().labels(),
                                        .top_k = flags.top_k,
                                        .all_labels = flags.all_labels,
                                        .raw_logits = flags.raw_logits,
@@ -115,7 +115,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   Output output(flags.output, console);
   const auto progress = make_progress(flags.quiet, "classify", "kB");
   const double start = monotonic_seconds();
-  const ClassifySummary summary = classify_stream(*reader, *writer, classifier, stream, output.sink(), *progress);
+  const ClassifySummary summary = classify_stream(*reader, *writer, pipeline, stream, output.sink(), *progress);
   if (summary.interrupted) return kExitInterrupted;
   output.commit();
   if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);

@@ -1,4 +1,4 @@
-#include "classify/classifier.h"
+#include "classify/text_pipeline.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 
 namespace paceline {
 
-struct Classifier::State {
+struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
       : options(run_options),
         checkpoint(Checkpoint::open(model_dir)),
@@ -49,29 +49,29 @@ struct Classifier::State {
   std::vector<int32_t> lengths;
 };
 
-Classifier::Classifier(const std::filesystem::path& model_dir, const RunOptions& options)
+TextPipeline::TextPipeline(const std::filesystem::path& model_dir, const RunOptions& options)
     : state_(std::make_unique<State>(model_dir, options)) {}
 
-Classifier::~Classifier() = default;
+TextPipeline::~TextPipeline() = default;
 
-const Checkpoint& Classifier::checkpoint() const { return state_->checkpoint; }
-const Tokenizer& Classifier::tokenizer() const { return state_->tokenizer; }
-Backend& Classifier::backend() { return *state_->backend; }
-const RunOptions& Classifier::options() const { return state_->options; }
+const Checkpoint& TextPipeline::checkpoint() const { return state_->checkpoint; }
+const Tokenizer& TextPipeline::tokenizer() const { return state_->tokenizer; }
+Backend& TextPipeline::backend() { return *state_->backend; }
+const RunOptions& TextPipeline::options() const { return state_->options; }
 
-std::vector<Encoding> Classifier::encode(std::span<const Text> texts) {
+std::vector<Encoding> TextPipeline::encode(std::span<const Text> texts) {
   return state_->tokenizer.encode_all(texts, state_->pool);
 }
 
-void Classifier::run(std::span<const Encoding> encodings, std::span<float> logits) {
+void TextPipeline::run(std::span<const Encoding> encodings, std::span<float> logits) {
   run(encodings, logits, [](std::size_t) { return true; });
 }
 
-bool Classifier::run(std::span<const Encoding> encodings, std::span<float> logits,
+bool TextPipeline::run(std::span<const Encoding> encodings, std::span<float> logits,
                      FunctionRef<bool(std::size_t)> go_on) {
   const auto expected = encodings.size() * static_cast<std::size_t>(state_->backend->info().outputs);
   if (logits.size() != expected) {
-    throw Error{ErrorCode::kInvalidArgument, fmt::format("[classifier] room for {} logits was given, {} texts need {}.",
+    throw Error{ErrorCode::kInvalidArgument, fmt::format("[classify] room for {} logits was given, {} texts need {}.",
                                                          logits.size(), encodings.size(), expected)};
   }
   state_->lengths.clear();

@@ -33,11 +33,11 @@ struct Prediction {
 std::vector<Prediction> predict(std::span<const float> logits, ProblemType type, int32_t top_k);
 
 /// Texts in, logits out: tokenizer, planner and backend behind one door. bench times it, classify streams through it.
-class Classifier {
+class TextPipeline {
  public:
   /// Loads everything. Throws Error.
-  Classifier(const std::filesystem::path& model_dir, const RunOptions& options);
-  ~Classifier();
+  TextPipeline(const std::filesystem::path& model_dir, const RunOptions& options);
+  ~TextPipeline();
 
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;
