@@ -30,6 +30,7 @@ std::optional<Plan> make_plan(const BenchResults& results) {
                       .device = choice.device,
                       .threads = choice.threads,
                       .cache_dir = {}};
+  plan.run.instances = choice.instances;
   plan.run.limits.batch_size = choice.batch_size;
   plan.run.limits.max_batch_tokens = choice.max_batch_tokens;
   plan.run.limits.order = choice.order;
@@ -39,9 +40,13 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   plan.reason = recommendation.reason;
   for (const BackendResult& backend : results.backends) {
     if (backend.backend != choice.backend || backend.compute_type != choice.compute_type) continue;
+    // A user's own file is listed under its name and run by the engine of its format.
+    if (!backend.engine.empty()) plan.run.backend.name = backend.engine;
+    plan.run.backend.file = backend.file;
     plan.backend_version = backend.version;
     plan.run.limits.padded = backend.padded;
   }
+  if (!plan.run.backend.file.empty()) plan.file_hash = hash_file(plan.run.backend.file);
   for (const CellResult& cell : results.cells) {
     if (!(cell.configuration == choice)) continue;
     plan.ms_per_text = cell.ms_per_text.median;

@@ -132,7 +132,7 @@ class WorkerServer {
     const EndToEndRequest request = decode_end_to_end(message, texts);
     if (texts.empty()) throw Error(ErrorCode::kInvalidArgument, "[worker] no texts to run from end to end.");
     TextPipeline pipeline(request.model_dir, request.run);
-    const std::size_t outputs = static_cast<std::size_t>(pipeline.backend().info().outputs);
+    const std::size_t outputs = static_cast<std::size_t>(pipeline.info().outputs);
     const std::span<const Text> all(texts);
     const auto classify = [&](std::span<const Text> chunk) {
       const std::vector<Encoding> encodings = pipeline.encode(chunk);

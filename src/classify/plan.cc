@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
@@ -29,6 +30,7 @@ BackendOptions read_backend_options(const Json& json, const std::string& where) 
   options.compute_type = json_string(json, "compute_type", where);
   options.device = json_string(json, "device", where, "cpu");
   options.threads = static_cast<int32_t>(json_integer(json, "threads", where, 0, 1024));
+  options.file = json_string(json, "file", where, "");
   return options;
 }
 
@@ -74,7 +76,12 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["backend_version"] = plan.backend_version;
   json["compute_type"] = plan.run.backend.compute_type;
   json["device"] = plan.run.backend.device;
+  if (!plan.run.backend.file.empty()) {
+    json["file"] = plan.run.backend.file.string();
+    json["file_hash"] = plan.file_hash;
+  }
   json["threads"] = plan.run.backend.threads;
+  json["instances"] = plan.run.instances;
   json["order"] = order_name(limits.order);
   json["window"] = limits.window;
   json["batch_size"] = limits.batch_size;
@@ -100,6 +107,10 @@ Plan read_plan(const std::filesystem::path& file) {
   plan.checkpoint_hash = json_string(json, "checkpoint_hash", where);
   plan.random_weights = json_bool(json, "random_weights", where, false);
   plan.run.backend = read_backend_options(json, where);
+  std::filesystem::path& own_file = plan.run.backend.file;
+  if (!own_file.empty()) plan.file_hash = json_string(json, "file_hash", where);
+  if (!own_file.empty() && own_file.is_relative()) own_file = file.parent_path() / own_file;
+  plan.run.instances = static_cast<int32_t>(json_integer(json, "instances", where, 1, 1024, 1));
   plan.run.limits = read_limits(json, where);
   plan.backend_version = json_string(json, "backend_version", where, "");
   plan.cpu = json_string(json, "cpu", where, "");
@@ -123,6 +134,22 @@ void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const
               fmt::format("[{}] the checkpoint's hash is {}, the plan was measured on {}. Run paceline bench on this "
                           "checkpoint, or give its folder instead of the plan.",
                           checkpoint.model_dir().string(), hash, excerpt(plan.checkpoint_hash))};
+}
+
+std::string hash_file(const std::filesystem::path& file) {
+  Hasher hasher;
+  hasher.update(MappedFile::open(file).bytes());
+  return hasher.hex();
+}
+
+void check_plan_file(const Plan& plan) {
+  const std::filesystem::path& file = plan.run.backend.file;
+  if (file.empty()) return;
+  const std::string hash = hash_file(file);
+  if (hash == plan.file_hash) return;
+  throw Error{ErrorCode::kCorruptData,
+              fmt::format("[{}] the file's hash is {}, the plan was measured with {}. Run paceline bench on this file.",
+                          file.string(), hash, excerpt(plan.file_hash))};
 }
 
 }  // namespace paceline

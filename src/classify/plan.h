@@ -15,7 +15,8 @@ struct Plan {
   std::filesystem::path model_dir;  ///< as bench saw it, absolute
   std::string checkpoint_hash;
   bool random_weights = false;
-  RunOptions run;  ///< backend, compute type, threads, order, batch limits, window
+  RunOptions run;           ///< backend, its file, compute type, threads, instances, order, batch limits, window
+  std::string file_hash{};  ///< of run.backend.file, where that is set
   std::string backend_version;
   std::string cpu;        ///< the machine it was measured on; another one is a warning
   std::string objective;  ///< "throughput" or "latency"
@@ -28,11 +29,19 @@ struct Plan {
 /// Throws Error{resource_exhausted}.
 void write_plan(const Plan& plan, const std::filesystem::path& file);
 
-/// A relative model_dir is taken from the plan's own folder.
+/// A relative model_dir or file is taken from the plan's own folder. Fields that older plans lack have their defaults.
 /// Throws Error{not_found, corrupt_data, unsupported} (a newer schema).
 Plan read_plan(const std::filesystem::path& file);
 
 /// Throws Error{corrupt_data} where the checkpoint is not the one that the plan was measured on; names both hashes.
 void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const std::filesystem::path& cache_dir);
+
+/// What a plan stores of the user's own export, so that another one is not mistaken for it: the file's content, without
+/// weights that it keeps beside it. Throws Error{not_found}.
+std::string hash_file(const std::filesystem::path& file);
+
+/// Throws Error{not_found} where the user's file that the plan was measured with is gone, corrupt_data where it is
+/// another one; names both hashes.
+void check_plan_file(const Plan& plan);
 
 }  // namespace paceline

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "paceline/error.h"
@@ -79,6 +80,45 @@ TEST_F(PlanFile, ARelativeModelDirIsTakenFromThePlansFolder) {
   EXPECT_EQ(read_plan(file_).model_dir, folder_ / "model");
 }
 
+TEST_F(PlanFile, KeepsInstancesAndTheUsersFileWithItsHash) {
+  write_plan(plan_, file_);
+  EXPECT_EQ(read_plan(file_).run.instances, 1);
+  EXPECT_TRUE(read_plan(file_).run.backend.file.empty());
+  plan_.run.instances = 3;
+  plan_.run.backend.file = "mine.onnx";
+  write_file_atomically(folder_ / "mine.onnx", "a graph");
+  plan_.file_hash = hash_file(folder_ / "mine.onnx");
+  write_plan(plan_, file_);
+  const Plan read = read_plan(file_);
+  EXPECT_EQ(read.run.instances, 3);
+  EXPECT_EQ(read.run.backend.file, folder_ / "mine.onnx") << "taken from the plan's folder";
+  EXPECT_EQ(read.file_hash, plan_.file_hash);
+  EXPECT_EQ(refusal("file_hash", nullptr), ErrorCode::kCorruptData) << "a file of unknown content";
+}
+
+TEST_F(PlanFile, RefusesAnotherFileThanItWasMeasuredWith) {
+  plan_.run.backend.file = folder_ / "mine.onnx";
+  expect_error(
+      ErrorCode::kNotFound, [&] { check_plan_file(plan_); }, "mine.onnx");
+  write_file_atomically(folder_ / "mine.onnx", "a graph");
+  plan_.file_hash = hash_file(folder_ / "mine.onnx");
+  check_plan_file(plan_);
+  write_file_atomically(folder_ / "mine.onnx", "b graph");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { check_plan_file(plan_); }, "mine.onnx", plan_.file_hash,
+      hash_file(folder_ / "mine.onnx"));
+  plan_.run.backend.file.clear();
+  check_plan_file(plan_);
+}
+
+TEST_F(PlanFile, ReadsPlansFromBeforeThereWereInstances) {
+  write_plan(plan_, file_);
+  Json json = read_json_file(file_);
+  json.erase("instances");
+  write_file_atomically(file_, json.dump());
+  EXPECT_EQ(read_plan(file_).run.instances, 1);
+}
+
 TEST_F(PlanFile, RefusesWhatItCannotObey) {
   EXPECT_EQ(refusal("schema_version", Plan::kSchemaVersion + 1), ErrorCode::kUnsupported);
   EXPECT_EQ(refusal("schema_version", "one"), ErrorCode::kCorruptData);
@@ -86,6 +126,9 @@ TEST_F(PlanFile, RefusesWhatItCannotObey) {
   EXPECT_EQ(refusal("model_dir", nullptr), ErrorCode::kCorruptData);
   EXPECT_EQ(refusal("backend", 7), ErrorCode::kCorruptData);
   EXPECT_EQ(refusal("threads", -1), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("instances", 0), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("instances", 1025), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("file", 7), ErrorCode::kCorruptData);
   EXPECT_EQ(refusal("batch_size", 0), ErrorCode::kCorruptData);
   EXPECT_EQ(refusal("batch_size", 1e12), ErrorCode::kCorruptData);
   EXPECT_EQ(refusal("order", "longest"), ErrorCode::kCorruptData);

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/progress.h"
-#include "classify/text_pipeline.h"
 #include "classify/row_writer.h"
+#include "classify/text_pipeline.h"
 #include "text/row_reader.h"
 
 namespace paceline {

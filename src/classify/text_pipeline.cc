@@ -9,9 +9,25 @@
 #include "backend/registry.h"
 #include "base/cpu_topology.h"
 #include "base/thread_pool.h"
+#include "classify/backend_instances.h"
 #include "paceline/error.h"
 
 namespace paceline {
+
+namespace {
+
+/// For tokenizing, which all instances wait for: as many threads as they have together.
+int32_t pool_threads(const RunOptions& options) {
+  return options.instances > 1 && options.backend.threads > 0 ? options.backend.threads * options.instances
+                                                              : resolve_threads(options.backend.threads);
+}
+
+/// Fewer than a few batches for each instance would leave some without work while others end; much smaller ones waste
+/// what batching gains.
+constexpr int64_t kBatchesOfEach = 4;
+constexpr int64_t kSmallestBudget = 512;
+
+}  // namespace
 
 struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
@@ -19,34 +35,34 @@ struct TextPipeline::State {
         checkpoint(Checkpoint::open(model_dir)),
         tokenizer(Tokenizer::load(model_dir / "tokenizer.json", {.max_length = checkpoint.max_length(),
                                                                  .token_types = checkpoint.network().token_types > 1})),
-        pool(resolve_threads(run_options.backend.threads)),
-        backend(create_backend(checkpoint, run_options.backend)) {
-    options.limits.padded = backend->info().padded;
+        instances(checkpoint, run_options.backend, run_options.instances, create_backend),
+        pool(pool_threads(run_options)) {
+    options.limits.padded = instances.info().padded;
   }
 
-  /// Packs the texts of a planned batch, runs it and puts each row where its text stands.
-  void run_batch(const PlannedBatch& planned, std::span<const Encoding> encodings, std::span<float> logits) {
-    clear(batch);
-    for (const uint32_t index : planned.indices) {
-      append_sequence(batch, encodings[index].input_ids, encodings[index].token_type_ids);
+  BatchLimits limits_for(std::span<const Encoding> encodings) {
+    lengths.clear();
+    int64_t tokens = 0;
+    for (const Encoding& encoding : encodings) {
+      lengths.push_back(static_cast<int32_t>(encoding.input_ids.size()));
+      tokens += lengths.back();
     }
-    const auto columns = static_cast<std::size_t>(backend->info().outputs);
-    batch_logits.resize(planned.indices.size() * columns);
-    backend->run(batch, batch_logits);
-    for (std::size_t row = 0; row < planned.indices.size(); ++row) {
-      std::copy_n(batch_logits.begin() + static_cast<std::ptrdiff_t>(row * columns), columns,
-                  logits.begin() + static_cast<std::ptrdiff_t>(planned.indices[row] * columns));
+    BatchLimits limits = options.limits;
+    if (instances.size() > 1 && limits.max_batch_tokens > 0) {
+      const int64_t fair = tokens / (kBatchesOfEach * instances.size());
+      limits.max_batch_tokens =
+          static_cast<int32_t>(std::min<int64_t>(limits.max_batch_tokens, std::max(fair, kSmallestBudget)));
     }
+    return limits;
   }
 
   RunOptions options;
   Checkpoint checkpoint;
   Tokenizer tokenizer;
+  BackendInstances instances;
   ThreadPool pool;
-  std::unique_ptr<Backend> backend;
-  PackedBatch batch;
-  std::vector<float> batch_logits;
   std::vector<int32_t> lengths;
+  std::vector<std::span<const uint32_t>> batches;
 };
 
 TextPipeline::TextPipeline(const std::filesystem::path& model_dir, const RunOptions& options)
@@ -56,7 +72,7 @@ TextPipeline::~TextPipeline() = default;
 
 const Checkpoint& TextPipeline::checkpoint() const { return state_->checkpoint; }
 const Tokenizer& TextPipeline::tokenizer() const { return state_->tokenizer; }
-Backend& TextPipeline::backend() { return *state_->backend; }
+const BackendInfo& TextPipeline::info() const { return state_->instances.info(); }
 const RunOptions& TextPipeline::options() const { return state_->options; }
 
 std::vector<Encoding> TextPipeline::encode(std::span<const Text> texts) {
@@ -68,23 +84,18 @@ void TextPipeline::run(std::span<const Encoding> encodings, std::span<float> log
 }
 
 bool TextPipeline::run(std::span<const Encoding> encodings, std::span<float> logits,
-                     FunctionRef<bool(std::size_t)> go_on) {
-  const auto expected = encodings.size() * static_cast<std::size_t>(state_->backend->info().outputs);
+                       FunctionRef<bool(std::size_t)> go_on) {
+  const auto expected = encodings.size() * static_cast<std::size_t>(info().outputs);
   if (logits.size() != expected) {
     throw Error{ErrorCode::kInvalidArgument, fmt::format("[classify] room for {} logits was given, {} texts need {}.",
                                                          logits.size(), encodings.size(), expected)};
   }
-  state_->lengths.clear();
-  for (const Encoding& encoding : encodings) {
-    state_->lengths.push_back(static_cast<int32_t>(encoding.input_ids.size()));
-  }
-  std::size_t done = 0;
-  for (const PlannedBatch& planned : plan_batches(state_->lengths, state_->options.limits).batches) {
-    state_->run_batch(planned, encodings, logits);
-    done += planned.indices.size();
-    if (!go_on(done)) return false;
-  }
-  return true;
+  const BatchLimits limits = state_->limits_for(encodings);
+  const BatchPlan plan = plan_batches(state_->lengths, limits);
+  state_->batches.clear();
+  for (const PlannedBatch& planned : plan.batches) state_->batches.push_back(planned.indices);
+  return state_->instances.run({.batches = state_->batches, .encodings = encodings}, {.logits = logits}, go_on)
+      .complete;
 }
 
 }  // namespace paceline

@@ -20,6 +20,7 @@ namespace paceline {
 struct RunOptions {
   BackendOptions backend;
   BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .window = 10000};
+  int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
 };
 
 /// A label and its probability (sigmoid or softmax; the raw value for a regression).
@@ -41,17 +42,18 @@ class TextPipeline {
 
   const Checkpoint& checkpoint() const;
   const Tokenizer& tokenizer() const;
-  Backend& backend();
+  const BackendInfo& info() const;  ///< of each instance
   const RunOptions& options() const;
 
   /// Encodes on all threads.
   std::vector<Encoding> encode(std::span<const Text> texts);
 
-  /// Plans, packs and runs; row i of `logits` [texts, outputs] is text i, whatever the order.
+  /// Plans, packs and runs; row i of `logits` [texts, outputs] is text i, whatever the order. Several instances are
+  /// given batches below the token budget where there would be too few for all of them.
   /// Throws Error{invalid_argument} where `logits` has another size, and whatever the backend throws.
   void run(std::span<const Encoding> encodings, std::span<float> logits);
 
-  /// As above, asking `go_on(texts done so far)` after each batch. False as soon as it says no; the rows of the batches
+  /// As above, asking `go_on(texts done so far)` after batches. False as soon as it says no; the rows of the batches
   /// left are then untouched.
   bool run(std::span<const Encoding> encodings, std::span<float> logits, FunctionRef<bool(std::size_t)> go_on);
 

@@ -34,6 +34,7 @@ struct ClassifyFlags {
   std::optional<int32_t> batch_size;
   std::optional<int32_t> max_batch_tokens;
   std::optional<int32_t> threads;
+  std::optional<int32_t> instances;
   std::string order;
 };
 
@@ -53,9 +54,13 @@ Setup read_setup(const ClassifyFlags& flags) {
     setup.run = setup.plan->run;
   }
   RunOptions& run = setup.run;
-  if (!flags.backend.empty()) run.backend.name = flags.backend;
+  if (!flags.backend.empty() && flags.backend != run.backend.name) {
+    run.backend.name = flags.backend;
+    run.backend.file.clear();  // the plan's file is of the plan's backend
+  }
   if (!flags.compute_type.empty()) run.backend.compute_type = flags.compute_type;
   if (flags.threads) run.backend.threads = *flags.threads;
+  if (flags.instances) run.instances = *flags.instances;
   if (!flags.order.empty()) run.limits.order = parse_order(flags.order);
   if (flags.batch_size || flags.max_batch_tokens) {
     run.limits.batch_size = flags.batch_size.value_or(0);
@@ -79,6 +84,7 @@ void check_checkpoint(const Setup& setup, const std::filesystem::path& cache_dir
   const Checkpoint checkpoint = Checkpoint::open(setup.model_dir);
   if (setup.plan) {
     check_plan_checkpoint(*setup.plan, checkpoint, cache_dir.empty() ? default_cache_dir() : cache_dir);
+    if (!setup.run.backend.file.empty()) check_plan_file(*setup.plan);
     note_plan(*setup.plan, console);
   }
   if (!checkpoint.has_head()) {
@@ -142,8 +148,10 @@ std::vector<Flag> run_flags(ClassifyFlags& flags) {
            set_integer(flags.max_batch_tokens, 1, 1 << 24)},
           {"--orders", "ORDER", "input or length (default: the plan's, else length in windows of 10000 texts)",
            set_known(flags.order, {"input", "length"})},
-          {"--threads", "N", "threads that compute, 0: all (default: the plan's, else 0)",
-           set_integer(flags.threads, 0, 1024)}};
+          {"--threads", "N", "threads of each instance, 0: all CPUs shared out (default: the plan's, else 0)",
+           set_integer(flags.threads, 0, 1024)},
+          {"--instances", "N", "copies of the model side by side, on CPUs of their own (default: the plan's, else 1)",
+           set_integer(flags.instances, 1, 1024)}};
 }
 
 }  // namespace
