@@ -123,6 +123,7 @@ class BenchRun {
     for (const BackendResult& backend : results_.backends) {
       if (runs(backend, choice)) request.run.backend = backend_options(backend, subject_.cache_dir);
     }
+    request.run.instances = choice.instances;
     request.run.limits = {.batch_size = choice.batch_size,
                           .max_batch_tokens = choice.max_batch_tokens,
                           .order = choice.order,

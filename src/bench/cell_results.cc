@@ -105,8 +105,8 @@ std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Co
   const auto key = [&](const Cell& cell) {
     const Configuration& at = cell.configuration;
     const int32_t size = at.batch_size > 0 ? at.batch_size : std::numeric_limits<int32_t>::max();
-    return std::tuple(!contenders[cell.backend].running(), at.compute_type != "fp32", baseline_rank(at.backend), size,
-                      at.order != Order::kInput);
+    return std::tuple(!contenders[cell.backend].running(), at.compute_type != "fp32", at.device != "cpu",
+                      baseline_rank(at.backend), at.instances, -at.threads, size, at.order != Order::kInput);
   };
   for (std::size_t i = 1; i < cells.size(); ++i) {
     if (key(cells[i]) < key(cells[best])) best = i;

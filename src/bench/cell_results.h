@@ -9,7 +9,7 @@
 namespace paceline {
 
 /// What the comparison is against: torch-eager where it runs, else onnxruntime, else the first; at the smallest batch
-/// size, texts as given. Index into the cells, which are not empty.
+/// size, texts as given, one instance with the most threads. Index into the cells, which are not empty.
 std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Contender>& contenders);
 
 /// Floating-point operations per token and second that 100 % of the roof would be.

@@ -77,15 +77,17 @@ class Selector {
       }
     }
     if (!left_out.empty()) {
-      selection_.notes.push_back(fmt::format("Instances x threads that need more than the {} CPUs of this process were "
-                                             "left out: {}.",
-                                             machine_.usable_cpus, fmt::join(left_out, ", ")));
+      selection_.notes.push_back(
+          fmt::format("Instances x threads that need more than the {} CPUs of this process were "
+                      "left out: {}.",
+                      machine_.usable_cpus, fmt::join(left_out, ", ")));
     }
     if (parallelisms_.empty()) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("[bench] --threads x --instances: none of them fits into the {} CPUs that this process may "
-                              "use. Use smaller numbers.",
-                              machine_.usable_cpus));
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("[bench] --threads x --instances: none of them fits into the {} CPUs that this process may "
+                      "use. Use smaller numbers.",
+                      machine_.usable_cpus));
     }
   }
 
@@ -178,16 +180,18 @@ class Selector {
   void check_devices() const {
     for (const std::string& device : options_.devices) {
       if (any_contender([&](const BackendResult& one) { return one.device == device; })) continue;
-      throw Error(ErrorCode::kUnavailable,
-                  fmt::format("[bench] none of the chosen backends runs on {}. torchscript and torch-eager do.", device));
+      throw Error(
+          ErrorCode::kUnavailable,
+          fmt::format("[bench] none of the chosen backends runs on {}. torchscript and torch-eager do.", device));
     }
   }
 
   void note_types_left_out() {
     if (emulated_.empty()) return;
-    selection_.notes.push_back(fmt::format("Left out as this CPU has no instructions for them: {}. --compute-types "
-                                           "measures them all the same.",
-                                           fmt::join(emulated_, ", ")));
+    selection_.notes.push_back(
+        fmt::format("Left out as this CPU has no instructions for them: {}. --compute-types "
+                    "measures them all the same.",
+                    fmt::join(emulated_, ", ")));
   }
 
   const BenchOptions& options_;

@@ -24,9 +24,9 @@ std::vector<Encoding> make_length_texts(const Workload& workload, int32_t max_to
 /// A batch of the sweep on one contender.
 struct SweepPoint {
   std::size_t contender = 0;
-  int32_t tokens = 0;      ///< of each sequence
+  int32_t tokens = 0;  ///< of each sequence
   int32_t batch_size = 0;
-  double seconds = 0;      ///< predicted, of one batch
+  double seconds = 0;  ///< predicted, of one batch
 };
 
 /// The points that fit into `seconds`, warm-up and kSweepRounds rounds included: the cheapest lengths and batch sizes

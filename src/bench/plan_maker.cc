@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "bench/bench.h"
+#include "bench/contender.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -25,11 +26,6 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   plan.model_dir = results.checkpoint.model_dir;
   plan.checkpoint_hash = results.checkpoint.hash;
   plan.random_weights = results.checkpoint.random_weights;
-  plan.run.backend = {.name = choice.backend,
-                      .compute_type = choice.compute_type,
-                      .device = choice.device,
-                      .threads = choice.threads,
-                      .cache_dir = {}};
   plan.run.instances = choice.instances;
   plan.run.limits.batch_size = choice.batch_size;
   plan.run.limits.max_batch_tokens = choice.max_batch_tokens;
@@ -39,10 +35,8 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   plan.outcome = recommendation.runner_up ? lead_name(recommendation.outcome) : "";
   plan.reason = recommendation.reason;
   for (const BackendResult& backend : results.backends) {
-    if (backend.backend != choice.backend || backend.compute_type != choice.compute_type) continue;
-    // A user's own file is listed under its name and run by the engine of its format.
-    if (!backend.engine.empty()) plan.run.backend.name = backend.engine;
-    plan.run.backend.file = backend.file;
+    if (!runs(backend, choice)) continue;
+    plan.run.backend = backend_options(backend, {});
     plan.backend_version = backend.version;
     plan.run.limits.padded = backend.padded;
   }

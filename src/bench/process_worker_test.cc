@@ -138,7 +138,12 @@ class ServerTest : public testing::Test {
     server_ = std::thread([theirs = ends[1]] {
       serve_worker(theirs, theirs, [](const WorkerRequest& request) -> WorkerSession {
         if (request.backend.name != "sum") throw Error(ErrorCode::kUnavailable, "[test] not installed.");
-        return {.keeps = nullptr, .backend = std::make_unique<SumBackend>()};
+        auto checkpoint =
+            std::make_shared<Checkpoint>(Checkpoint::open(std::string(PACELINE_TESTDATA) + "/models/roberta-fp32"));
+        auto instances = std::make_unique<BackendInstances>(
+            *checkpoint, request.backend, request.instances,
+            [](const Checkpoint&, const BackendOptions&) { return std::make_unique<SumBackend>(); });
+        return {.keeps = checkpoint, .instances = std::move(instances)};
       });
       ::close(theirs);
     });

@@ -36,8 +36,8 @@ constexpr double kMostSeconds = 1e9;
 
 Json turn_json(const SavedTurn& turn, double elapsed_seconds) {
   const Timing& timing = turn.timing;
-  Json line{{"key", turn.key},         {"round", timing.round},   {"confirmation", timing.confirmation},
-            {"batches", timing.batches}, {"tokens", timing.tokens}, {"share", timing.share},
+  Json line{{"key", turn.key},           {"round", timing.round},     {"confirmation", timing.confirmation},
+            {"batches", timing.batches}, {"tokens", timing.tokens},   {"share", timing.share},
             {"seconds", timing.seconds}, {"elapsed", elapsed_seconds}};
   if (!turn.text_seconds.empty()) line["text_seconds"] = turn.text_seconds;
   return line;
@@ -73,13 +73,15 @@ Json identity_json(const RunIdentity& identity) {
 void check_identity(const Json& header, const RunIdentity& identity, const std::string& where) {
   const auto saved = header.find("run");
   if (saved == header.end() || !saved->is_object()) {
-    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the first line does not say of which run the rounds are.", where));
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] the first line does not say of which run the rounds are.", where));
   }
   const auto differ = [&](const std::string& name, const std::string& was, const std::string& is) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("[{}] the saved rounds are of another run: {} was {}, now it is {}. Resume with what it was, "
-                            "or measure anew in another --out.",
-                            where, name, excerpt(was), excerpt(is)));
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("[{}] the saved rounds are of another run: {} was {}, now it is {}. Resume with what it was, "
+                    "or measure anew in another --out.",
+                    where, name, excerpt(was), excerpt(is)));
   };
   for (const auto& [name, value] : identity) {
     const std::string theirs = json_string(*saved, name, where, "nothing");
@@ -94,7 +96,8 @@ void check_identity(const Json& header, const RunIdentity& identity, const std::
 }  // namespace
 
 std::string turn_key(const Configuration& at, int32_t exact_tokens) {
-  const std::string what = exact_tokens > 0 ? fmt::format("{} tokens", exact_tokens) : std::string(order_name(at.order));
+  const std::string what =
+      exact_tokens > 0 ? fmt::format("{} tokens", exact_tokens) : std::string(order_name(at.order));
   return fmt::format("{}|{}|{}|{}x{}|batch {}|budget {}|{}", at.backend, at.compute_type, at.device, at.instances,
                      at.threads, at.batch_size, at.max_batch_tokens, what);
 }

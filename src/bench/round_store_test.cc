@@ -73,14 +73,18 @@ TEST_F(RoundStoreTest, AnotherRunIsRefusedByWhatDiffers) {
   expect_error(
       ErrorCode::kUnsupported, [&] { RoundStore::resume(folder_.path(), other); }, "checkpoint was abc, now it is abd");
   expect_error(
-      ErrorCode::kUnsupported, [&] { RoundStore::resume(folder_.path(), less); }, "cpu was one, 2 of them, now it is nothing");
+      ErrorCode::kUnsupported, [&] { RoundStore::resume(folder_.path(), less); },
+      "cpu was one, 2 of them, now it is nothing");
 }
 
 TEST_F(RoundStoreTest, OneThatIsThereIsNotOverwrittenAndNoneIsNotResumed) {
-  expect_error(ErrorCode::kInvalidArgument, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "no unfinished run");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "no unfinished run");
   const RoundStore store = RoundStore::create(folder_.path(), kIdentity);
-  expect_error(ErrorCode::kInvalidArgument, [&] { RoundStore::create(folder_.path(), kIdentity); }, "--resume");
-  expect_error(ErrorCode::kInvalidArgument, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "Another paceline");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { RoundStore::create(folder_.path(), kIdentity); }, "--resume");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "Another paceline");
 }
 
 TEST_F(RoundStoreTest, ALineThatIsNoneOfOursIsCorrupt) {
@@ -91,7 +95,8 @@ TEST_F(RoundStoreTest, ALineThatIsNoneOfOursIsCorrupt) {
   for (const std::string& bad : {std::string("no json"), std::string("{}"), good + R"(,"text_seconds":[-1]})",
                                  good + R"(,"text_seconds":7})", good + R"(,"round":1})"}) {
     replace(head + bad + "\n");
-    expect_error(ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "rounds.jsonl:3");
+    expect_error(
+        ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "rounds.jsonl:3");
   }
 }
 

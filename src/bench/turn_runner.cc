@@ -24,8 +24,8 @@ bool TurnRunner::run(Contender& contender, const Turn& turn, SavedTurn& result) 
 
 bool TurnRunner::measure(Contender& contender, const Turn& turn, SavedTurn& result) {
   BatchTimes times;
-  const bool done = with_worker(
-      contender, [&](Worker& worker) { times = worker.time_batches(turn.batches, turn.expected_seconds); });
+  const bool done =
+      with_worker(contender, [&](Worker& worker) { times = worker.time_batches(turn.batches, turn.expected_seconds); });
   if (!done) return false;
   result.timing.seconds = times.total_seconds;
   if (turn.of_single_texts) result.text_seconds = std::move(times.seconds);

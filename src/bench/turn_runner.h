@@ -11,8 +11,8 @@
 
 namespace paceline {
 
-/// Runs timed turns. Where rounds are saved, a turn that an earlier run measured is taken from there, a new one is saved
-/// before the next begins, and a worker that died is started again.
+/// Runs timed turns. Where rounds are saved, a turn that an earlier run measured is taken from there, a new one is
+/// saved before the next begins, and a worker that died is started again.
 class TurnRunner {
  public:
   /// `store`: null where rounds are not saved. `interrupted` may be null.

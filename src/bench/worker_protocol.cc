@@ -162,6 +162,7 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   message["batch_size"] = request.run.limits.batch_size;
   message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
   message["order"] = order_name(request.run.limits.order);
+  message["instances"] = request.run.instances;
   message["window"] = request.run.limits.window;
   message["padded"] = request.run.limits.padded;
   message["seconds"] = request.seconds;
@@ -182,6 +183,7 @@ EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts)
   request.run.limits.batch_size = count_of(message, "batch_size");
   request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");
   request.run.limits.order = parse_order(json_string(message, "order", kWhere));
+  request.run.instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads));
   request.run.limits.window = count_of(message, "window");
   request.run.limits.padded = json_bool(message, "padded", kWhere);
   request.seconds = json_number(message, "seconds", kWhere, 0, 1e6);

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <new>
-#include <numeric>
 #include <set>
 
 #include "backend/registry.h"
@@ -68,9 +67,9 @@ class WorkerServer {
   Json load(const Json& message) {
     const WorkerRequest request = decode_request(message);
     const double start = monotonic_seconds();
-    session_.backend.reset();  // before the checkpoint that it reads
+    session_.instances.reset();  // before the checkpoint that they read
     session_ = make_session_(request);
-    return encode_loaded({.info = session_.backend->info(), .load_ms = 1e3 * (monotonic_seconds() - start)});
+    return encode_loaded({.info = session_.instances->info(), .load_ms = 1e3 * (monotonic_seconds() - start)});
   }
 
   Json take_texts(const Json& message) {
@@ -81,34 +80,45 @@ class WorkerServer {
 
   Json time(const Json& message) {
     const std::vector<BatchIndices> batches = decode_batches(message, encodings_.size());
-    for (const BatchIndices& batch : batches) warm_up(batch);
-    if (!batches.empty()) wake(batches.front());
-    std::vector<double> seconds;
-    for (const BatchIndices& batch : batches) seconds.push_back(run(batch));
-    return {{"seconds", encode_numbers(std::span<const double>(seconds))},
-            {"total_seconds", std::accumulate(seconds.begin(), seconds.end(), 0.0)}};
+    for (const BatchIndices& batch : batches) {
+      if (warm_.insert(shape_of(batch)).second) instances().warm_up(list_of({&batch, 1}));
+    }
+    if (!batches.empty() && needs_wake(padded_tokens(batches.front()))) {
+      instances().warm_up(list_of({&batches.front(), 1}));
+    }
+    std::vector<double> seconds(batches.size());
+    const BatchRun run = instances().run(list_of(batches), {.seconds = seconds});
+    return {{"seconds", encode_numbers(std::span<const double>(seconds))}, {"total_seconds", run.seconds}};
   }
 
+  /// In the order of the indices; the instances answer in that of the texts.
   Json logits(const Json& message) {
+    const std::vector<BatchIndices> batches = decode_batches(message, encodings_.size());
+    const auto outputs = static_cast<std::size_t>(instances().info().outputs);
+    std::vector<float> of_texts(encodings_.size() * outputs);
+    instances().run(list_of(batches), {.logits = of_texts});
     std::vector<float> all;
-    for (const BatchIndices& batch : decode_batches(message, encodings_.size())) {
-      run(batch);
+    for (const BatchIndices& batch : batches) {
       warm_.insert(shape_of(batch));
-      all.insert(all.end(), logits_.begin(), logits_.end());
+      for (const uint32_t text : batch) {
+        const auto row = of_texts.begin() + static_cast<std::ptrdiff_t>(text * outputs);
+        all.insert(all.end(), row, row + static_cast<std::ptrdiff_t>(outputs));
+      }
     }
     return {{"logits", encode_numbers(std::span<const float>(all))}};
   }
 
-  /// Ids in memory to logits in memory: packing belongs to it, as it does in classify.
-  double run(const BatchIndices& batch) {
-    if (!session_.backend)
+  BackendInstances& instances() const {
+    if (session_.instances == nullptr) {
       throw Error(ErrorCode::kInvalidArgument, "[worker] asked to run before it loaded a backend.");
-    logits_.resize(batch.size() * static_cast<std::size_t>(session_.backend->info().outputs));
-    const double start = monotonic_seconds();
-    clear(packed_);
-    for (uint32_t text : batch) append_sequence(packed_, encodings_[text].input_ids, encodings_[text].token_type_ids);
-    session_.backend->run(packed_, logits_);
-    return monotonic_seconds() - start;
+    }
+    return *session_.instances;
+  }
+
+  /// Ids in memory to logits in memory: packing belongs to it, as it does in classify.
+  BatchList list_of(std::span<const BatchIndices> batches) {
+    spans_.assign(batches.begin(), batches.end());
+    return {.batches = spans_, .encodings = encodings_};
   }
 
   int64_t padded_tokens(const BatchIndices& batch) const {
@@ -118,14 +128,6 @@ class WorkerServer {
   }
 
   ShapeClass shape_of(const BatchIndices& batch) const { return shape_class(batch.size(), padded_tokens(batch)); }
-
-  void warm_up(const BatchIndices& batch) {
-    if (warm_.insert(shape_of(batch)).second) run(batch);
-  }
-
-  void wake(const BatchIndices& batch) {
-    if (needs_wake(padded_tokens(batch))) run(batch);
-  }
 
   static Json end_to_end(const Json& message) {
     std::vector<Text> texts;
@@ -158,8 +160,7 @@ class WorkerServer {
   WorkerSession session_;
   std::vector<Encoding> encodings_;
   std::set<ShapeClass> warm_;
-  PackedBatch packed_;
-  std::vector<float> logits_;
+  std::vector<std::span<const uint32_t>> spans_;
 };
 
 Json answer_or_error(WorkerServer& server, const std::string& payload) {
@@ -177,7 +178,8 @@ Json answer_or_error(WorkerServer& server, const std::string& payload) {
 WorkerSession open_session(const WorkerRequest& request) {
   auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(request.model_dir));
   WorkerSession session;
-  session.backend = create_backend(*checkpoint, request.backend);
+  session.instances =
+      std::make_unique<BackendInstances>(*checkpoint, request.backend, request.instances, create_backend);
   session.keeps = std::move(checkpoint);
   return session;
 }

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "bench/worker.h"
-#include "paceline/backend.h"
+#include "classify/backend_instances.h"
 
 namespace paceline {
 
@@ -15,10 +15,10 @@ inline constexpr int kWorkerDescriptor = 3;
 /// Ignores SIGINT: on Ctrl-C bench decides, and closes. SIGTERM ends it at once, temporary files removed.
 int run_worker(int in_descriptor, int out_descriptor);
 
-/// A backend and whatever has to outlive it.
+/// The instances of a backend and whatever has to outlive them.
 struct WorkerSession {
   std::shared_ptr<void> keeps;
-  std::unique_ptr<Backend> backend;
+  std::unique_ptr<BackendInstances> instances;
 };
 using SessionMaker = std::function<WorkerSession(const WorkerRequest&)>;
 
