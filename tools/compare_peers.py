@@ -1,12 +1,18 @@
-"""Times our `fast` ONNX file against the two files people make today, on the same batches, interleaved:
+"""Times Paceline against what people run today, on the same checkpoint and the same batches, interleaved.
 
+graphs: our `fast` ONNX file against the two files people make, all in ONNX Runtime, so that only the graph differs:
 - plain: torch.onnx.export of the transformers model
 - optimized: that file after onnxruntime.transformers' optimizer, which fuses it for ONNX Runtime
 
-All three run in ONNX Runtime with the same threads, so only the graph differs. Each round runs every graph on the same
-batch in random order; what is compared is the ratio within a round. Run it on an otherwise idle machine.
+languages: our C++ backends against the same engines from Python:
+- torch-eager against transformers, torchscript against transformers traced by torch.jit and frozen
+- onnxruntime against the Python API on the very file that our backend runs
 
-usage: compare_peers.py MODEL_DIR [--paceline build/release/paceline] [--out docs/peers.md] [--rounds 10] [--seconds 30] [--threads 2]
+Each round runs everything on the same batch in random order; what is compared is the ratio within a round. Run it on an
+otherwise idle machine.
+
+usage: compare_peers.py MODEL_DIR [--what graphs,languages] [--paceline build/release/paceline] [--out-dir docs]
+                        [--rounds 10] [--seconds 30] [--threads 2]
 """
 
 import argparse
@@ -23,10 +29,10 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
+from peer_engines import PacelineEngine, PythonEngine, fastest
 
 # Sequences x tokens; "ragged" are 16 sequences of 4 to 64 tokens in one rectangle.
 CASES = ("1x16", "1x64", "8x32", "16x ragged", "32x32")
-LEAST_SECONDS = 0.1  # a timing repeats its batch until then
 TOLERANCE = 1e-4  # of the largest logit: the gate of fp32
 
 
@@ -67,16 +73,6 @@ def batch(case, config, rng):
     return {"input_ids": ids.astype(np.int64), "attention_mask": mask}
 
 
-def seconds(graph, feed):
-    """The fastest of repeated calls: what another process takes away only ever adds."""
-    calls, start = [], time.perf_counter()
-    while not calls or time.perf_counter() - start < LEAST_SECONDS:
-        begin = time.perf_counter()
-        graph.run(None, feed)
-        calls.append(time.perf_counter() - begin)
-    return min(calls)
-
-
 def interval(ratios, rng):
     """Median and its 95 % bootstrap interval."""
     medians = sorted(statistics.median(rng.choices(ratios, k=len(ratios))) for _ in range(2000))
@@ -92,7 +88,8 @@ def measure(graphs, case, config, options, rng):
         feed = batch(case, config, numbers)
         for name in rng.sample(list(graphs), len(graphs)):
             time.sleep(0.02)  # lets the last graph's threads stop spinning
-            times[name].append(seconds(graphs[name], feed))
+            graph = graphs[name]
+            times[name].append(fastest(lambda: graph.run(None, feed)))
     times = {name: values[1:] for name, values in times.items()}  # the first round warms up
     return len(times["ours"]), statistics.median(times["ours"]) * 1e3, {
         name: interval([theirs / ours for theirs, ours in zip(values, times["ours"])], rng)
@@ -116,30 +113,137 @@ def processor():
     return "unknown processor"
 
 
-def report(rows, fused, options):
+def conditions(options):
     name = options.model_dir.absolute().name
     name += " (random weights: speed does not depend on them)" if options.random_weights else ""
+    return (f"`tools/compare_peers.py` on {name}, {processor()}, {options.threads} threads, fp32; "
+            f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, transformers "
+            f"{transformers.__version__}. The 1-minute load was {options.load_before:.1f} before and {load():.1f} after "
+            f"the run (the run itself makes about {options.threads}).")
+
+
+def ratio_words(ratio):
+    median, low, high = ratio
+    return f"{median:.2f} ({low:.2f} to {high:.2f})"
+
+
+def graphs_report(rows, fused, options):
     lines = [
-        "# Our ONNX file against the ones people make today",
-        "",
-        f"`tools/compare_peers.py` on {name}, {processor()}, {options.threads} threads, fp32; "
-        f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, transformers {transformers.__version__}. "
-        "The 1-minute load was "
-        f"{options.load_before:.1f} before and {options.load_after:.1f} after the run"
-        f" (the run itself makes about {options.threads}).",
-        "",
+        "# Our ONNX file against the ones people make today", "", conditions(options), "",
         "Time of the other graph over time of ours, median and 95 % interval of the rounds; above 1 ours is faster. "
         "*plain* is `torch.onnx.export` (opset 17); *optimized* is that after `onnxruntime.transformers`' optimizer "
-        f"(it fused: {fused}). ONNX Runtime's own optimisation is full for all three.",
-        "",
-        "| batch x tokens | rounds | ours, ms | plain / ours | optimized / ours |",
-        "|---|---|---|---|---|",
-    ]
+        f"(it fused: {fused}). ONNX Runtime's own optimisation is full for all three.", "",
+        "| batch x tokens | rounds | ours, ms | plain / ours | optimized / ours |", "|---|---|---|---|---|"]
     for case, (rounds, milliseconds, ratios) in rows.items():
-        cells = [f"{median:.2f} ({low:.2f} to {high:.2f})" for median, low, high in
-                 (ratios["plain"], ratios["optimized"])]
-        lines.append(f"| {case} | {rounds} | {milliseconds:.1f} | {cells[0]} | {cells[1]} |")
+        lines.append(f"| {case} | {rounds} | {milliseconds:.1f} | {ratio_words(ratios['plain'])} | "
+                     f"{ratio_words(ratios['optimized'])} |")
     return "\n".join(lines) + "\n"
+
+
+def compare_graphs(model, options, rng):
+    with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
+        files = {name: pathlib.Path(folder) / f"{name}.onnx" for name in ("ours", "plain", "optimized")}
+        subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--out",
+                        files["ours"]], check=True)
+        export_plain(model, files["plain"])
+        fused = export_optimized(files["plain"], model.config, files["optimized"])
+        graphs = {name: session(file, options.threads) for name, file in files.items()}
+        check_parity(graphs, model, model.config)
+        rows = {}
+        for case in options.cases.split(","):
+            rows[case] = measure(graphs, case, model.config, options, rng)
+            print(case, rows[case], file=sys.stderr)
+    return graphs_report(rows, fused, options)
+
+
+# C++ backend -> the same engine from Python.
+LANGUAGE_PAIRS = {"torch-eager": "transformers eager", "torchscript": "transformers traced",
+                  "onnxruntime": "onnxruntime"}
+
+
+def sequences_of(case, config, numbers):
+    feed = batch(case, config, numbers)
+    return [[int(token) for token in ids[:length]]
+            for ids, length in zip(feed["input_ids"], feed["attention_mask"].sum(1))]
+
+
+def start_engines(options, config, file):
+    engines = {f"C++ {name}": PacelineEngine(options.paceline, options.model_dir, name, options.threads)
+               for name in LANGUAGE_PAIRS}
+    for name in LANGUAGE_PAIRS.values():
+        engines[f"Python {name}"] = PythonEngine(engine=name, model_dir=str(options.model_dir), file=str(file),
+                                                 threads=options.threads, pad=config.pad_token_id)
+    return engines
+
+
+def check_languages(engines, config):
+    """Every engine gives the same logits, or there is nothing to compare."""
+    sequences = sequences_of("16x ragged", config, np.random.default_rng(1))
+    answers = {name: np.array(engine.logits(sequences)) for name, engine in engines.items()}
+    expected = answers["Python transformers eager"]
+    for name, logits in answers.items():
+        difference = np.abs(logits - expected).max() / np.abs(expected).max()
+        if not difference <= TOLERANCE:
+            raise SystemExit(f"compare_peers: {name} is {difference:.1e} off the original, more than {TOLERANCE:.0e}")
+
+
+def measure_languages(engines, case, config, options, rng):
+    """Rounds, and for each pair: milliseconds in C++, Python's time over it, each round by itself."""
+    numbers = np.random.default_rng(rng.randrange(1 << 30))
+    times = {name: [] for name in engines}
+    start = time.perf_counter()
+    rounds = 0
+    while rounds <= options.rounds or time.perf_counter() - start < options.seconds:
+        sequences = sequences_of(case, config, numbers)
+        for name in rng.sample(list(engines), len(engines)):
+            time.sleep(0.02)  # lets the last engine's threads stop spinning
+            times[name].append(engines[name].seconds(sequences))
+        rounds += 1
+    times = {name: values[1:] for name, values in times.items()}  # the first round warms up
+    pairs = {}
+    for ours, theirs in LANGUAGE_PAIRS.items():
+        cpp, python = times[f"C++ {ours}"], times[f"Python {theirs}"]
+        ratios = [slow / fast for slow, fast in zip(python, cpp)]
+        pairs[ours] = (statistics.median(cpp) * 1e3, interval(ratios, rng))
+    return rounds - 1, pairs
+
+
+def languages_report(rows, options):
+    lines = [
+        "# C++ against Python", "", conditions(options), "",
+        "The study that Paceline repeats supposed that loading the same model from C++ may be faster. Here every engine "
+        "runs in a process of its own, one at a time, on the same batches: our backends from token ids in memory to "
+        "logits in memory, padding included; Python from padded arrays to logits, under `torch.inference_mode` where it "
+        "is PyTorch. Python's time over ours, median and 95 % interval of the rounds; above 1 C++ is faster.", "",
+        "| batch x tokens | rounds | torch-eager, ms | transformers / ours | torchscript, ms | traced and frozen / ours "
+        "| onnxruntime, ms | Python API / ours |", "|---|---|---|---|---|---|---|---|"]
+    for case, (rounds, pairs) in rows.items():
+        cells = [cell for ours in LANGUAGE_PAIRS for cell in (f"{pairs[ours][0]:.1f}", ratio_words(pairs[ours][1]))]
+        lines.append(f"| {case} | {rounds} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def compare_languages(model, options, rng):
+    config = model.config
+    with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
+        file = pathlib.Path(folder) / "ours.onnx"
+        subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--out", file],
+                       check=True)
+        engines = start_engines(options, config, file)
+        try:
+            check_languages(engines, config)
+            rows = {}
+            for case in options.cases.split(","):
+                rows[case] = measure_languages(engines, case, config, options, rng)
+                print(case, rows[case], file=sys.stderr)
+        finally:
+            for engine in engines.values():
+                engine.close()
+    return languages_report(rows, options)
+
+
+# What is compared, how, and the document that says it.
+COMPARISONS = {"graphs": (compare_graphs, "peers.md"), "languages": (compare_languages, "languages.md")}
 
 
 def load():
@@ -149,34 +253,23 @@ def load():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", type=pathlib.Path)
+    parser.add_argument("--what", default=",".join(COMPARISONS))
     parser.add_argument("--paceline", type=pathlib.Path, default="build/release/paceline")
-    parser.add_argument("--out", type=pathlib.Path, default="docs/peers.md")
+    parser.add_argument("--out-dir", type=pathlib.Path, default="docs")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=30, help="least time for each case")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cases", default=",".join(CASES))
     options = parser.parse_args()
-    options.load_before = load()
-
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         options.model_dir, attn_implementation="eager").eval()
     options.random_weights = getattr(model.config, "paceline_random_weights", False)
-    with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
-        files = {name: pathlib.Path(folder) / f"{name}.onnx" for name in ("ours", "plain", "optimized")}
-        subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--out",
-                        files["ours"]], check=True)
-        export_plain(model, files["plain"])
-        fused = export_optimized(files["plain"], model.config, files["optimized"])
-        graphs = {name: session(file, options.threads) for name, file in files.items()}
-        check_parity(graphs, model, model.config)
-        rng = random.Random(0)
-        rows = {}
-        for case in options.cases.split(","):
-            rows[case] = measure(graphs, case, model.config, options, rng)
-            print(case, rows[case], file=sys.stderr)
-    options.load_after = load()
-    options.out.write_text(report(rows, fused, options), encoding="utf-8")
-    print(options.out.read_text(encoding="utf-8"))
+    for what in options.what.split(","):
+        compare, document = COMPARISONS[what]
+        options.load_before = load()
+        text = compare(model, options, random.Random(0))
+        (options.out_dir / document).write_text(text, encoding="utf-8")
+        print(text)
 
 
 if __name__ == "__main__":
