@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "base/clock.h"
-#include "classify/plan.h"
+#include "classify/deployment.h"
 #include "classify/stream.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
@@ -38,21 +38,8 @@ struct ClassifyFlags {
   std::string order;
 };
 
-/// The folder to load and how to run it.
-struct Setup {
-  std::filesystem::path model_dir;
-  RunOptions run;
-  std::optional<Plan> plan;
-};
-
-Setup read_setup(const ClassifyFlags& flags) {
-  Setup setup{.model_dir = flags.model, .run = {}, .plan = std::nullopt};
-  if (!std::filesystem::is_directory(flags.model) &&
-      (std::filesystem::exists(flags.model) || flags.model.extension() == ".json")) {
-    setup.plan = read_plan(flags.model);
-    setup.model_dir = setup.plan->model_dir;
-    setup.run = setup.plan->run;
-  }
+Deployment read_setup(const ClassifyFlags& flags) {
+  Deployment setup = read_deployment(flags.model);
   RunOptions& run = setup.run;
   if (!flags.backend.empty() && flags.backend != run.backend.name) {
     run.backend.name = flags.backend;
@@ -79,20 +66,9 @@ void note_plan(const Plan& plan, Console& console) {
                   plan.cpu, cpu));
 }
 
-/// Looks at the checkpoint before anything large is loaded.
-void check_checkpoint(const Setup& setup, const std::filesystem::path& cache_dir, Console& console) {
-  const Checkpoint checkpoint = Checkpoint::open(setup.model_dir);
-  if (setup.plan) {
-    check_plan_checkpoint(*setup.plan, checkpoint, cache_dir.empty() ? default_cache_dir() : cache_dir);
-    if (!setup.run.backend.file.empty()) check_plan_file(*setup.plan);
-    note_plan(*setup.plan, console);
-  }
-  if (!checkpoint.has_head()) {
-    throw Error{ErrorCode::kUnsupported,
-                fmt::format("[{}] this is an encoder without a classification head, which has no labels to give. Use a "
-                            "checkpoint of a ...ForSequenceClassification model.",
-                            setup.model_dir.string())};
-  }
+void check_setup(const Deployment& setup, Console& console) {
+  const Checkpoint checkpoint = check_deployment(setup);
+  if (setup.plan) note_plan(*setup.plan, console);
   if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
 }
 
@@ -105,8 +81,8 @@ void note_summary(const ClassifySummary& summary, double seconds, Console& conso
 }
 
 int run_classify(const ClassifyFlags& flags, Console& console) {
-  const Setup setup = read_setup(flags);
-  check_checkpoint(setup, flags.cache_dir, console);
+  const Deployment setup = read_setup(flags);
+  check_setup(setup, console);
   const auto reader = RowReader::open(flags.input, flags.rows);
   TextPipeline pipeline(setup.model_dir, setup.run);
   const auto writer = RowWriter::make({.format = reader->format(),

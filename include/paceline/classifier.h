@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "paceline/backend.h"
+#include "paceline/error.h"
+#include "paceline/export.h"
+
+namespace paceline {
+
+/// What to change about how a model is run. What is left alone is as plan.json says, or without a plan: backend native,
+/// fp32, all CPUs that the process may use, texts sorted by length, 16,384 tokens a batch.
+struct ClassifierOptions {
+  std::string backend{};                      ///< "native", "onnxruntime", ...
+  std::string compute_type{};                 ///< "fp32", ...
+  std::filesystem::path file{};               ///< the user's own export, for a backend that runs such files
+  std::optional<int32_t> threads{};           ///< of each instance; 0: the usable CPUs shared out among them
+  std::optional<int32_t> instances{};         ///< copies of the model side by side, each pinned to CPUs of its own
+  std::optional<int32_t> batch_size{};        ///< texts in a batch at most
+  std::optional<int32_t> max_batch_tokens{};  ///< tokens in a batch at most
+  std::filesystem::path cache_dir{};          ///< for exports that Paceline makes; empty: ~/.cache/paceline
+};
+
+/// Two texts that are classified together.
+struct TextPair {
+  std::string first, second;  ///< UTF-8
+};
+
+/// A label and its probability (softmax or sigmoid, as the model asks; the raw value for a regression).
+struct ScoredLabel {
+  std::string label;
+  float score = 0;
+};
+
+/// A text classifier: a checkpoint loaded into the engine that runs it. It prints nothing; everything that goes wrong
+/// is a paceline::Error.
+///
+/// One thread calls it at a time; it uses threads of its own. Separate objects are independent of one another.
+class PACELINE_EXPORT Classifier {
+ public:
+  /// Loads a checkpoint's folder, or what a plan.json of `paceline bench` chose. A plan from another machine is obeyed.
+  /// Throws Error: not_found, corrupt_data or unsupported for the checkpoint or the plan (also where the plan was
+  /// measured on another checkpoint, or there is no classification head), unavailable for a missing engine,
+  /// invalid_argument for an option, resource_exhausted.
+  explicit Classifier(const std::filesystem::path& model_dir_or_plan, const ClassifierOptions& options = {});
+  Classifier(Classifier&& other) noexcept;
+  Classifier& operator=(Classifier&& other) noexcept;
+  ~Classifier();
+
+  const std::vector<std::string>& labels() const;  ///< [K], in the order of the logits
+  const BackendInfo& backend() const;              ///< of each instance
+
+  /// The best label of one text, the same as classify of that text alone. Throws as classify does.
+  ScoredLabel classify_one(std::string_view text);
+
+  /// For each text, in the texts' order, its `top_k` best labels, best first; 0: all. A text longer than the model
+  /// reads is truncated. Texts of like length are batched together, so give many at once. Throws Error:
+  /// invalid_argument for a text that is not UTF-8 (the message says which) or a negative top_k, corrupt_data where the
+  /// model's output is not a number, and what the engine throws.
+  std::vector<std::vector<ScoredLabel>> classify(std::span<const std::string> texts, int32_t top_k = 1);
+  std::vector<std::vector<ScoredLabel>> classify(std::span<const TextPair> pairs, int32_t top_k = 1);
+
+  /// The raw output [texts, K], row-major. Throws as classify does, but lets every number through.
+  std::vector<float> logits(std::span<const std::string> texts);
+  std::vector<float> logits(std::span<const TextPair> pairs);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace paceline

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "classify/plan.h"
+#include "classify/text_pipeline.h"
+
+namespace paceline {
+
+/// What to load and how to run it: a checkpoint with the defaults, or what a plan says.
+struct Deployment {
+  std::filesystem::path model_dir;
+  RunOptions run;
+  std::optional<Plan> plan;
+};
+
+/// `model` is a checkpoint's folder or a plan.json. Throws as read_plan does.
+Deployment read_deployment(const std::filesystem::path& model);
+
+/// Looks at the checkpoint before anything large is loaded, and gives it: that it is the plan's, as is the user's file
+/// where one is still to be run, and that it has labels to give.
+/// Throws Error{not_found, corrupt_data, unsupported}.
+Checkpoint check_deployment(const Deployment& deployment);
+
+}  // namespace paceline

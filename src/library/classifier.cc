@@ -1,0 +1,127 @@
+#include "paceline/classifier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "classify/deployment.h"
+
+namespace paceline {
+namespace {
+
+Deployment deployment_of(const std::filesystem::path& model, const ClassifierOptions& options) {
+  Deployment deployment = read_deployment(model);
+  RunOptions& run = deployment.run;
+  if (!options.backend.empty() && options.backend != run.backend.name) {
+    run.backend.name = options.backend;
+    run.backend.file.clear();  // the plan's file is of the plan's backend
+  }
+  if (!options.compute_type.empty()) run.backend.compute_type = options.compute_type;
+  if (!options.file.empty()) run.backend.file = options.file;
+  if (options.threads) run.backend.threads = *options.threads;
+  if (options.instances) run.instances = *options.instances;
+  if (options.batch_size || options.max_batch_tokens) {
+    run.limits.batch_size = options.batch_size.value_or(0);
+    run.limits.max_batch_tokens = options.max_batch_tokens.value_or(0);
+    if (std::min(run.limits.batch_size, run.limits.max_batch_tokens) < 0 ||
+        std::max(run.limits.batch_size, run.limits.max_batch_tokens) == 0) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[classifier] batch_size {} and max_batch_tokens {} were given, none may be negative and "
+                              "one has to limit a batch.",
+                              run.limits.batch_size, run.limits.max_batch_tokens));
+    }
+  }
+  run.backend.cache_dir = options.cache_dir;
+  check_deployment(deployment);
+  return deployment;
+}
+
+Text text_of(const std::string& text) { return {.first = text, .second = std::nullopt}; }
+Text text_of(const TextPair& pair) { return {.first = pair.first, .second = pair.second}; }
+
+}  // namespace
+
+struct Classifier::State {
+  explicit State(const Deployment& deployment) : pipeline(deployment.model_dir, deployment.run) {}
+
+  /// Texts of one chunk are sorted together, and their ids are in memory together.
+  template <class Item>
+  std::vector<float> logits(std::span<const Item> items) {
+    constexpr std::size_t kChunk = 10000;
+    const std::size_t columns = pipeline.checkpoint().labels().size();
+    const int32_t window = pipeline.options().limits.window;
+    const std::size_t chunk = window > 0 ? static_cast<std::size_t>(window) : kChunk;
+    std::vector<float> all(items.size() * columns);
+    std::vector<Text> texts;
+    for (std::size_t start = 0; start < items.size(); start += chunk) {
+      const std::size_t count = std::min(chunk, items.size() - start);
+      texts.clear();
+      for (const Item& item : items.subspan(start, count)) texts.push_back(text_of(item));
+      encode_and_run(texts, start, std::span(all).subspan(start * columns, count * columns));
+    }
+    return all;
+  }
+
+  void encode_and_run(std::span<const Text> texts, std::size_t start, std::span<float> rows) {
+    std::vector<Encoding> encodings;
+    try {
+      encodings = pipeline.encode(texts);
+    } catch (const Error& error) {
+      if (start == 0) throw;
+      throw Error(error.code(), fmt::format("{} Counted from text {}.", error.what(), start));
+    }
+    pipeline.run(encodings, rows);
+  }
+
+  template <class Item>
+  std::vector<std::vector<ScoredLabel>> classify(std::span<const Item> items, int32_t top_k) {
+    if (top_k < 0) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[classifier] top_k is {}, 1 or more was expected, or 0 for all labels.", top_k));
+    }
+    const std::vector<std::string>& labels = pipeline.checkpoint().labels();
+    const std::vector<float> all = logits(items);
+    std::vector<std::vector<ScoredLabel>> answers(items.size());
+    for (std::size_t text = 0; text < items.size(); ++text) {
+      const std::span<const float> row = std::span(all).subspan(text * labels.size(), labels.size());
+      if (!std::all_of(row.begin(), row.end(), [](float logit) { return std::isfinite(logit); })) {
+        throw Error(ErrorCode::kCorruptData,
+                    fmt::format("[classifier] the model's output for text {} is not a number.", text));
+      }
+      for (const Prediction& prediction : predict(row, pipeline.checkpoint().problem_type(), top_k)) {
+        answers[text].push_back({labels[static_cast<std::size_t>(prediction.label)], prediction.score});
+      }
+    }
+    return answers;
+  }
+
+  TextPipeline pipeline;
+};
+
+Classifier::Classifier(const std::filesystem::path& model_dir_or_plan, const ClassifierOptions& options)
+    : state_(std::make_unique<State>(deployment_of(model_dir_or_plan, options))) {}
+Classifier::Classifier(Classifier&& other) noexcept = default;
+Classifier& Classifier::operator=(Classifier&& other) noexcept = default;
+Classifier::~Classifier() = default;
+
+const std::vector<std::string>& Classifier::labels() const { return state_->pipeline.checkpoint().labels(); }
+const BackendInfo& Classifier::backend() const { return state_->pipeline.info(); }
+
+ScoredLabel Classifier::classify_one(std::string_view text) {
+  const std::string one(text);
+  return std::move(classify(std::span(&one, 1)).front().front());
+}
+
+std::vector<std::vector<ScoredLabel>> Classifier::classify(std::span<const std::string> texts, int32_t top_k) {
+  return state_->classify(texts, top_k);
+}
+std::vector<std::vector<ScoredLabel>> Classifier::classify(std::span<const TextPair> pairs, int32_t top_k) {
+  return state_->classify(pairs, top_k);
+}
+
+std::vector<float> Classifier::logits(std::span<const std::string> texts) { return state_->logits(texts); }
+std::vector<float> Classifier::logits(std::span<const TextPair> pairs) { return state_->logits(pairs); }
+
+}  // namespace paceline
