@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "model/check_batch.h"
+#include "batch/check_batch.h"
 #include "model/forward_pass.h"
 #include "model/model_weights.h"
 

@@ -204,6 +204,11 @@ class CheckBatchTest : public testing::Test {
 
 TEST_F(CheckBatchTest, RefusesWhatTheNetworkCannotRun) {
   PackedBatch batch = batch_;
+  batch.max_seqlen = 3;
+  expect_refused(batch, "sequence 1 has 4 tokens, max_seqlen is 3");
+  batch.max_seqlen = 65;
+  expect_refused(batch, "max_seqlen is 65, the model takes 1 to 64");
+  batch = batch_;
   batch.input_ids[5] = 50;
   expect_refused(batch, "sequence 1 has token id 50, the model knows 0 to 49");
   batch.input_ids[5] = -1;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "model/check_batch.h"
+#include "batch/check_batch.h"
 #include "network/position_rows.h"
 
 namespace paceline {

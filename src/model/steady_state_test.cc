@@ -72,6 +72,7 @@ TEST(SteadyState, AnyBatchGivesEachTextItsOwnBits) {
       const auto first = batch.input_ids.begin() + batch.cu_seqlens[i];
       one.input_ids.assign(first, first + lengths[i]);
       one.cu_seqlens = {0, lengths[i]};
+      one.max_seqlen = lengths[i];
       std::vector<float> single(2);
       alone.run(one, single);
       RC_ASSERT(single[0] == together[2 * i]);

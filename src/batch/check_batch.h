@@ -8,7 +8,8 @@
 namespace paceline {
 
 /// Refuses a batch that `network` cannot run or whose logits do not fit: cu_seqlens that do not describe the ids,
-/// sequences outside 1 to max_tokens, ids outside the vocabulary, token types outside their table.
+/// sequences outside 1 to max_tokens or max_seqlen, a wider max_seqlen, ids outside the vocabulary, token types outside
+/// their table.
 /// Throws Error{invalid_argument} that names the sequence. Allocates nothing when all is well.
 void check_batch(const PackedBatch& batch, const Network& network, std::size_t logits_size);
 

@@ -1,4 +1,4 @@
-#include "model/check_batch.h"
+#include "batch/check_batch.h"
 
 #include <fmt/format.h>
 
@@ -53,6 +53,13 @@ void check_batch(const PackedBatch& batch, const Network& network, std::size_t l
       refuse(fmt::format("sequence {} has {} tokens, the model takes 1 to {}. Cut longer texts when tokenizing.",
                          sequence, length, network.max_tokens));
     }
+    if (length > batch.max_seqlen) {
+      refuse(fmt::format("sequence {} has {} tokens, max_seqlen is {}: it must be that of the longest.", sequence,
+                         length, batch.max_seqlen));
+    }
+  }
+  if (batch.max_seqlen > network.max_tokens) {
+    refuse(fmt::format("max_seqlen is {}, the model takes 1 to {} tokens.", batch.max_seqlen, network.max_tokens));
   }
   for (int32_t sequence = 0; sequence < batch.sequences(); ++sequence) {
     const auto first = static_cast<std::size_t>(batch.cu_seqlens[static_cast<std::size_t>(sequence)]);
