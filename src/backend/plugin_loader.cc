@@ -36,11 +36,14 @@ std::filesystem::path find_plugin(const std::string& plugin, const std::string& 
 // is loaded, so it has to be set before; what the user set stays.
 void make_openmp_wait_passively() { ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
 
-const PluginTable* open_table(const std::string& plugin, const std::filesystem::path& file) {
+const PluginTable* open_table(const std::string& plugin, const std::filesystem::path& file,
+                              const std::string& install) {
   make_openmp_wait_passively();
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    throw_unavailable(plugin, fmt::format("{} cannot be loaded: {}", file.string(), ::dlerror()), "Run ./dev build.");
+    // Mostly a library of the engine's that is gone.
+    throw_unavailable(plugin, fmt::format("{} cannot be loaded: {}", file.string(), ::dlerror()),
+                      fmt::format("Run {}.", install));
   }
   const auto* table = static_cast<const PluginTable*>(::dlsym(library, kPluginTableSymbol));
   if (table == nullptr) {
@@ -99,7 +102,7 @@ const PluginTable& load_plugin(const std::string& plugin, const std::string& ins
   const std::lock_guard lock(mutex);
   const auto found = tables.find(file);
   if (found != tables.end()) return *found->second;
-  return *tables.emplace(file, open_table(plugin, file)).first->second;
+  return *tables.emplace(file, open_table(plugin, file, install)).first->second;
 }
 
 std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const Checkpoint& checkpoint,
@@ -108,6 +111,14 @@ std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const C
   PluginError error;
   if (!table.create_backend(&checkpoint, &options, &engine, &error)) throw_plugin_error(error);
   return std::make_unique<PluginBackend>(table, engine);
+}
+
+void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const PluginExportOptions& options) {
+  if (table.export_to == nullptr) {
+    throw Error(ErrorCode::kUnsupported, "[export] The engine has no file format of its own.");
+  }
+  PluginError error;
+  if (!table.export_to(&checkpoint, &options, &error)) throw_plugin_error(error);
 }
 
 std::string plugin_engine_version(const PluginTable& table) {

@@ -22,6 +22,9 @@ const PluginTable& load_plugin(const std::string& plugin, const std::string& ins
 std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const Checkpoint& checkpoint,
                                                const BackendOptions& options);
 
+/// Writes a file of the engine's own format. Throws Error; unsupported where the engine has none.
+void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const PluginExportOptions& options);
+
 /// The engine's version, loading its library where need be. Throws Error{unavailable}.
 std::string plugin_engine_version(const PluginTable& table);
 

@@ -7,6 +7,7 @@
 
 #include "backend/native/native_backend.h"
 #include "backend/plugin_loader.h"
+#include "base/device.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
@@ -54,6 +55,22 @@ const std::vector<BackendEntry>& known_backends() {
        .summary = "ONNX Runtime with dense layers on real tokens only",
        .install = "./dev setup && ./dev build",
        .file_flag = ""},
+      {.name = "torchscript",
+       .plugin = "torch",
+       .compute_types = {"fp32", "bf16"},
+       .device_compute_types = {"fp32", "fp16", "bf16"},
+       .padded = true,
+       .summary = "PyTorch running a TorchScript file, frozen",
+       .install = "./dev setup torch && ./dev build",
+       .file_flag = "--torchscript"},
+      {.name = "torch-eager",
+       .plugin = "torch",
+       .compute_types = {"fp32", "bf16", "bf16-autocast"},
+       .device_compute_types = {"fp32", "fp16", "bf16"},
+       .padded = true,
+       .summary = "PyTorch's operators one by one, as transformers runs them",
+       .install = "./dev setup torch && ./dev build",
+       .file_flag = ""},
   };
   return entries;
 }
@@ -79,15 +96,16 @@ BackendStatus backend_status(const BackendEntry& entry) try {
 
 std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
   const BackendEntry& entry = find_backend(options.name);
-  if (std::find(entry.compute_types.begin(), entry.compute_types.end(), options.compute_type) ==
-      entry.compute_types.end()) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {}.", entry.name,
-                            excerpt(options.compute_type), fmt::join(entry.compute_types, ", ")));
+  const bool on_cpu = !parse_device(options.device).cuda;
+  if (!on_cpu && entry.device_compute_types.empty()) {
+    throw Error(ErrorCode::kUnavailable,
+                fmt::format("[backend {}] Device {} was asked for, it runs on cpu.", entry.name, options.device));
   }
-  if (options.device != "cpu") {
-    throw Error(ErrorCode::kUnavailable, fmt::format("[backend {}] Device \"{}\" was asked for, it runs on cpu.",
-                                                     entry.name, excerpt(options.device)));
+  const std::vector<std::string>& types = on_cpu ? entry.compute_types : entry.device_compute_types;
+  if (std::find(types.begin(), types.end(), options.compute_type) == types.end()) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {} on {}.", entry.name,
+                            excerpt(options.compute_type), fmt::join(types, ", "), options.device));
   }
   if (!options.file.empty() && entry.file_flag.empty()) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, it runs no files.",

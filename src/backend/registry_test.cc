@@ -74,6 +74,20 @@ TEST_F(Registry, RefusesComputeTypesAndDevicesThatABackendLacks) {
       "cpu");
 }
 
+TEST_F(Registry, ADeviceHasComputeTypesOfItsOwn) {
+  const Checkpoint checkpoint = Checkpoint::open(folder_.path());
+  const auto refuse = [&](const std::string& compute_type, const std::string& device, const std::string& part) {
+    expect_error(
+        ErrorCode::kUnsupported,
+        [&] { create_backend(checkpoint, {.name = "torch-eager", .compute_type = compute_type, .device = device}); },
+        "[backend torch-eager]", compute_type, part);
+  };
+  refuse("fp16", "cpu", "fp32, bf16, bf16-autocast on cpu");
+  refuse("bf16-autocast", "cuda:0", "fp32, fp16, bf16 on cuda:0");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { create_backend(checkpoint, {.device = "gpu"}); }, "\"gpu\"", "cuda:0");
+}
+
 TEST_F(Registry, SaysWhyAnEngineIsNotThere) {
   ::setenv("PACELINE_PLUGIN_DIR", folder_.path().c_str(), 1);
   const BackendStatus status = backend_status(find_backend("onnxruntime"));

@@ -1,5 +1,11 @@
 #include <fmt/format.h>
 
+#include <memory>
+#include <utility>
+
+#include "backend/plugin_loader.h"
+#include "backend/registry.h"
+#include "base/device.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
@@ -10,14 +16,36 @@
 namespace paceline {
 namespace {
 
+constexpr const char* kOnnx = "onnx";
+constexpr const char* kTorchscript = "torchscript";
+
 struct ExportFlags {
   std::filesystem::path model_dir;
   std::string to;
   std::filesystem::path out;
-  std::string device = "cpu";
   std::vector<std::string> input_names;
   OnnxExportOptions onnx;
+  PluginExportOptions torchscript;
+  std::vector<std::pair<std::string, std::string>> given;  ///< flags of one format, and which
 };
+
+/// A flag that only one format has; which were given is kept, since --to may stand behind them.
+Flag flag_of(const char* format, ExportFlags& flags, Flag flag) {
+  flag.set = [&flags, format, name = flag.name, set = flag.set](const std::string& value) {
+    set(value);
+    flags.given.emplace_back(name, format);
+  };
+  return flag;
+}
+
+void refuse_flags_of_another_format(const ExportFlags& flags) {
+  for (const auto& [name, format] : flags.given) {
+    if (format == flags.to) continue;
+    throw Error{ErrorCode::kInvalidArgument,
+                fmt::format("[export] {} was given with --to {}, it belongs to --to {}. Leave it out.", name, flags.to,
+                            format)};
+  }
+}
 
 /// The user's names take the places of the graph's inputs in their order.
 void apply_input_names(const std::vector<std::string>& names, bool token_types, OnnxExportOptions& onnx) {
@@ -43,43 +71,71 @@ void make_parent_folder(const std::filesystem::path& file) {
   }
 }
 
+void write_torchscript(const Checkpoint& checkpoint, ExportFlags& flags) {
+  const BackendEntry& entry = find_backend(kTorchscript);
+  flags.torchscript.file = flags.out;
+  export_with_plugin(load_plugin(entry.plugin, entry.install), checkpoint, flags.torchscript);
+}
+
 int run_export(ExportFlags& flags, Console& console) {
-  if (flags.to == "torchscript") {
-    throw Error{ErrorCode::kUnavailable,
-                "[export] torchscript files need the PyTorch engine, which this paceline was built without. Use --to "
-                "onnx."};
-  }
+  refuse_flags_of_another_format(flags);
   const Checkpoint checkpoint = Checkpoint::open(flags.model_dir);
   apply_input_names(flags.input_names, checkpoint.network().token_types > 1, flags.onnx);
   make_parent_folder(flags.out);
-  export_onnx(checkpoint, flags.onnx, flags.out);
+  if (flags.to == kTorchscript) {
+    write_torchscript(checkpoint, flags);
+  } else {
+    export_onnx(checkpoint, flags.onnx, flags.out);
+  }
   if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
   console.write(fmt::format("{}\n", flags.out.string()));
   return kExitDone;
+}
+
+std::vector<Flag> onnx_flags(ExportFlags& flags) {
+  OnnxExportOptions& onnx = flags.onnx;
+  std::vector<Flag> table = {
+      {"--form", "FORM",
+       "onnx: fast, unpadded (dense layers on real tokens only) or portable (for other runtimes; default fast)",
+       set_choice(onnx.form,
+                  {{"fast", OnnxForm::kFast}, {"unpadded", OnnxForm::kUnpadded}, {"portable", OnnxForm::kPortable}})},
+      {"--opset", "N", "onnx: operator set (default 23; portable takes 11 to 21, default 17)",
+       set_integer(onnx.opset, 1, 1000)},
+      {"--input-names", "LIST",
+       "onnx: names of the inputs (default input_ids,attention_mask and, where the model reads them, "
+       "token_type_ids)",
+       set_list(flags.input_names)},
+      {"--output-name", "NAME", "onnx: name of the output (default logits)", set_string(onnx.output_name)},
+      {"--input-dtype", "DTYPE", "onnx: int64 or int32 (default int64)",
+       set_known(onnx.input_dtype, {"int64", "int32"})}};
+  for (Flag& flag : table) flag = flag_of(kOnnx, flags, std::move(flag));
+  return table;
+}
+
+std::vector<Flag> torchscript_flags(ExportFlags& flags) {
+  PluginExportOptions& options = flags.torchscript;
+  std::vector<Flag> table = {
+      {"--how", "WAY", "torchscript: trace (recorded) or script (the mask is optional; default trace)",
+       set_known(options.how, {"trace", "script"})},
+      {"--compute-type", "TYPE", "torchscript: of the weights: fp32, bf16 or fp16 (default fp32)",
+       set_known(options.compute_type, {"fp32", "bf16", "fp16"})},
+      {"--device", "DEVICE", "torchscript: where the file is made for, cpu or cuda:N (default cpu)",
+       [&options](const std::string& given) { options.device = device_name(parse_device(given)); }}};
+  for (Flag& flag : table) flag = flag_of(kTorchscript, flags, std::move(flag));
+  return table;
 }
 
 }  // namespace
 
 Command make_export_command() {
   const auto flags = std::make_shared<ExportFlags>();
-  OnnxExportOptions& onnx = flags->onnx;
-  std::vector<Flag> table{
+  std::vector<Flag> table = {
       model_dir_flag(flags->model_dir),
-      {"--to", "FORMAT", "onnx", set_known(flags->to, {"onnx", "torchscript"}), true},
-      {"--out", "FILE", "the file to write; weights above 2 GB go to FILE.data", set_path(flags->out), true},
-      {"--form", "FORM",
-       "fast, unpadded (dense layers on real tokens only) or portable (for other runtimes; default fast)",
-       set_choice(onnx.form,
-                  {{"fast", OnnxForm::kFast}, {"unpadded", OnnxForm::kUnpadded}, {"portable", OnnxForm::kPortable}})},
-      {"--opset", "N", "ONNX operator set (default 23; portable takes 11 to 21, default 17)",
-       set_integer(onnx.opset, 1, 1000)},
-      {"--input-names", "LIST",
-       "names of the inputs (default input_ids,attention_mask and, where the model reads them, "
-       "token_type_ids)",
-       set_list(flags->input_names)},
-      {"--output-name", "NAME", "name of the output (default logits)", set_string(onnx.output_name)},
-      {"--input-dtype", "DTYPE", "int64 or int32 (default int64)", set_known(onnx.input_dtype, {"int64", "int32"})},
-      {"--device", "DEVICE", "cpu (default cpu)", set_known(flags->device, {"cpu"})}};
+      {"--to", "FORMAT", "onnx or torchscript", set_known(flags->to, {kOnnx, kTorchscript}), true},
+      {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true}};
+  for (const auto& of_format : {onnx_flags(*flags), torchscript_flags(*flags)}) {
+    table.insert(table.end(), of_format.begin(), of_format.end());
+  }
   return {.name = "export",
           .summary = "write the model as a file for another runtime",
           .flags = std::move(table),

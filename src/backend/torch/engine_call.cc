@@ -1,0 +1,49 @@
+#include "backend/torch/engine_call.h"
+
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <algorithm>
+
+#include "base/suggest.h"
+
+namespace paceline {
+namespace {
+
+constexpr std::size_t kLongest = 300;
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// TorchScript's interpreter reports many lines of source and ends with "RuntimeError: " and what the operator said.
+std::string_view after_last_error_name(std::string_view what) {
+  constexpr std::string_view kName = "Error: ";
+  const std::size_t at = what.rfind(kName);
+  return at == std::string_view::npos ? what : what.substr(at + kName.size());
+}
+
+}  // namespace
+
+std::string engine_message(std::string_view what) {
+  if (contains(what, "TorchScript interpreter")) what = after_last_error_name(what);
+  while (!what.empty() && (what.front() == '\n' || what.front() == ' ')) what.remove_prefix(1);
+  std::string line = excerpt(what.substr(0, what.find('\n')), kLongest);
+  while (!line.empty() && (line.back() == '.' || line.back() == ' ' || line.back() == ':')) line.pop_back();
+  return line.empty() ? "it gave no reason" : line;
+}
+
+std::string_view torch_version() {
+  static const std::string version =
+      fmt::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
+  return version;
+}
+
+void throw_engine_error(const EngineCall& call, std::string_view what, bool out_of_memory) {
+  // The CPU's allocator has no exception of its own.
+  const bool memory = out_of_memory || contains(what, "can't allocate memory") || contains(what, "not enough memory") ||
+                      contains(what, "out of memory");
+  throw Error(memory ? ErrorCode::kResourceExhausted : call.code,
+              fmt::format("[torch {}] {} failed: {}. {}", torch_version(), call.doing, engine_message(what),
+                          memory ? "Use smaller batches or fewer processes." : call.hint));
+}
+
+}  // namespace paceline

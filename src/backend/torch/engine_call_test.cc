@@ -1,0 +1,60 @@
+#include "backend/torch/engine_call.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "base/expect_error.h"
+
+namespace paceline {
+namespace {
+
+constexpr const char* kInterpreter =
+    "The following operation failed in the TorchScript interpreter.\nTraceback of TorchScript (most recent call "
+    "last):\n"
+    "  File \"<string>\", line 3, in forward\n    x = torch.view(x, [2, 9])\n        ~~~~~~~~~~ <--- HERE\n"
+    "RuntimeError: shape '[2, 9]' is invalid for input of size 3\n";
+
+TEST(EngineMessage, IsTheLineThatSaysWhatWentWrong) {
+  EXPECT_EQ(engine_message("index out of range in self"), "index out of range in self");
+  EXPECT_EQ(engine_message("first line.\nException raised from x at y.cpp:3\n#1 frame"), "first line");
+  EXPECT_EQ(engine_message(kInterpreter), "shape '[2, 9]' is invalid for input of size 3");
+  EXPECT_EQ(engine_message(""), "it gave no reason");
+  EXPECT_LT(engine_message(std::string(100'000, 'x')).size(), 400U);
+}
+
+TEST(EngineCall, TurnsWhatPyTorchThrowsIntoOneLine) {
+  const EngineCall call{.code = ErrorCode::kUnsupported, .doing = "trying", .hint = "Help."};
+  expect_error(
+      ErrorCode::kUnsupported, [&] { call_engine(call, [] { TORCH_CHECK(false, "a tensor is wrong"); }); }, "[torch 2.",
+      "trying failed: a tensor is wrong. Help.");
+  expect_error(
+      ErrorCode::kUnsupported, [&] { call_engine(call, [] { throw std::runtime_error(kInterpreter); }); },
+      "trying failed: shape '[2, 9]' is invalid for input of size 3.");
+  expect_error(
+      ErrorCode::kNotFound, [&] { call_engine(call, [] { throw Error(ErrorCode::kNotFound, "[x] as it was"); }); },
+      "[x] as it was");
+  EXPECT_EQ(call_engine(call, [] { return 3; }), 3);
+}
+
+TEST(EngineCall, MemoryThatRanOutIsNoBug) {
+  const EngineCall call{.doing = "trying", .hint = "Help."};
+  expect_error(
+      ErrorCode::kResourceExhausted, [&] { call_engine(call, [] { throw std::bad_alloc(); }); }, "smaller batches");
+  expect_error(
+      ErrorCode::kResourceExhausted,
+      [&] { call_engine(call, [] { TORCH_CHECK(false, "DefaultCPUAllocator: can't allocate memory: you tried"); }); },
+      "smaller batches");
+  expect_error(
+      ErrorCode::kResourceExhausted,
+      [&] { call_engine(call, [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA ran out"); }); }, "smaller batches");
+}
+
+TEST(EngineCall, KeepsWarningsToItself) {
+  testing::internal::CaptureStderr();
+  call_engine({.doing = "trying", .hint = ""}, [] { TORCH_WARN("look"); });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,52 @@
+// libpaceline_torch.so: the table that the host opens. Everything else in here stays hidden.
+
+#include <memory>
+#include <string>
+
+#include "backend/plugin_guard.h"
+#include "backend/torch/eager_backend.h"
+#include "backend/torch/engine_call.h"
+#include "backend/torch/torchscript_backend.h"
+#include "backend/torch/torchscript_export.h"
+#include "base/temporary_path.h"
+#include "paceline/version.h"
+
+namespace paceline {
+namespace {
+
+bool engine_version(std::string* version, PluginError* error) {
+  return guard_plugin_call(error, [&] { *version = torch_version(); });
+}
+
+bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend** backend, PluginError* error) {
+  return guard_plugin_call(error, [&] {
+    std::unique_ptr<Backend> made;
+    if (options->name == "torchscript") {
+      made = std::make_unique<TorchscriptBackend>(*checkpoint, *options);
+    } else {
+      made = std::make_unique<EagerBackend>(*checkpoint, *options);
+    }
+    *backend = made.release();
+  });
+}
+
+bool run(Backend* backend, const PackedBatch* batch, float* logits, std::size_t size, PluginError* error) {
+  return guard_plugin_call(error, [&] { backend->run(*batch, {logits, size}); });
+}
+
+void destroy(Backend* backend) { delete backend; }
+
+bool export_to(const Checkpoint* checkpoint, const PluginExportOptions* options, PluginError* error) {
+  return guard_plugin_call(error, [&] { export_torchscript(*checkpoint, *options); });
+}
+
+}  // namespace
+}  // namespace paceline
+
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{paceline::build_id().data(),
+                                                                             paceline::engine_version,
+                                                                             paceline::create,
+                                                                             paceline::run,
+                                                                             paceline::destroy,
+                                                                             paceline::export_to,
+                                                                             paceline::remove_own_temporary_paths};
