@@ -41,11 +41,9 @@ class Torch : public testing::TestWithParam<Way> {
   std::unique_ptr<Backend> create(const Checkpoint& checkpoint, const Way& way,
                                   const std::string& compute_type = "fp32") const {
     const fs::path file = way.how.empty() ? fs::path() : exported(checkpoint, way.how, compute_type);
-    return create_backend(checkpoint, {.name = way.backend,
-                                       .compute_type = compute_type,
-                                       .threads = 1,
-                                       .cache_dir = cache_.path(),
-                                       .file = file});
+    return create_backend(
+        checkpoint,
+        {.name = way.backend, .compute_type = compute_type, .threads = 1, .cache_dir = cache_.path(), .file = file});
   }
 
   Checkpoint tiny(const Json& config = tiny_config()) const {
@@ -81,14 +79,14 @@ std::vector<std::vector<int32_t>> sequences_of(const std::vector<int>& lengths) 
   return sequences;
 }
 
-std::vector<float> run(Backend& backend, const PackedBatch& batch) {
+std::vector<float> run_batch(Backend& backend, const PackedBatch& batch) {
   std::vector<float> logits(static_cast<std::size_t>(batch.sequences() * backend.info().outputs));
   backend.run(batch, logits);
   return logits;
 }
 
 std::vector<float> run(Backend& backend, const std::vector<std::vector<int32_t>>& sequences) {
-  return run(backend, batch_of(sequences));
+  return run_batch(backend, batch_of(sequences));
 }
 
 // Relative to the largest logit. A number of the format rounds by `unit` at most; at most three layers of width up to
@@ -144,7 +142,7 @@ TEST_P(Torch, AgreesWithTransformersAndTheReference) {
     const auto backend = create(checkpoint, GetParam());
     const Golden golden = read_golden(folder);
     // Three times: TorchScript's executor watches the first runs and specialises later ones.
-    for (int pass = 0; pass < 3; ++pass) expect_close(run(*backend, golden.batch), golden.logits);
+    for (int pass = 0; pass < 3; ++pass) expect_close(run_batch(*backend, golden.batch), golden.logits);
     const auto reference = create_backend(checkpoint, {.name = kReferenceBackendName});
     const auto sequences = sequences_of({1, checkpoint.network().max_tokens, 6});
     expect_close(run(*backend, sequences), run(*reference, sequences));
@@ -174,7 +172,7 @@ TEST_P(Torch, Bf16IsCloseAndIsBf16) {
     EXPECT_EQ(backend->info().dtype, "bf16");
     EXPECT_EQ(backend->info().compute_type, "bf16");
     const Golden golden = read_golden(folder);
-    const std::vector<float> logits = run(*backend, golden.batch);
+    const std::vector<float> logits = run_batch(*backend, golden.batch);
     expect_close(logits, golden.logits, kBf16);
     float most = 0;
     for (std::size_t i = 0; i < logits.size(); ++i) most = std::max(most, std::abs(logits[i] - golden.logits[i]));
@@ -188,15 +186,15 @@ TEST_P(Torch, ReadsTokenTypesWhereTheModelHasThem) {
   const Checkpoint checkpoint = tiny(config);
   const auto backend = create(checkpoint, GetParam());
   PackedBatch batch = batch_of({{2, 3, 4}, {5}});
-  const std::vector<float> none = run(*backend, batch);
+  const std::vector<float> none = run_batch(*backend, batch);
   batch.token_type_ids = {0, 0, 0, 0};
-  const std::vector<float> zeros = run(*backend, batch);
+  const std::vector<float> zeros = run_batch(*backend, batch);
   batch.token_type_ids = {1, 1, 1, 1};
-  const std::vector<float> ones = run(*backend, batch);
+  const std::vector<float> ones = run_batch(*backend, batch);
   EXPECT_EQ(none, zeros);
   EXPECT_GT(std::abs(ones[0] - zeros[0]), 1e-3);
   const auto native = create_backend(checkpoint, {.name = "native", .threads = 1});
-  expect_close(ones, run(*native, batch));
+  expect_close(ones, run_batch(*native, batch));
 }
 
 // As transformers' RoBERTa counts positions, and as the native engine does.
@@ -227,7 +225,7 @@ TEST_P(Torch, RefusesBatchesTheModelCannotTake) {
   PackedBatch typed = batch_of({{2, 3}});
   typed.token_type_ids = {0, 1};
   refuse(typed, 3, "token type 1");
-  EXPECT_EQ(run(*backend, batch_of({{2, 3}})).size(), 3U) << "and still works";
+  EXPECT_EQ(run(*backend, {{2, 3}}).size(), 3U) << "and still works";
 }
 
 TEST_P(Torch, SaysWhatItIs) {
@@ -256,14 +254,14 @@ TEST_F(Torch, AutocastKeepsFp32WeightsAndLeavesNothingSwitchedOn) {
   const Checkpoint checkpoint = Checkpoint::open(PACELINE_TESTDATA "/models/roberta-fp32");
   const Golden golden = read_golden(PACELINE_TESTDATA "/models/roberta-fp32");
   const auto plain = create(checkpoint, {"torch-eager", ""});
-  const std::vector<float> before = run(*plain, golden.batch);
+  const std::vector<float> before = run_batch(*plain, golden.batch);
   const auto autocast = create(checkpoint, {"torch-eager", ""}, "bf16-autocast");
   EXPECT_EQ(autocast->info().dtype, "fp32");
   EXPECT_EQ(autocast->info().compute_type, "bf16-autocast");
-  const std::vector<float> logits = run(*autocast, golden.batch);
+  const std::vector<float> logits = run_batch(*autocast, golden.batch);
   expect_close(logits, golden.logits, kBf16);
   EXPECT_NE(logits, before);
-  EXPECT_EQ(run(*plain, golden.batch), before);
+  EXPECT_EQ(run_batch(*plain, golden.batch), before);
 }
 
 TEST_F(Torch, KeepsItsTraceInTheCache) {

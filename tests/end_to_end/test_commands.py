@@ -1,9 +1,12 @@
 """The subcommands that look and convert, and the program's own manners: help, suggestions, version."""
 
 import json
+import os
+import shutil
 import unittest
+from pathlib import Path
 
-from harness import MODELS, PacelineTest
+from harness import MODELS, PACELINE, ROOT, PacelineTest
 
 
 class MannersTest(PacelineTest):
@@ -103,12 +106,74 @@ class ExportTest(PacelineTest):
 
     def test_refusals(self):
         target = self.folder / "model.onnx"
-        self.fails("export", self.model, "--to", "torchscript", "--out", target, expect=4, mentions="torchscript")
         self.fails("export", self.model, "--to", "onnyx", "--out", target, expect=2, mentions='Did you mean "onnx"?')
         self.fails("export", self.model, "--to", "onnx", "--out", target, "--form", "portable", "--opset", 3, expect=2,
                    mentions="opset")
         self.fails("export", self.model, "--to", "onnx", expect=2, mentions="--out is missing")
         self.assertFalse(target.exists())
+
+    def test_flags_of_the_other_format_are_refused_by_name(self):
+        target = self.folder / "model"
+        for flag, value in [("--form", "fast"), ("--opset", 17), ("--input-names", "a,b"), ("--output-name", "x"),
+                            ("--input-dtype", "int32")]:
+            self.fails("export", self.model, flag, value, "--to", "torchscript", "--out", target, expect=2,
+                       mentions=[flag, "--to onnx"])
+        for flag, value in [("--how", "script"), ("--compute-type", "bf16"), ("--device", "cpu")]:
+            self.fails("export", self.model, flag, value, "--to", "onnx", "--out", target, expect=2,
+                       mentions=[flag, "--to torchscript"])
+        self.fails("export", self.model, "--to", "torchscript", "--device", "gpu", "--out", target, expect=2,
+                   mentions=["--device", "cuda:0"])
+        self.fails("export", self.model, "--to", "torchscript", "--how", "tracing", "--out", target, expect=2,
+                   mentions="trace")
+        self.assertFalse(target.exists())
+
+    def test_torchscript(self):
+        if "torchscript not installed" in self.paceline("--version").stdout.decode():
+            self.skipTest("the torch plug-in is not built")
+        folder = self.folder / "new"
+        for how in ("trace", "script"):
+            target = folder / f"{how}.pt"
+            output = self.paceline("export", self.model, "--to", "torchscript", "--how", how, "--out", target).stdout
+            self.assertEqual(output.decode(), f"{target}\n")
+            self.assertIn(b"paceline_checkpoint", target.read_bytes())
+        self.assert_nothing_left(folder, "script.pt", "trace.pt")
+        before = (folder / "trace.pt").read_bytes()
+        self.paceline("export", self.model, "--to", "torchscript", "--compute-type", "bf16", "--out", folder / "trace.pt")
+        self.assertLess(len((folder / "trace.pt").read_bytes()), len(before))
+        self.fails("export", self.model, "--to", "torchscript", "--device", "cuda:127", "--out", folder / "gpu.pt",
+                   expect=4, mentions="cuda:127")
+        self.fails("export", self.model, "--to", "torchscript", "--out", "/dev/full", expect=7, mentions="/dev/full")
+        self.assert_nothing_left(folder, "script.pt", "trace.pt")
+
+    def test_torchscript_says_that_weights_are_random(self):
+        if "torchscript not installed" in self.paceline("--version").stdout.decode():
+            self.skipTest("the torch plug-in is not built")
+        model = self.copy_model()
+        self.edit_json(model / "config.json", paceline_random_weights=True)
+        target = self.folder / "model.pt"
+        result = self.paceline("export", model, "--to", "torchscript", "--out", target)
+        self.assertIn("random", result.stderr.decode())
+        self.assertIn(b"paceline_random_weights", target.read_bytes())
+
+    def test_torchscript_without_the_engine(self):
+        environment = self.environment(PACELINE_PLUGIN_DIR=str(self.folder))
+        self.fails("export", self.model, "--to", "torchscript", "--out", self.folder / "model.pt", expect=4,
+                   mentions=["not installed", "./dev setup torch"], env=environment)
+
+    def test_torchscript_with_a_library_missing(self):
+        """Beside a plug-in its libraries are found first, and those look for CUDA's from there: in vain."""
+        plugin = Path(PACELINE).parent / "libpaceline_torch.so"
+        libraries = ROOT / ".deps" / "torch" / "torch" / "lib"
+        if not plugin.exists() or not libraries.exists() or "PACELINE_TORCH_ROOT" in os.environ:
+            self.skipTest("the torch plug-in is not built with the parts of ./dev setup torch")
+        folder = self.folder / "plugins"
+        folder.mkdir()
+        shutil.copy(plugin, folder)
+        for library in libraries.iterdir():
+            (folder / library.name).symlink_to(library)
+        self.fails("export", self.model, "--to", "torchscript", "--out", self.folder / "model.pt", expect=4,
+                   mentions=["cannot be loaded", ".so.13", "Run ./dev setup torch && ./dev build."],
+                   env=self.environment(PACELINE_PLUGIN_DIR=str(folder)))
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ TEST_F(Torchscript, TheDtypeIsThatOfTheWeights) {
 }
 
 TEST_F(Torchscript, RefusesWhatItCannotFeedOrRead) {
-  expect_refused("def forward(self, words: List[str]):\n  return self.weight\n", "words: str[]");
+  expect_refused("def forward(self, words: List[str]):\n  return self.weight\n", "words: List[str]");
   expect_refused("def forward(self, ids, count: int):\n  return self.weight\n", "count: int");
   expect_refused("def forward(self, ids, surprise):\n  return self.weight\n", "surprise: Tensor");
   expect_refused("def forward(self):\n  return self.weight\n", "takes nothing");
