@@ -109,8 +109,9 @@ std::string backends_text() {
   std::string out = "backends\n";
   for (const BackendEntry& entry : known_backends()) {
     const BackendStatus status = backend_status(entry);
-    out += fmt::format("  {:<22} {:<10} {:<6} {}\n", entry.name, status.available ? status.version : "missing",
-                       fmt::join(entry.compute_types, ","), status.available ? entry.summary : status.reason);
+    out += fmt::format("  {:<22} {:<10} {:<24} {}\n", entry.name, status.available ? status.version : "missing",
+                       fmt::format("{}", fmt::join(entry.compute_types, ", ")),
+                       status.available ? entry.summary : status.reason);
   }
   return out;
 }
