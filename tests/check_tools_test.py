@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools")
 import check_budgets  # noqa: E402
 import check_docs  # noqa: E402
 import check_layers  # noqa: E402
+import make_notices  # noqa: E402
 
 
 class TreeTest(unittest.TestCase):
@@ -28,6 +29,26 @@ class TreeTest(unittest.TestCase):
         self.assertEqual(len(problems), 1, problems)
         for part in parts:
             self.assertIn(part, problems[0])
+
+
+class NoticesTest(TreeTest):
+    LISTED = "serde 1.0.1: MIT. https://x\nengine 2.0: MIT. https://x\nfmt: MIT. https://x\n"
+
+    def check(self, crate="1.0.1", part="engine", package="fmt", notices=LISTED):
+        return make_notices.problems(notices, self.tree({
+            "rust/Cargo.lock": f'[[package]]\nname = "ours"\nversion = "0.1.0"\n\n[[package]]\nname = "serde"\n'
+                               f'version = "{crate}"\nsource = "registry"\n',
+            "deps.lock": f"# part client package version\n{part} pip {part} 2.0 10 00\ntexts apt words 1 10 00\n",
+            "CMakeLists.txt": f"find_package({package} REQUIRED)\nfind_package(Threads REQUIRED)\n"}))
+
+    def test_accepts_what_is_listed(self):
+        self.assertEqual(self.check(), [])
+
+    def test_finds_each_kind_that_is_missing(self):
+        self.assert_one(self.check(crate="1.0.2"), "crate serde 1.0.2")
+        self.assert_one(self.check(part="motor"), "motor 2.0")
+        self.assert_one(self.check(package="zlib"), "zlib")
+        self.assertEqual(len(self.check(notices="")), 3)
 
 
 LAYERS = "base:\ntensor: base\nengine/interface = engine/options.h\nengine/interface: base\nengine: tensor engine/interface\n"

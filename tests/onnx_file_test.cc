@@ -53,8 +53,8 @@ void write_hand_made(const HandMade& graph, const std::filesystem::path& file) {
   const auto rows = [&](const std::string& name, OnnxType type) {
     return OnnxValueInfo{.name = name, .type = type, .shape = {graph.batch, graph.length}};
   };
-  const auto node = [](std::string op, std::vector<std::string> inputs, std::string output,
-                       std::vector<OnnxAttribute> attributes = {}) {
+  const auto node = [](const std::string& op, const std::vector<std::string>& inputs, const std::string& output,
+                       const std::vector<OnnxAttribute>& attributes = {}) {
     return OnnxNode{.op = op, .name = output, .inputs = inputs, .output = output, .attributes = attributes};
   };
   std::string values;

@@ -84,15 +84,28 @@ class PluginBackend : public Backend {
   BackendInfo info_;
 };
 
+/// The folder of the shared library that this code is in; empty where it is part of the executable.
+std::filesystem::path own_library(const std::filesystem::path& executable) {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&plugin_folders), &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::absolute(info.dli_fname, error);
+  if (error || !file.filename().string().starts_with("libpaceline")) return {};
+  return std::filesystem::equivalent(file, executable, error) ? std::filesystem::path() : file.parent_path();
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> plugin_folders() {
   if (const char* chosen = std::getenv("PACELINE_PLUGIN_DIR"); chosen != nullptr && *chosen != '\0') return {chosen};
   std::error_code error;
   const std::filesystem::path executable = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return {};
-  const std::filesystem::path folder = executable.parent_path();
-  return {folder, folder.parent_path() / "lib" / "paceline"};
+  std::vector<std::filesystem::path> folders;
+  const std::filesystem::path library = own_library(executable);
+  if (!library.empty()) folders = {library / "paceline", library};
+  if (!error) folders.push_back(executable.parent_path());
+  if (!error) folders.push_back(executable.parent_path().parent_path() / "lib" / "paceline");
+  return folders;
 }
 
 const PluginTable& load_plugin(const std::string& plugin, const std::string& install) {

@@ -9,8 +9,9 @@
 
 namespace paceline {
 
-/// Where plug-ins are looked for, in this order: $PACELINE_PLUGIN_DIR alone where it is set; else the executable's
-/// folder and ../lib/paceline from there.
+/// Where plug-ins are looked for, in this order: $PACELINE_PLUGIN_DIR alone where it is set; else, in a program that
+/// uses libpaceline.so, paceline/ beside that library and its own folder; then the executable's folder and
+/// ../lib/paceline from there.
 std::vector<std::filesystem::path> plugin_folders();
 
 /// Opens libpaceline_PLUGIN.so, once per file, and gives its table; it stays open until the process ends.

@@ -60,8 +60,9 @@ class Probe : public Backend {
       if (std::find(first, first + batch.length(i), kPoison) != first + batch.length(i)) {
         throw Error(ErrorCode::kInternal, "[probe] poisoned.");
       }
-      logits[static_cast<std::size_t>(2 * i)] = static_cast<float>(std::accumulate(first, first + batch.length(i), 0));
-      logits[static_cast<std::size_t>(2 * i + 1)] = static_cast<float>(batch.length(i));
+      const std::span<float> row = logits.subspan(2 * static_cast<std::size_t>(i), 2);
+      row[0] = static_cast<float>(std::accumulate(first, first + batch.length(i), 0));
+      row[1] = static_cast<float>(batch.length(i));
     }
   }
 
