@@ -2,16 +2,15 @@
 #
 #   bin/paceline                     the program
 #   lib/libpaceline.so, include/     the library; find_package(paceline) gives paceline::paceline
-#   lib/paceline/                    plug-ins, each beside the library of its engine
+#   lib/paceline/                    plug-ins, each beside the library of its engine (see Engines.cmake)
 #   share/doc/paceline/              licences
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
-option(PACELINE_INSTALL_ENGINES "Install the engines that ./dev setup fetched beside their plug-ins" ON)
 
 set(plugin_dir "${CMAKE_INSTALL_LIBDIR}/paceline")
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/paceline")
-set(notice_dir "${CMAKE_INSTALL_DATADIR}/doc/paceline")
+set(notice_dir "share/doc/paceline")
 if(NOT CMAKE_INSTALL_LIBDIR STREQUAL "lib")
   message(FATAL_ERROR "CMAKE_INSTALL_LIBDIR is ${CMAKE_INSTALL_LIBDIR}: plug-ins are looked for in lib/paceline, so it "
     "has to be lib.")
@@ -24,22 +23,6 @@ list(FILTER plugins EXCLUDE REGEX "^paceline_(fake|other|none)$")
 if(plugins)
   install(TARGETS ${plugins} LIBRARY DESTINATION "${plugin_dir}")
 endif()
-if(PACELINE_INSTALL_ENGINES)
-  # An engine's file is often a link to one with a version: what it points to is installed under the name asked for.
-  get_property(engines GLOBAL PROPERTY PACELINE_ENGINE_FILES)
-  foreach(engine ${engines})
-    get_filename_component(name "${engine}" NAME)
-    get_filename_component(file "${engine}" REALPATH)
-    install(FILES "${file}" DESTINATION "${plugin_dir}" RENAME "${name}")
-  endforeach()
-  get_property(notices GLOBAL PROPERTY PACELINE_ENGINE_NOTICES)
-  foreach(notice ${notices})
-    get_filename_component(folder "${notice}" DIRECTORY)
-    get_filename_component(engine "${folder}" NAME)
-    install(FILES "${notice}" DESTINATION "${notice_dir}/${engine}")
-  endforeach()
-endif()
-
 install(FILES README.md LICENSE THIRD_PARTY_NOTICES DESTINATION "${notice_dir}")
 install(DIRECTORY include/paceline DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(EXPORT pacelineTargets NAMESPACE paceline:: DESTINATION "${package_dir}")
