@@ -23,7 +23,7 @@ constexpr int64_t kMaxThreads = 1024;
 struct BenchFlags {
   BenchOptions bench;
   std::filesystem::path out;
-  std::string budget;
+  bool has_budget = false;  ///< named on the command line
   bool quiet = false;
 };
 
@@ -48,7 +48,7 @@ std::vector<Flag> grid_flags(BenchFlags& flags) {
       {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
        set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
       {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
-      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_list(bench.devices)},
+      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)},
       {"--threads", "LIST", "of each instance; 0: all that the process may use (default 0)",
        set_integers(bench.threads, 0, kMaxThreads)},
       {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
@@ -61,7 +61,11 @@ std::vector<Flag> grid_flags(BenchFlags& flags) {
 std::vector<Flag> choice_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
   constexpr double kAny = std::numeric_limits<double>::max();
-  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)", set_string(flags.budget)},
+  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)",
+           [&flags](const std::string& given) {
+             set_duration(flags.bench.budget_seconds)(given);
+             flags.has_budget = true;
+           }},
           {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved as it goes (default: the budget)",
            set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
           {"--resume", "", "go on with the unfinished article run in --out (default: begin)", set_switch(bench.resume)},
@@ -80,10 +84,10 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
 }
 
 /// What belongs together, or not at all.
-void check_protocol(BenchFlags& flags) {
-  BenchOptions& bench = flags.bench;
+void check_protocol(const BenchFlags& flags) {
+  const BenchOptions& bench = flags.bench;
   const bool article = bench.protocol == Protocol::kArticle;
-  if (article && !flags.budget.empty()) {
+  if (article && flags.has_budget) {
     throw Error{
         ErrorCode::kInvalidArgument,
         "[bench] --budget and --protocol article exclude each other: the article's protocol takes what it takes. "
@@ -92,8 +96,6 @@ void check_protocol(BenchFlags& flags) {
   if (bench.resume && !article) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --resume goes on with a run of --protocol article. Name both."};
   }
-  if (!flags.budget.empty()) set_duration(bench.budget_seconds)(flags.budget);
-  bench.rounds_dir = flags.out;
 }
 
 /// What a stopped article run leaves, and how to go on.
@@ -124,6 +126,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   }
   check_protocol(flags);
   const auto progress = make_progress(flags.quiet, "bench", "s");
+  bench.rounds_dir = flags.out;
   bench.progress = progress.get();
   bench.interrupted = &interrupted();
   bench.command = invocation.command_line;

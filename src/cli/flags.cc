@@ -10,6 +10,7 @@
 #include <span>
 
 #include "backend/registry.h"
+#include "base/device.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
 
@@ -120,6 +121,13 @@ Setter add_path(std::vector<std::filesystem::path>& target) {
   return [&target](const std::string& given) {
     if (given.empty()) refuse(given, "a path was expected");
     target.emplace_back(given);
+  };
+}
+
+Setter set_devices(std::vector<std::string>& target) {
+  return [&target](const std::string& given) {
+    target.clear();
+    for (const std::string& name : split_list(given)) target.push_back(device_name(parse_device(name)));
   };
 }
 

@@ -33,6 +33,8 @@ using Setter = std::function<void(const std::string&)>;
 Setter set_switch(bool& target);
 Setter set_string(std::string& target);
 Setter set_path(std::filesystem::path& target);
+/// "cpu", "cuda:0", ... Throws Error{invalid_argument}.
+Setter set_devices(std::vector<std::string>& target);
 /// Adds one each time, for a flag that repeats.
 Setter add_path(std::vector<std::filesystem::path>& target);
 Setter set_integer(int32_t& target, int64_t low, int64_t high);

@@ -73,7 +73,8 @@ Command make_verify_command() {
                    add_path(bench.onnx_files), false, true});
   table.push_back(
       {"--torchscript", "FILE", "your own TorchScript file, alike", add_path(bench.torchscript_files), false, true});
-  table.push_back({"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_list(bench.devices)});
+  table.push_back(
+      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)});
   table.push_back(threads_flag(flags->threads));
   table.push_back({"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
                    set_number(bench.min_agreement, 0, 1)});
