@@ -20,6 +20,8 @@ class TorchscriptBackend : public Backend {
   void run(const PackedBatch& batch, std::span<float> logits) override;
 
  private:
+  void run_by_length(const PackedBatch& batch, std::span<float> logits);
+
   at::Device device_;
   Network network_;
   BackendInfo info_;

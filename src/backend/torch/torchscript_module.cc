@@ -262,6 +262,11 @@ at::Tensor TorchscriptModule::operator()(const ForwardInputs& inputs) {
       });
 }
 
+bool TorchscriptModule::reads_mask() const {
+  return std::any_of(inputs_.begin(), inputs_.end(),
+                     [](const Input& input) { return input.role == Role::kAttentionMask; });
+}
+
 std::string TorchscriptModule::description() const {
   std::vector<std::string> names;
   for (const Input& input : inputs_) {

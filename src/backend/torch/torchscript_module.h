@@ -25,6 +25,8 @@ class TorchscriptModule {
 
   /// Of the largest share of the float weights; none where the file holds them as constants.
   std::optional<at::ScalarType> dtype() const { return dtype_; }
+  /// A file without a mask cannot tell padding from text.
+  bool reads_mask() const;
   /// "input_ids, attention_mask as int64, frozen": for the report.
   std::string description() const;
 

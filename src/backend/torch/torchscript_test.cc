@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backend/torch/torchscript_backend.h"
 #include "backend/torch/torchscript_module.h"
 #include "backend/torch/torchscript_writer.h"
 #include "base/expect_error.h"
@@ -161,6 +162,20 @@ TEST_F(Torchscript, LogitsAreFoundInTuplesListsAndDicts) {
   expect_equal(run(file_of(start + "  return [y.sum(), y]\n")), expected(true, false));
   expect_equal(run(file_of(start + "  return {\"other\": y * 2, \"logits\": y}\n")), expected(true, false));
   expect_equal(run(file_of(start + "  return {\"hidden\": y.sum(), \"scores\": y}\n")), expected(true, false));
+}
+
+TEST_F(Torchscript, AFileWithoutAMaskSeesTextsOfOneLengthAtATime) {
+  // Counts the tokens it is given: padding would show.
+  const std::filesystem::path file =
+      file_of("def forward(self, ids):\n" + stacked("torch.ones_like(ids)", "ids", "torch.ones_like(ids)"));
+  TorchscriptBackend backend(checkpoint_, {.name = "torchscript", .threads = 1, .file = file});
+  EXPECT_FALSE(backend.info().padded);
+  EXPECT_THAT(backend.info().settings, testing::HasSubstr("one length at a time"));
+  const PackedBatch batch{
+      .input_ids = {5, 6, 7, 8, 9, 10}, .token_type_ids = {}, .cu_seqlens = {0, 2, 3, 5, 6}, .max_seqlen = 2};
+  std::vector<float> logits(12);
+  backend.run(batch, logits);
+  EXPECT_EQ(logits, (std::vector<float>{2, 11, 2, 1, 7, 1, 2, 17, 2, 1, 10, 1}));
 }
 
 TEST_F(Torchscript, Int32IsTriedWhereInt64IsRefused) {
