@@ -98,8 +98,12 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
 }
 
 Plan read_plan(const std::filesystem::path& file) {
+  return plan_from_json(read_file(file, kPlanLimits.max_bytes), file);
+}
+
+Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   const std::string where = file.string();
-  const Json json = read_json_file(file, kPlanLimits);
+  const Json json = parse_json(text, where, kPlanLimits);
   check_schema(json, where);
   Plan plan;
   plan.model_dir = json_string(json, "model_dir", where);

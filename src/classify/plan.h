@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "classify/text_pipeline.h"
 
@@ -32,6 +33,8 @@ void write_plan(const Plan& plan, const std::filesystem::path& file);
 /// A relative model_dir or file is taken from the plan's own folder. Fields that older plans lack have their defaults.
 /// Throws Error{not_found, corrupt_data, unsupported} (a newer schema).
 Plan read_plan(const std::filesystem::path& file);
+/// The same from the text of a plan that stands in `file`, which is not opened.
+Plan plan_from_json(std::string_view text, const std::filesystem::path& file);
 
 /// Throws Error{corrupt_data} where the checkpoint is not the one that the plan was measured on; names both hashes.
 void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const std::filesystem::path& cache_dir);

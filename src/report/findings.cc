@@ -51,14 +51,20 @@ const CellResult* find_cell(const BenchResults& results, const Configuration& co
 }
 
 const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration) {
-  const auto found = std::ranges::find_if(results.backends, [&](const BackendResult& backend) {
-    return backend.backend == configuration.backend && backend.compute_type == configuration.compute_type &&
-           backend.device == configuration.device;
-  });
-  return found == results.backends.end() ? nullptr : &*found;
+  const BackendResult* found = nullptr;
+  for (const BackendResult& backend : results.backends) {
+    const bool same = backend.backend == configuration.backend && backend.compute_type == configuration.compute_type &&
+                      backend.device == configuration.device;
+    if (!same) continue;
+    if (backend.threads == configuration.threads && backend.instances == configuration.instances) return &backend;
+    if (found == nullptr) found = &backend;
+  }
+  return found;
 }
 
 bool was_measured(const CellResult& cell) { return cell.error.empty() && has_median(cell.ms_per_text); }
+
+bool has_latency(const CellResult& cell) { return cell.p50_ms > 0; }
 
 bool was_rejected(const BackendResult& backend) { return backend.gate.ran && !backend.gate.accepted; }
 

@@ -11,11 +11,14 @@ namespace paceline {
 
 /// The cell of a configuration; null where there is none.
 const CellResult* find_cell(const BenchResults& results, const Configuration& configuration);
-/// The backend (at its compute type and device) that ran a configuration; null where there is none.
+/// The backend (at its compute type, device, threads and instances) that ran a configuration; where none has just these
+/// threads, one that differs in them alone. Null where there is none.
 const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration);
 
 /// A cell with figures: it ran, and its time is a number.
 bool was_measured(const CellResult& cell);
+/// Percentiles of the latency of single texts were taken (batch size 1).
+bool has_latency(const CellResult& cell);
 /// The gate compared this backend's answers and found them different: shown in red, never recommended.
 bool was_rejected(const BackendResult& backend);
 bool was_rejected(const BenchResults& results, const CellResult& cell);

@@ -23,13 +23,14 @@ std::string csv_field(std::string_view text) {
 
 std::string samples_csv(const BenchResults& results) {
   std::string out =
-      "backend,compute_type,device,batch_size,max_batch_tokens,order,threads,round,phase,batches,tokens,share,"
+      "backend,compute_type,device,batch_size,max_batch_tokens,order,threads,instances,round,phase,batches,tokens,"
+      "share,"
       "seconds,ms_per_text\n";
   for (const CellResult& cell : results.cells) {
     const Configuration& is = cell.configuration;
     const std::string configuration =
-        fmt::format("{},{},{},{},{},{},{}", csv_field(is.backend), csv_field(is.compute_type), csv_field(is.device),
-                    is.batch_size, is.max_batch_tokens, order_name(is.order), is.threads);
+        fmt::format("{},{},{},{},{},{},{},{}", csv_field(is.backend), csv_field(is.compute_type), csv_field(is.device),
+                    is.batch_size, is.max_batch_tokens, order_name(is.order), is.threads, is.instances);
     for (const Timing& timing : cell.timings) {
       // What this round says that all of the texts take.
       const double sample_seconds = timing.share > 0 ? timing.seconds / timing.share : 0;
