@@ -5,7 +5,8 @@
 namespace paceline {
 
 std::span<const CommandEntry> commands() {
-  static constexpr std::array<CommandEntry, 8> kCommands{{{"bench", make_bench_command},
+  static constexpr std::array<CommandEntry, 9> kCommands{{{"bench", make_bench_command},
+                                                          {"compare", make_compare_command},
                                                           {"classify", make_classify_command},
                                                           {"export", make_export_command},
                                                           {"verify", make_verify_command},

@@ -84,8 +84,9 @@ bool is_baseline(const BenchResults& results, const CellResult& cell) {
 std::vector<const CellResult*> ranked_cells(const BenchResults& results) {
   std::vector<const CellResult*> cells;
   for (const CellResult& cell : results.cells) cells.push_back(&cell);
-  const auto without = std::ranges::stable_partition(cells, [](const CellResult* cell) { return was_measured(*cell); });
-  std::stable_sort(cells.begin(), without.begin(), ranks_before);
+  const auto without =
+      std::stable_partition(cells.begin(), cells.end(), [](const CellResult* cell) { return was_measured(*cell); });
+  std::stable_sort(cells.begin(), without, ranks_before);
   return cells;
 }
 

@@ -12,7 +12,8 @@ std::string plain_text(const OrderedJson& json) {
 }
 
 bool is_plain_list(const OrderedJson& json) {
-  return json.is_array() && std::none_of(json.begin(), json.end(), [](const auto& item) { return item.is_structured(); });
+  return json.is_array() &&
+         std::none_of(json.begin(), json.end(), [](const auto& item) { return item.is_structured(); });
 }
 
 void append_line(std::string& out, std::size_t indent) {

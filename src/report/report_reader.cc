@@ -71,7 +71,8 @@ class Fields {
     if (!has(key)) return kNone;
     const Json& list = json_.at(std::string(key));
     if (!list.is_array()) refuse(fmt::format("\"{}\" is no list", key));
-    if (list.size() > most) refuse(fmt::format("\"{}\" has {} entries, at most {} were expected", key, list.size(), most));
+    if (list.size() > most)
+      refuse(fmt::format("\"{}\" has {} entries, at most {} were expected", key, list.size(), most));
     return list;
   }
   /// Calls `read(Fields)` for each object of a list.
@@ -163,7 +164,8 @@ std::vector<Timing> read_timings(const Fields& fields) {
              &seconds = fields.list("seconds");
   const std::size_t count = rounds.size();
   for (const std::size_t size : {batches.size(), tokens.size(), confirmation.size(), share.size(), seconds.size()}) {
-    if (size != count) fields.refuse(fmt::format("lists of {} and of {} entries, all alike were expected", count, size));
+    if (size != count)
+      fields.refuse(fmt::format("lists of {} and of {} entries, all alike were expected", count, size));
   }
   const auto number = [&](const Json& value) {
     if (value.is_null()) return std::nan("");
@@ -211,8 +213,7 @@ CellResult read_cell(const Fields& fields) {
   return cell;
 }
 
-using ConfigurationKey =
-    std::tuple<std::string, std::string, std::string, int32_t, int32_t, Order, int32_t, int32_t>;
+using ConfigurationKey = std::tuple<std::string, std::string, std::string, int32_t, int32_t, Order, int32_t, int32_t>;
 
 std::vector<CellResult> read_cells(const Fields& fields) {
   std::vector<CellResult> cells;
@@ -385,7 +386,8 @@ LengthResult read_length(const Fields& fields) {
 
 /// The schema is looked at first: a newer report may mean something else by every other field.
 void check_schema(const Fields& fields) {
-  if (!fields.has("schema_version")) fields.refuse("\"schema_version\" is missing; a report.json of paceline was expected");
+  if (!fields.has("schema_version"))
+    fields.refuse("\"schema_version\" is missing; a report.json of paceline was expected");
   const int64_t schema = fields.integer("schema_version", 1, kMaxInt32);
   if (schema > BenchResults::kSchemaVersion) {
     throw Error{ErrorCode::kUnsupported,
@@ -441,8 +443,8 @@ BenchResults report_from_json(std::string_view text, std::string_view where) {
   if (fields.has("checkpoint")) results.checkpoint = read_checkpoint(fields.object("checkpoint"));
   if (fields.has("workload")) results.workload = read_workload(fields.object("workload"));
   if (fields.has("machine")) read_machine_fields(fields.object("machine"), results);
-  fields.each("backends", [&](const Fields& row) { results.backends.push_back(read_backend(row)); },
-              kMaxConfigurations);
+  fields.each(
+      "backends", [&](const Fields& row) { results.backends.push_back(read_backend(row)); }, kMaxConfigurations);
   results.cells = read_cells(fields);
   fields.each("length_sweep", [&](const Fields& row) { results.length_sweep.push_back(read_length(row)); });
   return results;

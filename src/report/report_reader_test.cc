@@ -122,9 +122,15 @@ TEST(ReportReaderTest, WhatIsNoReportIsRefused) {
 
 /// Written for whoever reads a part of the file; the results have them elsewhere, so reading passes over them.
 bool is_repeated(const std::string& path) {
-  static const std::set<std::string> kRepeated = {
-      "/machine/threads", "/recommendation/equal", "/end_to_end_ms_per_text", "backend_version", "agreement",
-      "max_abs_logit_diff", "accepted", "peak_memory_bytes", "load_ms"};
+  static const std::set<std::string> kRepeated = {"/machine/threads",
+                                                  "/recommendation/equal",
+                                                  "/end_to_end_ms_per_text",
+                                                  "backend_version",
+                                                  "agreement",
+                                                  "max_abs_logit_diff",
+                                                  "accepted",
+                                                  "peak_memory_bytes",
+                                                  "load_ms"};
   const std::string key = path.substr(path.rfind('/') + 1);
   return kRepeated.contains(path) || (path.starts_with("/configurations/") && kRepeated.contains(key));
 }

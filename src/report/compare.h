@@ -1,0 +1,69 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/results.h"
+
+namespace paceline {
+
+/// How two runs differ: an earlier and a later one of the same checkpoint and texts. Pure arithmetic on results.
+
+/// later / earlier of two times that were measured independently of each other, with its 95 % interval.
+///
+/// On the logarithmic scale, where intervals of times are nearly symmetric, the ratio is a difference. With the distances
+/// d from each median to the ends of its own interval, its ends are (the method of variance estimates recovery)
+///   log ratio - sqrt(d_low(later)^2 + d_high(earlier)^2),  log ratio + sqrt(d_high(later)^2 + d_low(earlier)^2)
+/// For symmetric intervals that is the usual root of the sum of squares: two of +-2 % give one of +-2.8 %.
+/// Where one of the two has no interval there is none (low = high = 0).
+Estimate ratio_of(const Estimate& later, const Estimate& earlier);
+
+/// What a ratio of times says.
+enum class Change {
+  kFaster,   ///< all of its interval is below 1
+  kSlower,   ///< all of it is above 1
+  kUnclear,  ///< it contains 1, or there is none
+};
+std::string_view change_name(Change change);  ///< "faster", "slower", "unclear"
+Change change_of(const Estimate& ratio);
+
+/// One configuration, or the recommended ones, in both runs.
+struct ComparedCell {
+  Configuration earlier, later;  ///< the same but for the recommended ones
+  Estimate ms_earlier, ms_later;
+  Estimate ratio;          ///< later / earlier: above 1 is slower
+  bool confirmed = false;  ///< in both runs
+  Change change = Change::kUnclear;
+  bool regression = false;  ///< confirmed, and slower by more than the tolerance with the whole interval
+};
+
+enum class DifferenceKind {
+  kIncomparable,  ///< another model or other texts: a ratio would compare different work
+  kCircumstance,  ///< another machine or state of it: the ratio is true, its cause open
+  kVersion,       ///< of Paceline or an engine: what a comparison is usually made for
+};
+
+/// Something about the two runs that is not alike.
+struct Difference {
+  DifferenceKind kind = DifferenceKind::kVersion;
+  std::string what;  ///< "the CPU"
+  std::string earlier, later;
+};
+
+struct Comparison {
+  double tolerance = 0;
+  std::vector<Difference> differences;      ///< the gravest kind first
+  std::optional<ComparedCell> recommended;  ///< where both runs recommend something
+  std::vector<ComparedCell> cells;          ///< in both runs: the confirmed first, each by ratio, slowest first
+  std::vector<Configuration> only_earlier, only_later;  ///< measured in one run alone
+  std::vector<std::string> lost;  ///< in words: what the earlier run could and the later one cannot; a regression, too
+
+  bool comparable() const;
+  bool regressed() const;
+};
+
+/// `tolerance` >= 0: the share by which a time may grow without being a regression.
+Comparison compare_results(const BenchResults& earlier, const BenchResults& later, double tolerance);
+
+}  // namespace paceline
