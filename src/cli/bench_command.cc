@@ -106,11 +106,11 @@ int stopped(const BenchFlags& flags, const Invocation& invocation) {
   return kExitStopped;
 }
 
-void write_results(const BenchFlags& flags, const BenchResults& results) {
+std::string write_results(const BenchFlags& flags, const BenchResults& results) {
   const std::optional<Plan> plan = make_plan(results);
   PlanWriter plan_writer;
   if (plan) plan_writer = [&](const std::filesystem::path& file) { write_plan(*plan, file); };
-  write_report(results, flags.out, plan_writer);
+  return write_report(results, flags.out, plan_writer);
 }
 
 bool nothing_measured(const BenchResults& results) {
@@ -141,9 +141,10 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   const BenchResults results = run_bench(bench);
   progress->finish();
   if (bench.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
-  write_results(flags, results);
+  const std::string remark = write_results(flags, results);
   const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
-  console.write(terminal_summary(results, {.width = Console::width(), .color = color, .out_dir = flags.out}));
+  console.write(
+      terminal_summary(results, {.width = Console::width(), .color = color, .out_dir = flags.out, .remark = remark}));
   if (results.interrupted) {
     return bench.protocol == Protocol::kArticle ? stopped(flags, invocation) : kExitInterrupted;
   }

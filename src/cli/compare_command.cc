@@ -30,9 +30,8 @@ BenchResults read(const std::filesystem::path& path) {
 }
 
 OrderedJson configuration_json(const Configuration& is) {
-  return {{"backend", is.backend},       {"compute_type", is.compute_type},
-          {"device", is.device},         {"batch_size", is.batch_size},
-          {"order", order_name(is.order)}, {"max_batch_tokens", is.max_batch_tokens},
+  return {{"backend", is.backend},       {"compute_type", is.compute_type}, {"device", is.device},
+          {"batch_size", is.batch_size}, {"order", order_name(is.order)},   {"max_batch_tokens", is.max_batch_tokens},
           {"threads", is.threads},       {"instances", is.instances}};
 }
 
@@ -132,8 +131,7 @@ void print_recommended(TerminalPage& page, const Comparison& is) {
   if (!(cell.earlier == cell.later)) page.paragraph("before: " + configuration_words(cell.earlier), 2);
   page.paragraph(fmt::format("{} -> {} ms per text, {} times as long{}: {}", format_number(cell.ms_earlier.median),
                              format_number(cell.ms_later.median), format_decimals(cell.ratio.median, 3),
-                             interval.empty() ? "" : fmt::format(" ({})", interval),
-                             change_words(cell, is.tolerance)),
+                             interval.empty() ? "" : fmt::format(" ({})", interval), change_words(cell, is.tolerance)),
                  2, change_style(cell));
 }
 
@@ -150,12 +148,12 @@ void print_cells(TerminalPage& page, const Comparison& is) {
       rows.push_back({{"exploratory in one run or both, so no regression:"}, ' ', kDim});
     }
     const Configuration& of = cell.later;
-    rows.push_back({{engine_words(of), batch_words(of), std::string(order_name(of.order)),
-                     format_number(cell.ms_earlier.median), format_number(cell.ms_later.median),
-                     format_decimals(cell.ratio.median, 3), format_interval(cell.ratio),
-                     change_words(cell, is.tolerance)},
-                    cell.regression ? '!' : ' ',
-                    change_style(cell)});
+    rows.push_back(
+        {{engine_words(of), batch_words(of), std::string(order_name(of.order)), format_number(cell.ms_earlier.median),
+          format_number(cell.ms_later.median), format_decimals(cell.ratio.median, 3), format_interval(cell.ratio),
+          change_words(cell, is.tolerance)},
+         cell.regression ? '!' : ' ',
+         change_style(cell)});
   }
   if (!rows.empty()) {
     page.line("");
@@ -181,8 +179,8 @@ void print_verdict(TerminalPage& page, const Comparison& is) {
   } else if (is.cells.empty() && !is.recommended) {
     page.paragraph("Nothing was measured in both runs.", 0, kYellow);
   } else {
-    page.paragraph(fmt::format("{} beyond the tolerance of {}.", is.regressed() ? "Slower" : "Nothing confirmed is slower",
-                               format_percent(is.tolerance)),
+    page.paragraph(fmt::format("{} beyond the tolerance of {}.",
+                               is.regressed() ? "Slower" : "Nothing confirmed is slower", format_percent(is.tolerance)),
                    0, is.regressed() ? kRed : kGreen);
   }
 }
@@ -220,9 +218,7 @@ Command make_compare_command() {
               "Ratios are later over earlier times of the same configuration, with 95 % intervals. Exit code 5 where a "
               "confirmed or the recommended one is slower by more than the tolerance with its whole interval, or lost "
               "its gate; 3 where the two runs did different work.",
-          .run = [options](const Invocation& invocation) {
-            return run_compare_command(*options, invocation.console);
-          }};
+          .run = [options](const Invocation& invocation) { return run_compare_command(*options, invocation.console); }};
 }
 
 }  // namespace paceline

@@ -3,24 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 #include <utility>
 
-#include "report/findings.h"
+#include "report/chart_parts.h"
 #include "report/format.h"
 
 namespace paceline {
 namespace {
 
-constexpr int kValueTicks = 5;
 constexpr int kLengthTicks = 6;
-/// Room beside the first and the last batch size, as a factor on the logarithmic axis: a third of the step from one
-/// power of two to the next.
-constexpr double kBatchMargin = 1.26;
-
-bool has_place(const CellResult& cell) { return was_measured(cell) && cell.configuration.batch_size > 0; }
 
 std::set<int32_t> batch_sizes(const BenchResults& results) {
   std::set<int32_t> sizes;
@@ -28,52 +21,6 @@ std::set<int32_t> batch_sizes(const BenchResults& results) {
     if (cell.configuration.batch_size > 0) sizes.insert(cell.configuration.batch_size);
   }
   return sizes;
-}
-
-Point speed_point(const CellResult& cell) {
-  Point point{.x = static_cast<double>(cell.configuration.batch_size), .y = cell.ms_per_text.median};
-  const std::string interval = format_interval(cell.ms_per_text);
-  if (!interval.empty()) {
-    point.low = cell.ms_per_text.low;
-    point.high = cell.ms_per_text.high;
-  }
-  point.tooltip = fmt::format("{}: {} ms per text{}", configuration_words(cell.configuration), format_number(point.y),
-                              interval.empty() ? "" : fmt::format(" ({})", interval));
-  return point;
-}
-
-std::vector<Line> speed_lines(const BenchResults& results) {
-  const std::vector<std::string> engines = engine_labels(results);
-  std::map<std::pair<int, Order>, Line> lines;
-  for (const CellResult& cell : results.cells) {
-    if (!has_place(cell)) continue;
-    const std::string engine = engine_label(results, cell.configuration);
-    const int color = static_cast<int>(std::ranges::find(engines, engine) - engines.begin());
-    const bool sorted = cell.configuration.order == Order::kLength;
-    Line& line = lines[{color, cell.configuration.order}];
-    line.label = engine + (sorted ? ", sorted" : ", as given");
-    line.color = color;
-    line.dashed = !sorted;
-    line.points.push_back(speed_point(cell));
-  }
-  std::vector<Line> out;
-  for (auto& [key, line] : lines) {
-    std::ranges::sort(line.points, {}, &Point::x);
-    out.push_back(std::move(line));
-  }
-  return out;
-}
-
-std::vector<LegendEntry> speed_legend(const BenchResults& results, const std::vector<Line>& lines) {
-  std::vector<LegendEntry> legend;
-  const std::vector<std::string> engines = engine_labels(results);
-  for (int color = 0; color < static_cast<int>(engines.size()); ++color) {
-    if (std::ranges::find(lines, color, &Line::color) == lines.end()) continue;
-    legend.push_back({engines[static_cast<std::size_t>(color)], Swatch::kMarker, color});
-  }
-  legend.push_back({"sorted by length", Swatch::kSolid, kNeutralColor});
-  legend.push_back({"as given", Swatch::kDashed, kNeutralColor});
-  return legend;
 }
 
 Panel histogram_panel(const WorkloadSummary& workload) {
@@ -143,47 +90,25 @@ Panel padding_panel(const BenchResults& results) {
 
 }  // namespace
 
-Figure speed_figure(const BenchResults& results) {
-  Figure figure{.title = "Time per text over batch size"};
-  Panel panel;
-  panel.lines = speed_lines(results);
-  if (panel.lines.empty()) return figure;
-  panel.legend = speed_legend(results, panel.lines);
-  panel.title = figure.title;
-  panel.x_title = "texts per batch";
-  double smallest = INFINITY, largest = 0;
-  std::set<double> sizes;
-  for (const Line& line : panel.lines) {
-    for (const Point& point : line.points) {
-      smallest = std::min({smallest, point.y, point.low > 0 ? point.low : point.y});
-      largest = std::max({largest, point.y, point.high});
-      sizes.insert(point.x);
-    }
-  }
-  for (const double size : sizes) panel.x_ticks.push_back({size, format_decimals(size, 0)});
-  panel.x = {.low = *sizes.begin() / kBatchMargin, .high = *sizes.rbegin() * kBatchMargin, .log = true};
-  panel.y = value_axis(smallest, largest, kValueTicks);
-  panel.y_title = panel.y.scale.log ? "ms per text, logarithmic; lower is better" : "ms per text; lower is better";
-  figure.description = fmt::format("{} lines over {} batch sizes, {} to {} ms per text.", panel.lines.size(),
-                                   sizes.size(), format_number(smallest), format_number(largest));
-  figure.panels.push_back(std::move(panel));
-  return figure;
-}
-
 Figure length_figure(const BenchResults& results) {
   Figure figure{.title = "Length of the texts and padding"};
   const WorkloadSummary& workload = results.workload;
   if (!workload.token_histogram.empty()) {
     figure.panels.push_back(histogram_panel(workload));
-    figure.description = fmt::format("{} texts of {} to {} tokens, {} in the mean.", format_count(workload.texts),
-                                     workload.min_tokens, workload.max_tokens, format_number(workload.mean_tokens));
+    figure.description = fmt::format(
+        "{} texts of {} to {} tokens, {} in the mean. Padding is what engines that pad compute for nothing.",
+        format_count(workload.texts), workload.min_tokens, workload.max_tokens, format_number(workload.mean_tokens));
   }
   if (!batch_sizes(results).empty()) figure.panels.push_back(padding_panel(results));
   return figure;
 }
 
 std::vector<NamedFigure> all_figures(const BenchResults& results) {
-  std::vector<NamedFigure> figures = {{"ms_per_text", speed_figure(results)}, {"lengths", length_figure(results)}};
+  std::vector<NamedFigure> figures = {
+      {"speedup", speedup_figure(results)},          {"ms_per_text", speed_figure(results)},
+      {"order_gain", order_figure(results)},         {"sequence_length", sweep_figure(results)},
+      {"lengths", length_figure(results)},           {"latency", latency_figure(results)},
+      {"memory_and_load", resource_figure(results)}, {"roof", roof_figure(results)}};
   std::erase_if(figures, [](const NamedFigure& named) { return named.figure.panels.empty(); });
   return figures;
 }

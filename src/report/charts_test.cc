@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "report/example_results.h"
@@ -63,16 +64,73 @@ TEST(SpeedFigureTest, OneBatchSizeStillHasAnAxis) {
   EXPECT_NEAR(panel.x.at(8), 0.5, 1e-12);
 }
 
-TEST(SpeedFigureTest, NamesTheComputeTypeWhereThereAreTwo) {
-  BenchResults results = example_results();
-  for (std::size_t i = 0; i < 14; ++i) {
-    results.cells.push_back(results.cells[i]);
-    results.cells.back().configuration.compute_type = "bf16";
+TEST(SpeedFigureTest, ManyEnginesGetAPanelEach) {
+  const Figure figure = speed_figure(article_results());
+  ASSERT_EQ(figure.panels.size(), 9u);
+  EXPECT_TRUE(figure.small_multiples);
+  for (const Panel& panel : figure.panels) {
+    EXPECT_EQ(std::ranges::count(panel.lines, false, &Line::context), 2) << panel.title;
+    EXPECT_EQ(std::ranges::count(panel.lines, true, &Line::context), 8) << panel.title;
+    EXPECT_EQ(panel.y.scale.high, figure.panels[0].y.scale.high);
   }
-  const Panel panel = speed_figure(results).panels.at(0);
-  EXPECT_EQ(panel.lines.size(), 8u);
-  EXPECT_EQ(panel.lines.front().label, "native fp32, as given");
-  EXPECT_EQ(panel.lines.back().label, "native bf16, sorted");
+  EXPECT_EQ(figure.panels[1].title, "native bf16");
+}
+
+TEST(SweepFigureTest, APanelForEachBatchSizeOnCommonAxes) {
+  const Figure figure = sweep_figure(example_results());
+  ASSERT_EQ(figure.panels.size(), 3u);
+  for (const Panel& panel : figure.panels) {
+    ASSERT_EQ(panel.lines.size(), 3u);
+    EXPECT_EQ(panel.lines[0].points.size(), 4u);
+    EXPECT_TRUE(panel.x.log);
+    EXPECT_TRUE(panel.y.scale.log);
+    EXPECT_EQ(panel.y.scale.low, figure.panels[0].y.scale.low);
+  }
+  EXPECT_EQ(figure.legend.size(), 3u);
+}
+
+TEST(SweepFigureTest, OfManyEnginesTheFastestAcceptedOfEachBackend) {
+  const Figure figure = sweep_figure(article_results());
+  std::vector<std::string> labels;
+  for (const Line& line : figure.panels.at(0).lines) labels.push_back(line.label);
+  EXPECT_THAT(labels, testing::ElementsAre("native bf16", "onnxruntime int8", "onnxruntime-unpadded fp32",
+                                           "torchscript fp32", "torch-eager fp32", "my-export.onnx fp32"));
+}
+
+TEST(OrderFigureTest, IsTheRatioOfTheTwoOrders) {
+  const Figure figure = order_figure(example_results());
+  const Panel& panel = figure.panels.at(0);
+  ASSERT_EQ(panel.lines.size(), 3u);
+  const Point& padded = panel.lines[1].points.at(6);
+  EXPECT_NEAR(padded.y,
+              example::ms_per_text(example::kOnnx, 64, Order::kInput) /
+                  example::ms_per_text(example::kOnnx, 64, Order::kLength),
+              1e-9);
+  EXPECT_LT(padded.low, padded.y);
+  EXPECT_NEAR(panel.lines[0].points.at(6).y, 1, 1e-9);
+}
+
+TEST(RowFiguresTest, ARowForEachEngineBestFirst) {
+  const BenchResults results = article_results();
+  const Panel speedup = speedup_figure(results).panels.at(0);
+  ASSERT_EQ(speedup.rows.size(), 9u);
+  EXPECT_EQ(speedup.rows[0].label, "native int8 (rejected)");
+  EXPECT_EQ(speedup.rows[0].color, kFaintColor);
+  EXPECT_EQ(speedup.rows[1].value_label, "5.09x");
+  EXPECT_EQ(roof_figure(results).panels.at(0).rows.size(), 9u);
+  EXPECT_EQ(resource_figure(results).panels.size(), 2u);
+  EXPECT_EQ(resource_figure(results).panels[1].rows.size(), 9u);
+}
+
+TEST(RowFiguresTest, LatencyHasFourPercentilesWhereItWasMeasured) {
+  BenchResults results = example_results();
+  const Panel panel = latency_figure(results).panels.at(0);
+  ASSERT_EQ(panel.rows.size(), 3u);
+  ASSERT_EQ(panel.rows[0].points.size(), 4u);
+  EXPECT_EQ(panel.rows[0].label, "native");
+  EXPECT_THAT(panel.rows[0].points[3].tooltip, HasSubstr("p99 102 ms"));
+  for (CellResult& cell : results.cells) cell.p50_ms = 0;
+  EXPECT_TRUE(latency_figure(results).panels.empty());
 }
 
 TEST(LengthFigureTest, HistogramAndPaddingOfBothOrders) {
@@ -92,9 +150,10 @@ TEST(AllFiguresTest, AWorkloadWithoutCellsStillShowsItsLengths) {
   BenchResults results = example_results();
   results.cells.clear();
   const std::vector<NamedFigure> figures = all_figures(results);
-  ASSERT_EQ(figures.size(), 1u);
+  ASSERT_EQ(figures.size(), 2u);
   EXPECT_EQ(figures[0].name, "lengths");
   EXPECT_EQ(figures[0].figure.panels.size(), 1u);
+  EXPECT_EQ(figures[1].name, "memory_and_load");
 }
 
 }  // namespace

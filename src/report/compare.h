@@ -12,8 +12,9 @@ namespace paceline {
 
 /// later / earlier of two times that were measured independently of each other, with its 95 % interval.
 ///
-/// On the logarithmic scale, where intervals of times are nearly symmetric, the ratio is a difference. With the distances
-/// d from each median to the ends of its own interval, its ends are (the method of variance estimates recovery)
+/// On the logarithmic scale, where intervals of times are nearly symmetric, the ratio is a difference. With the
+/// distances d from each median to the ends of its own interval, its ends are (the method of variance estimates
+/// recovery)
 ///   log ratio - sqrt(d_low(later)^2 + d_high(earlier)^2),  log ratio + sqrt(d_high(later)^2 + d_low(earlier)^2)
 /// For symmetric intervals that is the usual root of the sum of squares: two of +-2 % give one of +-2.8 %.
 /// Where one of the two has no interval there is none (low = high = 0).

@@ -142,7 +142,8 @@ TEST(CompareTest, EveryPartOfAConfigurationHasToMatch) {
 }
 
 TEST(CompareTest, RecommendedAgainstRecommendedWhateverTheyAre) {
-  BenchResults before = run({cell(kA, example::around(10, 0.001))}), after = run({cell(kB, example::around(11, 0.001))});
+  BenchResults before = run({cell(kA, example::around(10, 0.001))}),
+               after = run({cell(kB, example::around(11, 0.001))});
   before.recommendation.valid = after.recommendation.valid = true;
   before.recommendation.choice = kA;
   after.recommendation.choice = kB;

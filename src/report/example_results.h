@@ -39,6 +39,12 @@ inline double ms_per_text(const Engine& engine, int32_t batch_size, Order order)
   return engine.real_ms * waste + engine.single_ms / batch_size;
 }
 
+/// GFLOP/s of the machine at the engine's compute type.
+inline double roof(const Engine& engine) {
+  if (engine.compute_type == "bf16") return 560;
+  return engine.compute_type == "int8" ? 1130 : 290;
+}
+
 inline CellResult cell(const Engine& engine, int32_t batch_size, Order order, int32_t rounds) {
   CellResult cell;
   cell.configuration = {.backend = engine.backend,
@@ -54,7 +60,7 @@ inline CellResult cell(const Engine& engine, int32_t batch_size, Order order, in
   cell.texts_per_second = 1000 / ms;
   cell.tokens_per_second = 31.2 * 1000 / ms;
   cell.predicted_ms_per_text = ms * 1.1;
-  cell.roof_share = 0.1715 * 31.2 / ms * 1000 / 290;  // GFLOP a token, tokens a text, GFLOP/s of the roof
+  cell.roof_share = 0.1715 * 31.2 / ms * 1000 / roof(engine);  // GFLOP a token, tokens a text
   for (int32_t round = 0; round < rounds; ++round) {
     const double seconds = ms * 20 / 1000 * (1 + 0.003 * ((round * 7) % 5 - 2));
     cell.timings.push_back({.round = round, .batches = 2, .tokens = 624, .share = 0.02, .seconds = seconds});
@@ -87,7 +93,7 @@ inline void add_sweep(BenchResults& results, const Engine& engine, const std::ve
       row.rounds = 3;
       row.ms_per_text = around(ms, 0.02);
       row.tokens_per_second = tokens * 1000 / ms;
-      row.roof_share = 0.1715 * tokens / ms * 1000 / 290;
+      row.roof_share = 0.1715 * tokens / ms * 1000 / roof(engine);
       results.length_sweep.push_back(row);
     }
   }

@@ -24,6 +24,7 @@ struct Line {
   std::string label;  ///< stands beside the line's right end where there is room
   int color = 0;      ///< the marker's shape follows it
   bool dashed = false;
+  bool context = false;       ///< faint and without marks: what the panel's own lines stand beside
   std::vector<Point> points;  ///< x ascending
 };
 
@@ -45,12 +46,23 @@ struct Rule {
   std::string label;
 };
 
-enum class Swatch { kMarker, kSolid, kDashed, kBar };
+/// A line of a horizontal chart: its name, and a bar from zero or dots on the x axis.
+struct Row {
+  std::string label;
+  int color = kNeutralColor;
+  double value = 0;                ///< end of the bar; 0: no bar
+  double low = 0, high = 0;        ///< its 95 % interval where low < high
+  std::string value_label = {};    ///< stands behind the bar or the last dot
+  std::string tooltip = {};        ///< of the bar
+  std::vector<Point> points = {};  ///< dots at x, ascending; the n-th has the n-th shape
+};
+
+enum class Swatch { kMarker, kSolid, kDashed, kBar, kContext, kShape };
 
 struct LegendEntry {
   std::string label;
   Swatch swatch = Swatch::kMarker;
-  int color = kNeutralColor;
+  int color = kNeutralColor;  ///< kShape: the number of the shape
 };
 
 struct Panel {
@@ -62,13 +74,18 @@ struct Panel {
   std::vector<BarSeries> bars;
   std::vector<Line> lines;
   std::vector<Rule> rules;
+  std::vector<Row> rows;  ///< instead of bars and lines; the y axis then means nothing
   std::vector<LegendEntry> legend;
+  bool labels_suffice = false;  ///< no legend where the lines carry their labels
 };
 
 struct Figure {
-  std::string title;
-  std::string description = {};  ///< for readers who do not see it
+  std::string title;             ///< drawn where there are several panels; a single one has its own
+  std::string subtitle = {};     ///< below it: what all panels show
+  std::string description = {};  ///< what there is to see, in a sentence or two
   std::vector<Panel> panels = {};
+  std::vector<LegendEntry> legend = {};  ///< of all panels
+  bool small_multiples = false;          ///< many panels of one kind: in rows of three, or two where it is narrow
 };
 
 }  // namespace paceline

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "report/format.h"
@@ -28,6 +29,36 @@ std::string comparison_words(const BenchResults& results, const CellResult& cell
   const std::string interval = format_interval(cell.speedup);
   return fmt::format("{} times as fast{} as the baseline: {}", format_number(cell.speedup.median),
                      interval.empty() ? "" : fmt::format(" ({})", interval), configuration_words(*results.baseline));
+}
+
+std::string action_words(const Configuration& is) {
+  const std::string batches = is.batch_size > 0 ? fmt::format("batches of {}", batch_words(is))
+                                                : fmt::format("batches of up to {}", batch_words(is));
+  const std::string sorted = is.order == Order::kLength ? "sort them by length" : "take them in the order they come";
+  const std::string instances =
+      is.instances > 1 ? fmt::format(" in {} instances of {} threads", is.instances, is.threads) : "";
+  if (is.batch_size == 1) return fmt::format("Classify texts one by one with {}{}.", engine_words(is), instances);
+  return fmt::format("Classify texts in {}: {}, and run them with {}{}.", batches, sorted, engine_words(is), instances);
+}
+
+std::string total_words(const BenchResults& results, const CellResult& cell) {
+  constexpr double kMillion = 1e6, kMillisecondsPerSecond = 1000;
+  const double seconds = cell.ms_per_text.median * kMillion / kMillisecondsPerSecond;
+  std::string words = "A million texts take " + format_duration(seconds);
+  if (results.recommendation.cost_per_million > 0) {
+    words += fmt::format(" and cost {} at {} an hour", format_number(results.recommendation.cost_per_million),
+                         format_number(results.constraints.price_per_hour));
+  }
+  return words + ".";
+}
+
+std::string proof_words(const BenchResults& results, const CellResult& cell) {
+  const BackendResult* backend = find_backend(results, cell.configuration);
+  if (backend == nullptr || !backend->gate.ran) return "";
+  const GateResult& gate = backend->gate;
+  return fmt::format("Its answers were compared with {} on {} texts: the same label for {}, logits at most {} apart.",
+                     gate.oracle, format_count(gate.texts), format_percent(gate.agreement),
+                     format_difference(gate.max_abs_logit_diff));
 }
 
 std::vector<std::string> notices(const BenchResults& results) {
@@ -91,13 +122,26 @@ std::vector<const CellResult*> ranked_cells(const BenchResults& results) {
 }
 
 std::vector<const CellResult*> best_cells(const BenchResults& results) {
-  std::map<std::tuple<std::string, std::string, std::string, Order>, bool> seen;
+  std::map<std::pair<std::string, Order>, bool> seen;
   std::vector<const CellResult*> best;
   for (const CellResult* cell : ranked_cells(results)) {
     if (!was_measured(*cell)) break;
     const Configuration& is = cell->configuration;
-    const bool first = seen.emplace(std::tuple(is.backend, is.compute_type, is.device, is.order), true).second;
+    const bool first = seen.emplace(std::pair(engine_label(results, is), is.order), true).second;
     if (first || is_recommended(results, *cell) || is_baseline(results, *cell)) best.push_back(cell);
+  }
+  return best;
+}
+
+std::vector<const CellResult*> best_of_engines(const BenchResults& results) {
+  std::vector<std::string> seen;
+  std::vector<const CellResult*> best;
+  for (const CellResult* cell : ranked_cells(results)) {
+    if (!was_measured(*cell)) break;
+    std::string label = engine_label(results, cell->configuration);
+    if (std::find(seen.begin(), seen.end(), label) != seen.end()) continue;
+    seen.push_back(std::move(label));
+    best.push_back(cell);
   }
   return best;
 }
@@ -111,11 +155,14 @@ std::vector<const BackendResult*> failed_backends(const BenchResults& results) {
 }
 
 std::string engine_label(const BenchResults& results, const Configuration& configuration) {
-  const bool uniform = std::ranges::all_of(results.cells, [&](const CellResult& cell) {
-    return cell.configuration.compute_type == configuration.compute_type &&
-           cell.configuration.device == configuration.device;
-  });
-  return uniform ? configuration.backend : engine_words(configuration);
+  bool same_type = true, same_threads = true;
+  for (const CellResult& cell : results.cells) {
+    const Configuration& other = cell.configuration;
+    same_type &= other.compute_type == configuration.compute_type && other.device == configuration.device;
+    same_threads &= other.threads == configuration.threads && other.instances == configuration.instances;
+  }
+  const std::string name = same_type ? configuration.backend : engine_words(configuration);
+  return same_threads ? name : fmt::format("{}, {} x {} threads", name, configuration.instances, configuration.threads);
 }
 
 std::vector<std::string> engine_labels(const BenchResults& results) {
@@ -127,13 +174,28 @@ std::vector<std::string> engine_labels(const BenchResults& results) {
   return labels;
 }
 
+std::set<std::string> engines_to_compare(const BenchResults& results) {
+  constexpr std::size_t kReadable = 5;
+  const std::vector<const CellResult*> best = best_of_engines(results);
+  std::set<std::string> labels;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const CellResult* cell : best) {
+    const Configuration& is = cell->configuration;
+    const bool thinned = best.size() > kReadable;
+    if (thinned && was_rejected(results, *cell)) continue;
+    if (thinned && !seen.emplace(is.backend, is.device).second) continue;
+    labels.insert(engine_label(results, is));
+  }
+  return labels;
+}
+
 std::string status_words(const BenchResults& results, const CellResult& cell) {
   if (!cell.error.empty()) return cell.error;
   if (!was_measured(cell)) return "not measured";
   std::string words = cell.confirmed ? "confirmed" : "exploratory";
   if (is_baseline(results, cell)) words = cell.confirmed ? "baseline" : "baseline, exploratory";
   if (is_recommended(results, cell)) words = is_baseline(results, cell) ? "recommended, baseline" : "recommended";
-  if (was_rejected(results, cell)) words = "rejected: other answers";
+  if (was_rejected(results, cell)) words = "rejected";
   return cell.partial ? words + ", partial" : words;
 }
 
@@ -144,7 +206,10 @@ Headline make_headline(const BenchResults& results) {
   const CellResult* choice = results.recommendation.valid ? find_cell(results, results.recommendation.choice) : nullptr;
   if (choice != nullptr && was_measured(*choice)) {
     headline.title = configuration_words(choice->configuration);
+    headline.action = action_words(choice->configuration);
     headline.speed = speed_words(*choice);
+    headline.total = total_words(results, *choice);
+    headline.proof = proof_words(results, *choice);
     if (headline.reason.empty()) headline.comparison = comparison_words(results, *choice);
     return headline;
   }
@@ -156,6 +221,19 @@ Headline make_headline(const BenchResults& results) {
     if (headline.reason.empty()) headline.reason = "No configuration was confirmed with answers that passed the gate.";
   }
   return headline;
+}
+
+std::vector<std::string> constraint_words(const Constraints& is) {
+  std::vector<std::string> words = {is.objective == Objective::kLatency ? "the least time of one text alone"
+                                                                        : "the least time per text"};
+  if (is.max_latency_ms > 0) {
+    words.push_back(fmt::format("99 of 100 texts alone within {} ms", format_number(is.max_latency_ms)));
+  }
+  if (is.max_memory_bytes > 0) words.push_back("at most " + format_bytes(is.max_memory_bytes));
+  if (is.min_agreement > 0) {
+    words.push_back(fmt::format("the label of fp32 for at least {} of the texts", format_percent(is.min_agreement)));
+  }
+  return words;
 }
 
 }  // namespace paceline

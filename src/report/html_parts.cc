@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "report/format.h"
 
 namespace paceline {
@@ -11,13 +13,29 @@ std::string class_attribute(std::string_view css_class) {
   return css_class.empty() ? "" : fmt::format(" class=\"{}\"", escape_markup(css_class));
 }
 
+/// Escaped, and a number like 1.4e-06 is not broken at its hyphen.
+std::string escape_words(std::string_view text) {
+  constexpr std::string_view kJoiner = "\xE2\x81\xA0";
+  const auto is_digit = [](char character) { return character >= '0' && character <= '9'; };
+  std::string joined;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool exponent = text[i] == '-' && i >= 2 && text[i - 1] == 'e' && is_digit(text[i - 2]) &&
+                          i + 1 < text.size() && is_digit(text[i + 1]);
+    if (exponent) joined += kJoiner;
+    joined += text[i];
+    if (exponent) joined += kJoiner;
+  }
+  return escape_markup(joined);
+}
+
 std::string table_cell(const TableCell& cell, bool numeric) {
   std::string css_class = numeric ? "n" : "";
   if (!cell.css_class.empty()) css_class += (css_class.empty() ? "" : " ") + cell.css_class;
   std::string attributes = class_attribute(css_class);
   if (cell.columns > 1) attributes += fmt::format(" colspan=\"{}\"", cell.columns);
+  if (cell.value && std::isfinite(*cell.value)) attributes += fmt::format(" data-v=\"{}\"", *cell.value);
   if (cell.bar > 0) attributes += fmt::format(" style=\"--bar:{:.1f}%\"", 100 * cell.bar);
-  return fmt::format("<td{}>{}</td>", attributes, escape_markup(cell.text));
+  return fmt::format("<td{}>{}</td>", attributes, escape_words(cell.text));
 }
 
 std::string table_row(const std::vector<TableColumn>& columns, const TableRow& row) {
@@ -34,8 +52,10 @@ std::string table_row(const std::vector<TableColumn>& columns, const TableRow& r
 
 std::string html_table(std::string_view label, const std::vector<TableColumn>& columns,
                        const std::vector<TableRow>& rows) {
-  std::string html =
-      fmt::format("<div class=\"scroll\" tabindex=\"0\"><table aria-label=\"{}\">\n", escape_markup(label));
+  std::string html = fmt::format(
+      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table class=\"sortable\" "
+      "aria-label=\"{0}\">\n",
+      escape_markup(label));
   html += "<thead><tr>";
   for (const TableColumn& column : columns) {
     html +=
@@ -56,7 +76,7 @@ std::string html_facts(const std::vector<Fact>& facts) {
 }
 
 std::string html_paragraph(std::string_view text, std::string_view css_class) {
-  return text.empty() ? "" : fmt::format("<p{}>{}</p>\n", class_attribute(css_class), escape_markup(text));
+  return text.empty() ? "" : fmt::format("<p{}>{}</p>\n", class_attribute(css_class), escape_words(text));
 }
 
 std::string html_list(const std::vector<std::string>& texts) {
@@ -66,16 +86,27 @@ std::string html_list(const std::vector<std::string>& texts) {
 }
 
 std::string html_command(std::string_view command) {
-  return command.empty() ? "" : fmt::format("<pre><code>{}</code></pre>\n", escape_markup(command));
+  return command.empty() ? "" : fmt::format("<pre class=\"command\"><code>{}</code></pre>\n", escape_markup(command));
 }
 
 std::string html_details(std::string_view summary, const std::string& html) {
   return fmt::format("<details>\n<summary>{}</summary>\n{}</details>\n", escape_markup(summary), html);
 }
 
-std::string html_section(std::string_view title, const std::string& html) {
-  if (html.empty()) return "";
-  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escape_markup(title), html);
+std::string html_section(const Section& section) {
+  if (section.html.empty()) return "";
+  return fmt::format(
+      "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n{2}</section>\n", section.id,
+      escape_markup(section.title), section.html);
+}
+
+std::string html_navigation(const std::vector<Section>& sections) {
+  std::string html;
+  for (const Section& section : sections) {
+    if (section.html.empty()) continue;
+    html += fmt::format("<a href=\"#{}\">{}</a>\n", section.id, escape_markup(section.title));
+  }
+  return html.empty() ? html : "<nav aria-label=\"Parts of this report\">\n" + html + "</nav>\n";
 }
 
 }  // namespace paceline

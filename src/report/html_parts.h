@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,10 @@ struct TableColumn {
 
 struct TableCell {
   std::string text;
-  std::string css_class = {};  ///< may be empty
-  double bar = 0;              ///< share of the cell's width filled behind the text, 0 to 1
-  int columns = 1;             ///< how many columns it spans
+  std::string css_class = {};        ///< may be empty
+  double bar = 0;                    ///< share of the cell's width filled behind the text, 0 to 1
+  int columns = 1;                   ///< how many columns it spans
+  std::optional<double> value = {};  ///< what the page sorts by; without it, by the text
 };
 
 struct TableRow {
@@ -25,8 +27,8 @@ struct TableRow {
   std::string css_class = {};  ///< may be empty
 };
 
-/// A table inside a container of its own that scrolls sideways where the page is narrower. `label` names it for readers
-/// who do not see it.
+/// A table that the page's script sorts by any column, inside a container of its own that scrolls sideways where the
+/// page is narrower. `label` names it for readers who do not see it.
 std::string html_table(std::string_view label, const std::vector<TableColumn>& columns,
                        const std::vector<TableRow>& rows);
 
@@ -43,7 +45,14 @@ std::string html_list(const std::vector<std::string>& texts);
 std::string html_command(std::string_view command);
 /// `html` behind a line that opens it.
 std::string html_details(std::string_view summary, const std::string& html);
-/// A part of the page with a heading; `html` as it is. Empty where `html` is.
-std::string html_section(std::string_view title, const std::string& html);
+
+/// A part of the page with a heading that can be linked to; `html` as it is.
+struct Section {
+  std::string id, title, html;
+};
+/// Empty where its `html` is.
+std::string html_section(const Section& section);
+/// Links to those that are not empty.
+std::string html_navigation(const std::vector<Section>& sections);
 
 }  // namespace paceline

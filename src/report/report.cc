@@ -14,6 +14,7 @@
 #include "paceline/error.h"
 #include "report/charts.h"
 #include "report/html.h"
+#include "report/png.h"
 #include "report/report_json.h"
 #include "report/samples_csv.h"
 #include "report/svg.h"
@@ -69,6 +70,19 @@ class StagingFolder {
     names_.push_back(name);
   }
 
+  /// The place of a file that may come to be; false from `make`: it did not.
+  bool try_add(const std::string& name, const std::function<bool(const fs::path& file)>& make) {
+    temporary_.emplace_back(path_ / name);
+    if (make(path_ / name)) {
+      names_.push_back(name);
+      return true;
+    }
+    std::error_code ignored;
+    fs::remove(path_ / name, ignored);
+    return false;
+  }
+  const fs::path& path() const { return path_; }
+
   /// Renames everything into place; where that fails midway, what is in place already goes again.
   void commit() {
     std::vector<fs::path> placed;
@@ -114,17 +128,33 @@ class StagingFolder {
 
 }  // namespace
 
-void write_report(const BenchResults& results, const fs::path& out_dir, const PlanWriter& write_plan) {
-  StagingFolder staging(out_dir);
+namespace {
+
+/// Every chart as SVG, and as PNG where there is a program for it. Returns whether every PNG was drawn.
+bool add_charts(StagingFolder& staging, const BenchResults& results) {
+  bool drawn = true;
   for (const NamedFigure& named : all_figures(results)) {
-    staging.add("charts/" + named.name + ".svg", render_svg(named.figure, {.width = kFileChart}));
+    const std::string svg = "charts/" + named.name + ".svg";
+    staging.add(svg, render_svg(named.figure, {.width = kFileChart}));
+    // One failure is enough: the next would fail alike, and each may take its time.
+    drawn = drawn && staging.try_add("charts/" + named.name + ".png",
+                                     [&](const fs::path& png) { return convert_to_png(staging.path() / svg, png); });
   }
+  return drawn;
+}
+
+}  // namespace
+
+std::string write_report(const BenchResults& results, const fs::path& out_dir, const PlanWriter& write_plan) {
+  StagingFolder staging(out_dir);
+  const bool drawn = add_charts(staging, results);
   staging.add("samples.csv", samples_csv(results));
   staging.add("report.json", report_json(results));
   if (write_plan) staging.add("plan.json", write_plan);
   const std::string plan_path = write_plan ? (out_dir / "plan.json").string() : "";
   staging.add("report.html", report_html(results, {.plan_path = plan_path}));
   staging.commit();
+  return drawn ? "" : "The charts are SVG only: install rsvg-convert (Debian: librsvg2-bin) for PNG, too.";
 }
 
 }  // namespace paceline

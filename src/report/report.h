@@ -12,21 +12,23 @@ namespace paceline {
 ///   write_report(results, out_dir, [&](const auto& file) { write_plan(plan, file); });
 using PlanWriter = std::function<void(const std::filesystem::path& file)>;
 
-/// Writes report.html, report.json, samples.csv, charts/*.svg and, where `write_plan` is given, plan.json into
-/// `out_dir`, which is made if need be.
+/// Writes report.html, report.json, samples.csv, charts/*.svg and *.png and, where `write_plan` is given, plan.json
+/// into `out_dir`, which is made if need be. Returns a remark for the user, empty where all is there: PNG takes
+/// rsvg-convert, and a report without it is still one.
 ///
 /// Everything is first written into a hidden folder inside `out_dir` and then renamed into place: a full disk leaves an
 /// earlier report as it was and nothing of this one. Without `write_plan` an existing plan.json is left alone.
 /// Throws Error{resource_exhausted} where the disk is full, not_found or invalid_argument where `out_dir` cannot be
 /// used.
-void write_report(const BenchResults& results, const std::filesystem::path& out_dir,
-                  const PlanWriter& write_plan = nullptr);
+std::string write_report(const BenchResults& results, const std::filesystem::path& out_dir,
+                         const PlanWriter& write_plan = nullptr);
 
 /// How the terminal is.
 struct TerminalOptions {
   int width = 80;      ///< columns; lines never get longer, but for a word that does not fit, down to 40
   bool color = false;  ///< ANSI colours and bold
   std::filesystem::path out_dir = {};  ///< where the files are; empty: no file is named
+  std::string remark = {};             ///< on the files, from write_report()
 };
 
 /// The result on one screen: the recommendation, the best cells of each backend, what was rejected, where the files

@@ -35,10 +35,52 @@ class ReportTest : public testing::Test {
 
 void small_plan(const fs::path& file) { write_file_atomically(file, "{}\n"); }
 
+/// PATH as a folder of the test's, for as long as it lives.
+class OnlyPath {
+ public:
+  explicit OnlyPath(const fs::path& folder) : before_(getenv("PATH")) { setenv("PATH", folder.c_str(), 1); }
+  OnlyPath(const OnlyPath&) = delete;
+  OnlyPath& operator=(const OnlyPath&) = delete;
+  ~OnlyPath() { setenv("PATH", before_.c_str(), 1); }
+
+ private:
+  std::string before_;
+};
+
+constexpr const char* kCharts[] = {"speedup", "ms_per_text", "order_gain",      "sequence_length",
+                                   "lengths", "latency",     "memory_and_load", "roof"};
+
 TEST_F(ReportTest, WritesEveryFileAndNothingElse) {
-  write_report(example_results(), folder_ / "out", small_plan);
-  EXPECT_THAT(files(), UnorderedElementsAre("out/report.html", "out/report.json", "out/samples.csv", "out/plan.json",
-                                            "out/charts/ms_per_text.svg", "out/charts/lengths.svg"));
+  // Stands for rsvg-convert: its fourth word is --output=FILE.
+  fs::create_directory(folder_ / "bin");
+  write_file_atomically(folder_ / "bin" / "rsvg-convert", "#!/bin/sh\necho drawn >\"${3#--output=}\"\n");
+  fs::permissions(folder_ / "bin" / "rsvg-convert", fs::perms::owner_all);
+  const OnlyPath path(folder_ / "bin");
+  EXPECT_EQ(write_report(example_results(), folder_ / "out", small_plan), "");
+  std::vector<std::string> expected = {"bin/rsvg-convert", "out/report.html", "out/report.json", "out/samples.csv",
+                                       "out/plan.json"};
+  for (const std::string chart : kCharts) {
+    expected.push_back("out/charts/" + chart + ".svg");
+    expected.push_back("out/charts/" + chart + ".png");
+  }
+  EXPECT_THAT(files(), testing::UnorderedElementsAreArray(expected));
+}
+
+TEST_F(ReportTest, WithoutAProgramForPngTheSvgsStayAndARemarkSaysSo) {
+  fs::create_directory(folder_ / "bin");
+  const OnlyPath path(folder_ / "bin");
+  EXPECT_THAT(write_report(example_results(), folder_ / "out"), testing::HasSubstr("librsvg2-bin"));
+  EXPECT_TRUE(fs::exists(folder_ / "out/charts/speedup.svg"));
+  EXPECT_FALSE(fs::exists(folder_ / "out/charts/speedup.png"));
+}
+
+TEST_F(ReportTest, AProgramForPngThatFailsLeavesNothingHalfWritten) {
+  fs::create_directory(folder_ / "bin");
+  write_file_atomically(folder_ / "bin" / "rsvg-convert", "#!/bin/sh\necho half >\"${3#--output=}\"\nexit 1\n");
+  fs::permissions(folder_ / "bin" / "rsvg-convert", fs::perms::owner_all);
+  const OnlyPath path(folder_ / "bin");
+  EXPECT_THAT(write_report(example_results(), folder_ / "out"), testing::HasSubstr("SVG only"));
+  EXPECT_FALSE(fs::exists(folder_ / "out/charts/speedup.png"));
 }
 
 TEST_F(ReportTest, ReplacesAnEarlierReportAndKeepsItsPlanWhereThereIsNoNewOne) {

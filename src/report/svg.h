@@ -9,14 +9,14 @@ namespace paceline {
 
 struct SvgOptions {
   int width = 760;  ///< pixels; below kSvgWide panels stand one below another and lines carry no labels of their own
-  /// In a page colours are CSS variables (--ink, --muted, --grid, --surface, --neutral, --faint, --series-1 ...), which
-  /// follow light and dark; a file has the light ones written out and a white ground.
+  /// In a page colours are CSS variables (--ink, --muted, --grid, --surface, --context, --neutral, --faint, --series-1
+  /// ...), which follow light and dark; a file has the light ones written out and a white ground.
   bool page = false;
 };
 
 inline constexpr int kSvgWide = 600;
 /// Colours of the palette; more series begin again, with another marker.
-inline constexpr int kSvgColors = 6;
+inline constexpr int kSvgColors = 8;
 
 /// A whole <svg> element with a title and a description, tooltips on every mark. A file gets an XML declaration too.
 std::string render_svg(const Figure& figure, const SvgOptions& options);

@@ -60,8 +60,9 @@ Fitting fit(const std::vector<TextColumn>& columns, const std::vector<TextRow>& 
     return sum;
   };
   while (total() > width) {
-    const auto worst = std::max_element(fitting.columns.begin(), fitting.columns.end(),
-                                        [&](std::size_t a, std::size_t b) { return columns[a].rank < columns[b].rank; });
+    const auto worst =
+        std::max_element(fitting.columns.begin(), fitting.columns.end(),
+                         [&](std::size_t a, std::size_t b) { return columns[a].rank < columns[b].rank; });
     if (columns[*worst].rank == 0) break;
     fitting.columns.erase(worst);
   }

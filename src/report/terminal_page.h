@@ -25,7 +25,7 @@ struct TextRow {
   std::string_view style = {};
 };
 
-/// Text for a terminal: lines no longer than its width, broken at blanks, and nothing in them that could move the cursor.
+/// Text for a terminal: lines no longer than its width, broken at blanks; nothing in them could move the cursor.
 class TerminalPage {
  public:
   static constexpr int kNarrowest = 40;  ///< columns; below that nothing is readable anyway

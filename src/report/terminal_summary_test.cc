@@ -1,11 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <sstream>
 
 #include "report/example_results.h"
 #include "report/golden.h"
 #include "report/report.h"
+#include "report/report_reader.h"
 
 namespace paceline {
 namespace {
@@ -14,7 +16,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(TerminalSummaryTest, Golden) {
-  expect_golden("terminal.txt", terminal_summary(example_results(), {.width = 80, .out_dir = "out/demo/report"}));
+  const BenchResults stored = read_report(std::filesystem::path(PACELINE_TESTDATA) / "report" / "results.json");
+  expect_golden("terminal.txt", terminal_summary(stored, {.width = 80, .out_dir = "out/demo/report"}));
 }
 
 TEST(TerminalSummaryTest, KeepsToTheWidth) {
@@ -28,6 +31,22 @@ TEST(TerminalSummaryTest, KeepsToTheWidth) {
       EXPECT_LE(static_cast<int>(line.size()), std::max(width, 48)) << line;
     }
   }
+}
+
+TEST(TerminalSummaryTest, AFullRunKeepsToTheWidth) {
+  for (const int width : {80, 100, 200}) {
+    std::istringstream lines(terminal_summary(article_results(), {.width = width, .remark = "SVG only."}));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(static_cast<int>(line.size()), width) << line;
+  }
+}
+
+TEST(TerminalSummaryTest, SaysWhyNotTheOthersAndWhatLengthsCost) {
+  const std::string summary = terminal_summary(article_results(), {.width = 120});
+  EXPECT_THAT(summary, HasSubstr("torch-eager fp32, batch 64, sorted by length"));
+  EXPECT_THAT(summary, HasSubstr("takes 2.96 times as long (2.90 to 3.02)"));
+  EXPECT_THAT(summary, HasSubstr("Asked for: the least time per text; 99 of 100 texts alone within 80.0 ms"));
+  EXPECT_THAT(summary, HasSubstr("ms/text at tokens         batch"));
+  EXPECT_THAT(summary, HasSubstr("cost 0.675 at 0.180 an hour"));
 }
 
 TEST(TerminalSummaryTest, ShowsAllColumnsAt80) {

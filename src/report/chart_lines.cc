@@ -1,0 +1,215 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "report/chart_parts.h"
+#include "report/charts.h"
+#include "report/compare.h"
+#include "report/findings.h"
+#include "report/format.h"
+
+namespace paceline {
+namespace {
+
+/// More engines than these hide each other in one panel.
+constexpr std::size_t kInOnePanel = 3;
+
+bool has_place(const CellResult& cell) { return was_measured(cell) && cell.configuration.batch_size > 0; }
+
+Point estimate_point(double x, const Estimate& estimate) {
+  Point point{.x = x, .y = estimate.median};
+  if (has_interval(estimate)) {
+    point.low = estimate.low;
+    point.high = estimate.high;
+  }
+  return point;
+}
+
+std::string interval_words(const Estimate& estimate) {
+  const std::string interval = format_interval(estimate);
+  return interval.empty() ? "" : fmt::format(" ({})", interval);
+}
+
+void sort_points(std::vector<Line>& lines) {
+  for (Line& line : lines) std::ranges::sort(line.points, {}, &Point::x);
+}
+
+std::vector<Line> speed_lines(const BenchResults& results) {
+  std::map<std::pair<int, Order>, Line> lines;
+  for (const CellResult& cell : results.cells) {
+    if (!has_place(cell)) continue;
+    const Configuration& is = cell.configuration;
+    const int color = engine_color(results, is);
+    const bool sorted = is.order == Order::kLength;
+    Line& line = lines[{color, is.order}];
+    line.label = engine_label(results, is) + (sorted ? ", sorted" : ", as given");
+    line.color = color;
+    line.dashed = !sorted;
+    Point point = estimate_point(is.batch_size, cell.ms_per_text);
+    point.tooltip = fmt::format("{}: {} ms per text{}", configuration_words(is), format_number(point.y),
+                                interval_words(cell.ms_per_text));
+    line.points.push_back(std::move(point));
+  }
+  std::vector<Line> out;
+  for (auto& [key, line] : lines) out.push_back(std::move(line));
+  sort_points(out);
+  return out;
+}
+
+void add_order_legend(std::vector<LegendEntry>& legend) {
+  legend.push_back({"sorted by length", Swatch::kSolid, kNeutralColor});
+  legend.push_back({"as given", Swatch::kDashed, kNeutralColor});
+}
+
+std::vector<LegendEntry> engine_legend(const BenchResults& results, const std::vector<Line>& lines) {
+  std::vector<LegendEntry> legend;
+  const std::vector<std::string> engines = engine_labels(results);
+  for (int color = 0; color < static_cast<int>(engines.size()); ++color) {
+    if (std::ranges::find(lines, color, &Line::color) == lines.end()) continue;
+    legend.push_back({engines[static_cast<std::size_t>(color)], Swatch::kMarker, color});
+  }
+  return legend;
+}
+
+/// A panel for each engine: its own lines before those of all others.
+std::vector<Panel> engine_panels(const BenchResults& results, const std::vector<Line>& lines) {
+  std::vector<Panel> panels;
+  for (const LegendEntry& engine : engine_legend(results, lines)) {
+    Panel panel;
+    panel.title = engine.label;
+    for (const Line& line : lines) {
+      const bool own = line.color == engine.color;
+      if (!own && line.dashed) continue;
+      panel.lines.push_back(line);
+      panel.lines.back().context = !own;
+    }
+    panels.push_back(std::move(panel));
+  }
+  return panels;
+}
+
+/// Gain of sorting with the interval of two times measured apart.
+std::optional<Point> gain_point(const BenchResults& results, const CellResult& sorted) {
+  Configuration given = sorted.configuration;
+  given.order = Order::kInput;
+  const CellResult* before = find_cell(results, given);
+  if (before == nullptr || !was_measured(*before)) return std::nullopt;
+  const Estimate gain = ratio_of(before->ms_per_text, sorted.ms_per_text);
+  Point point = estimate_point(given.batch_size, gain);
+  point.tooltip = fmt::format("{}, batch {}: {} times as fast sorted by length{}", engine_words(given),
+                              given.batch_size, format_decimals(gain.median, 2), interval_words(gain));
+  return point;
+}
+
+}  // namespace
+
+Figure speed_figure(const BenchResults& results) {
+  Figure figure{.title = "Time per text over batch size"};
+  const std::vector<Line> lines = speed_lines(results);
+  if (lines.empty()) return figure;
+  std::vector<LegendEntry> legend = engine_legend(results, lines);
+  figure.small_multiples = legend.size() > kInOnePanel;
+  if (figure.small_multiples) {
+    figure.panels = engine_panels(results, lines);
+    add_order_legend(figure.legend);
+    figure.legend.push_back({"the others, sorted", Swatch::kContext});
+  } else {
+    Panel panel;
+    panel.title = figure.title;
+    panel.lines = lines;
+    panel.legend = std::move(legend);
+    add_order_legend(panel.legend);
+    figure.panels.push_back(std::move(panel));
+  }
+  const ValueAxis axis = axis_of_lines(figure.panels);
+  const std::string unit =
+      axis.scale.log ? "ms per text, logarithmic; lower is better" : "ms per text; lower is better";
+  for (Panel& panel : figure.panels) {
+    set_steps_axis(panel);
+    panel.y = axis;
+    if (!figure.small_multiples) {
+      panel.x_title = "texts per batch";
+      panel.y_title = unit;
+    }
+  }
+  if (figure.small_multiples) figure.subtitle = unit;
+  figure.description =
+      "What larger batches gain, and where it ends. Lines that rise to the right pay for padding.";
+  return figure;
+}
+
+Figure sweep_figure(const BenchResults& results) {
+  Figure figure{.title = "Time per text over its length"};
+  const std::set<std::string> shown = engines_to_compare(results);
+  std::map<int32_t, std::map<int, Line>> lines;
+  for (const LengthResult& row : results.length_sweep) {
+    const Configuration& is = row.configuration;
+    const std::string engine = engine_label(results, is);
+    if (!has_median(row.ms_per_text) || !shown.contains(engine)) continue;
+    const int color = engine_color(results, is);
+    Line& line = lines[is.batch_size][color];
+    line.label = engine;
+    line.color = color;
+    Point point = estimate_point(row.tokens, row.ms_per_text);
+    point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", engine_words(is), is.batch_size, row.tokens,
+                                format_number(point.y), interval_words(row.ms_per_text));
+    line.points.push_back(std::move(point));
+  }
+  std::vector<Line> all;
+  for (auto& [batch_size, of_batch] : lines) {
+    Panel panel;
+    panel.title = batch_size == 1 ? "One text alone" : fmt::format("Batches of {}", batch_size);
+    panel.x_title = "tokens per text";
+    panel.y_title = "ms per text";
+    for (auto& [color, line] : of_batch) panel.lines.push_back(std::move(line));
+    sort_points(panel.lines);
+    all.insert(all.end(), panel.lines.begin(), panel.lines.end());
+    set_steps_axis(panel);
+    figure.panels.push_back(std::move(panel));
+  }
+  if (figure.panels.empty()) return figure;
+  const ValueAxis axis = axis_of_lines(figure.panels);
+  for (Panel& panel : figure.panels) panel.y = axis;
+  std::vector<LegendEntry> legend = engine_legend(results, all);
+  (figure.panels.size() > 1 ? figure.legend : figure.panels.front().legend) = std::move(legend);
+  figure.description = "Texts of exactly this length, made up of the words of yours. Where a line is flat, the engine "
+                       "waits for memory or itself, not for arithmetic.";
+  if (best_of_engines(results).size() > shown.size()) {
+    figure.description += " Each backend at its fastest compute type that passed the gate.";
+  }
+  return figure;
+}
+
+Figure order_figure(const BenchResults& results) {
+  Figure figure{.title = "What sorting by length gains"};
+  std::map<int, Line> lines;
+  for (const CellResult& cell : results.cells) {
+    if (!has_place(cell) || cell.configuration.order != Order::kLength) continue;
+    std::optional<Point> point = gain_point(results, cell);
+    if (!point) continue;
+    const int color = engine_color(results, cell.configuration);
+    Line& line = lines[color];
+    line.label = engine_label(results, cell.configuration);
+    line.color = color;
+    line.points.push_back(*std::move(point));
+  }
+  if (lines.empty()) return figure;
+  Panel panel;
+  panel.title = figure.title;
+  panel.x_title = "texts per batch";
+  panel.y_title = "times as fast as in the order given; 1 is no gain";
+  for (auto& [color, line] : lines) panel.lines.push_back(std::move(line));
+  sort_points(panel.lines);
+  set_steps_axis(panel);
+  panel.legend = engine_legend(results, panel.lines);
+  panel.labels_suffice = true;
+  figure.panels.push_back(std::move(panel));
+  figure.panels.front().y = axis_of_lines(figure.panels);
+  figure.description = "Engines that pad their batches gain what they no longer pad; packed ones hardly change.";
+  return figure;
+}
+
+}  // namespace paceline

@@ -1,0 +1,94 @@
+#include "report/html_answer.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "report/findings.h"
+#include "report/format.h"
+#include "report/html_parts.h"
+
+namespace paceline {
+namespace {
+
+std::string tile(std::string_view value, std::string_view unit, std::string_view explanation) {
+  return fmt::format("<div class=\"tile\"><b>{}</b> {}<small>{}</small></div>\n", escape_markup(value),
+                     escape_markup(unit), escape_markup(explanation));
+}
+
+std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
+  const auto interval = [](const Estimate& estimate) {
+    const std::string words = format_interval(estimate);
+    return words.empty() ? "no interval: too few rounds" : "95 % interval " + words;
+  };
+  std::string html = tile(format_number(cell.ms_per_text.median), "ms per text", interval(cell.ms_per_text));
+  html += tile(format_number(cell.texts_per_second), "texts/s",
+               fmt::format("{} tokens/s", format_number(cell.tokens_per_second)));
+  if (results.baseline && !is_baseline(results, cell) && has_median(cell.speedup)) {
+    html += tile(format_ratio(cell.speedup.median), "the baseline's speed", interval(cell.speedup));
+  }
+  if (cell.roof_share > 0) html += tile(format_percent(cell.roof_share, 0), "of the machine's roof", "arithmetic peak");
+  if (results.end_to_end.ms_per_text > 0) {
+    html += tile(format_number(results.end_to_end.ms_per_text), "ms end to end", "from text to label");
+  }
+  if (results.recommendation.cost_per_million > 0) {
+    html += tile(format_number(results.recommendation.cost_per_million), "per million texts",
+                 fmt::format("at {} an hour", format_number(results.constraints.price_per_hour)));
+  }
+  return "<div class=\"tiles\">\n" + html + "</div>\n";
+}
+
+std::string usage(const BenchResults& results, const HtmlOptions& options) {
+  if (!options.plan_path.empty()) {
+    return html_paragraph("Use it. The plan holds all of this, and classify obeys it:", "use") +
+           html_command(fmt::format("paceline classify {} --input texts.txt --output labels.tsv", options.plan_path));
+  }
+  return results.recommendation.valid ? "" : html_paragraph("No plan.json was written, as this run recommends nothing.");
+}
+
+}  // namespace
+
+std::string html_answer(const BenchResults& results, const HtmlOptions& options) {
+  const Headline headline = make_headline(results);
+  const CellResult* choice = results.recommendation.valid ? find_cell(results, results.recommendation.choice) : nullptr;
+  std::string html = "<section class=\"hero\" id=\"answer\" aria-labelledby=\"answer-title\">\n";
+  for (const std::string& notice : headline.notices) html += html_paragraph(notice, "notice");
+  if (choice != nullptr) html += html_paragraph("Recommended", "label");
+  html += fmt::format("<h2 id=\"answer-title\">{}</h2>\n", escape_markup(headline.title));
+  html += html_paragraph(headline.action, "action");
+  html += html_paragraph(headline.total);
+  html += html_paragraph(headline.comparison);
+  if (choice == nullptr) html += html_paragraph(headline.reason);
+  html += html_paragraph(headline.proof);
+  if (choice != nullptr && was_measured(*choice)) html += speed_tiles(results, *choice);
+  return html + usage(results, options) + "</section>\n";
+}
+
+std::string html_reasons(const BenchResults& results) {
+  const Recommendation& is = results.recommendation;
+  if (!is.valid) return "";
+  std::string html = html_paragraph(is.reason);
+  if (is.runner_up && has_median(is.lead)) {
+    const std::string interval = format_interval(is.lead);
+    html += html_paragraph(fmt::format("Runner-up: {}. It takes {} times as long{}.", configuration_words(*is.runner_up),
+                                       format_number(is.lead.median),
+                                       interval.empty() ? "" : fmt::format(" (95 % interval {})", interval)));
+  }
+  html += html_paragraph(
+      fmt::format("Asked for: {}.", fmt::join(constraint_words(results.constraints), "; ")));
+  std::vector<TableRow> rows;
+  for (const Rejection& rejection : is.rejections) {
+    rows.push_back({.cells = {{.text = rejection.what, .css_class = "name"}, {.text = rejection.why, .css_class = "wrap"}}});
+  }
+  if (!rows.empty()) html += html_table("Why not the others", {{"Not chosen"}, {"Why not"}}, rows);
+  return html;
+}
+
+std::string html_repeat(const BenchResults& results) {
+  if (results.command.empty()) return "";
+  return html_paragraph("The same measurement again, on this or another machine:") + html_command(results.command) +
+         html_paragraph("What became faster or slower since:") +
+         html_command("paceline compare OLD/report.json NEW/report.json");
+}
+
+}  // namespace paceline

@@ -1,0 +1,83 @@
+#include "report/html_context.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "report/format.h"
+#include "report/html_parts.h"
+
+namespace paceline {
+
+std::string workload_facts(const BenchResults& results) {
+  const WorkloadSummary& is = results.workload;
+  const CheckpointSummary& checkpoint = results.checkpoint;
+  const bool known = is.texts > 0;
+  return html_facts(
+      {{"Texts", known ? fmt::format("{} of {} in {}, seed {}", format_count(is.texts),
+                                     format_count(is.texts_available), is.source, is.seed)
+                       : ""},
+       {"Tokens per text",
+        known ? fmt::format("mean {}, median {}, 95th percentile {}, {} to {}", format_number(is.mean_tokens),
+                            format_number(is.median_tokens), format_number(is.p95_tokens), is.min_tokens, is.max_tokens)
+              : ""},
+       {"Cut to the model's limit", is.truncated_texts > 0 ? format_count(is.truncated_texts) + " texts" : ""},
+       {"Rows skipped", is.rows_skipped > 0 ? format_count(is.rows_skipped) : ""},
+       {"Tokenising", is.tokenize_ms_per_text > 0 ? format_number(is.tokenize_ms_per_text) + " ms per text" : ""},
+       {"Checkpoint", checkpoint.model_dir},
+       {"Hash", checkpoint.hash},
+       {"Architecture", checkpoint.architecture},
+       {"Parameters", checkpoint.parameters > 0
+                          ? fmt::format("{}, stored as {}", format_count(checkpoint.parameters), checkpoint.dtype)
+                          : ""},
+       {"Work", checkpoint.mflops_per_token > 0
+                    ? format_number(checkpoint.mflops_per_token) + " MFLOP per token at the mean length"
+                    : ""}});
+}
+
+std::string machine_facts(const BenchResults& results) {
+  const MachineRecord& machine = results.machine;
+  const CpuTopology& topology = machine.topology;
+  const Roof& roof = results.roof;
+  const auto rate = [](double value, std::string_view unit) {
+    return value > 0 ? fmt::format("{} {}", format_number(value), unit) : std::string();
+  };
+  const std::string loads =
+      fmt::format("{:.2f} before, {:.2f} after; others used {} of the CPU time", results.load_before.load_average,
+                  results.load_after.load_average, format_percent(results.load_after.other_share, 0));
+  return html_facts({{"CPU", machine.cpu},
+                     {"Cores", fmt::format("{} usable of {} logical, {} physical{}", topology.usable,
+                                           topology.logical_cpus, topology.physical_cores,
+                                           topology.cgroup_quota > 0 ? fmt::format("; the container allows {}",
+                                                                                   format_number(topology.cgroup_quota))
+                                                                     : "")},
+                     {"Instruction set", machine.active_isa},
+                     {"Memory", machine.memory_bytes > 0 ? format_bytes(machine.memory_bytes) : ""},
+                     {"Kernel", machine.kernel},
+                     {"Virtualisation", machine.virtualization},
+                     {"Roof, fp32", rate(roof.fp32_gflops, "GFLOP/s measured")},
+                     {"Roof, fp32, from the clock", rate(roof.theoretical_fp32_gflops, "GFLOP/s")},
+                     {"Roof, bf16", rate(roof.bf16_gflops, "GFLOP/s measured")},
+                     {"Roof, int8", rate(roof.int8_gops, "GOP/s measured")},
+                     {"Memory bandwidth", rate(roof.memory_bandwidth_gbps, "GB/s reading")},
+                     {"Clock", rate(roof.clock_ghz, "GHz")},
+                     {"Load average", loads}});
+}
+
+std::string method(const BenchResults& results) {
+  const int32_t threads = results.backends.empty() ? 0 : results.backends.front().threads;
+  const std::string with_threads = threads > 0 ? fmt::format(", each with {} threads", threads) : "";
+  return html_paragraph(fmt::format(
+      "Texts are put into batches once for each batch size and order; a round times a systematic subset of those "
+      "batches from a random start, the same for every backend, from token ids in memory to logits in memory. "
+      "Each backend lives in a process of its own{}; one runs at a time, and the rounds of all are interleaved in "
+      "random "
+      "order. "
+      "The best cells and the baseline are then measured again on batches that were not used for choosing: only such "
+      "confirmed figures lead to a recommendation, the others are exploratory. "
+      "Figures are medians over rounds with their 95 % intervals. Two configurations count as equal where the interval "
+      "of their ratio contains 1 and reaches no further than a tenth; where it reaches further, the run cannot tell.",
+      with_threads));
+}
+
+}  // namespace paceline

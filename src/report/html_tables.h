@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "bench/results.h"
+
+namespace paceline {
+
+/// The tables of the page, as HTML; empty without data.
+
+/// The best of each engine and order, and every configuration behind a line that opens it.
+std::string speed_tables(const BenchResults& results);
+/// What the gate compared, and which backends are out.
+std::string gate_table(const BenchResults& results);
+/// Versions, memory, load time, settings.
+std::string backend_table(const BenchResults& results);
+/// Figures of the charts, behind a line that opens them.
+std::string latency_table(const BenchResults& results);
+std::string sweep_table(const BenchResults& results);
+
+}  // namespace paceline
