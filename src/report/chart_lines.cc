@@ -136,8 +136,7 @@ Figure speed_figure(const BenchResults& results) {
     }
   }
   if (figure.small_multiples) figure.subtitle = unit;
-  figure.description =
-      "What larger batches gain, and where it ends. Lines that rise to the right pay for padding.";
+  figure.description = "What larger batches gain, and where it ends. Lines that rise to the right pay for padding.";
   return figure;
 }
 
@@ -154,8 +153,8 @@ Figure sweep_figure(const BenchResults& results) {
     line.label = engine;
     line.color = color;
     Point point = estimate_point(row.tokens, row.ms_per_text);
-    point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", engine_words(is), is.batch_size, row.tokens,
-                                format_number(point.y), interval_words(row.ms_per_text));
+    point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", engine_words(is), is.batch_size,
+                                row.tokens, format_number(point.y), interval_words(row.ms_per_text));
     line.points.push_back(std::move(point));
   }
   std::vector<Line> all;
@@ -175,8 +174,9 @@ Figure sweep_figure(const BenchResults& results) {
   for (Panel& panel : figure.panels) panel.y = axis;
   std::vector<LegendEntry> legend = engine_legend(results, all);
   (figure.panels.size() > 1 ? figure.legend : figure.panels.front().legend) = std::move(legend);
-  figure.description = "Texts of exactly this length, made up of the words of yours. Where a line is flat, the engine "
-                       "waits for memory or itself, not for arithmetic.";
+  figure.description =
+      "Texts of exactly this length, made up of the words of yours. Where a line is flat, the engine "
+      "waits for memory or itself, not for arithmetic.";
   if (best_of_engines(results).size() > shown.size()) {
     figure.description += " Each backend at its fastest compute type that passed the gate.";
   }

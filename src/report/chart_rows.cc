@@ -54,8 +54,7 @@ Row backend_row(const BenchResults& results, const BackendResult& backend) {
                          .device = backend.device,
                          .threads = backend.threads,
                          .instances = backend.instances};
-  return {.label = backend_label(backend),
-          .color = was_rejected(backend) ? kFaintColor : engine_color(results, is)};
+  return {.label = backend_label(backend), .color = was_rejected(backend) ? kFaintColor : engine_color(results, is)};
 }
 
 void add_resource(Figure& figure, std::string title, std::string unit, std::vector<Row> rows) {
@@ -146,11 +145,11 @@ Figure latency_figure(const BenchResults& results) {
     if (std::ranges::find(seen, engine) != seen.end()) continue;
     seen.push_back(engine);
     Row row = engine_row(results, cell);
-    for (const auto& [name, ms] : {std::pair("p50", cell.p50_ms), {"p90", cell.p90_ms}, {"p95", cell.p95_ms},
-                                   {"p99", cell.p99_ms}}) {
+    for (const auto& [name, ms] :
+         {std::pair("p50", cell.p50_ms), {"p90", cell.p90_ms}, {"p95", cell.p95_ms}, {"p99", cell.p99_ms}}) {
       row.points.push_back(
-          {.x = ms, .tooltip = fmt::format("{}, batch 1: {} {} ms", engine_words(cell.configuration), name,
-                                           format_number(ms))});
+          {.x = ms,
+           .tooltip = fmt::format("{}, batch 1: {} {} ms", engine_words(cell.configuration), name, format_number(ms))});
     }
     row.value_label = format_number(cell.p99_ms) + " ms";
     panel.rows.push_back(std::move(row));

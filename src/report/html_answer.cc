@@ -43,7 +43,8 @@ std::string usage(const BenchResults& results, const HtmlOptions& options) {
     return html_paragraph("Use it. The plan holds all of this, and classify obeys it:", "use") +
            html_command(fmt::format("paceline classify {} --input texts.txt --output labels.tsv", options.plan_path));
   }
-  return results.recommendation.valid ? "" : html_paragraph("No plan.json was written, as this run recommends nothing.");
+  return results.recommendation.valid ? ""
+                                      : html_paragraph("No plan.json was written, as this run recommends nothing.");
 }
 
 }  // namespace
@@ -70,15 +71,15 @@ std::string html_reasons(const BenchResults& results) {
   std::string html = html_paragraph(is.reason);
   if (is.runner_up && has_median(is.lead)) {
     const std::string interval = format_interval(is.lead);
-    html += html_paragraph(fmt::format("Runner-up: {}. It takes {} times as long{}.", configuration_words(*is.runner_up),
-                                       format_number(is.lead.median),
+    html += html_paragraph(fmt::format("Runner-up: {}. It takes {} times as long{}.",
+                                       configuration_words(*is.runner_up), format_number(is.lead.median),
                                        interval.empty() ? "" : fmt::format(" (95 % interval {})", interval)));
   }
-  html += html_paragraph(
-      fmt::format("Asked for: {}.", fmt::join(constraint_words(results.constraints), "; ")));
+  html += html_paragraph(fmt::format("Asked for: {}.", fmt::join(constraint_words(results.constraints), "; ")));
   std::vector<TableRow> rows;
   for (const Rejection& rejection : is.rejections) {
-    rows.push_back({.cells = {{.text = rejection.what, .css_class = "name"}, {.text = rejection.why, .css_class = "wrap"}}});
+    rows.push_back(
+        {.cells = {{.text = rejection.what, .css_class = "name"}, {.text = rejection.why, .css_class = "wrap"}}});
   }
   if (!rows.empty()) html += html_table("Why not the others", {{"Not chosen"}, {"Why not"}}, rows);
   return html;

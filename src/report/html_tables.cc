@@ -46,9 +46,11 @@ TableRow speed_row(const BenchResults& results, const CellResult& cell, double s
   }
   row.cells.push_back({.text = format_interval(cell.ms_per_text), .css_class = "soft", .value = cell.ms_per_text.low});
   row.cells.push_back({.text = format_number(cell.texts_per_second), .value = cell.texts_per_second});
-  row.cells.push_back({.text = has_median(cell.speedup) ? format_ratio(cell.speedup.median) : "", .value = cell.speedup.median});
+  row.cells.push_back(
+      {.text = has_median(cell.speedup) ? format_ratio(cell.speedup.median) : "", .value = cell.speedup.median});
   row.cells.push_back({.text = padding_words(results, cell), .value = padding_share(results, cell)});
-  row.cells.push_back({.text = cell.roof_share > 0 ? format_percent(cell.roof_share, 0) : "", .value = cell.roof_share});
+  row.cells.push_back(
+      {.text = cell.roof_share > 0 ? format_percent(cell.roof_share, 0) : "", .value = cell.roof_share});
   row.cells.push_back({.text = fmt::format("{}, {} rounds", status_words(results, cell), cell.rounds),
                        .css_class = cell.confirmed ? "" : "soft"});
   return row;
@@ -147,13 +149,17 @@ std::string backend_table(const BenchResults& results) {
   for (const BackendResult& backend : results.backends) {
     if (!backend.error.empty() && backend.version.empty()) continue;  // never loaded; the gate's table says why
     const Configuration is{.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device};
-    rows.push_back({.cells = {{.text = engine_words(is)},
-                              {.text = backend.version},
-                              {.text = backend.padded ? "padded" : "packed"},
-                              {.text = backend.instances > 1 ? fmt::format("{} x {}", backend.instances, backend.threads) : format_count(backend.threads), .value = backend.instances * backend.threads},
-                              {.text = backend.load_ms > 0 ? format_number(backend.load_ms) : "", .value = backend.load_ms},
-                              {.text = backend.peak_memory_bytes > 0 ? format_bytes(backend.peak_memory_bytes) : "", .value = static_cast<double>(backend.peak_memory_bytes)},
-                              {.text = settings_words(backend), .css_class = "wrap"}}});
+    rows.push_back(
+        {.cells = {{.text = engine_words(is)},
+                   {.text = backend.version},
+                   {.text = backend.padded ? "padded" : "packed"},
+                   {.text = backend.instances > 1 ? fmt::format("{} x {}", backend.instances, backend.threads)
+                                                  : format_count(backend.threads),
+                    .value = backend.instances * backend.threads},
+                   {.text = backend.load_ms > 0 ? format_number(backend.load_ms) : "", .value = backend.load_ms},
+                   {.text = backend.peak_memory_bytes > 0 ? format_bytes(backend.peak_memory_bytes) : "",
+                    .value = static_cast<double>(backend.peak_memory_bytes)},
+                   {.text = settings_words(backend), .css_class = "wrap"}}});
   }
   if (rows.empty()) return "";
   return html_table("Backends",
@@ -187,26 +193,25 @@ std::string latency_table(const BenchResults& results) {
 std::string sweep_table(const BenchResults& results) {
   std::vector<TableRow> rows;
   for (const LengthResult& is : results.length_sweep) {
-    rows.push_back({.cells = {{.text = engine_label(results, is.configuration)},
-                              {.text = batch_words(is.configuration),
-                               .value = is.configuration.batch_size},
-                              {.text = format_count(is.tokens), .value = is.tokens},
-                              {.text = format_number(is.ms_per_text.median), .value = is.ms_per_text.median},
-                              {.text = format_interval(is.ms_per_text), .css_class = "soft", .value = is.ms_per_text.low},
-                              {.text = format_number(is.tokens_per_second), .value = is.tokens_per_second},
-                              {.text = is.roof_share > 0 ? format_percent(is.roof_share, 0) : "", .value = is.roof_share}}});
+    rows.push_back(
+        {.cells = {{.text = engine_label(results, is.configuration)},
+                   {.text = batch_words(is.configuration), .value = is.configuration.batch_size},
+                   {.text = format_count(is.tokens), .value = is.tokens},
+                   {.text = format_number(is.ms_per_text.median), .value = is.ms_per_text.median},
+                   {.text = format_interval(is.ms_per_text), .css_class = "soft", .value = is.ms_per_text.low},
+                   {.text = format_number(is.tokens_per_second), .value = is.tokens_per_second},
+                   {.text = is.roof_share > 0 ? format_percent(is.roof_share, 0) : "", .value = is.roof_share}}});
   }
   if (rows.empty()) return "";
-  return html_details("The same in figures",
-                      html_table("Time per text over its length",
-                                 {{"Backend"},
-                                  {"Batch", true},
-                                  {"Tokens", true},
-                                  {"ms per text", true},
-                                  {"95 % interval", true},
-                                  {"tokens/s", true},
-                                  {"Roof", true}},
-                                 rows));
+  return html_details("The same in figures", html_table("Time per text over its length",
+                                                        {{"Backend"},
+                                                         {"Batch", true},
+                                                         {"Tokens", true},
+                                                         {"ms per text", true},
+                                                         {"95 % interval", true},
+                                                         {"tokens/s", true},
+                                                         {"Roof", true}},
+                                                        rows));
 }
 
 }  // namespace paceline

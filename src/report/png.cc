@@ -53,8 +53,8 @@ bool wait_for(pid_t child) {
 
 bool convert_to_png(const std::filesystem::path& svg, const std::filesystem::path& png) {
   // Paths are absolute, so that none of them can be taken for an option.
-  std::array<std::string, 6> words = {"rsvg-convert", "--zoom=2", "--format=png", "--output=" + absolute(png).string(),
-                                      "--", absolute(svg).string()};
+  std::array<std::string, 6> words = {
+      "rsvg-convert", "--zoom=2", "--format=png", "--output=" + absolute(png).string(), "--", absolute(svg).string()};
   std::array<char*, words.size() + 1> arguments{};
   for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = words[i].data();
   const SilentStreams streams;

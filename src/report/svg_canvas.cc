@@ -38,7 +38,7 @@ std::string fitted(std::string_view text, double width) {
 
 std::string Canvas::color(int index) const {
   if (index == kNeutralColor) return role("neutral", "#4c6785");
-  if (index == kFaintColor) return role("faint", "#8c9fb3");
+  if (index == kFaintColor) return role("faint", "#7f91a5");
   const int slot = index % kSvgColors;
   return role(fmt::format("series-{}", slot + 1), kSeries[static_cast<std::size_t>(slot)]);
 }
@@ -46,8 +46,9 @@ std::string Canvas::color(int index) const {
 void Canvas::text(double x, double y, std::string_view text, const TextStyle& style) {
   constexpr std::array<std::string_view, 3> kAnchors = {"start", "middle", "end"};
   const std::string halo =
-      style.halo ? fmt::format(R"( stroke="{}" stroke-width="4" paint-order="stroke" stroke-linejoin="round")", surface())
-                 : "";
+      style.halo
+          ? fmt::format(R"( stroke="{}" stroke-width="4" paint-order="stroke" stroke-linejoin="round")", surface())
+          : "";
   add(R"(<text x="{:.1f}" y="{:.1f}" fill="{}" font-size="{}"{}{}{}>{}</text>)", x, y, style.fill, style.font,
       style.anchor == Anchor::kStart
           ? ""
@@ -61,8 +62,7 @@ void Canvas::line(const Segment& is, std::string_view stroke, double width, bool
 }
 
 void Canvas::marker(double x, double y, int shape, int color_index) {
-  const std::string paint =
-      fmt::format(R"(fill="{}" stroke="{}" stroke-width="1")", color(color_index), surface());
+  const std::string paint = fmt::format(R"(fill="{}" stroke="{}" stroke-width="1")", color(color_index), surface());
   const double r = kMarker;
   switch (shape % kShapes) {
     case 0:

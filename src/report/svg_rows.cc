@@ -5,13 +5,13 @@
 namespace paceline {
 namespace {
 
-constexpr double kBar = 14;           // px
-constexpr double kRowHeight = 26;     // px
+constexpr double kBar = 14;            // px
+constexpr double kRowHeight = 26;      // px
 constexpr double kTallRowHeight = 40;  // px: the name above its bar
 
 /// Where things are.
 struct RowsLayout {
-  double name = 0;           ///< x of the names
+  double name = 0;             ///< x of the names
   double left = 0, right = 0;  ///< of the bars' axis
   double row_height = 0;
   double bar_offset = 0;  ///< from a row's top to its bar's
@@ -74,7 +74,9 @@ void draw_axis(Canvas& canvas, const Panel& panel, const RowsLayout& is, const B
     canvas.line({x, plot.top, x, plot.bottom}, canvas.grid());
     if (x - half < taken + 6) continue;  // would touch the label before it
     taken = x + half;
-    canvas.text(x, plot.bottom + 16, tick.label, {.fill = canvas.muted(), .anchor = Anchor::kMiddle});
+    // The axis of a narrow panel begins at the edge of the picture.
+    canvas.text(std::max(x, is.name + half), plot.bottom + 16, tick.label,
+                {.fill = canvas.muted(), .anchor = Anchor::kMiddle});
   }
   canvas.line({is.left, plot.top, is.left, plot.bottom}, canvas.muted());
   canvas.text(is.left, plot.bottom + 34, panel.x_title, {.fill = canvas.muted()});
