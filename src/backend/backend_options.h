@@ -6,6 +6,9 @@
 
 namespace paceline {
 
+/// The compute type of a user's own file: whatever it was exported with.
+inline constexpr const char* kExportedType = "exported";
+
 struct BackendOptions {
   std::string name = "native";
   std::string compute_type = "fp32";

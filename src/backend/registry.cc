@@ -102,7 +102,8 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
                 fmt::format("[backend {}] Device {} was asked for, it runs on cpu.", entry.name, options.device));
   }
   const std::vector<std::string>& types = on_cpu ? entry.compute_types : entry.device_compute_types;
-  if (std::find(types.begin(), types.end(), options.compute_type) == types.end()) {
+  const bool as_exported = !options.file.empty() && options.compute_type == kExportedType;
+  if (!as_exported && std::find(types.begin(), types.end(), options.compute_type) == types.end()) {
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {} on {}.", entry.name,
                             excerpt(options.compute_type), fmt::join(types, ", "), options.device));

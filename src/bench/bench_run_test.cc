@@ -617,6 +617,7 @@ TEST_F(BenchRunTest, FilesOfTheUserAreMeasuredUnderTheirNames) {
   write_file_atomically(file, "x");
   options_.backends = {"native"};
   options_.onnx_files = {file};
+  world_.backends["onnxruntime exported"] = world_.backends["onnxruntime fp32"];
   run();
   const BackendResult& mine = backend("mine.onnx");
   EXPECT_EQ(mine.engine, "onnxruntime");

@@ -56,7 +56,7 @@ PlannedBatch as_planned(const BatchIndices& texts, const std::vector<int32_t>& l
 
 BackendOptions backend_options(const BackendResult& result, const std::filesystem::path& cache_dir) {
   return {.name = result.engine,
-          .compute_type = result.file.empty() ? result.compute_type : "fp32",
+          .compute_type = result.compute_type,
           .device = result.device,
           .threads = result.threads,
           .cache_dir = cache_dir,

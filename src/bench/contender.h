@@ -65,9 +65,6 @@ bool with_worker(Contender& contender, const std::function<void(Worker&)>& use);
 /// What a worker is to load for a contender.
 BackendOptions backend_options(const BackendResult& result, const std::filesystem::path& cache_dir);
 
-/// The compute type of a user's own file: whatever it was exported with.
-inline constexpr const char* kExportedType = "exported";
-
 /// What of the machine decides what is measured.
 struct SelectionMachine {
   int32_t usable_cpus = 1;

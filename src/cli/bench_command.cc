@@ -39,23 +39,23 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
 
 std::vector<Flag> grid_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
-  return {
-      {"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
-      {"--compute-types", "LIST", "of the arithmetic (default: all that a backend has)",
-       set_known_list(bench.compute_types, known_compute_types())},
-      {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
-       set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
-      {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
-       set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
-      {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
-      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)},
-      {"--threads", "LIST", "of each instance; 0: all that the process may use (default 0)",
-       set_integers(bench.threads, 0, kMaxThreads)},
-      {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
-       set_integers(bench.instances, 1, kMaxThreads)},
-      {"--onnx", "FILE", "your own ONNX export of this model, measured too; may be repeated",
-       add_path(bench.onnx_files), false, true},
-      {"--torchscript", "FILE", "your own TorchScript file, alike", add_path(bench.torchscript_files), false, true}};
+  return {{"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
+          {"--compute-types", "LIST", "of the arithmetic (default: all that a backend has)",
+           set_known_list(bench.compute_types, known_compute_types())},
+          {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
+           set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
+          {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
+           set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
+          {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
+          {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)},
+          {"--threads", "LIST", "of each instance; 0: all that the process may use (default 0)",
+           set_integers(bench.threads, 0, kMaxThreads)},
+          {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
+           set_integers(bench.instances, 1, kMaxThreads)},
+          {"--onnx", "FILE", "your own ONNX export of this model, measured too; may be repeated (default none)",
+           add_path(bench.onnx_files), false, true},
+          {"--torchscript", "FILE", "your own TorchScript file, alike (default none)",
+           add_path(bench.torchscript_files), false, true}};
 }
 
 std::vector<Flag> choice_flags(BenchFlags& flags) {

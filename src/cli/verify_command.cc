@@ -69,10 +69,10 @@ Command make_verify_command() {
       {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
        set_path(bench.text_file)}};
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated",
+  table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated (default none)",
                    add_path(bench.onnx_files), false, true});
-  table.push_back(
-      {"--torchscript", "FILE", "your own TorchScript file, alike", add_path(bench.torchscript_files), false, true});
+  table.push_back({"--torchscript", "FILE", "your own TorchScript file, alike (default none)",
+                   add_path(bench.torchscript_files), false, true});
   table.push_back(
       {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)});
   table.push_back(threads_flag(flags->threads));

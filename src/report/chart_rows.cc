@@ -12,7 +12,7 @@ namespace {
 
 void set_value_axis(Panel& panel) {
   double largest = 0;
-  for (const Row& row : panel.rows) {
+  for (const FigureRow& row : panel.rows) {
     largest = std::max({largest, row.value, row.high});
     for (const Point& point : row.points) largest = std::max(largest, point.x);
   }
@@ -26,7 +26,7 @@ std::string with_verdict(const BenchResults& results, const CellResult& cell) {
 }
 
 /// The row of an engine's best cell; faint where its answers differ.
-Row engine_row(const BenchResults& results, const CellResult& cell) {
+FigureRow engine_row(const BenchResults& results, const CellResult& cell) {
   const bool rejected = was_rejected(results, cell);
   return {.label = with_verdict(results, cell),
           .color = rejected ? kFaintColor : engine_color(results, cell.configuration)};
@@ -48,7 +48,7 @@ std::string backend_label(const BackendResult& backend) {
   return label;
 }
 
-Row backend_row(const BenchResults& results, const BackendResult& backend) {
+FigureRow backend_row(const BenchResults& results, const BackendResult& backend) {
   const Configuration is{.backend = backend.backend,
                          .compute_type = backend.compute_type,
                          .device = backend.device,
@@ -57,7 +57,7 @@ Row backend_row(const BenchResults& results, const BackendResult& backend) {
   return {.label = backend_label(backend), .color = was_rejected(backend) ? kFaintColor : engine_color(results, is)};
 }
 
-void add_resource(Figure& figure, std::string title, std::string unit, std::vector<Row> rows) {
+void add_resource(Figure& figure, std::string title, std::string unit, std::vector<FigureRow> rows) {
   if (rows.empty()) return;
   Panel& panel = figure.panels.emplace_back();
   panel.title = std::move(title);
@@ -73,7 +73,7 @@ Figure speedup_figure(const BenchResults& results) {
   panel.x_title = "times as fast as the baseline; longer is better";
   for (const CellResult* cell : best_of_engines(results)) {
     if (!has_median(cell->speedup)) continue;
-    Row row = engine_row(results, *cell);
+    FigureRow row = engine_row(results, *cell);
     row.value = cell->speedup.median;
     if (has_interval(cell->speedup)) {
       row.low = cell->speedup.low;
@@ -86,7 +86,7 @@ Figure speedup_figure(const BenchResults& results) {
                               format_number(cell->ms_per_text.median), cell->confirmed ? "" : ", exploratory");
     panel.rows.push_back(std::move(row));
   }
-  std::ranges::stable_sort(panel.rows, std::greater(), &Row::value);
+  std::ranges::stable_sort(panel.rows, std::greater(), &FigureRow::value);
   panel.rules.push_back({1, "baseline"});
   const std::string baseline = results.baseline ? configuration_words(*results.baseline) : "";
   return single("Speed-up over the baseline",
@@ -99,13 +99,13 @@ Figure roof_figure(const BenchResults& results) {
   panel.x_title = "% of the arithmetic that this machine can do";
   for (const CellResult* cell : best_of_engines(results)) {
     if (!(cell->roof_share > 0)) continue;
-    Row row = engine_row(results, *cell);
+    FigureRow row = engine_row(results, *cell);
     row.value = 100 * cell->roof_share;
     row.value_label = format_percent(cell->roof_share, 0);
     row.tooltip = fmt::format("{}: {} of the roof", configuration_words(cell->configuration), row.value_label);
     panel.rows.push_back(std::move(row));
   }
-  std::ranges::stable_sort(panel.rows, std::greater(), &Row::value);
+  std::ranges::stable_sort(panel.rows, std::greater(), &FigureRow::value);
   return single("Share of the machine's roof",
                 "The roof is what the processor could compute at the engine's compute type, measured on the spot; what "
                 "is missing is what a better engine could still gain.",
@@ -114,9 +114,9 @@ Figure roof_figure(const BenchResults& results) {
 
 Figure resource_figure(const BenchResults& results) {
   Figure figure{.title = "Memory and load time", .description = "Of each backend in a process of its own."};
-  std::vector<Row> memory, load;
+  std::vector<FigureRow> memory, load;
   for (const BackendResult& backend : results.backends) {
-    const Row named = backend_row(results, backend);
+    const FigureRow named = backend_row(results, backend);
     if (backend.peak_memory_bytes > 0) {
       memory.push_back(named);
       memory.back().value = static_cast<double>(backend.peak_memory_bytes) / 1e9;
@@ -144,7 +144,7 @@ Figure latency_figure(const BenchResults& results) {
     const std::string engine = engine_label(results, cell.configuration);
     if (std::ranges::find(seen, engine) != seen.end()) continue;
     seen.push_back(engine);
-    Row row = engine_row(results, cell);
+    FigureRow row = engine_row(results, cell);
     for (const auto& [name, ms] :
          {std::pair("p50", cell.p50_ms), {"p90", cell.p90_ms}, {"p95", cell.p95_ms}, {"p99", cell.p99_ms}}) {
       row.points.push_back(
@@ -154,7 +154,7 @@ Figure latency_figure(const BenchResults& results) {
     row.value_label = format_number(cell.p99_ms) + " ms";
     panel.rows.push_back(std::move(row));
   }
-  std::ranges::stable_sort(panel.rows, {}, [](const Row& row) { return row.points.front().x; });
+  std::ranges::stable_sort(panel.rows, {}, [](const FigureRow& row) { return row.points.front().x; });
   int shape = 0;
   for (const char* name : {"p50", "p90", "p95", "p99"}) panel.legend.push_back({name, Swatch::kShape, shape++});
   return single("Latency of one text alone",

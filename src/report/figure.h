@@ -47,7 +47,7 @@ struct Rule {
 };
 
 /// A line of a horizontal chart: its name, and a bar from zero or dots on the x axis.
-struct Row {
+struct FigureRow {
   std::string label;
   int color = kNeutralColor;
   double value = 0;                ///< end of the bar; 0: no bar
@@ -74,7 +74,7 @@ struct Panel {
   std::vector<BarSeries> bars;
   std::vector<Line> lines;
   std::vector<Rule> rules;
-  std::vector<Row> rows;  ///< instead of bars and lines; the y axis then means nothing
+  std::vector<FigureRow> rows;  ///< instead of bars and lines; the y axis then means nothing
   std::vector<LegendEntry> legend;
   bool labels_suffice = false;  ///< no legend where the lines carry their labels
 };

@@ -23,7 +23,7 @@ double x_of(const Panel& panel, const RowsLayout& is, double value) {
 
 RowsLayout lay_out(const Panel& panel, const Box& area, bool narrow) {
   double names = 0, values = 0;
-  for (const Row& row : panel.rows) {
+  for (const FigureRow& row : panel.rows) {
     names = std::max(names, text_width(row.label));
     values = std::max(values, text_width(row.value_label));
   }
@@ -35,7 +35,7 @@ RowsLayout lay_out(const Panel& panel, const Box& area, bool narrow) {
   return is;
 }
 
-void draw_bar(Canvas& canvas, const Panel& panel, const Row& row, const RowsLayout& is, double top) {
+void draw_bar(Canvas& canvas, const Panel& panel, const FigureRow& row, const RowsLayout& is, double top) {
   const double end = x_of(panel, is, row.value), middle = top + kBar / 2;
   canvas.begin_mark(row.tooltip);
   canvas.add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}" rx="2" fill="{}"/>)", is.left, top,
@@ -53,7 +53,7 @@ void draw_bar(Canvas& canvas, const Panel& panel, const Row& row, const RowsLayo
   canvas.end_mark();
 }
 
-void draw_dots(Canvas& canvas, const Panel& panel, const Row& row, const RowsLayout& is, double top) {
+void draw_dots(Canvas& canvas, const Panel& panel, const FigureRow& row, const RowsLayout& is, double top) {
   const double middle = top + kBar / 2;
   const double first = x_of(panel, is, row.points.front().x), last = x_of(panel, is, row.points.back().x);
   canvas.line({first, middle, last, middle}, canvas.color(row.color), 2);
@@ -94,7 +94,7 @@ double draw_rows(Canvas& canvas, const Panel& panel, const Box& area, bool narro
     canvas.line({x, area.top, x, bottom}, canvas.ink(), 1, true);
   }
   double top = area.top;
-  for (const Row& row : panel.rows) {
+  for (const FigureRow& row : panel.rows) {
     const double baseline = narrow ? top + 14 : top + kRowHeight / 2 + 4;
     const double room = narrow ? area.width() : is.left - is.name - 8;
     canvas.text(is.name, baseline, fitted(row.label, room), {.fill = canvas.ink(), .halo = narrow});

@@ -51,9 +51,13 @@ class OwnFilesTest(PacelineTest):
         for how in ("trace", "script"):
             files += ["--torchscript", self.folder / f"{how}.pt"]
             self.paceline("export", self.model, "--to", "torchscript", "--how", how, "--out", files[-1])
+        files += ["--torchscript", self.folder / "bf16.pt"]
+        self.paceline("export", self.model, "--to", "torchscript", "--compute-type", "bf16", "--out", files[-1])
         report = self.bench(*files)
         for name in ("trace.pt", "script.pt"):
             self.assertTrue(self.row(report, name)["gate"]["accepted"], name)
+        self.assertEqual(self.row(report, "bf16.pt")["dtype"], "bf16")
+        self.assertTrue(self.row(report, "bf16.pt")["gate"])
 
     def test_files_that_are_none(self):
         self.need("onnxruntime", "torchscript")

@@ -14,9 +14,9 @@
 namespace paceline {
 namespace {
 
-// A user's file computes in the type of its weights, whatever was asked for, so the two must be the same.
+// A user's file computes in the type of its weights, so another one cannot be asked for.
 void check_compute_type(const std::filesystem::path& file, at::ScalarType held, const std::string& asked) {
-  if (dtype_text(held) == asked) return;
+  if (asked == kExportedType || dtype_text(held) == asked) return;
   throw Error(ErrorCode::kUnsupported,
               fmt::format("[{}] It holds {} weights, compute type {} was asked for. Use --compute-types {}.",
                           file.string(), dtype_text(held), asked, dtype_text(held)));
@@ -49,7 +49,7 @@ TorchscriptBackend::TorchscriptBackend(const Checkpoint& checkpoint, const Backe
   info_ = {.name = options.name,
            .version = std::string(torch_version()),
            .device = options.device,
-           .dtype = dtype_text(weight_dtype(options.compute_type)),
+           .dtype = options.file.empty() ? dtype_text(weight_dtype(options.compute_type)) : "unknown",
            .compute_type = options.compute_type,
            .settings = "",
            .padded = true,
@@ -65,7 +65,10 @@ TorchscriptBackend::TorchscriptBackend(const Checkpoint& checkpoint, const Backe
     info_.settings = "your file " + options.file.string();
     info_.padded = module_->reads_mask();
     if (!info_.padded) info_.settings += ", without a mask: texts of one length at a time";
-    if (module_->dtype()) check_compute_type(options.file, *module_->dtype(), options.compute_type);
+    if (module_->dtype()) {
+      check_compute_type(options.file, *module_->dtype(), options.compute_type);
+      info_.dtype = dtype_text(*module_->dtype());
+    }
   }
   info_.settings += fmt::format(", inputs {}, {}", module_->description(),
                                 device_.is_cpu() ? fmt::format("{} intra-op threads", info_.threads)
