@@ -88,6 +88,12 @@ class LayersTest(TreeTest):
         self.assertEqual(self.check({"include/paceline/a.h": "#include <string>\n#include <cstdint>\n"}), [])
         self.assert_one(self.check({"include/paceline/a.h": "#include <fmt/format.h>\n"}), "fmt/format.h")
 
+    def test_finds_two_types_of_one_name(self):
+        files = {"src/base/a.h": "struct Row {\n};\nstruct Other;\n", "src/tensor/b.h": "class Other {\n};\n"}
+        self.assertEqual(self.check(files), [])
+        files["src/tensor/c.h"] = "class Row final : public Base {\n};\n"
+        self.assert_one(self.check(files), "src/tensor/c.h: defines Row, as src/base/a.h does")
+
     def test_finds_missing_headers_and_unknown_folders(self):
         self.assert_one(self.check({"src/base/b.cc": '#include "base/none.h"\n'}), "base/none.h")
         self.assert_one(self.check({"src/new/b.cc": ""}), "src/new/b.cc", "layers.txt")

@@ -4,7 +4,8 @@
     tools/check_layers.py [--root FOLDER]
 
 Fails on an edge that the table does not allow, on a cycle in the table or between files, on a header that does not
-exist, on a third-party header in include/paceline, and on a DEPENDS of a CMakeLists.txt that the table does not allow.
+exist, on a third-party header in include/paceline, on a DEPENDS of a CMakeLists.txt that the table does not allow, and on
+two headers that define a type of one name: to the linker they are one, and the wrong destructor runs.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+TYPE = re.compile(r"^(?:struct|class|enum class)\s+(?:PACELINE_EXPORT\s+)?(\w+)(?:\s+final)?\s*(?::[^;{]*)?\{", re.MULTILINE)
 TARGET = re.compile(r"paceline_folder\(\s*(\w+)([^)]*)\)")
 KEYWORDS = {"LIBRARIES", "SUBFOLDERS", "TEST_LIBRARIES"}
 
@@ -127,6 +129,18 @@ def check_public(root):
     return problems
 
 
+def check_types(root):
+    """A type at the start of a line is in namespace paceline, which all folders share."""
+    problems, places = [], {}
+    for file in sorted([*(root / "src").rglob("*.h"), *(root / "include").rglob("*.h")]):
+        for name in TYPE.findall(file.read_text(encoding="utf-8", errors="replace")):
+            here = file.relative_to(root)
+            other = places.setdefault(name, here)
+            if other != here:
+                problems.append(f"{here}: defines {name}, as {other} does; give one of them a name of its own")
+    return problems
+
+
 def check_cmake(root, layers):
     """What a folder links is what it may include."""
     problems = []
@@ -148,7 +162,8 @@ def check(root):
     layers = Layers((root / "tools/layers.txt").read_text(encoding="utf-8"))
     cycle = find_cycle(layers.allowed)
     problems = [f"tools/layers.txt: a circle of folders: {' -> '.join(cycle)}"] if cycle else []
-    return problems + check_sources(root, layers) + check_public(root) + check_cmake(root, layers)
+    return problems + check_sources(root, layers) + check_public(root) + check_types(root) + check_cmake(
+        root, layers)
 
 
 def main():
