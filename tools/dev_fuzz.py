@@ -25,7 +25,7 @@ PARSERS = {
                "src/network/roberta.cc", "src/checkpoint/model_config.cc"],
     "csv_reader": ["src/text/csv_reader.cc", "src/text/csv_scanner.cc"],
     "jsonl_reader": ["src/text/jsonl_reader.cc"],
-    "plan": ["src/classify/plan.cc"],
+    "plan": ["src/classify/plan_reader.cc"],
     "report_reader": ["src/report/report_reader.cc"],
 }
 
