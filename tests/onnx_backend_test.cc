@@ -29,12 +29,6 @@ class OnnxRuntime : public testing::TestWithParam<std::string> {
                                  {.name = name, .threads = 1, .cache_dir = cache_.path()});
   }
 
-  static std::vector<float> run(Backend& backend, const std::vector<std::vector<int32_t>>& sequences) {
-    std::vector<float> logits(sequences.size() * static_cast<std::size_t>(backend.info().outputs));
-    backend.run(batch_of(sequences), logits);
-    return logits;
-  }
-
   static void expect_close(const std::vector<float>& left, const std::vector<float>& right) {
     ASSERT_EQ(left.size(), right.size());
     // At most three layers of width up to 72: some 10 roundings of 6e-8 a layer, each carried through sums of that
@@ -68,13 +62,8 @@ TEST_P(OnnxRuntime, AnswersOfABatchAreThoseOfEachSequenceAlone) {
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   const auto backend = create(checkpoint, GetParam());
   const auto sequences = sequences_of({5, 1, checkpoint.network().max_tokens, 3});
-  std::vector<float> alone;
-  for (const auto& sequence : sequences) {
-    const auto logits = run(*backend, {sequence});
-    alone.insert(alone.end(), logits.begin(), logits.end());
-  }
   const auto together = run(*backend, sequences);
-  expect_close(together, alone);
+  expect_close(together, run_each_alone(*backend, sequences));
   // The weights are large enough that texts differ by far more than the tolerance.
   EXPECT_GT(std::abs(together[0] - together[3]), 0.01);
 }
@@ -91,11 +80,11 @@ TEST_P(OnnxRuntime, RefusesBatchesTheModelCannotTake) {
   };
   const int32_t longest = checkpoint.network().max_tokens;
   refuse(PackedBatch{}, 0, "empty batch");
-  refuse(batch_of({{2, 3}}), 2, "Room for 2 logits");
+  refuse(batch_of({{2, 3}}), 2, "room for 2 logits");
   refuse(batch_of({{2, 50}}), 3, "token id 50");
   refuse(batch_of({{2, -1}}), 3, "token id -1");
   refuse(batch_of({std::vector<int32_t>(static_cast<std::size_t>(longest) + 1, 2)}), 3, "21 tokens");
-  refuse(batch_of({{2}, {}}), 6, "Sequence 1 has 0 tokens");
+  refuse(batch_of({{2}, {}}), 6, "sequence 1 has 0 tokens");
   PackedBatch typed = batch_of({{2, 3}});
   typed.token_type_ids = {0, 1};
   refuse(typed, 3, "token type 1");

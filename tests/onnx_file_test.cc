@@ -143,17 +143,11 @@ class OnnxFile : public testing::Test {
         ErrorCode::kUnsupported, [&] { open(graph); }, "[onnxruntime]", why);
   }
 
-  static std::vector<float> run(Backend& backend, const PackedBatch& batch) {
-    std::vector<float> logits(static_cast<std::size_t>(batch.sequences() * backend.info().outputs));
-    backend.run(batch, logits);
-    return logits;
-  }
-
   /// Whether the sums come out, in a batch of mixed lengths and after it in one of another shape.
   static void expect_sums(Backend& backend) {
     for (const auto& lengths : {std::vector{5, 1, 7, 5, 3, 7, 7}, std::vector{2}, std::vector{4, 4, 4}}) {
       const auto sequences = sequences_of(lengths);
-      EXPECT_EQ(run(backend, batch_of(sequences)), sums_of(sequences));
+      EXPECT_EQ(run_batch(backend, batch_of(sequences)), sums_of(sequences));
     }
   }
 
@@ -165,7 +159,7 @@ class OnnxFile : public testing::Test {
 TEST_F(OnnxFile, AnswersAsOurOwnExportDoesUnderAnyNamesAndTypes) {
   const auto sequences = sequences_of({9, 2, 20, 1, 13});
   const auto own = create_backend(*checkpoint_, {.name = "onnxruntime", .threads = 1, .cache_dir = folder_.path()});
-  const std::vector<float> expected = run(*own, batch_of(sequences));
+  const std::vector<float> expected = run_batch(*own, batch_of(sequences));
   for (const OnnxForm form : {OnnxForm::kFast, OnnxForm::kPortable}) {
     for (const char* dtype : {"int64", "int32"}) {
       SCOPED_TRACE(fmt::format("{} {}", onnx_form_name(form), dtype));
@@ -182,7 +176,7 @@ TEST_F(OnnxFile, AnswersAsOurOwnExportDoesUnderAnyNamesAndTypes) {
       EXPECT_THAT(backend->info().settings,
                   testing::AllOf(testing::HasSubstr(file_.string()), testing::HasSubstr("ids.1 " + std::string(dtype)),
                                  testing::HasSubstr("output the_answer fp32")));
-      const std::vector<float> logits = run(*backend, batch_of(sequences));
+      const std::vector<float> logits = run_batch(*backend, batch_of(sequences));
       // As in onnx_backend_test.cc: two layers, ten roundings each, carried through sums of up to 40 terms.
       constexpr float kTolerance = 2 * 2 * 10 * 6e-8F * 7;
       for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -201,16 +195,16 @@ TEST_F(OnnxFile, FeedsTokenTypesByNameAndZerosWhereTheBatchHasNone) {
   const auto backend = open(file_);
   const auto own = create_backend(*checkpoint_, {.name = "onnxruntime", .threads = 1, .cache_dir = folder_.path()});
   PackedBatch batch = batch_of({{2, 3, 4}, {5}});
-  EXPECT_EQ(run(*backend, batch), run(*own, batch));
+  EXPECT_EQ(run_batch(*backend, batch), run_batch(*own, batch));
   batch.token_type_ids = {0, 1, 1, 1};
-  EXPECT_EQ(run(*backend, batch), run(*own, batch));
+  EXPECT_EQ(run_batch(*backend, batch), run_batch(*own, batch));
 }
 
 TEST_F(OnnxFile, ReadsWeightsBesideTheFileAndSaysWhenTheyAreGone) {
   export_onnx(*checkpoint_, {.external_data_above_bytes = 1}, file_);
   const auto sequences = sequences_of({3, 6});
   const auto own = create_backend(*checkpoint_, {.name = "onnxruntime", .threads = 1, .cache_dir = folder_.path()});
-  EXPECT_EQ(run(*open(file_), batch_of(sequences)), run(*own, batch_of(sequences)));
+  EXPECT_EQ(run_batch(*open(file_), batch_of(sequences)), run_batch(*own, batch_of(sequences)));
   std::filesystem::remove(onnx_data_file(file_));
   expect_error(
       ErrorCode::kNotFound, [&] { open(file_); }, file_.string(), "beside it");
@@ -259,7 +253,7 @@ TEST_F(OnnxFile, PadsToAFixedLengthAndRefusesLongerTexts) {
   expect_error(
       ErrorCode::kUnsupported,
       [&] {
-        run(*backend, batch_of(sequences_of({2, 8})));
+        run_batch(*backend, batch_of(sequences_of({2, 8})));
       },
       "8 tokens", "takes 7");
   expect_sums(*backend);
@@ -281,7 +275,7 @@ TEST_F(OnnxFile, NoticesWhatOnlyARunShows) {
   expect_error(
       ErrorCode::kUnsupported,
       [&] {
-        run(*wide, batch_of({{2, 3}}));
+        run_batch(*wide, batch_of({{2, 3}}));
       },
       "[1, 4]", "[1, 3]");
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "paceline/backend.h"
 #include "paceline/packed_batch.h"
 
 namespace paceline {
@@ -31,6 +32,27 @@ inline std::vector<std::vector<int32_t>> sequences_of(const std::vector<int>& le
     }
   }
   return sequences;
+}
+
+/// The answers of a backend to one batch.
+inline std::vector<float> run_batch(Backend& backend, const PackedBatch& batch) {
+  std::vector<float> logits(static_cast<std::size_t>(batch.sequences() * backend.info().outputs));
+  backend.run(batch, logits);
+  return logits;
+}
+
+inline std::vector<float> run(Backend& backend, const std::vector<std::vector<int32_t>>& sequences) {
+  return run_batch(backend, batch_of(sequences));
+}
+
+/// The answers to each sequence in a batch of its own, one behind the other.
+inline std::vector<float> run_each_alone(Backend& backend, const std::vector<std::vector<int32_t>>& sequences) {
+  std::vector<float> logits;
+  for (const auto& sequence : sequences) {
+    const std::vector<float> row = run(backend, {sequence});
+    logits.insert(logits.end(), row.begin(), row.end());
+  }
+  return logits;
 }
 
 }  // namespace paceline

@@ -12,6 +12,7 @@
 #include "base/expect_error.h"
 #include "base/temporary_folder.h"
 #include "checkpoint/tiny_checkpoint.h"
+#include "tests/sequences.h"
 
 namespace paceline {
 namespace {
@@ -54,40 +55,6 @@ class Torch : public testing::TestWithParam<Way> {
   TemporaryFolder cache_;
   TemporaryFolder folder_;
 };
-
-PackedBatch batch_of(const std::vector<std::vector<int32_t>>& sequences) {
-  PackedBatch batch;
-  for (const auto& ids : sequences) {
-    batch.input_ids.insert(batch.input_ids.end(), ids.begin(), ids.end());
-    batch.cu_seqlens.push_back(static_cast<int32_t>(batch.input_ids.size()));
-    batch.max_seqlen = std::max(batch.max_seqlen, static_cast<int32_t>(ids.size()));
-  }
-  return batch;
-}
-
-// Sequences of these lengths with ids of a small generator, none of them padding.
-std::vector<std::vector<int32_t>> sequences_of(const std::vector<int>& lengths) {
-  std::vector<std::vector<int32_t>> sequences;
-  uint32_t state = 7;
-  for (const int length : lengths) {
-    auto& ids = sequences.emplace_back();
-    for (int i = 0; i < length; ++i) {
-      state = state * 1664525 + 1013904223;
-      ids.push_back(2 + static_cast<int32_t>((state >> 8) % 48));
-    }
-  }
-  return sequences;
-}
-
-std::vector<float> run_batch(Backend& backend, const PackedBatch& batch) {
-  std::vector<float> logits(static_cast<std::size_t>(batch.sequences() * backend.info().outputs));
-  backend.run(batch, logits);
-  return logits;
-}
-
-std::vector<float> run(Backend& backend, const std::vector<std::vector<int32_t>>& sequences) {
-  return run_batch(backend, batch_of(sequences));
-}
 
 // Relative to the largest logit. A number of the format rounds by `unit` at most; at most three layers of width up to
 // 72 round some 10 times each, and every rounding is carried through sums of that many terms, which adds up like the
@@ -153,13 +120,8 @@ TEST_P(Torch, AnswersOfABatchAreThoseOfEachSequenceAlone) {
   const Checkpoint checkpoint = tiny();
   const auto backend = create(checkpoint, GetParam());
   const auto sequences = sequences_of({5, 1, checkpoint.network().max_tokens, 3});
-  std::vector<float> alone;
-  for (const auto& sequence : sequences) {
-    const auto logits = run(*backend, {sequence});
-    alone.insert(alone.end(), logits.begin(), logits.end());
-  }
   const auto together = run(*backend, sequences);
-  expect_close(together, alone);
+  expect_close(together, run_each_alone(*backend, sequences));
   // The weights are large enough that texts differ by far more than the tolerance.
   EXPECT_GT(std::abs(together[0] - together[3]), 0.01);
 }

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 
-#include "backend/onnxruntime/check_batch.h"
 #include "backend/onnxruntime/engine_error.h"
 #include "backend/onnxruntime/engine_library.h"
 #include "base/cpu_topology.h"
+#include "batch/check_batch.h"
 #include "export/onnx_export.h"
 #include "paceline/error.h"
 
