@@ -26,4 +26,11 @@ bool guard_plugin_call(PluginError* error, Action&& action) noexcept {
   return false;
 }
 
+/// What every plug-in's table has for the backends that it created.
+inline bool run_plugin_backend(Backend* backend, const PackedBatch* batch, float* logits, std::size_t size,
+                               PluginError* error) {
+  return guard_plugin_call(error, [&] { backend->run(*batch, {logits, size}); });
+}
+inline void destroy_plugin_backend(Backend* backend) { delete backend; }
+
 }  // namespace paceline

@@ -48,19 +48,13 @@ bool create(const Checkpoint*, const BackendOptions* options, Backend** backend,
   });
 }
 
-bool run(Backend* backend, const PackedBatch* batch, float* logits, std::size_t size, PluginError* error) {
-  return guard_plugin_call(error, [&] { backend->run(*batch, {logits, size}); });
-}
-
-void destroy(Backend* backend) { delete backend; }
-
 }  // namespace
 }  // namespace paceline
 
 extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{FAKE_BUILD_ID,
                                                                              paceline::engine_version,
                                                                              paceline::create,
-                                                                             paceline::run,
-                                                                             paceline::destroy,
+                                                                             paceline::run_plugin_backend,
+                                                                             paceline::destroy_plugin_backend,
                                                                              nullptr,
                                                                              paceline::remove_own_temporary_paths};

@@ -30,12 +30,6 @@ bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend
   });
 }
 
-bool run(Backend* backend, const PackedBatch* batch, float* logits, std::size_t size, PluginError* error) {
-  return guard_plugin_call(error, [&] { backend->run(*batch, {logits, size}); });
-}
-
-void destroy(Backend* backend) { delete backend; }
-
 bool export_to(const Checkpoint* checkpoint, const PluginExportOptions* options, PluginError* error) {
   return guard_plugin_call(error, [&] { export_torchscript(*checkpoint, *options); });
 }
@@ -43,10 +37,7 @@ bool export_to(const Checkpoint* checkpoint, const PluginExportOptions* options,
 }  // namespace
 }  // namespace paceline
 
-extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{paceline::build_id().data(),
-                                                                             paceline::engine_version,
-                                                                             paceline::create,
-                                                                             paceline::run,
-                                                                             paceline::destroy,
-                                                                             paceline::export_to,
-                                                                             paceline::remove_own_temporary_paths};
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
+    paceline::build_id().data(),         paceline::engine_version,         paceline::create,
+    paceline::run_plugin_backend,        paceline::destroy_plugin_backend, paceline::export_to,
+    paceline::remove_own_temporary_paths};
