@@ -14,11 +14,9 @@ import unittest
 
 import torch
 import transformers
+from original_models import TOLERANCE
 
 OPTIONS = None
-
-# Relative to the largest logit: the same bound as for ONNX files, derived in onnx_oracle.py from roundings per block.
-TOLERANCE = 3.2e-5
 
 
 def make_rows(count=100):

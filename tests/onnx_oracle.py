@@ -18,23 +18,11 @@ import onnx
 import onnxruntime
 import torch
 import transformers
+from original_models import TOLERANCE, longest, model_folders, original
 
 OPTIONS = None
 PORTABLE_OPSETS = range(11, 22)
 VARIANTS = [("fast", 23), ("unpadded", 23), *(("portable", opset) for opset in PORTABLE_OPSETS)]
-
-# Relative to the largest logit. fp32 rounds to 6e-8; a block of these models is some 10 sequential roundings, each
-# carried through sums of at most 72 terms (9 = about their square root, as roundings are independent), and there are at
-# most 3 blocks: 6e-8 * 10 * 9 * 3 = 1.6e-5. Twice that, since both sides round.
-TOLERANCE = 3.2e-5
-
-
-def models():
-    folders = sorted(path.parent for path in OPTIONS.models.glob("*/config.json"))
-    if not folders:
-        raise SystemExit(f"onnx_oracle: no model in {OPTIONS.models}")
-    return folders
-
 
 def export(folder, file, **settings):
     command = [OPTIONS.tool, folder, file, *(f"{key}={value}" for key, value in settings.items())]
@@ -46,24 +34,10 @@ def export(folder, file, **settings):
     return file
 
 
-def original(folder):
-    """The model as transformers loads it, in fp32, as a function of ids, mask and types to [batch, outputs]."""
-    config = transformers.AutoConfig.from_pretrained(folder)
-    headless = not any("ForSequenceClassification" in name for name in config.architectures or [])
-    kind = transformers.AutoModel if headless else transformers.AutoModelForSequenceClassification
-    model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-
-    def run(feed):
-        with torch.no_grad():
-            out = model(**{name: torch.from_numpy(value) for name, value in feed.items()})
-        return (out.last_hidden_state[:, 0] if headless else out.logits).numpy()
-
-    return config, run
-
-
-def longest(config):
-    offset = config.pad_token_id + 1 if config.model_type in ("roberta", "camembert", "xlm-roberta") else 0
-    return config.max_position_embeddings - offset
+def original_arrays(folder):
+    """The model's configuration, and the model as a function of arrays."""
+    config, _, run = original(folder, "eager")
+    return config, lambda feed: run({name: torch.from_numpy(value) for name, value in feed.items()}).numpy()
 
 
 def feeds(config, left_padding=False, pad_inside=False):
@@ -115,8 +89,8 @@ class ExportTest(unittest.TestCase):
             self.assertLess(difference, TOLERANCE, f"batch {feed['attention_mask'].sum(1)}")
 
     def test_every_form_and_opset_agrees_with_the_original(self):
-        for folder in models():
-            config, expected = original(folder)
+        for folder in model_folders(OPTIONS.models):
+            config, expected = original_arrays(folder)
             for form, opset in VARIANTS:
                 with self.subTest(model=folder.name, form=form, opset=opset):
                     export(folder, self.file, form=form, opset=opset)
@@ -128,8 +102,8 @@ class ExportTest(unittest.TestCase):
                         self.compare(lambda feed: loaded.run(None, feed)[0], expected, config, left_padding=True)
 
     def test_names_types_and_metadata_are_what_was_asked_for(self):
-        folder = models()[0]
-        config, expected = original(folder)
+        folder = model_folders(OPTIONS.models)[0]
+        config, expected = original_arrays(folder)
         for form in ("fast", "unpadded", "portable"):
             with self.subTest(form=form):
                 export(folder, self.file, form=form, input_ids="ids", attention_mask="mask", token_type_ids="types",
@@ -150,8 +124,8 @@ class ExportTest(unittest.TestCase):
                     expected, config)
 
     def test_external_data_lies_beside_the_file_in_pages(self):
-        folder = models()[0]
-        config, expected = original(folder)
+        folder = model_folders(OPTIONS.models)[0]
+        config, expected = original_arrays(folder)
         export(folder, self.file, external=1)
         check_file(self.file)
         data = self.file.with_name("model.onnx.data")
@@ -169,14 +143,14 @@ class ExportTest(unittest.TestCase):
         self.compare(lambda feed: loaded.run(None, feed)[0], expected, config)
 
     def test_the_same_export_gives_the_same_bytes(self):
-        folder = models()[0]
+        folder = model_folders(OPTIONS.models)[0]
         first = export(folder, self.file, external=1).read_bytes()
         data = self.file.with_name("model.onnx.data").read_bytes()
         self.assertEqual(export(folder, self.file, external=1).read_bytes(), first)
         self.assertEqual(self.file.with_name("model.onnx.data").read_bytes(), data)
 
     def test_weights_keep_the_checkpoints_names_and_bytes(self):
-        folder = models()[0]
+        folder = model_folders(OPTIONS.models)[0]
         export(folder, self.file)
         exported = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(self.file).graph.initializer}
         from safetensors.numpy import load_file

@@ -15,40 +15,9 @@ import unittest
 
 import torch
 import transformers
+from original_models import TOLERANCE, longest, model_folders, original
 
 OPTIONS = None
-
-# Relative to the largest logit. fp32 rounds to 6e-8; a block of these models is some 10 sequential roundings, each
-# carried through sums of at most 72 terms (9 = about their square root, as roundings are independent), and there are at
-# most 3 blocks: 6e-8 * 10 * 9 * 3 = 1.6e-5. Twice that, since both sides round.
-TOLERANCE = 3.2e-5
-
-
-def models():
-    folders = sorted(path.parent for path in OPTIONS.models.glob("*/config.json"))
-    if not folders:
-        raise SystemExit(f"torchscript_oracle: no model in {OPTIONS.models}")
-    return folders
-
-
-def original(folder, dtype=torch.float32):
-    """The model as transformers loads it, as a function of ids, mask and types to [batch, outputs]."""
-    config = transformers.AutoConfig.from_pretrained(folder)
-    headless = not any("ForSequenceClassification" in name for name in config.architectures or [])
-    kind = transformers.AutoModel if headless else transformers.AutoModelForSequenceClassification
-    model = kind.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
-
-    def run(feed):
-        with torch.no_grad():
-            out = model(**feed)
-        return out.last_hidden_state[:, 0] if headless else out.logits
-
-    return config, model, run
-
-
-def longest(config):
-    offset = config.pad_token_id + 1 if config.model_type in ("roberta", "camembert", "xlm-roberta") else 0
-    return config.max_position_embeddings - offset
 
 
 def feeds(config):
@@ -93,8 +62,8 @@ class TorchscriptTest(unittest.TestCase):
         self.assertLess(((want - got).abs().max() / want.abs().max()).item(), tolerance)
 
     def test_both_ways_agree_with_transformers(self):
-        for model in models():
-            config, _, expected = original(model)
+        for model in model_folders(OPTIONS.models):
+            config, _, expected = original(model, "sdpa")
             for how in ("trace", "script"):
                 with self.subTest(model=model.name, how=how), torch.no_grad():
                     loaded = torch.jit.load(self.export(model, how))
@@ -105,8 +74,8 @@ class TorchscriptTest(unittest.TestCase):
                         self.assert_close(expected(feed), frozen(*feed.values()))
 
     def test_a_script_without_a_mask_takes_every_token(self):
-        for model in models():
-            config, _, _ = original(model)
+        for model in model_folders(OPTIONS.models):
+            config, _, _ = original(model, "sdpa")
             with self.subTest(model=model.name), torch.no_grad():
                 loaded = torch.jit.load(self.export(model, "script"))
                 for feed in feeds(config):
@@ -116,13 +85,13 @@ class TorchscriptTest(unittest.TestCase):
                     self.assert_close(loaded(**everything), loaded(**without))
 
     def test_a_script_holds_no_trace(self):
-        code = torch.jit.load(self.export(models()[0], "script")).code
+        code = torch.jit.load(self.export(model_folders(OPTIONS.models)[0], "script")).code
         self.assertIn("attention_mask: Optional[Tensor]=None", code)
         self.assertIn("if ", code)
 
     def test_weights_keep_the_checkpoints_names_and_bytes(self):
-        for model in models():
-            _, module, _ = original(model)
+        for model in model_folders(OPTIONS.models):
+            _, module, _ = original(model, "sdpa")
             wanted = module.state_dict()
             for how in ("trace", "script"):
                 with self.subTest(model=model.name, how=how):
@@ -133,7 +102,7 @@ class TorchscriptTest(unittest.TestCase):
 
     def test_bf16_files_hold_bf16_and_answer_as_transformers_does_in_bf16(self):
         model = OPTIONS.models / "roberta-fp32"
-        config, _, expected = original(model, torch.bfloat16)
+        config, _, expected = original(model, "sdpa", torch.bfloat16)
         for how in ("trace", "script"):
             with self.subTest(how=how), torch.no_grad():
                 loaded = torch.jit.load(self.export(model, how, "bf16"))
@@ -144,7 +113,7 @@ class TorchscriptTest(unittest.TestCase):
 
     def test_the_file_says_what_it_is(self):
         metadata = {"paceline.json": ""}
-        torch.jit.load(self.export(models()[0], "trace"), _extra_files=metadata)
+        torch.jit.load(self.export(model_folders(OPTIONS.models)[0], "trace"), _extra_files=metadata)
         found = json.loads(metadata["paceline.json"])
         self.assertEqual((found["how"], found["compute_type"]), ("trace", "fp32"))
         self.assertRegex(found["paceline_checkpoint"], r"^[0-9a-f]{32}$")

@@ -11,8 +11,7 @@ import time
 import unittest
 from collections import Counter
 
-from harness import PACELINE, PacelineTest
-from test_bench import children
+from harness import PACELINE, PacelineTest, children
 
 RUNS = 20
 ROUNDS = 5

@@ -1,6 +1,5 @@
 """paceline bench and verify: a report and a plan from a run, and what becomes of a run that is disturbed."""
 
-import contextlib
 import json
 import os
 import pty
@@ -14,18 +13,9 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import MODELS, PACELINE, PacelineTest
+from harness import MODELS, PACELINE, PacelineTest, children
 
 REPORT_FILES = ["charts", "plan.json", "report.html", "report.json", "samples.csv"]
-
-
-def children(pid):
-    """Process ids. A thread that ends while it is looked at has none."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            found += map(int, task.read_text().split())
-    return found
 
 
 class BenchCase(PacelineTest):
