@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "paceline/error.h"
 
 namespace paceline {
@@ -14,6 +16,29 @@ Deployment read_deployment(const std::filesystem::path& model) {
     deployment.run = deployment.plan->run;
   }
   return deployment;
+}
+
+void change_run(RunOptions& run, const ClassifierOptions& changes) {
+  if (!changes.backend.empty() && changes.backend != run.backend.name) {
+    run.backend.name = changes.backend;
+    run.backend.file.clear();  // the plan's file is of the plan's backend
+  }
+  if (!changes.compute_type.empty()) run.backend.compute_type = changes.compute_type;
+  if (!changes.file.empty()) run.backend.file = changes.file;
+  if (changes.threads) run.backend.threads = *changes.threads;
+  if (changes.instances) run.instances = *changes.instances;
+  if (changes.batch_size || changes.max_batch_tokens) {
+    run.limits.batch_size = changes.batch_size.value_or(0);
+    run.limits.max_batch_tokens = changes.max_batch_tokens.value_or(0);
+    if (std::min(run.limits.batch_size, run.limits.max_batch_tokens) < 0 ||
+        std::max(run.limits.batch_size, run.limits.max_batch_tokens) == 0) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[classifier] batch_size {} and max_batch_tokens {} were given, none may be negative and "
+                              "one has to limit a batch.",
+                              run.limits.batch_size, run.limits.max_batch_tokens));
+    }
+  }
+  run.backend.cache_dir = changes.cache_dir;
 }
 
 Checkpoint check_deployment(const Deployment& deployment) {

@@ -5,6 +5,7 @@
 
 #include "classify/plan.h"
 #include "classify/text_pipeline.h"
+#include "paceline/classifier.h"
 
 namespace paceline {
 
@@ -17,6 +18,10 @@ struct Deployment {
 
 /// `model` is a checkpoint's folder or a plan.json. Throws as read_plan does.
 Deployment read_deployment(const std::filesystem::path& model);
+
+/// Changes how a model is run where `changes` says so; a backend other than the plan's does not get the plan's file.
+/// Throws Error{invalid_argument} for limits of a batch that limit nothing or are negative.
+void change_run(RunOptions& run, const ClassifierOptions& changes);
 
 /// Looks at the checkpoint before anything large is loaded, and gives it: that it is the plan's, as is the user's file
 /// where one is still to be run, and that it has labels to give.

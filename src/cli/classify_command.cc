@@ -20,7 +20,6 @@ struct ClassifyFlags {
   std::filesystem::path model;  ///< MODEL_DIR or plan.json
   std::filesystem::path input = "-";
   std::filesystem::path output = "-";
-  std::filesystem::path cache_dir;
   RowReaderOptions rows;
   int32_t top_k = 1;
   bool all_labels = false;
@@ -28,32 +27,14 @@ struct ClassifyFlags {
   bool strict = false;
   bool quiet = false;
   std::string output_prefix;
-  // What stands here overrides the plan or the defaults.
-  std::string backend;
-  std::string compute_type;
-  std::optional<int32_t> batch_size;
-  std::optional<int32_t> max_batch_tokens;
-  std::optional<int32_t> threads;
-  std::optional<int32_t> instances;
+  ClassifierOptions changes;  ///< to the plan or the defaults
   std::string order;
 };
 
 Deployment read_setup(const ClassifyFlags& flags) {
   Deployment setup = read_deployment(flags.model);
-  RunOptions& run = setup.run;
-  if (!flags.backend.empty() && flags.backend != run.backend.name) {
-    run.backend.name = flags.backend;
-    run.backend.file.clear();  // the plan's file is of the plan's backend
-  }
-  if (!flags.compute_type.empty()) run.backend.compute_type = flags.compute_type;
-  if (flags.threads) run.backend.threads = *flags.threads;
-  if (flags.instances) run.instances = *flags.instances;
-  if (!flags.order.empty()) run.limits.order = parse_order(flags.order);
-  if (flags.batch_size || flags.max_batch_tokens) {
-    run.limits.batch_size = flags.batch_size.value_or(0);
-    run.limits.max_batch_tokens = flags.max_batch_tokens.value_or(0);
-  }
-  run.backend.cache_dir = flags.cache_dir;
+  if (!flags.order.empty()) setup.run.limits.order = parse_order(flags.order);
+  change_run(setup.run, flags.changes);
   return setup;
 }
 
@@ -115,19 +96,19 @@ std::vector<Flag> output_flags(ClassifyFlags& flags) {
 }
 
 std::vector<Flag> run_flags(ClassifyFlags& flags) {
-  return {{"--backends", "NAME", "engine (default: the plan's, else native)", set_string(flags.backend)},
+  return {{"--backends", "NAME", "engine (default: the plan's, else native)", set_string(flags.changes.backend)},
           {"--compute-types", "TYPE", "of the arithmetic (default: the plan's, else fp32)",
-           set_known(flags.compute_type, known_compute_types())},
+           set_known(flags.changes.compute_type, known_compute_types())},
           {"--batch-sizes", "N", "texts in a batch (default: the plan's, else no limit)",
-           set_integer(flags.batch_size, 1, 1'000'000)},
+           set_integer(flags.changes.batch_size, 1, 1'000'000)},
           {"--max-batch-tokens", "N", "tokens in a batch (default: the plan's, else 16384)",
-           set_integer(flags.max_batch_tokens, 1, 1 << 24)},
+           set_integer(flags.changes.max_batch_tokens, 1, 1 << 24)},
           {"--orders", "ORDER", "input or length (default: the plan's, else length in windows of 10000 texts)",
            set_known(flags.order, {"input", "length"})},
           {"--threads", "N", "threads of each instance, 0: all CPUs shared out (default: the plan's, else 0)",
-           set_integer(flags.threads, 0, 1024)},
+           set_integer(flags.changes.threads, 0, 1024)},
           {"--instances", "N", "copies of the model side by side, on CPUs of their own (default: the plan's, else 1)",
-           set_integer(flags.instances, 1, 1024)}};
+           set_integer(flags.changes.instances, 1, 1024)}};
 }
 
 }  // namespace
@@ -141,7 +122,7 @@ Command make_classify_command() {
   for (auto&& part : {row_flags(flags->rows), output_flags(*flags), run_flags(*flags)}) {
     table.insert(table.end(), part.begin(), part.end());
   }
-  table.push_back(cache_dir_flag(flags->cache_dir));
+  table.push_back(cache_dir_flag(flags->changes.cache_dir));
   return {.name = "classify",
           .summary = "give every text its label, in the order of the input",
           .flags = std::move(table),

@@ -13,27 +13,7 @@ namespace {
 
 Deployment deployment_of(const std::filesystem::path& model, const ClassifierOptions& options) {
   Deployment deployment = read_deployment(model);
-  RunOptions& run = deployment.run;
-  if (!options.backend.empty() && options.backend != run.backend.name) {
-    run.backend.name = options.backend;
-    run.backend.file.clear();  // the plan's file is of the plan's backend
-  }
-  if (!options.compute_type.empty()) run.backend.compute_type = options.compute_type;
-  if (!options.file.empty()) run.backend.file = options.file;
-  if (options.threads) run.backend.threads = *options.threads;
-  if (options.instances) run.instances = *options.instances;
-  if (options.batch_size || options.max_batch_tokens) {
-    run.limits.batch_size = options.batch_size.value_or(0);
-    run.limits.max_batch_tokens = options.max_batch_tokens.value_or(0);
-    if (std::min(run.limits.batch_size, run.limits.max_batch_tokens) < 0 ||
-        std::max(run.limits.batch_size, run.limits.max_batch_tokens) == 0) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("[classifier] batch_size {} and max_batch_tokens {} were given, none may be negative and "
-                              "one has to limit a batch.",
-                              run.limits.batch_size, run.limits.max_batch_tokens));
-    }
-  }
-  run.backend.cache_dir = options.cache_dir;
+  change_run(deployment.run, options);
   check_deployment(deployment);
   return deployment;
 }
