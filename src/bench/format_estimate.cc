@@ -54,4 +54,15 @@ std::string format_interval(const Estimate& estimate) {
   return fmt::format("{} to {}", format_decimals(estimate.low, decimals), format_decimals(estimate.high, decimals));
 }
 
+std::string engine_words(const Configuration& configuration) {
+  std::string words = configuration.backend + " " + configuration.compute_type;
+  if (configuration.device != "cpu") words += " on " + configuration.device;
+  return words;
+}
+
+std::string engine_words(const BackendResult& backend) {
+  return engine_words(
+      Configuration{.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device});
+}
+
 }  // namespace paceline

@@ -22,4 +22,8 @@ bool has_interval(const Estimate& estimate);
 /// "24.0 to 24.3", with as many decimals as the median is shown with; empty without an interval.
 std::string format_interval(const Estimate& estimate);
 
+/// "native fp32"; the device too where it is not the CPU.
+std::string engine_words(const Configuration& configuration);
+std::string engine_words(const BackendResult& backend);
+
 }  // namespace paceline

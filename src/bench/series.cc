@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bench/format_estimate.h"
+
 namespace paceline {
 
 Series series_of(std::span<const Timing> timings, bool confirmation) {
@@ -36,10 +38,8 @@ std::string describe_configuration(const Configuration& configuration) {
   const std::string batch = configuration.batch_size > 0
                                 ? fmt::format("batch size {}", configuration.batch_size)
                                 : fmt::format("at most {} tokens a batch", configuration.max_batch_tokens);
-  std::string words = fmt::format("{} {}", configuration.backend, configuration.compute_type);
-  if (configuration.device != "cpu") words += " on " + configuration.device;
-  words +=
-      fmt::format(", {}, {}", batch, configuration.order == Order::kLength ? "sorted by length" : "texts as given");
+  const std::string words = fmt::format("{}, {}, {}", engine_words(configuration), batch,
+                                        configuration.order == Order::kLength ? "sorted by length" : "texts as given");
   if (configuration.instances == 1) return words;
   return words + fmt::format(", {} instances of {} {}", configuration.instances, configuration.threads,
                              configuration.threads == 1 ? "thread" : "threads");

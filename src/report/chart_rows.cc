@@ -42,8 +42,7 @@ Figure single(std::string title, std::string description, Panel panel) {
 }
 
 std::string backend_label(const BackendResult& backend) {
-  std::string label =
-      engine_words({.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device});
+  std::string label = engine_words(backend);
   if (backend.instances > 1) label += fmt::format(", {} instances", backend.instances);
   return label;
 }

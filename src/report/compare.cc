@@ -93,8 +93,7 @@ void add_versions(Differences& out, const BenchResults& earlier, const BenchResu
              std::tie(backend.backend, backend.compute_type, backend.device);
     });
     if (same == earlier.backends.end()) continue;
-    const std::string name =
-        engine_words({.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device});
+    const std::string name = engine_words(backend);
     out.add(kKind, name, same->version, backend.version);
     out.add(kKind, "the settings of " + name, same->settings, backend.settings);
   }

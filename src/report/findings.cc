@@ -84,11 +84,10 @@ const CellResult* find_cell(const BenchResults& results, const Configuration& co
 const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration) {
   const BackendResult* found = nullptr;
   for (const BackendResult& backend : results.backends) {
+    if (runs(backend, configuration)) return &backend;
     const bool same = backend.backend == configuration.backend && backend.compute_type == configuration.compute_type &&
                       backend.device == configuration.device;
-    if (!same) continue;
-    if (backend.threads == configuration.threads && backend.instances == configuration.instances) return &backend;
-    if (found == nullptr) found = &backend;
+    if (same && found == nullptr) found = &backend;
   }
   return found;
 }

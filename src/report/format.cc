@@ -87,12 +87,6 @@ std::string batch_words(const Configuration& configuration) {
   return format_count(configuration.max_batch_tokens) + " tokens";
 }
 
-std::string engine_words(const Configuration& configuration) {
-  std::string words = configuration.backend + " " + configuration.compute_type;
-  if (configuration.device != "cpu") words += " on " + configuration.device;
-  return words;
-}
-
 std::string configuration_words(const Configuration& configuration) {
   return fmt::format("{}, {} {}, {}", engine_words(configuration),
                      configuration.batch_size > 0 ? "batch" : "batches of up to", batch_words(configuration),

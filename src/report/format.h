@@ -27,8 +27,6 @@ std::string format_ratio(double ratio);
 std::string_view order_words(Order order);
 /// "64", or "16,384 tokens" where a token budget rules.
 std::string batch_words(const Configuration& configuration);
-/// "native fp32"; the device too where it is not the CPU.
-std::string engine_words(const Configuration& configuration);
 /// "native fp32, batch 64, sorted by length".
 std::string configuration_words(const Configuration& configuration);
 

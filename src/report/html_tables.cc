@@ -79,8 +79,7 @@ std::string speed_table(const BenchResults& results, std::string_view label,
 }
 
 TableRow gate_row(const BackendResult& backend) {
-  const Configuration is{.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device};
-  TableRow row{.cells = {{.text = engine_words(is)}}};
+  TableRow row{.cells = {{.text = engine_words(backend)}}};
   const GateResult& gate = backend.gate;
   if (!gate.ran) {
     const bool failed = !backend.error.empty();
@@ -148,9 +147,8 @@ std::string backend_table(const BenchResults& results) {
   std::vector<TableRow> rows;
   for (const BackendResult& backend : results.backends) {
     if (!backend.error.empty() && backend.version.empty()) continue;  // never loaded; the gate's table says why
-    const Configuration is{.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device};
     rows.push_back(
-        {.cells = {{.text = engine_words(is)},
+        {.cells = {{.text = engine_words(backend)},
                    {.text = backend.version},
                    {.text = backend.padded ? "padded" : "packed"},
                    {.text = backend.instances > 1 ? fmt::format("{} x {}", backend.instances, backend.threads)
