@@ -161,7 +161,12 @@ BenchResults run_bench(const BenchOptions& options) {
   });
 }
 
-void remove_saved_rounds(const std::filesystem::path& rounds_dir) { remove_round_store(rounds_dir); }
+std::filesystem::path saved_rounds(const std::filesystem::path& rounds_dir) { return round_store_file(rounds_dir); }
+
+void remove_saved_rounds(const std::filesystem::path& rounds_dir) {
+  std::error_code ignored;  // one that stays is found by the next run, which says so
+  std::filesystem::remove(saved_rounds(rounds_dir), ignored);
+}
 
 BenchResults run_verify(const BenchOptions& options) {
   return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {

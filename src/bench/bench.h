@@ -73,6 +73,9 @@ struct BenchOptions {
 /// named in `backends` that is not installed (unavailable). Where no backend ran at all, each one's `error` says why.
 BenchResults run_bench(const BenchOptions& options);
 
+/// Where a kArticle run keeps its finished rounds.
+std::filesystem::path saved_rounds(const std::filesystem::path& rounds_dir);
+
 /// After a kArticle run that is complete and whose report is written: the saved rounds go.
 void remove_saved_rounds(const std::filesystem::path& rounds_dir);
 

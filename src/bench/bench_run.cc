@@ -52,6 +52,7 @@ class BenchRun {
 
   void prepare() {
     started_ = environment_.now();
+    if (article() && !options_.dry_run) check_round_store(options_.rounds_dir, options_.resume);
     results_.constraints = constraints_of(options_);
     results_.protocol = article() ? "article" : "budget";
     Selection selection =
@@ -62,11 +63,11 @@ class BenchRun {
     for (Contender& contender : contenders_) {
       check_interruption();
       show(fmt::format("loading {}", contender.name()));
+      contender.restarts_left = article() ? kMostRestarts : 0;
       start_contender(contender, subject_, environment_);
-      probe_contender(contender, subject_);
-      for (int restart = 0; restart < restarts() && !contender.running() && contender.crashed; ++restart) {
-        if (restart_contender(contender, subject_, environment_)) probe_contender(contender, subject_);
-      }
+      do {
+        probe_contender(contender, subject_);
+      } while (!contender.running() && revive_contender(contender, subject_, environment_));
       note_first_load(contender);
     }
   }
@@ -74,8 +75,7 @@ class BenchRun {
   /// In so many seconds where that is possible.
   void pass_gate(double seconds) {
     const GateRun gate =
-        run_gate(contenders_, subject_,
-                 {.min_agreement = options_.min_agreement, .seconds = seconds, .restarts = restarts()}, environment_);
+        run_gate(contenders_, subject_, {.min_agreement = options_.min_agreement, .seconds = seconds}, environment_);
     extra_seconds_ += gate.reference_seconds;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
   }
@@ -98,6 +98,7 @@ class BenchRun {
                              .progress = options_.progress,
                              .started = started_,
                              .expected = results_.predicted_seconds,
+                             .confirmation = confirmation_seconds_,
                              .after = sweep_seconds(sweep_) + end_to_end_seconds(),
                              .whole_sample = article()});
     try {
@@ -110,7 +111,7 @@ class BenchRun {
     }
     collect(measurement, baseline);
     results_.unfinished = article() && (results_.interrupted || any_contender_lost());
-    results_.recommendation = recommend(results_, constraints_of(options_));
+    results_.recommendation = recommend(results_);
   }
 
   /// In a worker of its own, with the others gone.
@@ -146,7 +147,6 @@ class BenchRun {
   }
 
  private:
-  int restarts() const { return article() ? kMostRestarts : 0; }
   bool article() const { return options_.protocol == Protocol::kArticle; }
 
   void check_interruption() const {
@@ -288,7 +288,7 @@ class BenchRun {
       measurement.explore(baseline, explore_until_);
     }
     collect(measurement, baseline);
-    measurement.confirm(choose_finalists(results_, baseline, constraints_of(options_)), confirm_until_);
+    measurement.confirm(choose_finalists(results_, baseline), confirm_until_);
     show("lengths");
     measure_lengths(sweep_, contenders_,
                     {.subject = subject_,
@@ -312,6 +312,7 @@ class BenchRun {
     const std::vector<Finalist> finalists = predicted_finalists(grid, costs(), subject_.work, baseline);
     if (!finalists.empty()) {
       const ConfirmationPlan confirmation = plan_confirmation(grid, finalists, left_ - exploration_seconds(grid));
+      confirmation_seconds_ = confirmation.seconds;
       results_.predicted_seconds += confirmation.seconds;
       if (!confirmation.whole(finalists.size())) {
         outlook_ = fmt::format("The confirmation will have about {}.", confirmation.words(finalists.size()));
@@ -385,6 +386,7 @@ class BenchRun {
   double explore_until_ = 0;
   double confirm_until_ = 0;
   double round_seconds_ = 0;
+  double confirmation_seconds_ = 0;
   std::string outlook_;  ///< what the confirmation will probably be cut to; empty where it is not
 };
 
@@ -401,7 +403,8 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
     run.measure_end_to_end();
   } catch (const Interrupted&) {
     results.interrupted = true;
-    results.recommendation = recommend(results, constraints_of(options));
+    results.unfinished = options.protocol == Protocol::kArticle;
+    results.recommendation = recommend(results);
   }
   run.finish();
 }

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "bench/format_estimate.h"
+
 namespace paceline {
 namespace {
 
@@ -64,8 +66,7 @@ BackendOptions backend_options(const BackendResult& result, const std::filesyste
 }
 
 std::string Contender::name() const {
-  std::string words = result.backend + " " + result.compute_type;
-  if (result.device != "cpu") words += " on " + result.device;
+  std::string words = engine_words(result);
   if (result.instances > 1) words += fmt::format(", {} instances", result.instances);
   return words;
 }
@@ -111,13 +112,16 @@ void start_contender(Contender& contender, const BenchSubject& subject, const Be
   }
 }
 
-bool restart_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment) {
-  const std::string reason = std::exchange(contender.result.error, "");
-  environment.show(fmt::format("starting {} again", contender.name()));
-  start_contender(contender, subject, environment);
-  if (contender.running()) return true;
-  contender.result.error = reason;
-  return false;
+bool revive_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment) {
+  const std::string reason = contender.result.error;
+  while (!contender.running() && contender.crashed && contender.restarts_left > 0) {
+    --contender.restarts_left;
+    contender.result.error.clear();
+    environment.show(fmt::format("starting {} again", contender.name()));
+    start_contender(contender, subject, environment);
+  }
+  if (!contender.running()) contender.result.error = reason;
+  return contender.running();
 }
 
 void probe_contender(Contender& contender, const BenchSubject& subject) {

@@ -46,6 +46,7 @@ struct Contender {
   CostModel cost;
   int32_t outputs = 0;
   bool crashed = false;           ///< the worker's process ended or hung, rather than say what is wrong
+  int restarts_left = 0;          ///< of crashed workers
   double first_load_seconds = 0;  ///< beyond an ordinary load: an export for the cache, a cold disk; once
 
   std::string name() const;  ///< "native fp32", "torch-eager fp16 on cuda:0"
@@ -87,8 +88,9 @@ Selection select_contenders(const BenchOptions& options, const SelectionMachine&
 void start_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment);
 inline constexpr double kSlowLoadSeconds = 3;
 
-/// Starts a contender that crashed once more. Where that fails, too, the first reason stays. Whether it runs.
-bool restart_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment);
+/// Starts a contender that crashed again, as long as it has restarts left. Where none of them helps, the first reason
+/// stays. Whether it runs.
+bool revive_contender(Contender& contender, const BenchSubject& subject, const BenchEnvironment& environment);
 
 /// A worker is started again at most that often where rounds are saved: a run of hours outlives a crash.
 inline constexpr int kMostRestarts = 3;

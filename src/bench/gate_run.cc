@@ -241,8 +241,8 @@ class Gate {
     if (contender == nullptr) return {};
     environment_.show(fmt::format("the gate: {}", contender->name()));
     std::vector<float> logits = answers(*contender, gate_, subject_);
-    for (int restart = 0; restart < options_.restarts && !contender->running() && contender->crashed; ++restart) {
-      if (restart_contender(*contender, subject_, environment_)) logits = answers(*contender, gate_, subject_);
+    while (!contender->running() && revive_contender(*contender, subject_, environment_)) {
+      logits = answers(*contender, gate_, subject_);
     }
     return logits;
   }

@@ -25,7 +25,6 @@ struct GateRunOptions {
   /// Where it would take longer, fewer texts are compared, at least kFewestGateTexts, and a note says so; not where
   /// another type than fp32 is checked.
   double seconds = std::numeric_limits<double>::infinity();
-  int restarts = 0;  ///< of a worker that crashes on the gate's texts
 };
 
 /// Fills result.gate of every running contender. The oracle is torch-eager fp32 where it runs and agrees with native

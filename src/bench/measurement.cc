@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "bench/format_estimate.h"
@@ -66,7 +67,7 @@ void Measurement::explore(std::size_t baseline, double deadline) {
 }
 
 void Measurement::measure_all(int rounds) {
-  for (GridPlan& plan : grid_.plans) plan.batches_per_round = static_cast<int32_t>(plan.batches.batches.size());
+  set_texts_per_turn(grid_, std::numeric_limits<int32_t>::max());
   Subsets subsets;
   for (std::size_t plan = 0; plan < grid_.plans.size(); ++plan) {
     std::vector<uint32_t>& all = subsets[plan];
@@ -76,7 +77,7 @@ void Measurement::measure_all(int rounds) {
   }
   std::vector<std::size_t> cells(cells_.size());
   std::iota(cells.begin(), cells.end(), std::size_t{0});
-  for (const MeasuredCell& measured : cells_) left_seconds_ += rounds * turn_seconds_of(measured);
+  expect_turns(cells, rounds);
   for (int round = 0; round < rounds; ++round) run_round(cells, subsets, {.round = round, .confirmation = false});
 }
 
@@ -85,6 +86,7 @@ void Measurement::confirm(std::span<const std::size_t> finalists, double deadlin
   choose_confirmation(finalists, deadline);
   finalists = finalists.first(confirmation_.finalists);
   std::map<std::size_t, SubsetSchedule> schedules = confirmation_schedules(finalists);
+  expect_turns(finalists, confirmation_.rounds);
   for (int round = 0; round < confirmation_.rounds; ++round) {
     Subsets subsets;
     for (auto& [plan, schedule] : schedules) subsets[plan] = schedule.next();
@@ -211,6 +213,11 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
   return schedules;
 }
 
+void Measurement::expect_turns(std::span<const std::size_t> cells, int rounds) {
+  left_seconds_ = 0;
+  for (const std::size_t index : cells) left_seconds_ += rounds * turn_seconds_of(cells_[index]);
+}
+
 double Measurement::turn_seconds_of(const MeasuredCell& measured) const {
   const GridPlan& plan = grid_.plans[measured.cell.plan];
   return measured.predicted_seconds * plan.batches_per_round / static_cast<double>(plan.batches.batches.size());
@@ -219,7 +226,10 @@ double Measurement::turn_seconds_of(const MeasuredCell& measured) const {
 void Measurement::report_progress() {
   if (context_.progress == nullptr) return;
   const double done = context_.environment.now() - context_.started;
-  if (context_.whole_sample) context_.expected = done + context_.turns.pace() * (left_seconds_ + context_.after);
+  if (context_.whole_sample) {
+    const double later = context_.after + (confirmation_.rounds > 0 ? 0 : context_.confirmation);
+    context_.expected = done + context_.turns.pace() * (left_seconds_ + later);
+  }
   const std::string note =
       best_.empty() ? "" : fmt::format("best so far: {}, {} ms per text", best_, format_number(best_ms_));
   context_.progress->update(std::min(done, context_.expected), context_.expected, note);

@@ -33,7 +33,8 @@ class Measurement {
     Progress* progress = nullptr;
     double started = 0;         ///< on the environment's clock, for the progress bar
     double expected = 0;        ///< seconds of the whole run
-    double after = 0;           ///< of them behind the rounds
+    double confirmation = 0;    ///< of them, predicted for the confirmation
+    double after = 0;           ///< of them behind it
     bool whole_sample = false;  ///< a round times every batch, so that none are left that were not used
   };
 
@@ -68,6 +69,7 @@ class Measurement {
   void choose_confirmation(std::span<const std::size_t> finalists, double deadline);
   std::map<std::size_t, SubsetSchedule> confirmation_schedules(std::span<const std::size_t> finalists);
   double turn_seconds_of(const MeasuredCell& measured) const;
+  void expect_turns(std::span<const std::size_t> cells, int rounds);
   void report_progress();
 
   Grid grid_;
@@ -77,7 +79,7 @@ class Measurement {
   std::vector<MeasuredCell> cells_;
   std::map<std::size_t, std::set<uint32_t>> used_;  ///< plan -> batches timed to choose
   ConfirmationPlan confirmation_;
-  double left_seconds_ = 0;  ///< predicted, of the turns until the end of this phase; 0: the deadline says
+  double left_seconds_ = 0;  ///< predicted, of the turns until the end of this phase
   std::string best_;
   double best_ms_ = 0;
   std::vector<std::string> notes_;

@@ -65,7 +65,8 @@ bool accepted(const BenchResults& results, const CellResult& cell) {
 }
 
 /// The limit that a cell breaks, in words; empty where it keeps all.
-std::string broken_limit(const BenchResults& results, const CellResult& cell, const Constraints& constraints) {
+std::string broken_limit(const BenchResults& results, const CellResult& cell) {
+  const Constraints& constraints = results.constraints;
   const BackendResult* backend = backend_of(results, cell.configuration);
   if (constraints.objective == Objective::kLatency && cell.configuration.batch_size != 1) {
     return "makes a text wait for others, and the shortest time of one text alone was asked for";
@@ -82,9 +83,7 @@ std::string broken_limit(const BenchResults& results, const CellResult& cell, co
                      format_number(constraints.max_latency_ms));
 }
 
-bool respects(const BenchResults& results, const CellResult& cell, const Constraints& constraints) {
-  return broken_limit(results, cell, constraints).empty();
-}
+bool respects(const BenchResults& results, const CellResult& cell) { return broken_limit(results, cell).empty(); }
 
 /// Indices of the cells that `keep` lets through, fastest first.
 template <class Keep>
@@ -178,9 +177,8 @@ std::string reason_words(const BenchResults& results, const Recommendation& chos
 }
 
 /// Why the best that a backend has was not taken, against the choice where there is one.
-std::string why_not(const BenchResults& results, const CellResult& cell, const CellResult* choice,
-                    const Constraints& constraints) {
-  const std::string limit = broken_limit(results, cell, constraints);
+std::string why_not(const BenchResults& results, const CellResult& cell, const CellResult* choice) {
+  const std::string limit = broken_limit(results, cell);
   if (!limit.empty()) return limit;
   if (choice == nullptr) return "was not confirmed";
   const Estimate ratio = time_ratio(cell, *choice);
@@ -199,8 +197,7 @@ std::string why_not(const BenchResults& results, const CellResult& cell, const C
 }
 
 std::string backend_words(const BenchResults& results, const BackendResult& backend) {
-  std::string words = fmt::format("{} {}", backend.backend, backend.compute_type);
-  if (backend.device != "cpu") words += " on " + backend.device;
+  std::string words = engine_words(backend);
   if (varies_parallelism(results) || backend.instances > 1) {
     words += fmt::format(", {} x {} threads", backend.instances, backend.threads);
   }
@@ -208,10 +205,10 @@ std::string backend_words(const BenchResults& results, const BackendResult& back
 }
 
 /// The cell of a backend to compare with: its fastest that keeps the limits, else its fastest.
-const CellResult* best_of(const BenchResults& results, const BackendResult& backend, const Constraints& constraints) {
+const CellResult* best_of(const BenchResults& results, const BackendResult& backend) {
   const auto mine = [&](const CellResult& cell) { return measured(cell) && runs(backend, cell.configuration); };
   const auto key = [&](const CellResult& cell) {
-    return std::tuple(!respects(results, cell, constraints), !cell.confirmed, cell.ms_per_text.median);
+    return std::tuple(!respects(results, cell), !cell.confirmed, cell.ms_per_text.median);
   };
   const CellResult* best = nullptr;
   for (const CellResult& cell : results.cells) {
@@ -221,13 +218,12 @@ const CellResult* best_of(const BenchResults& results, const BackendResult& back
 }
 
 /// Every backend but the choice's, in the order of the results.
-std::vector<Rejection> rejections_of(const BenchResults& results, const CellResult* choice,
-                                     const Constraints& constraints) {
+std::vector<Rejection> rejections_of(const BenchResults& results, const CellResult* choice) {
   std::vector<Rejection> rejections;
   for (const BackendResult& backend : results.backends) {
     if (choice != nullptr && runs(backend, choice->configuration)) continue;
     Rejection rejection{.what = backend_words(results, backend), .why = {}};
-    const CellResult* best = best_of(results, backend, constraints);
+    const CellResult* best = best_of(results, backend);
     if (!backend.error.empty()) {
       rejection.why = "could not be measured: " + backend.error;
     } else if (backend.gate.ran && !backend.gate.accepted) {
@@ -235,16 +231,16 @@ std::vector<Rejection> rejections_of(const BenchResults& results, const CellResu
     } else if (best == nullptr || !backend.gate.ran) {
       rejection.why = "was not measured";
     } else {
-      rejection.why = why_not(results, *best, choice, constraints);
+      rejection.why = why_not(results, *best, choice);
     }
     rejections.push_back(std::move(rejection));
   }
   return rejections;
 }
 
-Recommendation nothing(const BenchResults& results, const Constraints& constraints) {
+Recommendation nothing(const BenchResults& results) {
   Recommendation none;
-  none.objective = objective_name(constraints.objective);
+  none.objective = objective_name(results.constraints.objective);
   const auto any = [&](auto&& keep) { return std::any_of(results.cells.begin(), results.cells.end(), keep); };
   if (results.interrupted) {
     none.reason = "No recommendation: the run was interrupted before any configuration was confirmed.";
@@ -257,21 +253,20 @@ Recommendation nothing(const BenchResults& results, const Constraints& constrain
         "No recommendation: no configuration that passed the gate meets the limits asked for "
         "(--objective latency needs batch size 1; --max-latency-ms, --max-memory).";
   }
-  none.rejections = rejections_of(results, nullptr, constraints);
+  none.rejections = rejections_of(results, nullptr);
   return none;
 }
 
 }  // namespace
 
-std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size_t baseline,
-                                          const Constraints& constraints) {
+std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size_t baseline) {
   const auto passed = [&](const CellResult& cell) { return accepted(results, cell); };
   std::vector<std::size_t> finalists;
   const auto add = [&](std::size_t index) {
     if (std::ranges::find(finalists, index) == finalists.end()) finalists.push_back(index);
   };
   for (std::size_t index : fastest_first(results, passed)) {
-    const bool may_win = respects(results, results.cells[index], constraints);
+    const bool may_win = respects(results, results.cells[index]);
     if (may_win && finalists.size() < kCandidates) add(index);
   }
   if (measured(results.cells[baseline])) add(baseline);
@@ -283,11 +278,11 @@ std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size
   return finalists;
 }
 
-Recommendation recommend(const BenchResults& results, const Constraints& constraints) {
+Recommendation recommend(const BenchResults& results) {
   const std::vector<std::size_t> candidates = fastest_first(results, [&](const CellResult& cell) {
-    return cell.confirmed && accepted(results, cell) && respects(results, cell, constraints);
+    return cell.confirmed && accepted(results, cell) && respects(results, cell);
   });
-  if (candidates.empty()) return nothing(results, constraints);
+  if (candidates.empty()) return nothing(results);
   const CellResult& fastest = results.cells[candidates.front()];
   std::size_t choice = candidates.front();
   for (std::size_t index : candidates) {
@@ -299,7 +294,7 @@ Recommendation recommend(const BenchResults& results, const Constraints& constra
   Recommendation recommendation;
   recommendation.valid = true;
   recommendation.choice = chosen.configuration;
-  recommendation.objective = objective_name(constraints.objective);
+  recommendation.objective = objective_name(results.constraints.objective);
   const CellResult* runner_up = nullptr;
   for (std::size_t index : candidates) {
     if (index != choice && runner_up == nullptr) runner_up = &results.cells[index];
@@ -310,9 +305,9 @@ Recommendation recommend(const BenchResults& results, const Constraints& constra
     recommendation.outcome = lead_of(recommendation.lead);
   }
   // price per hour * ms per text * 1e6 texts / 3.6e6 ms per hour
-  recommendation.cost_per_million = constraints.price_per_hour * chosen.ms_per_text.median / 3.6;
+  recommendation.cost_per_million = results.constraints.price_per_hour * chosen.ms_per_text.median / 3.6;
   recommendation.reason = reason_words(results, recommendation, chosen, runner_up);
-  recommendation.rejections = rejections_of(results, &chosen, constraints);
+  recommendation.rejections = rejections_of(results, &chosen);
   return recommendation;
 }
 

@@ -27,6 +27,14 @@ constexpr double kMostSeconds = 1e9;
   throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] {}", path.string(), what));
 }
 
+[[noreturn]] void refuse_existing(const std::filesystem::path& path) {
+  refuse(path, "An unfinished run is saved here. Go on with it by --resume, or measure in another --out.");
+}
+
+[[noreturn]] void refuse_missing(const std::filesystem::path& path) {
+  refuse(path, "There is no unfinished run to resume. Leave --resume out to begin one, or check --out.");
+}
+
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing, int reason) {
   const bool full = reason == ENOSPC || reason == EDQUOT;
   throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
@@ -105,8 +113,7 @@ std::string turn_key(const Configuration& at, int32_t exact_tokens) {
 RoundStore RoundStore::create(const std::filesystem::path& folder, const RunIdentity& identity) {
   RoundStore store;
   store.open(folder, true);
-  store.write_line(Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump(
-      -1, ' ', true, Json::error_handler_t::replace));
+  store.write_header(identity);
   store.begin_run();
   return store;
 }
@@ -142,7 +149,7 @@ void RoundStore::append(const SavedTurn& turn, double elapsed_seconds) {
 }
 
 void RoundStore::open(const std::filesystem::path& folder, bool create) {
-  path_ = folder / kFileName;
+  path_ = round_store_file(folder);
   std::error_code error;
   if (create) {
     std::filesystem::create_directories(folder, error);
@@ -150,12 +157,8 @@ void RoundStore::open(const std::filesystem::path& folder, bool create) {
   }
   const int flags = O_RDWR | O_APPEND | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0);
   descriptor_ = ::open(path_.c_str(), flags, 0644);
-  if (descriptor_ < 0 && errno == EEXIST) {
-    refuse(path_, "An unfinished run is saved here. Go on with it by --resume, or measure in another --out.");
-  }
-  if (descriptor_ < 0 && errno == ENOENT) {
-    refuse(path_, "There is no unfinished run to resume. Leave --resume out to begin one, or check --out.");
-  }
+  if (descriptor_ < 0 && errno == EEXIST) refuse_existing(path_);
+  if (descriptor_ < 0 && errno == ENOENT) refuse_missing(path_);
   if (descriptor_ < 0) fail(path_, "opening", errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     refuse(path_, "Another paceline is measuring into this folder. Wait for it, or choose another --out.");
@@ -179,7 +182,7 @@ void RoundStore::read(const RunIdentity& identity) {
     }
     left.remove_prefix(end + 1);
   }
-  if (whole == 0) write_line(Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump());
+  if (whole == 0) write_header(identity);
   seconds_before_ += seconds_of_run_;
 }
 
@@ -193,6 +196,11 @@ void RoundStore::read_line(std::string_view text, const std::string& where) {
   seconds_of_run_ = json_number(line, "elapsed", where, 0, kMostSeconds);
   SavedTurn turn = turn_from_json(line, where);
   turns_[{turn.key, turn.timing.round, turn.timing.confirmation}] = std::move(turn);
+}
+
+void RoundStore::write_header(const RunIdentity& identity) {
+  write_line(Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump(
+      -1, ' ', true, Json::error_handler_t::replace));
 }
 
 void RoundStore::begin_run() {
@@ -212,9 +220,14 @@ void RoundStore::write_line(const std::string& line) {
   if (::fdatasync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail(path_, "writing", errno);
 }
 
-void remove_round_store(const std::filesystem::path& folder) {
-  std::error_code ignored;  // one that stays is found by the next run, which says so
-  std::filesystem::remove(folder / kFileName, ignored);
+void check_round_store(const std::filesystem::path& folder, bool resume) {
+  const std::filesystem::path path = round_store_file(folder);
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (resume && !there) refuse_missing(path);
+  if (!resume && there) refuse_existing(path);
 }
+
+std::filesystem::path round_store_file(const std::filesystem::path& folder) { return folder / kFileName; }
 
 }  // namespace paceline

@@ -61,6 +61,7 @@ class RoundStore {
   void read(const RunIdentity& identity);
   void read_line(std::string_view line, const std::string& where);
   void write_line(const std::string& line);
+  void write_header(const RunIdentity& identity);
   void begin_run();
 
   std::filesystem::path path_;
@@ -71,7 +72,11 @@ class RoundStore {
   double seconds_of_run_ = 0;
 };
 
-/// Deletes the saved rounds of a complete run; none is no error.
-void remove_round_store(const std::filesystem::path& folder);
+/// That create() or resume() has no reason to refuse the folder yet: what can be known before hours of work. Throws
+/// Error{invalid_argument} as they do.
+void check_round_store(const std::filesystem::path& folder, bool resume);
+
+/// The file in `folder`.
+std::filesystem::path round_store_file(const std::filesystem::path& folder);
 
 }  // namespace paceline

@@ -35,10 +35,8 @@ bool TurnRunner::measure(Contender& contender, const Turn& turn, SavedTurn& resu
 }
 
 bool TurnRunner::revive(Contender& contender) {
-  if (store_ == nullptr || contender.result.version.empty()) return false;
-  if (restarts_[contender.name()]++ >= kMostRestarts) return false;
   const std::string reason = contender.result.error;
-  if (!restart_contender(contender, subject_, environment_)) return false;
+  if (!revive_contender(contender, subject_, environment_)) return false;
   notes_.push_back(fmt::format("{} was started again. {}", contender.name(), reason));
   return true;
 }

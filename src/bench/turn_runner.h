@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -11,8 +10,8 @@
 
 namespace paceline {
 
-/// Runs timed turns. Where rounds are saved, a turn that an earlier run measured is taken from there, a new one is
-/// saved before the next begins, and a worker that died is started again.
+/// Runs timed turns; a worker that crashed is started again as long as it may. Where rounds are saved, a turn that an
+/// earlier run measured is taken from there, and a new one is saved before the next begins.
 class TurnRunner {
  public:
   /// `store`: null where rounds are not saved. `interrupted` may be null.
@@ -53,7 +52,6 @@ class TurnRunner {
   double predicted_ = 0;
   double measured_ = 0;
   std::size_t taken_ = 0;
-  std::map<std::string, int> restarts_;  ///< contender -> how often
   std::vector<std::string> notes_;
 };
 

@@ -98,12 +98,12 @@ void check_protocol(const BenchFlags& flags) {
   }
 }
 
-/// What a stopped article run leaves, and how to go on.
-int stopped(const BenchFlags& flags, const Invocation& invocation) {
-  invocation.console.note(fmt::format("paceline: stopped. The finished rounds are in {}; go on with:\n  {}{}",
-                                      (flags.out / "rounds.jsonl").string(), invocation.command_line,
+/// What an unfinished article run leaves, and how to go on.
+void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, const Invocation& invocation) {
+  invocation.console.note(fmt::format("paceline: {}. The finished rounds are in {}; go on with:\n  {}{}",
+                                      results.interrupted ? "stopped" : "not everything could be measured",
+                                      saved_rounds(flags.out).string(), invocation.command_line,
                                       flags.bench.resume ? "" : " --resume"));
-  return kExitStopped;
 }
 
 std::string write_results(const BenchFlags& flags, const BenchResults& results) {
@@ -145,10 +145,10 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
   console.write(
       terminal_summary(results, {.width = Console::width(), .color = color, .out_dir = flags.out, .remark = remark}));
-  if (results.interrupted) {
-    return bench.protocol == Protocol::kArticle ? stopped(flags, invocation) : kExitInterrupted;
-  }
   if (bench.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
+  const bool resumable = results.unfinished && std::filesystem::exists(saved_rounds(flags.out));
+  if (resumable) note_saved_rounds(flags, results, invocation);
+  if (results.interrupted) return resumable ? kExitStopped : kExitInterrupted;
   if (results.named_type_rejected) return kExitGateFailed;
   if (nothing_measured(results)) {
     throw Error{ErrorCode::kUnavailable,
