@@ -24,6 +24,12 @@ def fastest(run):
     return min(calls)
 
 
+def hand_over(descriptor):
+    """In the child: the worker finds its end of the socket where it looks for it."""
+    os.dup2(descriptor, WORKER_DESCRIPTOR)
+    os.set_inheritable(WORKER_DESCRIPTOR, True)
+
+
 class PacelineEngine:
     """A backend of paceline in its worker process, as bench holds it."""
 
@@ -31,8 +37,8 @@ class PacelineEngine:
         ours, theirs = socket.socketpair()
         self.socket = ours
         self.output = tempfile.TemporaryFile()
-        command = ["sh", "-c", f'exec "$0" worker {WORKER_DESCRIPTOR}<&{theirs.fileno()}', str(paceline)]
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([str(paceline), "worker"], close_fds=False, stdin=subprocess.DEVNULL,
+                                        preexec_fn=lambda: hand_over(theirs.fileno()),
                                         stdout=self.output, stderr=self.output,
                                         env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
         theirs.close()
