@@ -69,12 +69,6 @@ std::string html_reasons(const BenchResults& results) {
   const Recommendation& is = results.recommendation;
   if (!is.valid) return "";
   std::string html = html_paragraph(is.reason);
-  if (is.runner_up && has_median(is.lead)) {
-    const std::string interval = format_interval(is.lead);
-    html += html_paragraph(fmt::format("Runner-up: {}. It takes {} times as long{}.",
-                                       configuration_words(*is.runner_up), format_number(is.lead.median),
-                                       interval.empty() ? "" : fmt::format(" (95 % interval {})", interval)));
-  }
   html += html_paragraph(fmt::format("Asked for: {}.", fmt::join(constraint_words(results.constraints), "; ")));
   std::vector<TableRow> rows;
   for (const Rejection& rejection : is.rejections) {
