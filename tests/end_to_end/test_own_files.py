@@ -82,7 +82,8 @@ class OwnFilesTest(PacelineTest):
 class EveryBackendTest(PacelineTest):
     def test_every_backend_gives_the_same_answers_on_every_tiny_model(self):
         for model in sorted(path for path in MODELS.iterdir() if path.is_dir()):
-            result = self.paceline("verify", model, "--quiet")
+            # bf16 loses labels of random weights that lie close together, where the CPU has it at all.
+            result = self.paceline("verify", model, "--compute-types", "fp32", "--quiet")
             verdicts = [line.split()[2] for line in result.stdout.decode().splitlines()[1:] if "fp32" in line[:40]]
             self.assertGreaterEqual(verdicts.count("accepted"), 1, result.stdout.decode())
             self.assertNotIn("rejected", verdicts)
