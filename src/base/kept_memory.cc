@@ -1,17 +1,16 @@
 #include "base/kept_memory.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <initializer_list>
 #include <limits>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 namespace paceline {
 
 bool keep_freed_memory() {
-#ifdef __GLIBC__
+// glibc has the settings; under ThreadSanitizer it takes them, though the allocator is another.
+#if defined(M_MMAP_MAX) && !defined(__SANITIZE_THREAD__)
   for (const char* setting : {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}) {
     if (std::getenv(setting) != nullptr) return false;
   }
