@@ -27,6 +27,7 @@ PARSERS = {
     "jsonl_reader": ["src/text/jsonl_reader.cc"],
     "plan": ["src/classify/plan_reader.cc"],
     "report_reader": ["src/report/report_reader.cc"],
+    "round_store": ["src/bench/round_store.cc"],
 }
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes testdata/fuzz/report_reader/ and testdata/fuzz/plan/: one small file per way through each reader.
+"""Writes testdata/fuzz/ for report_reader, plan and round_store: one small file per way through each reader.
 
 The fuzz targets start from these files, and the test suite runs each of them. Run it from anywhere; the same files come
 out each time.
@@ -147,6 +147,39 @@ def plan_corpus():
     yield "flag_number", {**PLAN, "random_weights": 1}
 
 
+TURN = {"key": "native|fp32|cpu|1x2|batch 1|budget 0|length", "round": 0, "confirmation": False, "batches": 2,
+        "tokens": 60, "share": 1, "seconds": 0.5, "elapsed": 3}
+HEADER = {"paceline_rounds": 1, "run": {"checkpoint": "abc"}}
+
+
+def lines(*documents):
+    return "".join(json.dumps(document) + "\n" for document in documents)
+
+
+def round_corpus():
+    began = {"began": 1}
+    good = lines(HEADER, began, TURN, {**TURN, "round": 1, "elapsed": 4})
+    yield "nothing", ""
+    yield "header_torn", json.dumps(HEADER)
+    yield "header_alone", lines(HEADER)
+    yield "good", good
+    yield "torn", good + json.dumps(TURN)[:40]
+    yield "two_runs", good + lines({"began": 2}, {**TURN, "round": 2, "elapsed": 1})
+    yield "turn_twice", good + lines(TURN)
+    yield "texts", lines(HEADER, began, {**TURN, "text_seconds": [0.25, 0.25]})
+    yield "texts_number", lines(HEADER, began, {**TURN, "text_seconds": 7})
+    yield "texts_negative", lines(HEADER, began, {**TURN, "text_seconds": [-1]})
+    yield "other_checkpoint", lines(changed(HEADER, "run", "checkpoint", value="abd"), began)
+    yield "other_field", lines(changed(HEADER, "run", "cpu", value="c"), began)
+    yield "no_run", lines({"paceline_rounds": 1})
+    yield "newer", lines({**HEADER, "paceline_rounds": 2})
+    yield "empty_line", good + "\n"
+    yield "no_json", good + "turn\n"
+    for field, value in (("key", 3), ("round", -1), ("confirmation", 1), ("batches", 0), ("batches", 2**31),
+                         ("tokens", 0.5), ("share", -1), ("seconds", 1e300), ("elapsed", None)):
+        yield f"{field}_{value}".replace("+", ""), lines(HEADER, began, {**TURN, field: value})
+
+
 def write(name, corpus):
     folder = CORPORA / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,3 +193,4 @@ def write(name, corpus):
 if __name__ == "__main__":
     write("report_reader", report_corpus())
     write("plan", plan_corpus())
+    write("round_store", round_corpus())
