@@ -39,7 +39,7 @@ struct Timing {
   bool confirmation = false;
   int32_t batches = 0;
   int64_t tokens = 0;  ///< real tokens
-  double share = 0;    ///< of the work of all of the cell\'s batches, by the cost model: seconds / share is the whole
+  double share = 0;    ///< of the work of all of the cell's batches, by the cost model: seconds / share is the whole
   double seconds = 0;
 };
 
