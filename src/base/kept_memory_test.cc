@@ -26,13 +26,13 @@ long faults_of_one_use() {
   return after.ru_minflt - before.ru_minflt;
 }
 
-TEST(KeptMemory, is_not_fetched_from_the_system_again) {
+TEST(KeptMemory, IsNotFetchedFromTheSystemAgain) {
   if (!keep_freed_memory()) GTEST_SKIP() << "the allocator is not glibc's, or was set by the user";
   faults_of_one_use();
   EXPECT_LT(faults_of_one_use(), 8);
 }
 
-TEST(KeptMemory, leaves_what_the_user_set) {
+TEST(KeptMemory, LeavesWhatTheUserSet) {
   ASSERT_EQ(::setenv("MALLOC_TRIM_THRESHOLD_", "1000000", 1), 0);
   EXPECT_FALSE(keep_freed_memory());
   ::unsetenv("MALLOC_TRIM_THRESHOLD_");

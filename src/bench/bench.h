@@ -39,7 +39,7 @@ struct BenchOptions {
   int32_t texts = 1000;  ///< size of the sample
   uint64_t seed = 0;
   std::vector<std::string> backends;       ///< empty: every known one, those not installed left out with a reason
-  std::vector<std::string> compute_types;  ///< empty: all that a backend has
+  std::vector<std::string> compute_types;  ///< empty: all that the CPU has instructions for
   std::vector<int32_t> batch_sizes{1, 2, 4, 8, 16, 32, 64};
   std::vector<int32_t> max_batch_tokens;  ///< packed backends are measured with these token budgets, too
   std::vector<Order> orders{Order::kInput, Order::kLength};

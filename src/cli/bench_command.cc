@@ -40,7 +40,7 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
 std::vector<Flag> grid_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
   return {{"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
-          {"--compute-types", "LIST", "of the arithmetic (default: all that a backend has)",
+          {"--compute-types", "LIST", "of the arithmetic (default: all that the CPU has instructions for)",
            set_known_list(bench.compute_types, known_compute_types())},
           {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
            set_integers(bench.batch_sizes, 1, kMaxBatchSize)},

@@ -64,7 +64,7 @@ Command make_verify_command() {
   std::vector<Flag> table{
       model_dir_flag(bench.model_dir),
       {"--backends", "LIST", "which ones (default: all that are installed)", set_list(bench.backends)},
-      {"--compute-types", "LIST", "which ones (default: all that a backend has)",
+      {"--compute-types", "LIST", "which ones (default: all that the CPU has instructions for)",
        set_known_list(bench.compute_types, known_compute_types())},
       {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
        set_path(bench.text_file)}};
