@@ -22,7 +22,8 @@ struct TypeNeeds {
   std::array<std::string_view, 2> flags;
 };
 constexpr TypeNeeds kTypeNeeds[] = {{"bf16", {"avx512_bf16", "amx_bf16"}},
-                                    {"bf16-autocast", {"avx512_bf16", "amx_bf16"}}};
+                                    {"bf16-autocast", {"avx512_bf16", "amx_bf16"}},
+                                    {"int8", {"avx512_vnni", "avx_vnni"}}};
 
 struct Parallelism {
   int32_t threads = 1;

@@ -14,7 +14,8 @@ namespace paceline {
 namespace {
 
 std::vector<const Kernels*> collect() {
-  std::vector<const Kernels*> levels{avx512_kernels(), avx2_kernels(), &reference_kernels()};
+  std::vector<const Kernels*> levels{avx512_bf16_kernels(), avx512_vnni_kernels(), avx512_kernels(),
+                                     avx2_vnni_kernels(),   avx2_kernels(),        &reference_kernels()};
   std::erase(levels, nullptr);
   return levels;
 }

@@ -10,6 +10,27 @@ namespace paceline {
 /// The arithmetic of a forward pass, once per ISA level. A level is one table of functions; everything above is written
 /// once over this table. No function allocates, throws or keeps state; pointers need no alignment beyond float's.
 
+/// The numbers that a dense layer multiplies. Sums of bf16 are fp32; residual, LayerNorm, softmax and activations are
+/// fp32 in each type.
+enum class NumberType : uint8_t {
+  kFp32,
+  kBf16,  ///< weights and inputs rounded to the nearest bf16
+  kInt8,  ///< weights s8 with a scale for each output column, inputs u8 with scale and zero point for each row
+};
+constexpr std::size_t kNumberTypes = 3;
+
+/// What a product reads at once: one fp32, two bf16 or four 8-bit values that follow each other in a row.
+constexpr std::size_t kWordBytes = 4;
+constexpr int32_t values_per_word(NumberType type) {
+  return type == NumberType::kFp32 ? 1 : type == NumberType::kBf16 ? 2 : 4;
+}
+constexpr std::size_t value_bytes(NumberType type) {
+  return kWordBytes / static_cast<std::size_t>(values_per_word(type));
+}
+constexpr int32_t words_of(NumberType type, int32_t values) {
+  return (values + values_per_word(type) - 1) / values_per_word(type);
+}
+
 /// A row-major fp32 matrix that somebody else owns; `stride` floats lead from one row to the next.
 struct Rows {
   float* data = nullptr;
@@ -26,6 +47,31 @@ struct ConstRows {
   std::size_t stride = 0;
 };
 
+/// How the 8-bit values of a row are read: value = scale * (stored - zero). `zero` is one of the integers 0 to 255.
+struct RowScale {
+  float scale = 0;
+  float zero = 0;
+};
+
+/// A row-major matrix of a number type; `stride` bytes lead from one row to the next. Where a row ends within a word,
+/// the rest of that word is readable and finite.
+struct NumberRows {
+  std::byte* data = nullptr;
+  std::size_t stride = 0;
+  RowScale* scales = nullptr;  ///< of each row, int8 only
+};
+struct ConstNumberRows {
+  ConstNumberRows() = default;
+  ConstNumberRows(const std::byte* rows, std::size_t row_stride, const RowScale* row_scales)
+      : data(rows), stride(row_stride), scales(row_scales) {}
+  ConstNumberRows(NumberRows rows)  // NOLINT(google-explicit-constructor): adds const
+      : data(rows.data), stride(rows.stride), scales(rows.scales) {}
+
+  const std::byte* data = nullptr;
+  std::size_t stride = 0;
+  const RowScale* scales = nullptr;
+};
+
 /// What a dense layer does with y = x W^T + b before it is stored.
 enum class Epilogue : uint8_t {
   kStore,  ///< out = y
@@ -38,26 +84,39 @@ enum class Epilogue : uint8_t {
 /// Some consecutive output columns of a dense layer in the layout of one ISA level. Columns are rounded up to the
 /// level's lanes; what lies beyond `columns` is zero.
 struct WeightPanel {
-  const float* weights = nullptr;  ///< [depth][rounded columns]
-  const float* bias = nullptr;     ///< [rounded columns]
-  int32_t column = 0;              ///< the first column of the output that it makes
-  int32_t columns = 0;             ///< at most the level's panel_columns
+  const std::byte* weights = nullptr;  ///< [words of the depth][rounded columns] words
+  const float* bias = nullptr;         ///< [rounded columns]
+  const float* scales = nullptr;       ///< [rounded columns], int8: value = scale * stored
+  const float* sums = nullptr;         ///< [rounded columns], int8: of the stored values of each column
+  int32_t column = 0;                  ///< the first column of the output that it makes
+  int32_t columns = 0;                 ///< at most the level's panel_columns
 };
 
 /// A product of `rows` rows with some panels of a dense layer. Every sum runs over the whole depth in order, so an
 /// output depends on its own row alone, bit for bit, however rows and panels are divided.
 struct DenseArgs {
-  ConstRows in{};  ///< [rows, depth]
+  ConstNumberRows in{};  ///< [rows, depth]
   int32_t rows = 0;
   int32_t depth = 0;
   const WeightPanel* panels = nullptr;
   int32_t panel_count = 0;
   Epilogue epilogue = Epilogue::kStore;
-  Rows out{};                   ///< [rows, ...]; only the panels' columns are touched
-  const float* next = nullptr;  ///< weights that are read after these, worth prefetching; may be null
+  Rows out{};                       ///< [rows, ...]; only the panels' columns are touched
+  NumberRows out_bf16{};            ///< written instead of `out` where it has data; not for kAdd
+  const std::byte* next = nullptr;  ///< weights that are read after these, worth prefetching; may be null
 };
 
-/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over each row, in place.
+/// Fp32 rows to rows of a number type. Int8: each row's range from its lowest to its highest value, zero included, is
+/// divided into 255 steps. The last word of a row is filled up with zeros.
+struct RoundArgs {
+  ConstRows in{};
+  int32_t rows = 0;
+  int32_t columns = 0;
+  NumberRows out{};
+};
+
+/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over each row, in place, and, but for fp32, the same
+/// rounded as RoundArgs says.
 struct LayerNormArgs {
   Rows rows{};
   int32_t count = 0;    ///< rows
@@ -65,6 +124,7 @@ struct LayerNormArgs {
   const float* scale = nullptr;
   const float* bias = nullptr;
   float epsilon = 0;
+  NumberRows rounded{};
 };
 
 /// out = a + b + c, element by element.
@@ -77,17 +137,35 @@ struct SumArgs {
 };
 
 /// One head of one sequence: out = softmax2(q k^T) v, where softmax2 uses powers of two: the query carries the softmax
-/// scale times log2(e).
+/// scale times log2(e). Query, key and value are fp32 or bf16; with bf16 the softmax's weights are rounded to bf16 too.
 struct AttentionArgs {
-  ConstRows query{};  ///< [queries, head_dim]
-  ConstRows key{};    ///< [tokens, head_dim]
-  ConstRows value{};  ///< [tokens, head_dim]
+  ConstNumberRows query{};  ///< [queries, head_dim]
+  ConstNumberRows key{};    ///< [tokens, head_dim]
+  ConstNumberRows value{};  ///< [tokens, head_dim]
   int32_t queries = 0;
   int32_t tokens = 0;
   int32_t head_dim = 0;
   Rows out{};                           ///< [queries, head_dim]; may be the query itself
+  NumberRows out_bf16{};                ///< written instead of `out` where it has data
   float* scratch = nullptr;             ///< attention_scratch(tokens, head_dim) floats
   const AttentionArgs* next = nullptr;  ///< the call that follows: its rows are worth prefetching; may be null
+};
+
+/// A matrix of words laid out as one panel: word k of row c becomes word c of row k. Rows are rounded up to lanes with
+/// zeros.
+struct PackArgs {
+  const std::byte* rows = nullptr;  ///< [columns, words] words
+  std::size_t stride = 0;           ///< bytes
+  int32_t columns = 0;
+  int32_t words = 0;
+  std::byte* panel = nullptr;
+};
+
+/// What a level does with one number type.
+struct NumberKernels {
+  void (*dense)(const DenseArgs& args);
+  void (*round)(const RoundArgs& args);
+  void (*layer_norm)(const LayerNormArgs& args);
 };
 
 /// The kernels of one ISA level.
@@ -98,14 +176,15 @@ struct Kernels {
   int32_t lanes;                 ///< columns of a panel are rounded up to these
   int32_t panel_columns;         ///< columns of a full panel, a multiple of lanes
 
-  /// Lays out rows [columns, depth] of a weight matrix W [out, depth] as one panel.
-  void (*pack_panel)(ConstRows rows, int32_t columns, int32_t depth, float* panel);
-  void (*dense)(const DenseArgs& args);
-  void (*layer_norm)(const LayerNormArgs& args);
+  void (*pack)(const PackArgs& args);
+  NumberKernels numbers[kNumberTypes];
   void (*sum)(const SumArgs& args);
   /// Any number of queries; each row's result is the same whatever other rows are asked for.
-  void (*attention)(const AttentionArgs& args);
-  std::size_t (*attention_scratch)(int32_t tokens, int32_t head_dim);
+  void (*attention_fp32)(const AttentionArgs& args);
+  void (*attention_bf16)(const AttentionArgs& args);
+  std::size_t (*attention_scratch)(int32_t tokens, int32_t head_dim);  ///< for either type
+
+  const NumberKernels& of(NumberType type) const { return numbers[static_cast<std::size_t>(type)]; }
 };
 
 /// Every level that this build has, best first, supported or not. The last is "reference": scalar, accumulating in

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <numbers>
 #include <random>
@@ -18,8 +20,9 @@
 namespace paceline {
 namespace {
 
-// Unit roundoff of fp32.
+// Unit roundoffs of fp32 and of bf16.
 constexpr double kUnit = 1.0 / (1 << 24);
+constexpr double kBf16Unit = 1.0 / (1 << 8);
 // What lies around a result and must stay as it was.
 constexpr float kGuard = -777.25F;
 
@@ -44,13 +47,59 @@ Matrix random_matrix(int rows, int columns, uint32_t seed, float scale = 1) {
   return matrix;
 }
 
+constexpr NumberType kTypes[] = {NumberType::kFp32, NumberType::kBf16, NumberType::kInt8};
+
+const Kernels& reference() { return *all_kernels().back(); }
+
+/// A matrix of a number type, from fp32 rows by the reference's rounding.
+struct NumberMatrix {
+  NumberMatrix(NumberType number_type, ConstRows from, int rows, int columns)
+      : type(number_type),
+        stride(static_cast<std::size_t>(words_of(type, columns) + 1) * kWordBytes),
+        bytes(kWordBytes + stride * static_cast<std::size_t>(rows)),
+        scales(static_cast<std::size_t>(rows)) {
+    reference().of(type).round({.in = from, .rows = rows, .columns = columns, .out = this->rows()});
+  }
+
+  NumberRows rows() { return {bytes.data() + kWordBytes, stride, scales.data()}; }
+  NumberRows from_row(int row) {
+    return {rows().data + static_cast<std::size_t>(row) * stride, stride, scales.data() + row};
+  }
+  /// The number that is stored.
+  double value(int row, int column) {
+    const auto c = static_cast<std::size_t>(column);
+    const std::byte* at = from_row(row).data;
+    if (type == NumberType::kInt8) {
+      const RowScale& scale = scales[static_cast<std::size_t>(row)];
+      return static_cast<double>(scale.scale) * (std::to_integer<int>(at[c]) - static_cast<double>(scale.zero));
+    }
+    uint32_t bits = 0;
+    if (type == NumberType::kBf16) {
+      uint16_t half = 0;
+      std::memcpy(&half, at + 2 * c, sizeof(half));
+      bits = static_cast<uint32_t>(half) << 16;
+    } else {
+      std::memcpy(&bits, at + 4 * c, sizeof(bits));
+    }
+    return static_cast<double>(std::bit_cast<float>(bits));
+  }
+
+  NumberType type;
+  std::size_t stride;
+  std::vector<std::byte> bytes;
+  std::vector<RowScale> scales;
+};
+
 struct DenseLayer {
   DenseLayer(int out, int in, uint32_t seed)
       : weight(random_matrix(out, in, seed)), bias(random_matrix(1, out, seed + 1)) {}
 
-  PackedDense pack(const Kernels& kernels) {
-    const int32_t outputs[] = {static_cast<int32_t>(weight.values.size() / weight.stride)};
-    PackedDense packed(kernels, static_cast<int32_t>(weight.stride) - 3, outputs);
+  int out() const { return static_cast<int>(bias.stride) - 3; }
+  int in() const { return static_cast<int>(weight.stride) - 3; }
+
+  PackedDense pack(const Kernels& kernels, NumberType type = NumberType::kFp32) {
+    const int32_t outputs[] = {out()};
+    PackedDense packed(kernels, type, in(), outputs);
     for (int32_t i = 0; i < static_cast<int32_t>(packed.panels().size()); ++i) {
       const int32_t first = packed.origins()[static_cast<std::size_t>(i)].first;
       const auto columns = static_cast<std::size_t>(packed.panels()[static_cast<std::size_t>(i)].columns);
@@ -59,18 +108,27 @@ struct DenseLayer {
     return packed;
   }
 
+  /// The weight as it is kept: int8 has 127 steps to the column's largest.
+  double kept(NumberType type, int column, int k) {
+    const float x = weight.at(column, k);
+    if (type == NumberType::kFp32) return static_cast<double>(x);
+    if (type == NumberType::kBf16) return NumberMatrix(type, {&x, 1}, 1, 1).value(0, 0);
+    float largest = 0;
+    for (int i = 0; i < in(); ++i) largest = std::max(largest, std::abs(weight.at(column, i)));
+    const double scale = static_cast<double>(largest / 127);
+    return scale * std::nearbyint(static_cast<double>(x * (127 / largest)));
+  }
+
   Matrix weight;
   Matrix bias;
 };
 
-void run_dense(const Kernels& kernels, const PackedDense& packed, Matrix& in, int rows, Epilogue epilogue, Rows out) {
-  kernels.dense({.in = in.rows(),
-                 .rows = rows,
-                 .depth = packed.depth(),
-                 .panels = packed.panels().data(),
-                 .panel_count = static_cast<int32_t>(packed.panels().size()),
-                 .epilogue = epilogue,
-                 .out = out});
+/// All panels of a layer; the depth and the panels come from it.
+void run_dense(const Kernels& kernels, const PackedDense& packed, DenseArgs args) {
+  args.depth = packed.depth();
+  args.panels = packed.panels().data();
+  args.panel_count = static_cast<int32_t>(packed.panels().size());
+  kernels.of(packed.type()).dense(args);
 }
 
 double activate(Epilogue epilogue, double y, double old) {
@@ -102,32 +160,43 @@ class KernelsTest : public testing::TestWithParam<const Kernels*> {
   const Kernels& kernels() const { return *GetParam(); }
 
   // A sum of n products in any order errs by at most n u (sum of |x w|) to first order (Higham, Accuracy and Stability,
-  // 3.1); bias, residual and the final rounding add three operations more. The functions' own error comes on top;
-  // none of them has a slope above 1.13 (GELU). A dropped or doubled term is 1 / depth of the sum, far outside.
-  void check_dense(int rows, int out, int in, Epilogue epilogue) {
-    SCOPED_TRACE(testing::Message() << rows << " rows, " << in << " -> " << out << ", epilogue "
-                                    << static_cast<int>(epilogue));
+  // 3.1); bias, residual and the final rounding add three operations more. Products of bf16 are exact in fp32. The sums
+  // of int8 are exact; rounding them, both scales and the zero point, which may be as large as the sum of |x w| and is
+  // taken out again, are four more. The functions' own error comes on top; none of them has a slope above 1.13 (GELU).
+  // A dropped or doubled term is 1 / depth of the sum, far outside.
+  void check_dense(NumberType type, int rows, int out, int in, Epilogue epilogue) {
+    SCOPED_TRACE(testing::Message() << "type " << static_cast<int>(type) << ", " << rows << " rows, " << in << " -> "
+                                    << out << ", epilogue " << static_cast<int>(epilogue));
     DenseLayer layer(out, in, static_cast<uint32_t>(out * 1000 + in));
-    Matrix x = random_matrix(rows, in, static_cast<uint32_t>(rows));
+    Matrix exact = random_matrix(rows, in, static_cast<uint32_t>(rows));
+    NumberMatrix x(type, exact.rows(), rows, in);
     Matrix before = random_matrix(rows, out, 5);
     Matrix result = before;
-    run_dense(kernels(), layer.pack(kernels()), x, rows, epilogue, result.rows());
+    run_dense(kernels(), layer.pack(kernels(), type),
+              {.in = x.rows(), .rows = rows, .epilogue = epilogue, .out = result.rows()});
     const double function_error = epilogue == Epilogue::kGelu || epilogue == Epilogue::kTanh ? 5e-7 : 0;
-    for (int r = 0; r < rows; ++r) {
-      for (int c = 0; c < out; ++c) {
+    const int operations = type == NumberType::kInt8 ? 12 : in + 3;
+    std::vector<double> weights(static_cast<std::size_t>(in));
+    for (int c = 0; c < out; ++c) {
+      for (int k = 0; k < in; ++k) weights[static_cast<std::size_t>(k)] = layer.kept(type, c, k);
+      for (int r = 0; r < rows; ++r) {
         double sum = static_cast<double>(layer.bias.at(0, c));
         double magnitude = std::abs(sum) + std::abs(static_cast<double>(before.at(r, c)));
+        const RowScale scale = x.scales[static_cast<std::size_t>(r)];
+        const double zero = type == NumberType::kInt8 ? static_cast<double>(scale.scale * scale.zero) : 0;
         for (int k = 0; k < in; ++k) {
-          const double product = static_cast<double>(x.at(r, k)) * static_cast<double>(layer.weight.at(c, k));
-          sum += product;
-          magnitude += std::abs(product);
+          const double weight = weights[static_cast<std::size_t>(k)];
+          sum += x.value(r, k) * weight;
+          magnitude += (std::abs(x.value(r, k)) + 2 * zero) * std::abs(weight);
         }
         const double expected = activate(epilogue, sum, static_cast<double>(before.at(r, c)));
         ASSERT_NEAR(static_cast<double>(result.at(r, c)), expected,
-                    1.13 * (in + 3) * kUnit * magnitude + function_error)
+                    1.13 * operations * kUnit * magnitude + function_error)
             << "row " << r << ", column " << c;
       }
-      for (int c = out; c < out + 3 && r + 1 < rows; ++c) ASSERT_EQ(result.at(r, c), kGuard) << "written past the row";
+    }
+    for (int r = 0; r + 1 < rows; ++r) {
+      for (int c = out; c < out + 3; ++c) ASSERT_EQ(result.at(r, c), kGuard) << "written past the row";
     }
   }
 };
@@ -136,55 +205,117 @@ INSTANTIATE_TEST_SUITE_P(Isa, KernelsTest, testing::ValuesIn(supported_levels())
                          [](const auto& param_info) { return std::string(param_info.param->name); });
 
 TEST_P(KernelsTest, DenseAtEveryRowCount) {
-  for (int rows = 1; rows <= 33; ++rows) check_dense(rows, 50, 37, Epilogue::kStore);
-  for (const int rows : {127, 129, 145, 300}) check_dense(rows, 50, 19, Epilogue::kStore);
+  for (const NumberType type : kTypes) {
+    for (int rows = 1; rows <= 33; ++rows) check_dense(type, rows, 50, 37, Epilogue::kStore);
+    for (const int rows : {127, 129, 145, 300}) check_dense(type, rows, 50, 19, Epilogue::kStore);
+  }
 }
 
 TEST_P(KernelsTest, DenseAtEveryWidth) {
-  for (int out = 1; out <= 100; ++out) check_dense(9, out, 24, Epilogue::kStore);
-  check_dense(20, 768, 40, Epilogue::kStore);
+  for (const NumberType type : kTypes) {
+    for (int out = 1; out <= 100; ++out) check_dense(type, 9, out, 24, Epilogue::kStore);
+    check_dense(type, 20, 768, 40, Epilogue::kStore);
+  }
 }
 
 TEST_P(KernelsTest, DenseAtEveryDepth) {
-  for (int in = 1; in <= 50; ++in) check_dense(7, 49, in, Epilogue::kStore);
-  check_dense(10, 64, 3072, Epilogue::kStore);
+  for (const NumberType type : kTypes) {
+    for (int in = 1; in <= 50; ++in) check_dense(type, 7, 49, in, Epilogue::kStore);
+    check_dense(type, 10, 64, 3072, Epilogue::kStore);
+  }
 }
 
 TEST_P(KernelsTest, DenseEpilogues) {
-  for (const Epilogue epilogue : {Epilogue::kAdd, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kRelu}) {
-    check_dense(17, 61, 40, epilogue);
-    check_dense(1, 5, 64, epilogue);
+  for (const NumberType type : kTypes) {
+    for (const Epilogue epilogue : {Epilogue::kAdd, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kRelu}) {
+      check_dense(type, 17, 61, 40, epilogue);
+      check_dense(type, 1, 5, 64, epilogue);
+    }
+  }
+}
+
+// The reference adds in int32 and scales by the same operations in fp32.
+TEST_P(KernelsTest, Int8IsTheSameOnEveryLevel) {
+  for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd, Epilogue::kRelu}) {
+    DenseLayer layer(101, 77, 3);
+    Matrix exact = random_matrix(19, 77, 4);
+    NumberMatrix x(NumberType::kInt8, exact.rows(), 19, 77);
+    Matrix expected = random_matrix(19, 101, 5);
+    Matrix result = expected;
+    run_dense(reference(), layer.pack(reference(), NumberType::kInt8),
+              {.in = x.rows(), .rows = 19, .epilogue = epilogue, .out = expected.rows()});
+    run_dense(kernels(), layer.pack(kernels(), NumberType::kInt8),
+              {.in = x.rows(), .rows = 19, .epilogue = epilogue, .out = result.rows()});
+    EXPECT_EQ(result.values, expected.values) << "epilogue " << static_cast<int>(epilogue);
+  }
+}
+
+// The largest that 8 bits give, at a depth of 4096: 4096 x 255 x 127 fits into 32 bits, a saturating sum of two
+// products would not into 16.
+TEST_P(KernelsTest, Int8DoesNotSaturate) {
+  constexpr int kIn = 4096;
+  DenseLayer layer(33, kIn, 1);
+  std::fill(layer.weight.values.begin(), layer.weight.values.end(), 1.0F);
+  std::fill(layer.bias.values.begin(), layer.bias.values.end(), 0.0F);
+  Matrix ones(1, kIn, 1.0F);
+  NumberMatrix x(NumberType::kInt8, ones.rows(), 1, kIn);
+  Matrix result(1, 33);
+  run_dense(kernels(), layer.pack(kernels(), NumberType::kInt8),
+            {.in = x.rows(), .rows = 1, .epilogue = Epilogue::kStore, .out = result.rows()});
+  for (int c = 0; c < 33; ++c) EXPECT_NEAR(result.at(0, c), kIn, 8 * kUnit * kIn);
+}
+
+// To the last bit what rounding the fp32 results gives.
+TEST_P(KernelsTest, DenseMayStoreBf16) {
+  for (const NumberType type : kTypes) {
+    for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kGelu}) {
+      for (const int out : {5, 48, 101}) {
+        DenseLayer layer(out, 77, 3);
+        Matrix exact = random_matrix(19, 77, 4);
+        NumberMatrix x(type, exact.rows(), 19, 77);
+        const PackedDense packed = layer.pack(kernels(), type);
+        Matrix wide(19, out);
+        run_dense(kernels(), packed, {.in = x.rows(), .rows = 19, .epilogue = epilogue, .out = wide.rows()});
+        NumberMatrix narrow(NumberType::kBf16, Matrix(19, out, 0.0F).rows(), 19, out);
+        run_dense(kernels(), packed, {.in = x.rows(), .rows = 19, .epilogue = epilogue, .out_bf16 = narrow.rows()});
+        NumberMatrix expected(NumberType::kBf16, wide.rows(), 19, out);
+        EXPECT_EQ(narrow.bytes, expected.bytes) << "type " << static_cast<int>(type) << ", " << out << " columns";
+      }
+    }
   }
 }
 
 TEST_P(KernelsTest, RowsAndPanelsMayBeDividedInAnyWay) {
   constexpr int kRows = 31;
   constexpr int kOut = 130;
-  DenseLayer layer(kOut, 77, 1);
-  const PackedDense packed = layer.pack(kernels());
-  Matrix x = random_matrix(kRows, 77, 2);
-  Matrix whole(kRows, kOut);
-  run_dense(kernels(), packed, x, kRows, Epilogue::kGelu, whole.rows());
-  Matrix pieces(kRows, kOut);
-  for (int first = 0; first < kRows;) {
-    const int rows = std::min(1 + first % 5, kRows - first);
-    for (const WeightPanel& panel : packed.panels()) {
-      kernels().dense({.in = {x.rows().row(first), x.stride},
-                       .rows = rows,
-                       .depth = packed.depth(),
-                       .panels = &panel,
-                       .panel_count = 1,
-                       .epilogue = Epilogue::kGelu,
-                       .out = {pieces.rows().row(first), pieces.stride}});
+  for (const NumberType type : kTypes) {
+    DenseLayer layer(kOut, 77, 1);
+    const PackedDense packed = layer.pack(kernels(), type);
+    Matrix exact = random_matrix(kRows, 77, 2);
+    NumberMatrix x(type, exact.rows(), kRows, 77);
+    Matrix whole(kRows, kOut);
+    run_dense(kernels(), packed, {.in = x.rows(), .rows = kRows, .epilogue = Epilogue::kGelu, .out = whole.rows()});
+    Matrix pieces(kRows, kOut);
+    for (int first = 0; first < kRows;) {
+      const int rows = std::min(1 + first % 5, kRows - first);
+      for (const WeightPanel& panel : packed.panels()) {
+        kernels().of(type).dense({.in = x.from_row(first),
+                                  .rows = rows,
+                                  .depth = packed.depth(),
+                                  .panels = &panel,
+                                  .panel_count = 1,
+                                  .epilogue = Epilogue::kGelu,
+                                  .out = {pieces.rows().row(first), pieces.stride}});
+      }
+      first += rows;
     }
-    first += rows;
+    EXPECT_EQ(whole.values, pieces.values) << "type " << static_cast<int>(type);
   }
-  EXPECT_EQ(whole.values, pieces.values);
 }
 
 TEST_P(KernelsTest, PartsBeginAtTheirOwnPanels) {
   const int32_t outputs[] = {40, 40, 7};
-  const PackedDense packed(kernels(), 8, outputs);
+  const PackedDense packed(kernels(), NumberType::kFp32, 8, outputs);
   EXPECT_EQ(packed.column(0), 0);
   EXPECT_EQ(packed.column(1), 48);
   EXPECT_EQ(packed.column(2), 96);
@@ -200,16 +331,20 @@ TEST_P(KernelsTest, PartsBeginAtTheirOwnPanels) {
 /// f(x) for each x, through a dense layer whose weights are the points and whose input is 1.
 std::vector<float> apply(const Kernels& kernels, Epilogue epilogue, const std::vector<float>& points) {
   const int32_t outputs[] = {static_cast<int32_t>(points.size())};
-  PackedDense packed(kernels, 1, outputs);
+  PackedDense packed(kernels, NumberType::kFp32, 1, outputs);
   const std::vector<float> zero(points.size(), 0.0F);
   for (int32_t i = 0; i < static_cast<int32_t>(packed.panels().size()); ++i) {
     const auto first = static_cast<std::size_t>(packed.origins()[static_cast<std::size_t>(i)].first);
     const auto columns = static_cast<std::size_t>(packed.panels()[static_cast<std::size_t>(i)].columns);
     packed.fill(i, {points.data() + first, 1}, {zero.data(), columns});
   }
-  Matrix one(1, 1, 1.0F);
+  const float one = 1;
   std::vector<float> result(points.size());
-  run_dense(kernels, packed, one, 1, epilogue, {result.data(), result.size()});
+  run_dense(kernels, packed,
+            {.in = {reinterpret_cast<const std::byte*>(&one), sizeof(one), nullptr},
+             .rows = 1,
+             .epilogue = epilogue,
+             .out = {result.data(), result.size()}});
   return result;
 }
 
@@ -249,14 +384,15 @@ TEST_P(KernelsTest, LayerNorm) {
     Matrix bias = random_matrix(1, columns, 2);
     Matrix expected = x;
     const auto run = [&](const Kernels& level, Matrix& matrix) {
-      level.layer_norm({.rows = matrix.rows(),
-                        .count = rows,
-                        .columns = columns,
-                        .scale = scale.rows().data,
-                        .bias = bias.rows().data,
-                        .epsilon = 1e-5F});
+      level.of(NumberType::kFp32)
+          .layer_norm({.rows = matrix.rows(),
+                       .count = rows,
+                       .columns = columns,
+                       .scale = scale.rows().data,
+                       .bias = bias.rows().data,
+                       .epsilon = 1e-5F});
     };
-    run(*all_kernels().back(), expected);
+    run(reference(), expected);
     Matrix result = x;
     run(kernels(), result);
     // Mean and variance are sums of `columns` terms, relative error at most columns u each; deviations lose |mean| u,
@@ -270,6 +406,101 @@ TEST_P(KernelsTest, LayerNorm) {
       }
       for (int c = columns; c < columns + 3 && r + 1 < rows; ++c) ASSERT_EQ(result.at(r, c), kGuard);
     }
+  }
+}
+
+// Bytes, scales and zero points are those of the reference, whose steps are as long as they have to be: half a step off
+// at most, a whole one where rounding the zero point has moved the range's end.
+TEST_P(KernelsTest, Rounding) {
+  for (int columns = 1; columns <= 70; ++columns) {
+    Matrix x = random_matrix(4, columns, static_cast<uint32_t>(columns), 3);
+    for (int c = 0; c < columns; ++c) {
+      x.at(1, c) = std::abs(x.at(1, c));
+      x.at(2, c) = 0;
+      x.at(3, c) -= 5;
+    }
+    for (const NumberType type : kTypes) {
+      NumberMatrix expected(type, x.rows(), 4, columns);
+      NumberMatrix result(type, Matrix(4, columns, 0.0F).rows(), 4, columns);
+      std::fill(result.bytes.begin(), result.bytes.end(), std::byte{0x5a});
+      for (int r = 0; r < 4; ++r) {
+        std::memset(expected.from_row(r).data + expected.stride - kWordBytes, 0x5a, kWordBytes);  // behind each row
+      }
+      std::memset(expected.bytes.data(), 0x5a, kWordBytes);
+      kernels().of(type).round({.in = x.rows(), .rows = 4, .columns = columns, .out = result.rows()});
+      ASSERT_EQ(result.bytes, expected.bytes) << columns << " columns, type " << static_cast<int>(type);
+      for (int r = 0; r < 4; ++r) {
+        const auto row = static_cast<std::size_t>(r);
+        ASSERT_EQ(result.scales[row].scale, expected.scales[row].scale);
+        ASSERT_EQ(result.scales[row].zero, expected.scales[row].zero);
+        const double step = static_cast<double>(result.scales[row].scale);
+        for (int c = 0; c < columns; ++c) {
+          const double exact = static_cast<double>(x.at(r, c));
+          const double bound = type == NumberType::kInt8 ? 1.001 * step : kBf16Unit * std::abs(exact);
+          ASSERT_NEAR(result.value(r, c), exact, bound);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, RoundingToBf16TakesTheNearestAndKeepsWhatIsNoNumber) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float values[] = {1, 1.00390625F, 1.01171875F, -1.0039064F, 3.4e38F, infinity, -infinity, -0.0F};
+  const float nearest[] = {1, 1, 1.015625F, -1.0078125F, infinity, infinity, -infinity, -0.0F};
+  NumberMatrix result(NumberType::kBf16, {values, 8}, 1, 8);
+  kernels().of(NumberType::kBf16).round({.in = {values, 8}, .rows = 1, .columns = 8, .out = result.rows()});
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(result.value(0, i), static_cast<double>(nearest[i])) << values[i];
+  for (const uint32_t bits : {0x7fc00000U, 0x7f800001U, 0xffffffffU}) {
+    const auto nan = std::bit_cast<float>(bits);
+    kernels().of(NumberType::kBf16).round({.in = {&nan, 1}, .rows = 1, .columns = 1, .out = result.rows()});
+    EXPECT_TRUE(std::isnan(result.value(0, 0)));
+  }
+}
+
+// What LayerNorm rounds is what it stores in fp32.
+TEST_P(KernelsTest, LayerNormRoundsWhatItStores) {
+  for (const int columns : {1, 7, 16, 33, 100, 768}) {
+    Matrix scale = random_matrix(1, columns, 1);
+    Matrix bias = random_matrix(1, columns, 2);
+    for (const NumberType type : {NumberType::kBf16, NumberType::kInt8}) {
+      Matrix x = random_matrix(5, columns, 7, 3);
+      NumberMatrix rounded(type, x.rows(), 5, columns);
+      kernels().of(type).layer_norm({.rows = x.rows(),
+                                     .count = 5,
+                                     .columns = columns,
+                                     .scale = scale.rows().data,
+                                     .bias = bias.rows().data,
+                                     .epsilon = 1e-5F,
+                                     .rounded = rounded.rows()});
+      NumberMatrix expected(type, x.rows(), 5, columns);
+      EXPECT_EQ(rounded.bytes, expected.bytes) << columns << " columns, type " << static_cast<int>(type);
+      for (std::size_t r = 0; r < 5; ++r) EXPECT_EQ(rounded.scales[r].scale, expected.scales[r].scale);
+    }
+  }
+}
+
+TEST_P(KernelsTest, BytesDoNotHideNaN) {
+  Matrix x = random_matrix(2, 40, 1);
+  x.at(0, 3) = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> ones(40, 1.0F);
+  NumberMatrix rounded(NumberType::kInt8, Matrix(2, 40, 0.0F).rows(), 2, 40);
+  kernels()
+      .of(NumberType::kInt8)
+      .layer_norm({.rows = x.rows(),
+                   .count = 2,
+                   .columns = 40,
+                   .scale = ones.data(),
+                   .bias = ones.data(),
+                   .epsilon = 1e-5F,
+                   .rounded = rounded.rows()});
+  DenseLayer layer(20, 40, 1);
+  Matrix out(2, 20);
+  run_dense(kernels(), layer.pack(kernels(), NumberType::kInt8),
+            {.in = rounded.rows(), .rows = 2, .epilogue = Epilogue::kStore, .out = out.rows()});
+  for (int c = 0; c < 20; ++c) {
+    EXPECT_TRUE(std::isnan(out.at(0, c)));
+    EXPECT_FALSE(std::isnan(out.at(1, c)));
   }
 }
 
@@ -291,80 +522,117 @@ TEST_P(KernelsTest, SumOfThreeRows) {
   }
 }
 
+constexpr NumberType kAttentionTypes[] = {NumberType::kFp32, NumberType::kBf16};
+
 struct AttentionCase {
-  AttentionCase(int token_count, int dim)
-      : tokens(token_count),
+  AttentionCase(int token_count, int dim, NumberType number_type = NumberType::kFp32)
+      : type(number_type),
+        tokens(token_count),
         head_dim(dim),
-        query(random_matrix(tokens, head_dim, static_cast<uint32_t>(tokens), 2 / std::sqrt(static_cast<float>(dim)))),
-        key(random_matrix(tokens, head_dim, static_cast<uint32_t>(tokens) + 1, 2)),
-        value(random_matrix(tokens, head_dim, static_cast<uint32_t>(tokens) + 2)) {}
+        query(random(0, 2 / std::sqrt(static_cast<float>(dim)))),
+        key(random(1, 2)),
+        value(random(2, 1)) {}
+
+  NumberMatrix random(uint32_t seed, float scale) const {
+    return {type, random_matrix(tokens, head_dim, static_cast<uint32_t>(tokens) + seed, scale).rows(), tokens,
+            head_dim};
+  }
 
   Matrix run(const Kernels& kernels) {
     Matrix out(tokens, head_dim);
-    run_part(kernels, 0, tokens, out);
+    run_part(kernels, 0, tokens, out.rows());
     return out;
   }
 
-  void run_part(const Kernels& kernels, int first, int queries, Matrix& out) {
+  /// `out`: of the first of the queries.
+  void run_part(const Kernels& kernels, int first, int queries, Rows out, NumberRows out_bf16 = {}) {
     const std::size_t size = kernels.attention_scratch(tokens, head_dim);
     std::vector<float> scratch(size + 1, kGuard);
-    const AttentionArgs args{.query = {query.rows().row(first), query.stride},
+    const AttentionArgs args{.query = query.from_row(first),
                              .key = key.rows(),
                              .value = value.rows(),
                              .queries = queries,
                              .tokens = tokens,
                              .head_dim = head_dim,
-                             .out = {out.rows().row(first), out.stride},
+                             .out = out,
+                             .out_bf16 = out_bf16,
                              .scratch = scratch.data()};
-    kernels.attention(args);
+    (type == NumberType::kFp32 ? kernels.attention_fp32 : kernels.attention_bf16)(args);
     EXPECT_EQ(scratch[size], kGuard) << "scratch overrun";
   }
 
+  NumberType type;
   int tokens;
   int head_dim;
-  Matrix query, key, value;
+  NumberMatrix query, key, value;
 };
 
 // A score is a sum of head_dim products of at most 4 / sqrt(head_dim) each, |score| <= 4 sqrt(head_dim): its error
 // (head_dim + 1) u 4 sqrt(head_dim) shifts a weight by ln 2 times that, relatively. The exponential adds 2e-7, the sums
-// over tokens (tokens + 2) u each, and the values are at most 1.
-double attention_bound(int tokens, int head_dim) {
+// over tokens (tokens + 2) u each, and the values are at most 1. In bf16 a weight that lies at a tie may be rounded to
+// either side: two units of bf16.
+double attention_bound(NumberType type, int tokens, int head_dim) {
   const double score = (head_dim + 1) * kUnit * 4 * std::sqrt(head_dim);
-  return 2 * (std::numbers::ln2 * score + 2e-7) + 2 * (tokens + 2) * kUnit;
+  const double ties = type == NumberType::kBf16 ? 2 * kBf16Unit : 0;
+  return 2 * (std::numbers::ln2 * score + 2e-7 + ties) + 2 * (tokens + 2) * kUnit;
 }
 
 TEST_P(KernelsTest, Attention) {
   std::vector<int> lengths;
   for (int tokens = 1; tokens <= 33; ++tokens) lengths.push_back(tokens);
   lengths.insert(lengths.end(), {47, 48, 49, 64, 97, 127, 129});
-  for (const int head_dim : {1, 8, 16, 20, 64, 80, 768}) {
-    for (const int tokens : lengths) {
-      AttentionCase one(tokens, head_dim);
-      Matrix expected = one.run(*all_kernels().back());
-      Matrix result = one.run(kernels());
-      const double bound = attention_bound(tokens, head_dim);
-      for (int c = 0; c < head_dim; ++c) {
-        for (int r = 0; r < tokens; ++r) {
-          ASSERT_NEAR(result.at(r, c), expected.at(r, c), bound)
-              << tokens << " tokens of " << head_dim << ", row " << r;
+  for (const NumberType type : kAttentionTypes) {
+    for (const int head_dim : {1, 8, 15, 16, 20, 64, 80, 768}) {
+      for (const int tokens : lengths) {
+        AttentionCase one(tokens, head_dim, type);
+        Matrix expected = one.run(reference());
+        Matrix result = one.run(kernels());
+        const double bound = attention_bound(type, tokens, head_dim);
+        for (int c = 0; c < head_dim; ++c) {
+          for (int r = 0; r < tokens; ++r) {
+            ASSERT_NEAR(result.at(r, c), expected.at(r, c), bound)
+                << tokens << " tokens of " << head_dim << ", row " << r << ", type " << static_cast<int>(type);
+          }
         }
+        for (int r = 0; r + 1 < tokens; ++r) ASSERT_EQ(result.at(r, head_dim), kGuard);
       }
-      for (int r = 0; r + 1 < tokens; ++r) ASSERT_EQ(result.at(r, head_dim), kGuard);
     }
   }
 }
 
+TEST_P(KernelsTest, AttentionMayStoreBf16) {
+  for (const int head_dim : {5, 16, 64}) {
+    AttentionCase one(21, head_dim, NumberType::kBf16);
+    const NumberMatrix expected(NumberType::kBf16, one.run(kernels()).rows(), 21, head_dim);
+    NumberMatrix result(NumberType::kBf16, Matrix(21, head_dim, 0.0F).rows(), 21, head_dim);
+    one.run_part(kernels(), 0, 21, {}, result.rows());
+    EXPECT_EQ(result.bytes, expected.bytes) << head_dim;
+  }
+}
+
+// Heads lie side by side in a row: what follows an odd one in its last word belongs to the next.
+TEST_P(KernelsTest, AttentionReadsItsOwnHeadOnly) {
+  AttentionCase one(9, 15, NumberType::kBf16);
+  const Matrix alone = one.run(kernels());
+  for (NumberMatrix* rows : {&one.query, &one.key, &one.value}) {
+    for (int r = 0; r < 9; ++r) rows->from_row(r).data[31] = std::byte{0x40};  // 2 or so in the sixteenth column
+  }
+  EXPECT_EQ(one.run(kernels()).values, alone.values);
+}
+
 TEST_P(KernelsTest, AttentionRowsMayBeDividedInAnyWay) {
-  for (const int head_dim : {8, 64}) {
-    AttentionCase one(37, head_dim);
-    const Matrix whole = one.run(kernels());
-    Matrix pieces(37, head_dim);
-    for (int first = 0; first < 37;) {
-      const int queries = std::min(1 + first % 4, 37 - first);
-      one.run_part(kernels(), first, queries, pieces);
-      first += queries;
+  for (const NumberType type : kAttentionTypes) {
+    for (const int head_dim : {8, 64}) {
+      AttentionCase one(37, head_dim, type);
+      const Matrix whole = one.run(kernels());
+      Matrix pieces(37, head_dim);
+      for (int first = 0; first < 37;) {
+        const int queries = std::min(1 + first % 4, 37 - first);
+        one.run_part(kernels(), first, queries, {pieces.rows().row(first), pieces.stride});
+        first += queries;
+      }
+      EXPECT_EQ(whole.values, pieces.values) << "type " << static_cast<int>(type);
     }
-    EXPECT_EQ(whole.values, pieces.values);
   }
 }
 
@@ -373,9 +641,12 @@ TEST_P(KernelsTest, AttentionMayOverwriteItsQueries) {
   for (const int tokens : {1, 13, 40}) {
     AttentionCase one(tokens, 200);
     Matrix apart = one.run(kernels());
-    one.run_part(kernels(), 0, tokens, one.query);
+    const NumberRows query = one.query.rows();
+    one.run_part(kernels(), 0, tokens, {reinterpret_cast<float*>(query.data), query.stride / sizeof(float)});
     for (int r = 0; r < tokens; ++r) {
-      for (int c = 0; c < one.head_dim; ++c) ASSERT_EQ(one.query.at(r, c), apart.at(r, c)) << tokens << " tokens";
+      for (int c = 0; c < one.head_dim; ++c) {
+        ASSERT_EQ(one.query.value(r, c), static_cast<double>(apart.at(r, c))) << tokens << " tokens";
+      }
     }
   }
 }
@@ -390,14 +661,17 @@ TEST_P(KernelsTest, ExponentialIsWithinItsBound) {
     const float values[] = {0, 1};
     std::vector<float> scratch(kernels().attention_scratch(2, 1));
     float out = 0;
-    kernels().attention({.query = {&one, 1},
-                         .key = {keys, 1},
-                         .value = {values, 1},
-                         .queries = 1,
-                         .tokens = 2,
-                         .head_dim = 1,
-                         .out = {&out, 1},
-                         .scratch = scratch.data()});
+    const auto numbers = [](const float* from) {
+      return ConstNumberRows{reinterpret_cast<const std::byte*>(from), sizeof(float), nullptr};
+    };
+    kernels().attention_fp32({.query = numbers(&one),
+                              .key = numbers(keys),
+                              .value = numbers(values),
+                              .queries = 1,
+                              .tokens = 2,
+                              .head_dim = 1,
+                              .out = {&out, 1},
+                              .scratch = scratch.data()});
     const double weight = std::exp2(-static_cast<double>(x));
     const double expected = weight / (1 + weight);
     ASSERT_NEAR(static_cast<double>(out) / expected, 1.0, 2e-7 + 3 * kUnit) << "2^-" << x;

@@ -9,8 +9,8 @@
 
 namespace paceline {
 
-/// The weights of a dense layer, or of several that read the same input, in the layout of one ISA level. Each part
-/// begins with a panel of its own, and at a cache line of the output row: for Q, K and V that is
+/// The weights of a dense layer, or of several that read the same input, in the layout of one ISA level and in one
+/// number type. Each part begins with a panel of its own, and at a cache line of the output row: for Q, K and V that is
 /// [Q | gap | K | gap | V], without gaps where the parts are multiples of 16 wide.
 class PackedDense {
  public:
@@ -22,8 +22,9 @@ class PackedDense {
 
   PackedDense() = default;
   /// `outputs`: columns of each part. All weights are zero until their panels are filled.
-  PackedDense(const Kernels& kernels, int32_t depth, std::span<const int32_t> outputs);
+  PackedDense(const Kernels& kernels, NumberType type, int32_t depth, std::span<const int32_t> outputs);
 
+  NumberType type() const { return type_; }
   int32_t depth() const { return depth_; }
   /// Columns of an output row, gaps included.
   int32_t width() const { return width_; }
@@ -33,13 +34,18 @@ class PackedDense {
   /// The panels of one part.
   std::span<const WeightPanel> panels(int32_t part) const;
   std::span<const Origin> origins() const { return origins_; }
+  std::size_t bytes() const { return memory_.size(); }
 
-  /// Fills panel `index` from the rows that origins()[index] names, [columns, depth], and as many biases. Panels may be
-  /// filled from several threads at once.
+  /// Fills panel `index` from the rows that origins()[index] names, [columns, depth], and as many biases; rounds them
+  /// to the number type. Panels may be filled from several threads at once.
   void fill(int32_t index, ConstRows rows, std::span<const float> bias);
 
  private:
+  template <class T>
+  T* writable(const T* part);
+
   const Kernels* kernels_ = nullptr;
+  NumberType type_ = NumberType::kFp32;
   int32_t depth_ = 0;
   int32_t width_ = 0;
   std::vector<int32_t> columns_;

@@ -8,6 +8,7 @@ namespace {
 bool always() { return true; }
 
 constexpr int kSums = 16;
+constexpr std::string_view kReference[] = {"reference"};
 
 /// What the reference level does: products summed in double, by whatever the baseline has.
 void run_scalar(int64_t rounds) {
@@ -23,7 +24,7 @@ void run_scalar(int64_t rounds) {
 std::vector<PeakLoop> collect() {
   std::vector<PeakLoop> loops = x86_peak_loops();
   loops.push_back({.kind = PeakKind::kFp32,
-                   .isa = "reference",
+                   .levels = kReference,
                    .lanes = 1,
                    .operations = 2.0 * kSums,
                    .supported = always,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -16,9 +17,9 @@ enum class PeakKind : uint8_t {
 /// A loop that does nothing but one kind of arithmetic on registers, with enough independent sums to hide the latency.
 struct PeakLoop {
   PeakKind kind = PeakKind::kFp32;
-  std::string_view isa;   ///< the ISA level whose kernels use it
-  int32_t lanes = 1;      ///< fp32 sums of one instruction
-  double operations = 0;  ///< of one round; a multiply-add counts 2
+  std::span<const std::string_view> levels;  ///< the ISA levels whose kernels use it
+  int32_t lanes = 1;                         ///< fp32 sums of one instruction
+  double operations = 0;                     ///< of one round; a multiply-add counts 2
   bool (*supported)() = nullptr;
   void (*run)(int64_t rounds) = nullptr;
 };

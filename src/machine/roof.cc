@@ -51,7 +51,7 @@ double best_rate(ThreadPool& pool, double seconds, const Task& task) {
 /// The loop of a kind that the ISA level in use would run on this CPU, or null.
 const PeakLoop* find_loop(PeakKind kind, std::string_view isa) {
   for (const PeakLoop& loop : peak_loops()) {
-    if (loop.kind == kind && loop.isa == isa && loop.supported()) return &loop;
+    if (loop.kind == kind && std::ranges::count(loop.levels, isa) != 0 && loop.supported()) return &loop;
   }
   return nullptr;
 }

@@ -27,7 +27,7 @@ struct EncoderModel::State {
         options(encoder_options),
         kernels(options.kernels == nullptr ? active_kernels() : *options.kernels),
         pool(options.threads),
-        weights(load_weights(network, source, kernels, pool)),
+        weights(load_weights(network, source, kernels, options.type, pool)),
         pass(network, weights, kernels),
         capacity(std::max(options.pass_tokens, network.max_tokens)),
         loads(static_cast<std::size_t>(options.threads)),

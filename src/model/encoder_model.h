@@ -21,7 +21,8 @@ enum class Split {
 
 struct EncoderOptions {
   int32_t threads = 1;
-  const Kernels* kernels = nullptr;  ///< null: active_kernels()
+  const Kernels* kernels = nullptr;     ///< null: active_kernels()
+  NumberType type = NumberType::kFp32;  ///< of the products
   Split split = Split::kAuto;
   int32_t pass_tokens = 1024;  ///< tokens that one thread takes through the network at once, so activations stay in L3
 };

@@ -83,22 +83,57 @@ TEST_P(EncoderModelTest, AgreesWithTheDoubleReference) {
   }
 }
 
+// Against the double reference, whose weights and activations are not rounded. With random weights every rounding error
+// is independent: through L blocks of 4 products each they add up like sqrt(4 L) times the unit of the type, 2^-9 and
+// about 2^-8 (a row's range in 255 steps), and a logit collects them from all columns. Eight times that leaves room for
+// outliers, and far less than a wrong row, scale or zero point would need.
+TEST_P(EncoderModelTest, RoundedTypesStayNearTheDoubleReference) {
+  const SyntheticSizes shapes[] = {
+      {},
+      {.hidden = 64, .heads = 4, .inner = 130, .blocks = 3, .token_types = 2, .labels = 5, .seed = 2},
+      {.hidden = 33, .heads = 3, .inner = 47, .blocks = 2, .labels = 1, .seed = 4},
+  };
+  for (const NumberType type : {NumberType::kBf16, NumberType::kInt8}) {
+    for (const SyntheticSizes& sizes : shapes) {
+      const SyntheticModel synthetic(sizes);
+      const PackedBatch batch = synthetic.batch({5, 1, 17, 40, 33, 16, 64, 2, 64});
+      const std::vector<double> expected = run_reference(synthetic, batch);
+      EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .kernels = &kernels(), .type = type});
+      const std::vector<float> logits = run(model, batch);
+      double largest = 0;
+      for (const double value : expected) largest = std::max(largest, std::abs(value));
+      const double unit = type == NumberType::kBf16 ? 1.0 / 512 : 1.0 / 256;
+      const double bound = 8 * std::sqrt(4.0 * sizes.blocks) * unit * largest;
+      double worst = 0;
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        worst = std::max(worst, std::abs(static_cast<double>(logits[i]) - expected[i]));
+      }
+      EXPECT_LE(worst, bound) << "hidden " << sizes.hidden << ", type " << static_cast<int>(type);
+      EXPECT_GT(worst, 1e-5 * largest) << "nothing was rounded";
+    }
+  }
+}
+
 TEST_P(EncoderModelTest, LogitsDependOnNothingButTheirText) {
   const SyntheticModel synthetic({.token_types = 2});
   const PackedBatch batch = synthetic.batch({3, 64, 1, 17, 30, 5, 64, 8, 2, 41, 12, 7});
-  EncoderModel alone(synthetic.network(), synthetic.source(), {.threads = 1, .kernels = &kernels()});
-  std::vector<float> expected;
-  for (int32_t i = 0; i < batch.sequences(); ++i) {
-    const std::vector<float> one = run(alone, only(batch, i));
-    expected.insert(expected.end(), one.begin(), one.end());
-  }
-  for (int threads = 1; threads <= 4; ++threads) {
-    for (const Split split : {Split::kAuto, Split::kColumns, Split::kSequences, Split::kRows}) {
-      for (const int pass_tokens : {1, 70, 1024}) {
-        EncoderModel model(synthetic.network(), synthetic.source(),
-                           {.threads = threads, .kernels = &kernels(), .split = split, .pass_tokens = pass_tokens});
-        EXPECT_EQ(run(model, batch), expected)
-            << threads << " threads, split " << static_cast<int>(split) << ", passes of " << pass_tokens;
+  for (const NumberType type : {NumberType::kFp32, NumberType::kBf16, NumberType::kInt8}) {
+    EncoderModel alone(synthetic.network(), synthetic.source(), {.threads = 1, .kernels = &kernels(), .type = type});
+    std::vector<float> expected;
+    for (int32_t i = 0; i < batch.sequences(); ++i) {
+      const std::vector<float> one = run(alone, only(batch, i));
+      expected.insert(expected.end(), one.begin(), one.end());
+    }
+    for (int threads = 1; threads <= 4; ++threads) {
+      for (const Split split : {Split::kAuto, Split::kColumns, Split::kSequences, Split::kRows}) {
+        for (const int pass_tokens : {1, 70, 1024}) {
+          EncoderModel model(
+              synthetic.network(), synthetic.source(),
+              {.threads = threads, .kernels = &kernels(), .type = type, .split = split, .pass_tokens = pass_tokens});
+          EXPECT_EQ(run(model, batch), expected)
+              << threads << " threads, split " << static_cast<int>(split) << ", passes of " << pass_tokens << ", type "
+              << static_cast<int>(type);
+        }
       }
     }
   }

@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "model/model_weights.h"
+#include "model/stage_clock.h"
 #include "network/network.h"
 
 namespace paceline {
@@ -21,20 +22,27 @@ struct PassSequence {
   float* logits = nullptr;  ///< [outputs]
 };
 
-/// The activations of one pass, sized once. Rows are a cache line longer than they need be, so that the rows of a tile
-/// do not fall into one L1 set.
+/// The activations of one pass, sized once. What a product reads in another type than fp32 has an area of its own,
+/// named `..._in`; in fp32 those are the same rows. Rows are a cache line longer than they need be, so that the rows of
+/// a tile do not fall into one L1 set.
 class PassMemory {
  public:
   /// `tokens`: the most of a pass.
   PassMemory(const Network& network, const ModelWeights& weights, const Kernels& kernels, int32_t tokens);
 
-  Rows hidden;           ///< [T, C]
-  Rows query_key_value;  ///< [T, 3 C and gaps]
-  Rows context;          ///< [T, C], what attention mixed; later one side of the head
-  Rows inner;            ///< [kInnerRows, I]
-  Rows pooled;           ///< [B, C], the first tokens' rows of the last block
-  Rows pooled_query;     ///< [B, C]; later the other side of the head
-  Rows mixed;            ///< [kPooledSequences x H, C], of the last block: queries, then what they mixed
+  Rows hidden;                 ///< [T, C]
+  NumberRows hidden_in;        ///< [T, C]
+  NumberRows query_key_value;  ///< [T, 3 C and gaps], fp32 or bf16
+  Rows context;                ///< [T, C], what attention mixed; later one side of the head
+  NumberRows context_in;       ///< [T, C]
+  Rows inner;                  ///< [kInnerRows, I]
+  NumberRows inner_in;         ///< [kInnerRows, I]
+  Rows pooled;                 ///< [B, C], the first tokens' rows of the last block
+  NumberRows pooled_in;        ///< [B, C]
+  Rows pooled_query;           ///< [B, C]; later the other side of the head
+  NumberRows query_in;         ///< [B, C]: what makes the pooled query, then itself
+  Rows mixed;                  ///< [kPooledSequences x H, C], of the last block: queries, then what they mixed
+  NumberRows mixed_in;         ///< [kPooledSequences x H, C]
   float* attention_scratch = nullptr;
 
   /// Rows that go through attention output and feed-forward together: the inner activations stay in L2.
@@ -44,6 +52,10 @@ class PassMemory {
   static constexpr int32_t kPooledSequences = 48;
 
  private:
+  class Layout;
+  void place(Layout& layout, const Network& network, const ModelWeights& weights, const Kernels& kernels,
+             int32_t tokens);
+
   AlignedBuffer memory_;
 };
 
@@ -51,8 +63,9 @@ class PassMemory {
 struct Team {
   ThreadPool* pool = nullptr;
   int thread = 0;
-  int threads = 1;          ///< 1: this thread runs the pass alone
-  bool split_rows = false;  ///< each thread takes some rows through all columns, else some columns of all rows
+  int threads = 1;              ///< 1: this thread runs the pass alone
+  bool split_rows = false;      ///< each thread takes some rows through all columns, else some columns of all rows
+  StageClock* clock = nullptr;  ///< this thread's; null: nothing is timed
 };
 
 /// Takes packed sequences through the whole network. All threads of a team call run with the same sequences.

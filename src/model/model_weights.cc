@@ -28,6 +28,7 @@ struct DensePart {
 /// A piece of work for one thread: either a packed layer or a table of rows.
 struct Job {
   PackedDense* packed = nullptr;
+  NumberType type = NumberType::kFp32;
   std::vector<DensePart> parts{};
   AlignedBuffer* table = nullptr;
   const Weight* table_weight = nullptr;
@@ -96,7 +97,7 @@ void pack(const Job& job, const WeightSource& source, const Kernels& kernels) {
     biases.push_back(read_bias(part, source));
   }
   const int32_t depth = job.parts.front().depth();
-  *job.packed = PackedDense(kernels, depth, outputs);
+  *job.packed = PackedDense(kernels, job.type, depth, outputs);
   std::vector<float> rows(static_cast<std::size_t>(kernels.panel_columns) * static_cast<std::size_t>(depth));
   for (int32_t i = 0; i < static_cast<int32_t>(job.packed->panels().size()); ++i) {
     const PackedDense::Origin origin = job.packed->origins()[static_cast<std::size_t>(i)];
@@ -116,9 +117,9 @@ void read_table(const Job& job, const WeightSource& source) {
   convert_to_float(tensor, 0, job.table->as<float>());
 }
 
-void add_pooled_attention(const SelfAttention& attention, float query_factor, PooledAttentionWeights& weights,
-                          std::vector<Job>& jobs) {
-  jobs.push_back({.packed = &weights.query, .parts = {{&attention.query, query_factor}}});
+void add_pooled_attention(const SelfAttention& attention, float query_factor, NumberType type,
+                          PooledAttentionWeights& weights, std::vector<Job>& jobs) {
+  jobs.push_back({.packed = &weights.query, .type = type, .parts = {{&attention.query, query_factor}}});
   weights.keys.resize(static_cast<std::size_t>(attention.heads));
   weights.values.resize(static_cast<std::size_t>(attention.heads));
   for (int32_t head = 0; head < attention.heads; ++head) {
@@ -126,26 +127,29 @@ void add_pooled_attention(const SelfAttention& attention, float query_factor, Po
     const auto i = static_cast<std::size_t>(head);
     jobs.push_back(
         {.packed = &weights.keys[i],
+         .type = type,
          .parts = {{.dense = &attention.key, .first = first, .count = attention.head_dim, .transposed = true}}});
     jobs.push_back({.packed = &weights.values[i],
+                    .type = type,
                     .parts = {{.dense = &attention.value, .first = first, .count = attention.head_dim}}});
   }
 }
 
-/// `pooled`: where the attention goes if this is the last block, else null.
-void add_block(const Block& block, const WeightSource& source, BlockWeights& weights, PooledAttentionWeights* pooled,
+/// `last`: its attention is pooled.
+void add_block(const Block& block, const WeightSource& source, bool last, BlockWeights& weights, ModelWeights& all,
                std::vector<Job>& jobs) {
   const SelfAttention& attention = block.attention;
   const auto query_factor = static_cast<float>(attention.scale * std::numbers::log2e);
-  if (pooled == nullptr) {
+  if (!last) {
     jobs.push_back({.packed = &weights.query_key_value,
+                    .type = all.type,
                     .parts = {{&attention.query, query_factor}, {&attention.key}, {&attention.value}}});
   } else {
-    add_pooled_attention(attention, query_factor, *pooled, jobs);
+    add_pooled_attention(attention, query_factor, all.narrow_type(), all.pooled_attention, jobs);
   }
-  jobs.push_back({.packed = &weights.attention_output, .parts = {{&attention.output}}});
-  jobs.push_back({.packed = &weights.up, .parts = {{&block.ffn.up}}});
-  jobs.push_back({.packed = &weights.down, .parts = {{&block.ffn.down}}});
+  jobs.push_back({.packed = &weights.attention_output, .type = all.type, .parts = {{&attention.output}}});
+  jobs.push_back({.packed = &weights.up, .type = all.type, .parts = {{&block.ffn.up}}});
+  jobs.push_back({.packed = &weights.down, .type = all.type, .parts = {{&block.ffn.down}}});
   weights.activation = epilogue_of(block.ffn.activation);
   weights.attention_norm = read_norm(block.attention_norm, source);
   weights.ffn_norm = read_norm(block.ffn_norm, source);
@@ -155,9 +159,10 @@ void add_block(const Block& block, const WeightSource& source, BlockWeights& wei
 
 }  // namespace
 
-ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels,
+ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
                           ThreadPool& pool) {
   ModelWeights weights;
+  weights.type = type;
   std::vector<Job> jobs;
   const Embeddings& embeddings = network.embeddings;
   jobs.push_back({.table = &weights.words, .table_weight = &embeddings.words});  // the largest first
@@ -171,7 +176,7 @@ ModelWeights load_weights(const Network& network, const WeightSource& source, co
   weights.blocks.resize(network.blocks.size());
   for (std::size_t i = 0; i < network.blocks.size(); ++i) {
     const bool last = i + 1 == network.blocks.size();
-    add_block(network.blocks[i], source, weights.blocks[i], last ? &weights.pooled_attention : nullptr, jobs);
+    add_block(network.blocks[i], source, last, weights.blocks[i], weights, jobs);
   }
   weights.head.resize(network.head.size());
   for (std::size_t i = 0; i < network.head.size(); ++i) {

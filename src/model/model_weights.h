@@ -48,6 +48,11 @@ struct HeadWeights {
 
 /// All weights of a network as one ISA level wants them.
 struct ModelWeights {
+  NumberType type = NumberType::kFp32;  ///< of the products of the blocks; those of the head are fp32
+
+  /// Of attention and of the last block's pooled attention, whose rows have no common range worth 8 bits.
+  NumberType narrow_type() const { return type == NumberType::kFp32 ? NumberType::kFp32 : NumberType::kBf16; }
+
   AlignedBuffer words;        ///< fp32 [V, C]
   AlignedBuffer positions;    ///< fp32 [P, C]
   AlignedBuffer token_types;  ///< fp32 [token types, C], one row of zeros where the network has none
@@ -57,8 +62,9 @@ struct ModelWeights {
   std::vector<HeadWeights> head;
 };
 
-/// Reads and packs every weight on all threads of `pool`.
+/// Reads and packs every weight on all threads of `pool`, those of the blocks in `type`.
 /// Throws Error{unsupported} for an activation without a kernel, resource_exhausted when memory runs out.
-ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, ThreadPool& pool);
+ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
+                          ThreadPool& pool);
 
 }  // namespace paceline

@@ -38,13 +38,16 @@ TEST(SteadyState, RunAllocatesNothing) {
   const PackedBatch small = synthetic.batch({3, 5});
   const PackedBatch large = synthetic.batch({64, 64, 64, 1, 30, 8, 40, 64});
   std::vector<float> logits(8 * 3);
-  for (const Split split : {Split::kAuto, Split::kColumns, Split::kSequences, Split::kRows}) {
-    EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .split = split});
-    model.run(large, logits);
-    const int64_t before = g_allocations;
-    model.run(small, std::span(logits).first(6));
-    model.run(large, logits);
-    EXPECT_EQ(g_allocations - before, 0) << "split " << static_cast<int>(split);
+  for (const NumberType type : {NumberType::kFp32, NumberType::kBf16, NumberType::kInt8}) {
+    for (const Split split : {Split::kAuto, Split::kColumns, Split::kSequences, Split::kRows}) {
+      EncoderModel model(synthetic.network(), synthetic.source(), {.threads = 2, .type = type, .split = split});
+      model.run(large, logits);
+      const int64_t before = g_allocations;
+      model.run(small, std::span(logits).first(6));
+      model.run(large, logits);
+      EXPECT_EQ(g_allocations - before, 0)
+          << "split " << static_cast<int>(split) << ", type " << static_cast<int>(type);
+    }
   }
   const int64_t before = g_allocations;
   delete new int(1);

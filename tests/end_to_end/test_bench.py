@@ -70,7 +70,8 @@ class BenchTest(BenchCase):
         plan = json.loads((self.out / "plan.json").read_text())
         self.assertEqual(plan["backend"], "native")
         self.assertIn("native", result.stdout.decode())
-        expected = self.paceline("classify", self.model, "--input", self.texts, "--quiet").stdout
+        expected = self.paceline("classify", self.model, "--compute-types", plan["compute_type"], "--input", self.texts,
+                                 "--quiet").stdout
         obeyed = self.paceline("classify", self.out / "plan.json", "--input", self.texts, "--quiet")
         self.assertEqual((obeyed.stdout, obeyed.stderr), (expected, b""))
 
@@ -174,7 +175,8 @@ class DisturbedTest(BenchCase):
     def test_a_killed_worker_is_a_red_row(self):
         if b"onnxruntime not installed" in self.paceline("--version").stdout:
             self.skipTest("needs a second backend, which goes on")
-        code, output, error = self.kill_worker("--backends", "native,onnxruntime", *self.long_run("5s"))
+        code, output, error = self.kill_worker("--backends", "native,onnxruntime", "--compute-types", "fp32",
+                                               *self.long_run("5s"))
         self.assertEqual(code, 0, error)
         self.assertIn("signal 9", output)
         rows = self.report()["configurations"]
@@ -182,7 +184,7 @@ class DisturbedTest(BenchCase):
         self.assertTrue(any(row["backend"] == "onnxruntime" and "ms_per_text" in row for row in rows))
 
     def test_a_killed_worker_ends_a_run_that_has_no_other(self):
-        code, output, error = self.kill_worker(*self.long_run("60s"))
+        code, output, error = self.kill_worker("--compute-types", "fp32", *self.long_run("60s"))
         self.assertEqual(code, 4, error)
         self.assertIn("signal 9", output)
         self.assertRegex(error, r"(?m)^paceline: \[bench\] no backend could be measured")
@@ -242,10 +244,10 @@ class GateTest(BenchCase):
 
 class VerifyTest(BenchCase):
     def test_agreement(self):
-        output = self.paceline("verify", self.model, "--backends", "native").stdout.decode()
-        self.assertIn("accepted", output)
-        output = self.paceline("verify", self.model, "--backends", "native", "--text", self.texts).stdout.decode()
-        self.assertIn("accepted", output)
+        for flags in [[], ["--text", self.texts]]:
+            output = self.paceline("verify", self.model, "--backends", "native", "--compute-types", "fp32",
+                                   *flags).stdout.decode()
+            self.assertIn("accepted", output)
 
 
 if __name__ == "__main__":

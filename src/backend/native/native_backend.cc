@@ -20,17 +20,23 @@ WeightSource weights_of(const Checkpoint& checkpoint) {
   return [&checkpoint](const Weight& weight) -> const TensorView& { return checkpoint.tensor(weight); };
 }
 
-void check_options(const BackendOptions& options) {
+void check_device(const BackendOptions& options) {
   if (options.device != "cpu") {
     throw Error(ErrorCode::kUnsupported, fmt::format("[{}] device {} was asked for, this backend computes on cpu only. "
                                                      "Use --device cpu or another backend.",
                                                      options.name, options.device));
   }
-  if (options.compute_type != "fp32") {
-    throw Error(ErrorCode::kUnsupported, fmt::format("[{}] compute type {} was asked for, this backend has fp32. "
-                                                     "Use --compute-type fp32 or another backend.",
-                                                     options.name, options.compute_type));
-  }
+}
+
+NumberType number_type(const BackendOptions& options) {
+  if (options.compute_type == "fp32") return NumberType::kFp32;
+  if (options.compute_type == "bf16") return NumberType::kBf16;
+  if (options.compute_type == "int8") return NumberType::kInt8;
+  throw Error(
+      ErrorCode::kUnsupported,
+      fmt::format("[{}] compute type {} was asked for, this backend has fp32, bf16 and int8. Use one of them or "
+                  "another backend.",
+                  options.name, options.compute_type));
 }
 
 BackendInfo describe(const Checkpoint& checkpoint, const BackendOptions& options, int32_t threads) {
@@ -38,7 +44,7 @@ BackendInfo describe(const Checkpoint& checkpoint, const BackendOptions& options
           .version = std::string(version()),
           .device = "cpu",
           .dtype = std::string(short_dtype_name(checkpoint.dtype())),
-          .compute_type = "fp32",
+          .compute_type = options.compute_type,
           .settings = {},
           .padded = false,
           .threads = threads,
@@ -48,7 +54,7 @@ BackendInfo describe(const Checkpoint& checkpoint, const BackendOptions& options
 class NativeBackend : public Backend {
  public:
   NativeBackend(const Checkpoint& checkpoint, const BackendOptions& options, int32_t threads)
-      : model_(checkpoint.network(), weights_of(checkpoint), {.threads = threads}),
+      : model_(checkpoint.network(), weights_of(checkpoint), {.threads = threads, .type = number_type(options)}),
         info_(describe(checkpoint, options, threads)) {
     info_.settings = fmt::format("ISA {} ({})", model_.kernels().name, model_.kernels().description);
   }
@@ -84,12 +90,16 @@ class ReferenceBackend : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> create_native_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
-  check_options(options);
+  check_device(options);
   return std::make_unique<NativeBackend>(checkpoint, options, resolve_threads(options.threads));
 }
 
 std::unique_ptr<Backend> create_reference_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
-  check_options(options);
+  check_device(options);
+  if (number_type(options) != NumberType::kFp32) {
+    throw Error(ErrorCode::kUnsupported, fmt::format("[{}] compute type {} was asked for, it computes in double.",
+                                                     options.name, options.compute_type));
+  }
   return std::make_unique<ReferenceBackend>(checkpoint, options, resolve_threads(options.threads));
 }
 

@@ -74,7 +74,7 @@ TEST_F(NativeBackendTest, RefusesWhatItCannotDo) {
     }
     return std::string_view("accepted");
   };
-  EXPECT_EQ(code({.compute_type = "int8"}), "unsupported");
+  EXPECT_EQ(code({.compute_type = "fp16"}), "unsupported");
   EXPECT_EQ(code({.device = "cuda:0"}), "unsupported");
   EXPECT_EQ(code({.threads = -1}), "invalid_argument");
   EXPECT_EQ(code({.threads = 1}), "accepted");

@@ -1,51 +1,82 @@
-// Attention of one head of one sequence. Included like functions.inl.h, after dense.inl.h.
+// Attention of one head of one sequence, in fp32 or in bf16. Included like functions.inl.h, after dense.inl.h.
 
 constexpr float kLowest = -3.0e38F;
 
 constexpr int round_up(int a, int b) { return divide_up(a, b) * b; }
 
-/// Where the parts of the scratch memory begin, in floats.
+/// Where the parts of the scratch memory begin, in floats. bf16 needs no more than fp32 anywhere.
 struct AttentionScratch {
   AttentionScratch(int tokens, int head_dim)
       : score_stride(static_cast<std::size_t>(round_up(tokens, Vec::kWidth))),
         scores(score_stride * static_cast<std::size_t>(head_dim)),
         value_stride(static_cast<std::size_t>(round_up(head_dim, Vec::kWidth))),
         values(scores + score_stride * kTileRows),
-        size(values + (head_dim % Vec::kWidth == 0 ? 0 : static_cast<std::size_t>(tokens) * value_stride)) {}
+        size(values + static_cast<std::size_t>(tokens) * value_stride) {}
 
-  // Keys come first: panels of kPanelColumns keys, [head_dim][keys rounded up to vectors] each.
+  // Keys come first: panels of kPanelColumns keys, [words of head_dim][keys rounded up to vectors] each.
   std::size_t score_stride;
-  std::size_t scores;  // [kTileRows][score_stride]
+  std::size_t scores;  // [kTileRows][score_stride]; in bf16 the softmax's weights take the first half of each row
   std::size_t value_stride;
-  std::size_t values;  // a copy in whole vectors, only where head_dim is none
+  std::size_t values;  // a copy in whole vectors: in bf16 two rows joined, in fp32 only where head_dim needs it
   std::size_t size;
 };
 
 std::size_t attention_scratch(int32_t tokens, int32_t head_dim) { return AttentionScratch(tokens, head_dim).size; }
 
-void transpose_keys(const AttentionArgs& args, float* panels) {
+std::byte* bytes_of(float* floats) { return reinterpret_cast<std::byte*>(floats); }
+
+template <class Dot>
+void transpose_keys(const AttentionArgs& args, std::byte* panels) {
+  const int words = words_of(Dot::kType, args.head_dim);
   for (int first = 0; first < args.tokens; first += kPanelColumns) {
     const int keys = args.tokens - first < kPanelColumns ? args.tokens - first : kPanelColumns;
-    const ConstRows rows{args.key.data + static_cast<std::size_t>(first) * args.key.stride, args.key.stride};
-    pack_panel(rows, keys, args.head_dim, panels + static_cast<std::size_t>(first) * args.head_dim);
-  }
-}
-
-ConstRows whole_vectors_of(ConstRows values, const AttentionArgs& args, const AttentionScratch& layout) {
-  if (args.head_dim % Vec::kWidth == 0) return values;
-  float* copy = args.scratch + layout.values;
-  for (int s = 0; s < args.tokens; ++s) {
-    const float* from = values.data + static_cast<std::size_t>(s) * values.stride;
-    float* to = copy + static_cast<std::size_t>(s) * layout.value_stride;
-    for (int d = 0; d < args.head_dim; d += Vec::kWidth) {
-      const int count = args.head_dim - d < Vec::kWidth ? args.head_dim - d : Vec::kWidth;
-      store(to + d, load_first(from + d, count));
+    std::byte* panel = panels + static_cast<std::size_t>(first) * static_cast<std::size_t>(words) * kWordBytes;
+    pack({.rows = args.key.data + static_cast<std::size_t>(first) * args.key.stride,
+          .stride = args.key.stride,
+          .columns = keys,
+          .words = words,
+          .panel = panel});
+    if (Dot::kType == NumberType::kBf16 && args.head_dim % 2 != 0) {  // the next head's value is in the last word
+      const int width = round_up(keys, Vec::kWidth);
+      std::byte* last = panel + static_cast<std::size_t>(words - 1) * static_cast<std::size_t>(width) * kWordBytes;
+      for (int c = 0; c < width; ++c) last[c * 4 + 2] = last[c * 4 + 3] = {};
     }
   }
-  return {copy, layout.value_stride};
 }
 
-/// Scores to 2^(score - highest) in place; returns 1 / their sum. The row has room for whole vectors.
+struct ValueRows {
+  const std::byte* data = nullptr;
+  std::size_t stride = 0;  // bytes
+};
+
+/// Values as the weights of a product: in whole vectors of words.
+template <class Dot>
+ValueRows arrange_values(const AttentionArgs& args, const AttentionScratch& layout) {
+  if (Dot::kType == NumberType::kFp32 && args.head_dim % Vec::kWidth == 0) return {args.value.data, args.value.stride};
+  const std::size_t stride = layout.value_stride * sizeof(float);
+  std::byte* const copy = bytes_of(args.scratch + layout.values);
+  std::byte* to = copy;
+  constexpr int kRows = values_per_word(Dot::kType);
+  for (int s = 0; s < args.tokens; s += kRows, to += stride) {
+    const std::byte* from = args.value.data + static_cast<std::size_t>(s) * args.value.stride;
+    const bool second = s + 1 < args.tokens;
+    for (int d = 0; d < args.head_dim; d += Vec::kWidth) {
+      const int count = args.head_dim - d < Vec::kWidth ? args.head_dim - d : Vec::kWidth;
+      if constexpr (Dot::kType == NumberType::kFp32) {
+        store_words(to + 4 * d, as_words(load_first(reinterpret_cast<const float*>(from) + d, count)));
+      } else {
+        const Halves even = load_halves_first(from + 2 * d, count);
+        const Halves odd = load_halves_first(from + args.value.stride + 2 * d, second ? count : 0);
+        store_words(to + 4 * d, joined(even, odd));
+      }
+    }
+  }
+  return {copy, stride};
+}
+
+/// Scores to 2^(score - highest) in place, in bf16 rounded and at the row's beginning; returns 1 / their sum. The row
+/// has room for whole vectors.
+template <class Dot>
 float exponentiate(float* scores, int tokens) {
   for (int s = tokens; s < round_up(tokens, Vec::kWidth); ++s) scores[s] = kLowest;
   Vec highest = load(scores);
@@ -55,15 +86,43 @@ float exponentiate(float* scores, int tokens) {
   for (int s = 0; s < tokens; s += Vec::kWidth) {
     Vec weight = exp2_of(subtract(load(scores + s), highest));
     if (tokens - s < Vec::kWidth) weight = keep_first(weight, tokens - s);
-    total = add(total, weight);
-    store(scores + s, weight);
+    if constexpr (Dot::kType == NumberType::kBf16) {
+      const Halves rounded = nearest_bf16(weight);
+      total = add(total, widened(rounded));
+      store_halves(bytes_of(scores) + 2 * s, rounded);
+    } else {
+      total = add(total, weight);
+      store(scores + s, weight);
+    }
   }
   return 1.0F / sum_of(total);
 }
 
-/// Rows [first, first + rows) of the output from their scores.
-void mix_values(const AttentionArgs& args, const TileArgs& weights, ConstRows values, const float* factors, int rows,
-                float* out) {
+/// One row's part from `column` on, `width` vectors of them, times its factor.
+void store_mixed(const AttentionArgs& args, int row, int column, int width, const float* sums, float factor) {
+  float* out = args.out.data + static_cast<std::size_t>(row) * args.out.stride + column;
+  std::byte* out_bf16 = args.out_bf16.data + static_cast<std::size_t>(row) * args.out_bf16.stride;
+  const bool to_bf16 = args.out_bf16.data != nullptr;
+  for (int v = 0; v < width; ++v) {
+    const Vec mixed = multiply(load(sums + v * Vec::kWidth), broadcast(factor));
+    const int at = v * Vec::kWidth;
+    const int left = args.head_dim - column - at;
+    if (to_bf16 && left >= Vec::kWidth) {
+      store_halves(out_bf16 + 2 * (column + at), nearest_bf16(mixed));
+    } else if (to_bf16) {
+      store_halves_first(out_bf16 + 2 * (column + at), left, nearest_bf16(mixed));
+    } else if (left >= Vec::kWidth) {
+      store(out + at, mixed);
+    } else {
+      store_first(out + at, left, mixed);
+    }
+  }
+}
+
+/// Rows [first, first + rows) of the output from their softmax weights.
+template <class Dot>
+void mix_values(const AttentionArgs& args, const TileArgs& weights, ValueRows values, const float* factors, int first,
+                int rows) {
   alignas(64) float sums[kTileRows * kPanelColumns];
   const int vectors = divide_up(args.head_dim, Vec::kWidth);
   const int blocks = divide_up(vectors, kTileVectors);
@@ -72,72 +131,65 @@ void mix_values(const AttentionArgs& args, const TileArgs& weights, ConstRows va
     const int width = divide_up(vectors - vector, blocks - block);
     const int column = vector * Vec::kWidth;
     TileArgs tile = weights;
-    tile.weights = values.data + column;
+    tile.weights = values.data + static_cast<std::size_t>(column) * kWordBytes;
     tile.weights_stride = values.stride;
     tile.sums = sums;
     tile.sums_stride = kPanelColumns;
-    tile_function(rows, width)(tile);
+    tile_function<Dot>(rows, width)(tile);
     for (int r = 0; r < rows; ++r) {
-      const Vec factor = broadcast(factors[r]);
-      float* row = out + static_cast<std::size_t>(r) * args.out.stride + column;
-      for (int v = 0; v < width; ++v) {
-        const Vec mixed = multiply(load(sums + r * kPanelColumns + v * Vec::kWidth), factor);
-        const int left = args.head_dim - column - v * Vec::kWidth;
-        if (left >= Vec::kWidth) {
-          store(row + v * Vec::kWidth, mixed);
-        } else {
-          store_first(row + v * Vec::kWidth, left, mixed);
-        }
-      }
+      store_mixed(args, first + r, column, width, sums + r * kPanelColumns, factors[r]);
     }
     vector += width;
   }
 }
 
 /// The `part`-th of `parts` shares of some rows.
-void prefetch_rows(ConstRows rows, int count, int columns, int part, int parts) {
+void prefetch_rows(ConstNumberRows rows, int count, int bytes, int part, int parts) {
   for (int r = count * part / parts; r < count * (part + 1) / parts; ++r) {
-    const float* row = rows.data + static_cast<std::size_t>(r) * rows.stride;
-    for (int c = 0; c < columns; c += kLineFloats) prefetch(row + c);
+    const std::byte* row = rows.data + static_cast<std::size_t>(r) * rows.stride;
+    for (int at = 0; at < bytes; at += kLineBytes) prefetch(row + at);
   }
 }
 
+template <class Dot>
 void attention(const AttentionArgs& args) {
+  constexpr int kBytes = static_cast<int>(value_bytes(Dot::kType));
   const AttentionScratch layout(args.tokens, args.head_dim);
-  float* keys = args.scratch;
+  const int words = words_of(Dot::kType, args.head_dim);
+  std::byte* keys = bytes_of(args.scratch);
   float* scores = args.scratch + layout.scores;
-  transpose_keys(args, keys);
-  const ConstRows values = whole_vectors_of(args.value, args, layout);
+  transpose_keys<Dot>(args, keys);
+  const ValueRows values = arrange_values<Dot>(args, layout);
   const int blocks = divide_up(args.queries, kTileRows);
   int query = 0;
   for (int block = 0; block < blocks; ++block) {
     const int rows = divide_up(args.queries - query, blocks - block);
     if (args.next != nullptr) {
       const AttentionArgs& next = *args.next;
-      prefetch_rows(next.query, next.queries, next.head_dim, block, blocks);
-      prefetch_rows(next.key, next.tokens, next.head_dim, block, blocks);
-      prefetch_rows(next.value, next.tokens, next.head_dim, block, blocks);
+      prefetch_rows(next.query, next.queries, kBytes * next.head_dim, block, blocks);
+      prefetch_rows(next.key, next.tokens, kBytes * next.head_dim, block, blocks);
+      prefetch_rows(next.value, next.tokens, kBytes * next.head_dim, block, blocks);
     }
     TileArgs tile{.in = args.query.data + static_cast<std::size_t>(query) * args.query.stride,
                   .in_stride = args.query.stride,
-                  .depth = args.head_dim,
+                  .steps = words,
                   .sums_stride = layout.score_stride};
     for (int first = 0; first < args.tokens; first += kPanelColumns) {
       const int left = args.tokens - first < kPanelColumns ? args.tokens - first : kPanelColumns;
       const int vectors = divide_up(left, Vec::kWidth);
-      tile.weights = keys + static_cast<std::size_t>(first) * args.head_dim;
-      tile.weights_stride = static_cast<std::size_t>(vectors) * Vec::kWidth;
+      tile.weights = keys + static_cast<std::size_t>(first) * static_cast<std::size_t>(words) * kWordBytes;
+      tile.weights_stride = static_cast<std::size_t>(vectors) * Vec::kWidth * kWordBytes;
       tile.sums = scores + first;
-      tile_function(rows, vectors)(tile);
+      tile_function<Dot>(rows, vectors)(tile);
     }
     float factors[kTileRows];
     for (int r = 0; r < rows; ++r) {
-      factors[r] = exponentiate(scores + static_cast<std::size_t>(r) * layout.score_stride, args.tokens);
+      factors[r] = exponentiate<Dot>(scores + static_cast<std::size_t>(r) * layout.score_stride, args.tokens);
     }
-    tile.in = scores;
-    tile.in_stride = layout.score_stride;
-    tile.depth = args.tokens;
-    mix_values(args, tile, values, factors, rows, args.out.data + static_cast<std::size_t>(query) * args.out.stride);
+    tile.in = bytes_of(scores);
+    tile.in_stride = layout.score_stride * sizeof(float);
+    tile.steps = words_of(Dot::kType, args.tokens);
+    mix_values<Dot>(args, tile, values, factors, query, rows);
     query += rows;
   }
 }

@@ -158,6 +158,31 @@ void run_avx2(int64_t rounds) {
         "xmm15", "cc");
 }
 
+void run_avx2_vnni(int64_t rounds) {
+  asm volatile(
+      "vpxor %%ymm14, %%ymm14, %%ymm14\n"
+      "vpxor %%ymm15, %%ymm15, %%ymm15\n"
+      "1:\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm0\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm1\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm2\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm3\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm4\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm5\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm6\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm7\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm8\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm9\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm10\n"
+      "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm11\n"
+      "dec %0\n"
+      "jnz 1b\n"
+      : "+r"(rounds)
+      :
+      : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm14",
+        "xmm15", "cc");
+}
+
 }  // namespace
 }  // namespace paceline
 PACELINE_TARGET_END
@@ -168,19 +193,28 @@ namespace {
 bool has_avx512() { return __builtin_cpu_supports("avx512f") != 0; }
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 bool has_vnni() { return __builtin_cpu_supports("avx512vnni") != 0; }
+bool has_avx_vnni() { return __builtin_cpu_supports("avxvnni") != 0; }
 bool has_avx2() { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
 
 constexpr int kZmmLanes = 16;
 constexpr int kYmmLanes = 8;
 
+constexpr std::string_view kWide[] = {"avx512", "avx512_vnni", "avx512_bf16"};
+constexpr std::string_view kWideVnni[] = {"avx512_vnni", "avx512_bf16"};
+constexpr std::string_view kWideBf16[] = {"avx512_bf16"};
+constexpr std::string_view kNarrow[] = {"avx2", "avx2_vnni"};
+constexpr std::string_view kNarrowVnni[] = {"avx2_vnni"};
+
 }  // namespace
 
 std::vector<PeakLoop> x86_peak_loops() {
   const double zmm = 2.0 * kZmmLanes * kWideSums;
-  return {{PeakKind::kFp32, "avx512", kZmmLanes, zmm, has_avx512, run_avx512},
-          {PeakKind::kFp32, "avx2", kYmmLanes, 2.0 * kYmmLanes * kNarrowSums, has_avx2, run_avx2},
-          {PeakKind::kBf16, "avx512", kZmmLanes, 2 * zmm, has_bf16, run_bf16},
-          {PeakKind::kInt8, "avx512", kZmmLanes, 4 * zmm, has_vnni, run_vnni}};
+  const double ymm = 2.0 * kYmmLanes * kNarrowSums;
+  return {{PeakKind::kFp32, kWide, kZmmLanes, zmm, has_avx512, run_avx512},
+          {PeakKind::kFp32, kNarrow, kYmmLanes, ymm, has_avx2, run_avx2},
+          {PeakKind::kBf16, kWideBf16, kZmmLanes, 2 * zmm, has_bf16, run_bf16},
+          {PeakKind::kInt8, kWideVnni, kZmmLanes, 4 * zmm, has_vnni, run_vnni},
+          {PeakKind::kInt8, kNarrowVnni, kYmmLanes, 4 * ymm, has_avx_vnni, run_avx2_vnni}};
 }
 
 }  // namespace paceline

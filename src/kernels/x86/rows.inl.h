@@ -1,4 +1,4 @@
-// Functions over whole rows. Included like functions.inl.h.
+// Functions over whole rows. Included like functions.inl.h, after dense.inl.h.
 
 /// Sum over a row of deviations from `mean`, or of their squares.
 template <bool kSquares>
@@ -18,6 +18,100 @@ template <bool kSquares>
   return sum_of(add(sums[0], sums[1]));
 }
 
+/// The lowest and the highest value of a row, 0 included: of values already loaded, vector by vector.
+struct RowRange {
+  Vec low;
+  Vec high;
+
+  [[gnu::always_inline]] static RowRange of_zero() { return {broadcast(0.0F), broadcast(0.0F)}; }
+  [[gnu::always_inline]] void include(Vec x) {
+    low = minimum(low, x);
+    high = maximum(high, x);
+  }
+};
+
+/// 255 steps from low to high. The zero point is rounded to an integer, so that the range may move by half a step; what
+/// falls outside then is cut off.
+[[gnu::always_inline]] inline RowScale scale_of(float low, float high) {
+  const float range = high - low;
+  if (range == 0) return {.scale = 0, .zero = 0};
+  const float scale = range / 255.0F;
+  return {.scale = scale, .zero = __builtin_nearbyintf(-low / scale)};
+}
+
+[[gnu::always_inline]] inline Vec quantised(Vec x, Vec inverse, Vec zero) {
+  const Vec step = round_to_integer(multiply(x, inverse));
+  return minimum(broadcast(255.0F), maximum(broadcast(0.0F), add(step, zero)));
+}
+
+/// Zeros behind `columns` values up to a whole word.
+template <NumberType kType>
+[[gnu::always_inline]] inline void fill_last_word(std::byte* row, int columns) {
+  const int end = words_of(kType, columns) * values_per_word(kType);
+  for (int c = columns; c < end; ++c) {
+    for (std::size_t i = 0; i < value_bytes(kType); ++i) row[static_cast<std::size_t>(c) * value_bytes(kType) + i] = {};
+  }
+}
+
+void round_row_to_bf16(const float* from, int columns, std::byte* to) {
+  const int whole = columns / Vec::kWidth * Vec::kWidth;
+  for (int c = 0; c < whole; c += Vec::kWidth) store_halves(to + 2 * c, nearest_bf16(load(from + c)));
+  if (whole < columns) {
+    const int rest = columns - whole;
+    store_halves_first(to + 2 * whole, rest, nearest_bf16(load_first(from + whole, rest)));
+  }
+  fill_last_word<NumberType::kBf16>(to, columns);
+}
+
+/// A row of this range to steps of it.
+RowScale quantise_row(const float* from, int columns, const RowRange& range, std::byte* to) {
+  const RowScale scale = scale_of(min_of(range.low), max_of(range.high));
+  const Vec inverse = broadcast(scale.scale == 0 ? 0.0F : 1.0F / scale.scale);
+  const Vec zero = broadcast(scale.zero);
+  const int whole = columns / Vec::kWidth * Vec::kWidth;
+  for (int c = 0; c < whole; c += Vec::kWidth) store_bytes(to + c, quantised(load(from + c), inverse, zero));
+  if (whole < columns) {
+    const int rest = columns - whole;
+    store_bytes_first(to + whole, rest, quantised(load_first(from + whole, rest), inverse, zero));
+  }
+  fill_last_word<NumberType::kInt8>(to, columns);
+  return scale;
+}
+
+RowRange range_of(const float* row, int columns) {
+  RowRange range = RowRange::of_zero();
+  const int whole = columns / Vec::kWidth * Vec::kWidth;
+  for (int c = 0; c < whole; c += Vec::kWidth) range.include(load(row + c));
+  if (whole < columns) range.include(load_first(row + whole, columns - whole));
+  return range;
+}
+
+void round_to_bf16(const RoundArgs& args) {
+  for (int r = 0; r < args.rows; ++r) {
+    const auto row = static_cast<std::size_t>(r);
+    round_row_to_bf16(args.in.data + row * args.in.stride, args.columns, args.out.data + row * args.out.stride);
+  }
+}
+
+void round_to_int8(const RoundArgs& args) {
+  for (int r = 0; r < args.rows; ++r) {
+    const auto row = static_cast<std::size_t>(r);
+    const float* from = args.in.data + row * args.in.stride;
+    args.out.scales[r] =
+        quantise_row(from, args.columns, range_of(from, args.columns), args.out.data + row * args.out.stride);
+  }
+}
+
+/// Rounding to fp32: a copy.
+void round_to_fp32(const RoundArgs& args) {
+  for (int r = 0; r < args.rows; ++r) {
+    const auto row = static_cast<std::size_t>(r);
+    __builtin_memcpy(args.out.data + row * args.out.stride, args.in.data + row * args.in.stride,
+                     static_cast<std::size_t>(args.columns) * sizeof(float));
+  }
+}
+
+template <NumberType kType>
 void layer_norm(const LayerNormArgs& args) {
   const int columns = args.columns;
   const int whole = columns / Vec::kWidth * Vec::kWidth;
@@ -27,15 +121,27 @@ void layer_norm(const LayerNormArgs& args) {
     const Vec mean = broadcast(sum_row<false>(row, columns, broadcast(0.0F)) / count);
     const float variance = sum_row<true>(row, columns, mean) / count;
     const Vec factor = divide(broadcast(1.0F), square_root(broadcast(variance + args.epsilon)));
+    std::byte* rounded = args.rounded.data + static_cast<std::size_t>(r) * args.rounded.stride;
+    RowRange range = RowRange::of_zero();
     for (int c = 0; c < whole; c += Vec::kWidth) {
       const Vec x = multiply(subtract(load(row + c), mean), factor);
-      store(row + c, multiply_add(x, load(args.scale + c), load(args.bias + c)));
+      const Vec y = multiply_add(x, load(args.scale + c), load(args.bias + c));
+      store(row + c, y);
+      if constexpr (kType == NumberType::kBf16) store_halves(rounded + 2 * c, nearest_bf16(y));
+      if constexpr (kType == NumberType::kInt8) range.include(y);
     }
     if (whole < columns) {
       const int rest = columns - whole;
       const Vec x = multiply(subtract(load_first(row + whole, rest), mean), factor);
       const Vec y = multiply_add(x, load_first(args.scale + whole, rest), load_first(args.bias + whole, rest));
       store_first(row + whole, rest, y);
+      if constexpr (kType == NumberType::kBf16) store_halves_first(rounded + 2 * whole, rest, nearest_bf16(y));
+      if constexpr (kType == NumberType::kInt8) range.include(keep_first(y, rest));
+    }
+    if constexpr (kType == NumberType::kBf16) fill_last_word<kType>(rounded, columns);
+    if constexpr (kType == NumberType::kInt8) {
+      args.rounded.scales[r] = quantise_row(row, columns, range, rounded);
+      if (variance != variance) args.rounded.scales[r].scale = variance;  // bytes know no NaN
     }
   }
 }

@@ -28,11 +28,17 @@ namespace paceline {
 /// The levels of this folder; null where the build is for another family of processors.
 #if defined(__x86_64__)
 const Kernels* avx2_kernels();
+const Kernels* avx2_vnni_kernels();
 const Kernels* avx512_kernels();
+const Kernels* avx512_vnni_kernels();
+const Kernels* avx512_bf16_kernels();
 std::vector<PeakLoop> x86_peak_loops();
 #else
 inline const Kernels* avx2_kernels() { return nullptr; }
+inline const Kernels* avx2_vnni_kernels() { return nullptr; }
 inline const Kernels* avx512_kernels() { return nullptr; }
+inline const Kernels* avx512_vnni_kernels() { return nullptr; }
+inline const Kernels* avx512_bf16_kernels() { return nullptr; }
 inline std::vector<PeakLoop> x86_peak_loops() { return {}; }
 #endif
 

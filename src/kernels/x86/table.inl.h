@@ -1,0 +1,17 @@
+// The level's table. Included last, inside its region and anonymous namespace.
+
+constexpr Kernels make_table(std::string_view name, std::string_view description, bool (*supported)()) {
+  return {.name = name,
+          .description = description,
+          .supported = supported,
+          .lanes = Vec::kWidth,
+          .panel_columns = kPanelColumns,
+          .pack = pack,
+          .numbers = {{dense<DotFp32>, round_to_fp32, layer_norm<NumberType::kFp32>},
+                      {dense<DotBf16>, round_to_bf16, layer_norm<NumberType::kBf16>},
+                      {dense<DotInt8>, round_to_int8, layer_norm<NumberType::kInt8>}},
+          .sum = sum,
+          .attention_fp32 = attention<DotFp32>,
+          .attention_bf16 = attention<DotBf16>,
+          .attention_scratch = attention_scratch};
+}
