@@ -61,6 +61,8 @@ VARIANTS = {
     "camembert-multi-label": dict(labels=4, problem_type="multi_label_classification"),
     "roberta-regression": dict(labels=1),
     "roberta-encoder": dict(labels=0),
+    "bert-fp32": dict(labels=3, token_types=2),
+    "bert-encoder": dict(hidden=40, heads=5, intermediate=72, labels=0, token_types=2),
 }
 
 
@@ -108,8 +110,47 @@ def unigram_tokenizer():
     return tokenizer
 
 
+def word_piece_tokenizer():
+    """BERT's kind: words in lower case, cut into pieces of which all but the first begin with ##."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    counts = collections.Counter()
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(" ".join(SENTENCES))):
+        counts.update(("" if start == 0 else "##") + word[start:end]
+                      for start in range(len(word)) for end in range(start + 1, min(start + 6, len(word)) + 1))
+    letters = sorted(piece for piece in counts if len(piece.removeprefix("##")) == 1)
+    longer = sorted((piece for piece in counts if piece not in letters), key=lambda piece: (-counts[piece], piece))
+    pieces = special + letters + longer[:120]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens(special)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+# Of each architecture: its config, its models' names, its special ids, the rows that no token takes, its tokenizer.
+ARCHITECTURES = {
+    "roberta": dict(config=transformers.RobertaConfig, models="Roberta", ids=(1, 0, 2), rows_before=2,
+                    epsilon=1e-5, tokenizer=byte_level_tokenizer),
+    "camembert": dict(config=transformers.CamembertConfig, models="Camembert", ids=(1, 5, 6), rows_before=2,
+                      epsilon=1e-5, tokenizer=unigram_tokenizer),
+    "bert": dict(config=transformers.BertConfig, models="Bert", ids=(0, 2, 3), rows_before=0,
+                 epsilon=1e-12, tokenizer=word_piece_tokenizer),
+}
+
+
+def architecture_of(name):
+    return ARCHITECTURES[name.split("-")[0]]
+
+
 def make_config(name, variant, vocab_size):
-    camembert = name.startswith("camembert")
+    architecture = architecture_of(name)
+    pad, begin, end = architecture["ids"]
     sizes = dict(
         vocab_size=vocab_size,
         hidden_size=variant.get("hidden", 32),
@@ -118,21 +159,21 @@ def make_config(name, variant, vocab_size):
         intermediate_size=variant.get("intermediate", 64),
         max_position_embeddings=POSITIONS,
         type_vocab_size=variant.get("token_types", 1),
-        layer_norm_eps=1e-5,
-        pad_token_id=1,
-        bos_token_id=5 if camembert else 0,
-        eos_token_id=6 if camembert else 2,
+        layer_norm_eps=architecture["epsilon"],
+        pad_token_id=pad,
+        bos_token_id=begin,
+        eos_token_id=end,
     )
     if variant["labels"]:
         sizes["id2label"] = {i: LABELS[i] for i in range(variant["labels"])}
         sizes["label2id"] = {LABELS[i]: i for i in range(variant["labels"])}
     if "problem_type" in variant:
         sizes["problem_type"] = variant["problem_type"]
-    return (transformers.CamembertConfig if camembert else transformers.RobertaConfig)(**sizes)
+    return architecture["config"](**sizes)
 
 
 def make_model(name, variant, config):
-    kind = "Camembert" if name.startswith("camembert") else "Roberta"
+    kind = architecture_of(name)["models"]
     ending = "ForSequenceClassification" if variant["labels"] else "Model"
     options = {} if variant["labels"] else {"add_pooling_layer": False}
     model = getattr(transformers, kind + ending)._from_config(config, attn_implementation="eager", **options)
@@ -205,14 +246,14 @@ def golden(model, tokenizer, max_length):
 def make(name, variant):
     folder = MODELS / name
     shutil.rmtree(folder, ignore_errors=True)
-    tokenizer = unigram_tokenizer() if name.startswith("camembert") else byte_level_tokenizer()
+    tokenizer = architecture_of(name)["tokenizer"]()
     config = make_config(name, variant, tokenizer.get_vocab_size())
     model = make_model(name, variant, config)
     weight_bytes = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     shards = variant.get("shards", 1)
     model.save_pretrained(folder, max_shard_size=weight_bytes if shards == 1 else int(weight_bytes / shards * 1.1))
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    max_length = variant.get("max_length", POSITIONS - 2)
+    max_length = variant.get("max_length", POSITIONS - architecture_of(name)["rows_before"])
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": max_length}) + "\n")
     answers = golden(model, tokenizer, max_length)
     lines = json.dumps(answers, ensure_ascii=False)

@@ -319,6 +319,8 @@ TEST(SavedModels, AreReadAsTransformersWroteThem) {
       {"camembert-multi-label", DType::kF32, ProblemType::kMultiLabelClassification, 4, 64},
       {"roberta-regression", DType::kF32, ProblemType::kRegression, 1, 64},
       {"roberta-encoder", DType::kF32, ProblemType::kSingleLabelClassification, 32, 64},
+      {"bert-fp32", DType::kF32, ProblemType::kSingleLabelClassification, 3, 66},
+      {"bert-encoder", DType::kF32, ProblemType::kSingleLabelClassification, 40, 66},
   };
   for (const SavedModel& model : kModels) {
     SCOPED_TRACE(model.name);
@@ -327,7 +329,7 @@ TEST(SavedModels, AreReadAsTransformersWroteThem) {
     EXPECT_EQ(checkpoint.problem_type(), model.problem_type);
     EXPECT_EQ(checkpoint.network().outputs, model.outputs);
     EXPECT_EQ(checkpoint.max_length(), model.max_length);
-    EXPECT_EQ(checkpoint.has_head(), std::string_view(model.name) != "roberta-encoder");
+    EXPECT_EQ(checkpoint.has_head(), !std::string_view(model.name).ends_with("-encoder"));
   }
 }
 

@@ -19,6 +19,7 @@ struct ArchitectureRow {
 constexpr ArchitectureRow kArchitectures[] = {
     {"roberta", describe_roberta},
     {"camembert", describe_roberta},
+    {"bert", describe_bert},
 };
 
 }  // namespace

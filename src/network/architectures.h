@@ -18,6 +18,7 @@ struct ArchitectureInput {
 
 // One function per architecture, each in the file of its name; architecture.cc has the table of who describes what.
 // The caller fills in Network::architecture.
+Network describe_bert(const ArchitectureInput& input);
 Network describe_roberta(const ArchitectureInput& input);
 
 }  // namespace paceline

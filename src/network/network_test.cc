@@ -118,9 +118,10 @@ TEST(ForwardFlops, FollowsTheFormulaOfBertBase) {
 }
 
 TEST(DescribeNetwork, NamesAnUnknownArchitecture) {
-  EXPECT_THAT(known_architectures(), testing::ElementsAre("roberta", "camembert"));
-  refused(ErrorCode::kUnsupported, "model_type", "camenbert", "Did you mean \"camembert\"? Known: roberta, camembert.");
-  refused(ErrorCode::kUnsupported, "model_type", "gpt2", "Known: roberta, camembert.");
+  EXPECT_THAT(known_architectures(), testing::ElementsAre("roberta", "camembert", "bert"));
+  refused(ErrorCode::kUnsupported, "model_type", "camenbert",
+          "Did you mean \"camembert\"? Known: roberta, camembert, bert.");
+  refused(ErrorCode::kUnsupported, "model_type", "gpt2", "Known: roberta, camembert, bert.");
   refused(ErrorCode::kCorruptData, "model_type", nullptr, "missing");
   refused(ErrorCode::kCorruptData, "model_type", 3, "a string");
   expect_error(
