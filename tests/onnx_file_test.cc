@@ -55,7 +55,7 @@ void write_hand_made(const HandMade& graph, const std::filesystem::path& file) {
   };
   const auto node = [](const std::string& op, const std::vector<std::string>& inputs, const std::string& output,
                        const std::vector<OnnxAttribute>& attributes = {}) {
-    return OnnxNode{.op = op, .name = output, .inputs = inputs, .output = output, .attributes = attributes};
+    return OnnxNode{.op = op, .name = output, .inputs = inputs, .outputs = {output}, .attributes = attributes};
   };
   std::string values;
   for (int32_t id = 0; id < 50; ++id) {

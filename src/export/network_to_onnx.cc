@@ -154,14 +154,19 @@ class Walk {
     return graph_.node("Gather", "positions", {graph_.weight(network_.embeddings.positions), rows});
   }
 
+  // A dense layer of a block; those of the head stay in fp32.
+  Value product(const Value& x, const Dense& layer, std::string_view name) {
+    return options_.compute_type == "int8" ? graph_.dense_int8(x, layer, name) : graph_.dense(x, layer, name);
+  }
+
   // The last block computes what is pooled and no more: keys and values of every token, the rest for pooled rows.
   Value block(const Value& x, const Block& block, bool last) {
     const Value query = last ? pooled(x) : x;
     const Value context = attention(query, x, block.attention, last);
-    Value y = graph_.dense(context, block.attention.output, "attention/output");
+    Value y = product(context, block.attention.output, "attention/output");
     y = graph_.layer_norm(graph_.node("Add", "attention/residual", {y, query}), block.attention_norm, "attention/norm");
-    Value z = graph_.dense(y, block.ffn.up, "ffn/up");
-    z = graph_.dense(graph_.activation(z, block.ffn.activation, "ffn/activation"), block.ffn.down, "ffn/down");
+    Value z = product(y, block.ffn.up, "ffn/up");
+    z = product(graph_.activation(z, block.ffn.activation, "ffn/activation"), block.ffn.down, "ffn/down");
     return graph_.layer_norm(graph_.node("Add", "ffn/residual", {z, y}), block.ffn_norm, "ffn/norm");
   }
 
@@ -177,9 +182,9 @@ class Walk {
 
   // Rows of `query` attend to rows of `x` of the same sequence; `reduced` where the queries are one row a sequence.
   Value attention(const Value& query, const Value& x, const SelfAttention& layer, bool reduced) {
-    const Value q = graph_.dense(query, layer.query, "attention/query");
-    const Value k = graph_.dense(x, layer.key, "attention/key");
-    const Value v = graph_.dense(x, layer.value, "attention/value");
+    const Value q = product(query, layer.query, "attention/query");
+    const Value k = product(x, layer.key, "attention/key");
+    const Value v = product(x, layer.value, "attention/value");
     if (portable()) return decomposed_attention(q, k, v, layer);
     const Value context = graph_.node(
         "Attention", "attention/context",
@@ -269,9 +274,15 @@ OnnxModel network_to_onnx(const Checkpoint& checkpoint, const OnnxExportOptions&
                             "feed int64.",
                             options.input_dtype));
   }
+  if (options.compute_type != "fp32" && options.compute_type != "int8") {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[export onnx] The compute type \"{}\" was given, fp32 or int8 was expected.",
+                            options.compute_type));
+  }
   OnnxModel model = Walk(checkpoint, options).build();
   model.metadata.emplace_back("paceline_checkpoint", hash);
   model.metadata.emplace_back("paceline_form", onnx_form_name(options.form));
+  model.metadata.emplace_back("paceline_compute_type", options.compute_type);
   if (checkpoint.random_weights()) model.metadata.emplace_back("paceline_random_weights", "true");
   return model;
 }

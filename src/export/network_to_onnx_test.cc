@@ -88,7 +88,7 @@ TEST_F(NetworkToOnnx, EveryInputOfANodeIsMadeBeforeIt) {
     for (const OnnxInitializer& tensor : model.initializers) EXPECT_TRUE(made.insert(tensor.name).second);
     for (const OnnxNode& node : model.nodes) {
       for (const std::string& input : node.inputs) EXPECT_TRUE(made.contains(input)) << node.name << " reads " << input;
-      EXPECT_TRUE(made.insert(node.output).second) << node.output << " is made twice";
+      EXPECT_TRUE(made.insert(node.outputs.front()).second) << node.outputs.front() << " is made twice";
     }
     for (const OnnxValueInfo& output : model.outputs) EXPECT_TRUE(made.contains(output.name));
   }

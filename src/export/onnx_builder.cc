@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numbers>
 #include <span>
@@ -18,6 +19,8 @@ constexpr int kAxesInput = 13;  // Unsqueeze
 constexpr int kLayerNormalization = 17;
 constexpr int kReduceAxesInput = 18;  // ReduceMean
 constexpr int kGelu = 20;
+
+constexpr float kMostInt8 = 127;
 
 template <class T>
 std::string raw_bytes(std::span<const T> values) {
@@ -66,17 +69,21 @@ void OnnxBuilder::reserve_output(const std::string& name) { reserve(name); }
 void OnnxBuilder::output(const Value& value, const std::string& name,
                          std::vector<std::variant<std::string, int64_t>> shape) {
   const auto maker = std::find_if(model_.nodes.begin(), model_.nodes.end(),
-                                  [&](const OnnxNode& item) { return item.output == value; });
-  maker->output = name;
+                                  [&](const OnnxNode& item) { return item.outputs.front() == value; });
+  maker->outputs.front() = name;
   model_.outputs.push_back({name, OnnxType::kFloat, std::move(shape)});
 }
 
 OnnxBuilder::Value OnnxBuilder::node(std::string_view op, std::string_view name, std::vector<Value> inputs,
                                      std::vector<OnnxAttribute> attributes) {
-  const std::string wanted = fmt::format("{}/{}", prefix_, name);
+  const std::string unique = unique_name(fmt::format("{}/{}", prefix_, name));
+  model_.nodes.push_back({std::string(op), unique, std::move(inputs), {unique}, std::move(attributes)});
+  return unique;
+}
+
+OnnxBuilder::Value OnnxBuilder::unique_name(const std::string& wanted) {
   std::string unique = wanted;
   for (int copy = 2; !names_.insert(unique).second; ++copy) unique = fmt::format("{}_{}", wanted, copy);
-  model_.nodes.push_back({std::string(op), unique, std::move(inputs), unique, std::move(attributes)});
   return unique;
 }
 
@@ -138,6 +145,49 @@ OnnxBuilder::Value OnnxBuilder::dense(const Value& x, const Dense& layer, std::s
   std::vector<Value> inputs{x, weight(layer.weight)};
   if (!layer.bias.name.empty()) inputs.push_back(weight(layer.bias));
   return node("Gemm", name, std::move(inputs), {{"transB", int64_t{1}}});
+}
+
+// DynamicQuantizeLinear gives u8 with one scale and zero point for the whole tensor. ONNX Runtime fuses what follows
+// into one kernel, whose products are exact in int32.
+OnnxBuilder::Value OnnxBuilder::dense_int8(const Value& x, const Dense& layer, std::string_view name) {
+  const Quantised& input = quantised(x);
+  const Int8Weight weight = int8_weight(layer);
+  const Value sums = node("MatMulInteger", fmt::format("{}/sums", name), {input.values, weight.values, input.zero});
+  const Value scale = node("Mul", fmt::format("{}/scale", name), {input.scale, weight.scales});
+  const Value scaled = node("Mul", fmt::format("{}/scaled", name),
+                            {cast(sums, OnnxType::kFloat, fmt::format("{}/floats", name)), scale});
+  return layer.bias.name.empty() ? scaled : node("Add", name, {scaled, this->weight(layer.bias)});
+}
+
+const OnnxBuilder::Quantised& OnnxBuilder::quantised(const Value& x) {
+  const auto known = quantised_.find(x);
+  if (known != quantised_.end()) return known->second;
+  const std::string base = unique_name(x + "/int8");
+  const Quantised made{.values = base, .scale = unique_name(base + "/scale"), .zero = unique_name(base + "/zero")};
+  model_.nodes.push_back({"DynamicQuantizeLinear", base, {x}, {made.values, made.scale, made.zero}, {}});
+  return quantised_.emplace(x, made).first->second;
+}
+
+/// [in, out] in s8, each column with the scale that makes its largest value 127.
+OnnxBuilder::Int8Weight OnnxBuilder::int8_weight(const Dense& layer) {
+  const std::vector<float> stored = checkpoint_.values(layer.weight);  // [out, in]
+  const auto in = static_cast<std::size_t>(layer.in);
+  const auto out = static_cast<std::size_t>(layer.out);
+  std::vector<float> scales(out);
+  std::string bytes(stored.size(), '\0');
+  for (std::size_t column = 0; column < out; ++column) {
+    const std::span<const float> row = std::span(stored).subspan(column * in, in);
+    float largest = 0;
+    for (const float value : row) largest = std::max(largest, std::abs(value));
+    scales[column] = largest / kMostInt8;
+    const float inverse = largest == 0 ? 0 : kMostInt8 / largest;
+    for (std::size_t k = 0; k < in; ++k) {
+      const float step = std::clamp(std::nearbyint(row[k] * inverse), -kMostInt8, kMostInt8);
+      bytes[k * out + column] = static_cast<char>(static_cast<int8_t>(step));
+    }
+  }
+  return {.values = constant(layer.weight.name + ".int8", OnnxType::kInt8, {layer.in, layer.out}, std::move(bytes)),
+          .scales = floats(layer.weight.name + ".scales", {layer.out}, scales)};
 }
 
 OnnxBuilder::Value OnnxBuilder::layer_norm(const Value& x, const LayerNorm& norm, std::string_view name) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ class OnnxBuilder {
   Value unsqueeze(const Value& x, std::vector<int64_t> axes, std::string_view name);
   /// x [N, in] -> [N, out].
   Value dense(const Value& x, const Dense& layer, std::string_view name);
+  /// The same in 8 bits: x quantised while it runs, once for all layers that read it; weights now, for each output.
+  Value dense_int8(const Value& x, const Dense& layer, std::string_view name);
   /// Over the last axis.
   Value layer_norm(const Value& x, const LayerNorm& norm, std::string_view name);
   Value activation(const Value& x, Activation function, std::string_view name);
@@ -55,6 +58,18 @@ class OnnxBuilder {
   OnnxModel take() { return std::move(model_); }
 
  private:
+  /// A value in u8: what DynamicQuantizeLinear makes of it.
+  struct Quantised {
+    Value values, scale, zero;
+  };
+  /// A weight in s8, [in, out], and its scales [out].
+  struct Int8Weight {
+    Value values, scales;
+  };
+
+  const Quantised& quantised(const Value& x);
+  Int8Weight int8_weight(const Dense& layer);
+  Value unique_name(const std::string& wanted);
   Value constant(std::string name, OnnxType type, Shape shape, std::string bytes);
   Value decomposed_layer_norm(const Value& x, const LayerNorm& norm, const std::string& name);
   Value decomposed_gelu(const Value& x, const std::string& name);
@@ -66,6 +81,7 @@ class OnnxBuilder {
   std::string prefix_;
   std::set<std::string> names_;         // of every value
   std::set<std::string> initializers_;  // of those, the constants
+  std::map<Value, Quantised> quantised_;
 };
 
 }  // namespace paceline

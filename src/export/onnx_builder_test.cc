@@ -56,7 +56,7 @@ TEST_F(OnnxBuilderTest, RenamesTheOutput) {
   graph.reserve_output("logits");
   graph.output(graph.node("Relu", "act", {"x"}), "logits", {"batch", int64_t{3}});
   const OnnxModel model = graph.take();
-  EXPECT_EQ(model.nodes[0].output, "logits");
+  EXPECT_EQ(model.nodes[0].outputs.front(), "logits");
   EXPECT_EQ(model.outputs[0].name, "logits");
 }
 

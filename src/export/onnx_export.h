@@ -21,7 +21,8 @@ OnnxForm parse_onnx_form(std::string_view name);  ///< Throws Error{invalid_argu
 
 struct OnnxExportOptions {
   OnnxForm form = OnnxForm::kFast;
-  int opset = 0;  ///< 0: 23 for kFast and kUnpadded, 17 for kPortable; kPortable takes 11 to 21
+  std::string compute_type = "fp32";  ///< or "int8": products of the blocks in 8 bits, quantised while they run
+  int opset = 0;                      ///< 0: 23 for kFast and kUnpadded, 17 for kPortable; kPortable takes 11 to 21
   std::string input_ids_name = "input_ids";
   std::string attention_mask_name = "attention_mask";
   std::string token_type_ids_name = "token_type_ids";  ///< only where the network reads token types

@@ -84,7 +84,7 @@ ProtobufWriter attribute(const OnnxAttribute& value) {
 ProtobufWriter node(const OnnxNode& value) {
   ProtobufWriter out;
   for (const std::string& input : value.inputs) out.bytes(node_field::kInput, input);
-  out.bytes(node_field::kOutput, value.output);
+  for (const std::string& output : value.outputs) out.bytes(node_field::kOutput, output);
   out.bytes(node_field::kName, value.name);
   out.bytes(node_field::kOpType, value.op);
   for (const OnnxAttribute& item : value.attributes) out.message(node_field::kAttribute, attribute(item));

@@ -14,19 +14,19 @@ namespace paceline {
 /// An ONNX model as plain values: what onnx.proto calls ModelProto, as far as Paceline writes it.
 
 /// Element types, numbered as TensorProto.DataType.
-enum class OnnxType : int32_t { kFloat = 1, kInt32 = 6, kInt64 = 7, kBool = 9 };
+enum class OnnxType : int32_t { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, kInt64 = 7, kBool = 9 };
 
 struct OnnxAttribute {
   std::string name;
   std::variant<int64_t, float, std::vector<int64_t>> value;
 };
 
-/// One operator of the default domain, with one output.
+/// One operator of the default domain.
 struct OnnxNode {
   std::string op;    ///< "Gemm"
   std::string name;  ///< for people
   std::vector<std::string> inputs;
-  std::string output;
+  std::vector<std::string> outputs;
   std::vector<OnnxAttribute> attributes;
 };
 

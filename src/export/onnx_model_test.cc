@@ -63,8 +63,8 @@ class OnnxModelTest : public testing::Test {
     model_.name = "graph";
     model_.metadata = {{"key", "value"}};
     model_.nodes = {
-        {"Gemm", "dense", {"x", "weight", "bias"}, "y", {{"transB", int64_t{1}}, {"alpha", 0.5F}}},
-        {"Transpose", "turn", {"y"}, "z", {{"perm", std::vector<int64_t>{1, 0}}}},
+        {"Gemm", "dense", {"x", "weight", "bias"}, {"y"}, {{"transB", int64_t{1}}, {"alpha", 0.5F}}},
+        {"Transpose", "turn", {"y"}, {"z"}, {{"perm", std::vector<int64_t>{1, 0}}}},
     };
     const TensorView stored{DType::kF32, {600, 2}, std::as_bytes(std::span(weights_))};
     model_.initializers = {{"weight", OnnxType::kFloat, {600, 2}, stored, {}},

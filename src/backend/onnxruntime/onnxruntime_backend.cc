@@ -74,7 +74,8 @@ OnnxRuntimeBackend::OnnxRuntimeBackend(const Checkpoint& checkpoint, const Backe
 }
 
 void OnnxRuntimeBackend::load_own_export(const Checkpoint& checkpoint, const BackendOptions& options) {
-  const OnnxExportOptions form{.form = info_.padded ? OnnxForm::kFast : OnnxForm::kUnpadded};
+  const OnnxExportOptions form{.form = info_.padded ? OnnxForm::kFast : OnnxForm::kUnpadded,
+                               .compute_type = options.compute_type};
   const std::filesystem::path file =
       cached_onnx(checkpoint, form, options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
   info_.settings =
