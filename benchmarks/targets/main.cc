@@ -1,0 +1,97 @@
+/// Measures Paceline's own engine against what it has to reach: every row of the table in interleaved rounds, the roof
+/// in each of them. ./dev bench-native builds it, prepares the checkpoint and runs it.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "paceline/error.h"
+#include "targets/target_run.h"
+
+namespace paceline {
+namespace {
+
+constexpr int kMissed = 5;  // as of a gate that fails
+
+std::string what_is_measured(const Target& target) {
+  if (target.kind == Target::Kind::kRoofShare) {
+    return fmt::format("{}, {}: share of the roof", target.ours.name(), target.shapes.front().name());
+  }
+  const std::string where = target.kind == Target::Kind::kBestRatio ? "best of " : "";
+  std::string shapes;
+  for (const BatchShape& shape : target.shapes) shapes += (shapes.empty() ? "" : ", ") + shape.name();
+  return fmt::format("{} over {}, {}{}", target.ours.name(), target.peer.name(), where, shapes);
+}
+
+struct Tally {
+  int required = 0, of_required = 0, stretch = 0, of_stretch = 0;
+
+  void add(bool required_met, bool stretch_met) {
+    required += required_met ? 1 : 0;
+    stretch += stretch_met ? 1 : 0;
+    ++of_required;
+    ++of_stretch;
+  }
+};
+
+void print_row(const std::string& what, double required, double stretch, const std::string& reached, bool passed) {
+  fmt::print("{:<58} {:>8.2f} {:>8.2f}  {:<22} {}\n", what, required, stretch, reached, passed ? "pass" : "FAIL");
+}
+
+void print_target(const Target& target, const TargetTimes& times, Tally& tally) {
+  const Verdict verdict = judge(target, times);
+  const std::string what = what_is_measured(target);
+  if (!verdict.measured) {
+    fmt::print("{:<58} {:>8.2f} {:>8.2f}  not measured: {}\n", what, target.required, target.stretch, verdict.why_not);
+    return;
+  }
+  tally.add(verdict.required, verdict.stretch);
+  print_row(what, target.required, target.stretch,
+            fmt::format("{:.2f} ({:.2f} to {:.2f})", verdict.value.median, verdict.value.low, verdict.value.high),
+            verdict.required);
+}
+
+void print_loading(const TargetTimes& times, Tally& tally) {
+  const LoadTargets targets;
+  for (const auto& [runner, seconds] : times.load_seconds) {
+    if (runner.backend != "native") continue;
+    const bool passed = seconds <= targets.required_seconds;
+    tally.add(passed, seconds <= targets.stretch_seconds);
+    print_row(runner.name() + ": seconds to load, at most", targets.required_seconds, targets.stretch_seconds,
+              fmt::format("{:.2f}", seconds), passed);
+  }
+}
+
+int run(int count, char** arguments) {
+  TargetRunOptions options;
+  CLI::App app("Paceline's own engine against what it has to reach.");
+  app.add_option("model", options.model_dir, "checkpoint")->required();
+  app.add_option("texts", options.text_file, "a text a line")->required();
+  app.add_option("--paceline", options.executable, "the program whose engines are measured")->required();
+  app.add_option("--rounds", options.rounds, "of everything (default 9)")->check(CLI::Range(2, 1000));
+  app.add_option("--only", options.only, "engines whose name contains this (default all)")->delimiter(',');
+  CLI11_PARSE(app, count, arguments);
+  options.show = [](const std::string& text) { fmt::print(stderr, "targets: {}\n", text); };
+
+  const std::vector<Target> targets = all_targets();
+  const TargetTimes times = measure_targets(targets, options);
+  Tally tally;
+  fmt::print("{:<58} {:>8} {:>8}  {}\n", "", "required", "stretch", "reached (95 % interval)");
+  for (const Target& target : targets) print_target(target, times, tally);
+  print_loading(times, tally);
+  fmt::print("{} of {} required, {} of {} stretch\n", tally.required, tally.of_required, tally.stretch,
+             tally.of_stretch);
+  return tally.required == tally.of_required ? 0 : kMissed;
+}
+
+}  // namespace
+}  // namespace paceline
+
+int main(int count, char** arguments) try {
+  return paceline::run(count, arguments);
+} catch (const paceline::Error& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
+}
