@@ -5,13 +5,18 @@
 
 Each is the Chebyshev interpolant of its function in double precision, turned into powers of the reduced argument: within
 a factor of two of the best polynomial of its degree, and a few lines of code. The degrees are the smallest whose own
-error is below a quarter of the bound that the kernel's test demands, so that fp32 rounding keeps the rest.
+error leaves fp32 rounding enough of the bound that the kernel's test demands: a quarter of it at most for one polynomial
+over the whole range, 60 % for the short ones of a table, whose rounding errors are a few units of small values.
 """
 
 import math
 
 GELU_END = 5.5  # r(5.5) = 1.05e-7: beyond it the constant r(5.5) is within the bound of 5e-7
 GELU_DEGREE = 17
+# A register of 16 floats holds one coefficient of 16 pieces; the first and the last are half as long as the others.
+TABLE_PIECES = 16
+TABLE_END = 5.4  # r(5.4) = 1.8e-07
+TABLE_DEGREE = 4
 EXP2_DEGREE = 6
 
 
@@ -59,9 +64,44 @@ def worst_error(coefficients, function, relative):
     return worst
 
 
+def as_float(c):
+    return f"{c:.9g}F" if "." in f"{c:.9g}" or "e" in f"{c:.9g}" else f"{c:.1f}F"
+
+
 def array(name, coefficients):
-    lines = ", ".join(f"{c:.9g}F" if "." in f"{c:.9g}" or "e" in f"{c:.9g}" else f"{c:.1f}F" for c in coefficients)
+    lines = ", ".join(as_float(c) for c in coefficients)
     return f"inline constexpr float {name}[{len(coefficients)}] = {{{lines}}};"
+
+
+def gelu_piece(piece):
+    """Coefficients around the middle of a piece, in units of its length, and its own error."""
+    low = max(0.0, piece - 0.5)
+    high = min(TABLE_PIECES - 1.0, piece + 0.5)
+    middle, half = (low + high) / 2, (high - low) / 2
+
+    def gap(v):
+        return gelu_gap((middle + half * v) * TABLE_END / (TABLE_PIECES - 1))
+
+    around_middle = powers(chebyshev(gap, TABLE_DEGREE))
+    # v = (t - shift) / half, with t counted from the piece's number
+    shift = middle - piece
+    total = [0.0] * (TABLE_DEGREE + 1)
+    for power, coefficient in enumerate(around_middle):
+        for i in range(power + 1):
+            total[i] += coefficient * math.comb(power, i) * (-shift) ** (power - i) / half**power
+    return total, worst_error(around_middle, gap, False)
+
+
+def print_gelu_table():
+    pieces = [gelu_piece(i) for i in range(TABLE_PIECES)]
+    print(f"/// The same in {TABLE_PIECES} pieces: t = {TABLE_PIECES - 1} min(|x|, kGeluTableEnd) / kGeluTableEnd belongs")
+    print("/// to the piece of the nearest integer; powers of t less that, lowest first, each of all pieces.")
+    print(f"/// Its own error: {max(error for _, error in pieces):.1e} absolute, and {gelu_gap(TABLE_END):.1e} beyond the end.")
+    print(f"inline constexpr float kGeluTableEnd = {TABLE_END}F;")
+    print(f"alignas(64) inline constexpr float kGeluTable[{TABLE_DEGREE + 1}][{TABLE_PIECES}] = {{")
+    for power in range(TABLE_DEGREE + 1):
+        print("    {" + ", ".join(as_float(piece[power]) for piece, _ in pieces) + "},")
+    print("};\n")
 
 
 def main():
@@ -81,6 +121,7 @@ def main():
     print("/// max(x, 0) - gelu(x) in powers of u = 2 min(|x|, kGeluEnd) / kGeluEnd - 1, lowest first.")
     print(f"/// Its own error: {worst_error(gelu, gap, False):.1e} absolute.")
     print(array("kGeluGap", gelu) + "\n")
+    print_gelu_table()
     print("/// 2^f for f in [-0.5, 0.5], in powers of f, lowest first.")
     print(f"/// Its own error: {worst_error(half, exp2, True):.1e} relative.")
     print(array("kExp2", [c * 2**j for j, c in enumerate(half)]) + "\n")

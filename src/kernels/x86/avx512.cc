@@ -21,6 +21,8 @@ using DotInt8 = DotInt8ByWidening;
 
 #include "kernels/x86/functions.inl.h"
 
+#include "kernels/x86/gelu_table.inl.h"
+
 #include "kernels/x86/dense.inl.h"
 
 #include "kernels/x86/attention.inl.h"

@@ -40,6 +40,12 @@ using Word = Word512;
 [[gnu::always_inline]] inline Vec multiply_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 /// c - a b.
 [[gnu::always_inline]] inline Vec subtract_product(Vec a, Vec b, Vec c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+/// a b - c.
+[[gnu::always_inline]] inline Vec multiply_subtract(Vec a, Vec b, Vec c) { return {_mm512_fmsub_ps(a.v, b.v, c.v)}; }
+/// The float of `table` that the lowest four bits of each lane of `bits` name.
+[[gnu::always_inline]] inline Vec look_up(Vec table, Vec bits) {
+  return {_mm512_permutexvar_ps(_mm512_castps_si512(bits.v), table.v)};
+}
 // The second operand where either is NaN.
 [[gnu::always_inline]] inline Vec minimum(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
 [[gnu::always_inline]] inline Vec maximum(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }

@@ -30,6 +30,8 @@ struct DotInt8 : WholeWords, IntegerSums {
 
 #include "kernels/x86/functions.inl.h"
 
+#include "kernels/x86/gelu_table.inl.h"
+
 #include "kernels/x86/dense.inl.h"
 
 #include "kernels/x86/attention.inl.h"

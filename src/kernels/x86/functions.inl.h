@@ -25,22 +25,6 @@ template <int kTerms, int kCount>
   return scale_by_power(power[0], whole);
 }
 
-/// Each x becomes 0.5 x (1 + erf(x / sqrt 2)), within 5e-7: max(x, 0) less a bump that depends on |x| alone. NaN stays
-/// NaN.
-template <int kCount>
-[[gnu::always_inline]] inline void gelu(Vec (&x)[kCount]) {
-  Vec u[kCount];
-  Vec gap[kCount];
-  PACELINE_UNROLL
-  for (int j = 0; j < kCount; ++j) {
-    const Vec place = minimum(broadcast(kGeluEnd), absolute(x[j]));
-    u[j] = multiply_add(place, broadcast(2 / kGeluEnd), broadcast(-1.0F));
-  }
-  polynomial(kGeluGap, u, gap);
-  PACELINE_UNROLL
-  for (int j = 0; j < kCount; ++j) x[j] = subtract(maximum(broadcast(0.0F), x[j]), gap[j]);
-}
-
 /// tanh x = 1 - 2 / (e^2x + 1), within 5e-7. From 20 on tanh is 1 in fp32.
 [[gnu::always_inline]] inline Vec tanh_of(Vec x) {
   constexpr float kTwiceLog2E = 2.88539008F;
