@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/thread_pool.h"
 #include "batch/check_batch.h"
 #include "model/forward_pass.h"
@@ -18,6 +19,10 @@ constexpr int32_t kTokensPerThread = 32;
 
 // Splitting rows costs up to 2 % against an even split of sequences: a larger unevenness is worth it.
 constexpr double kUnevenness = 1.03;
+
+StageClock* clock_of(std::span<StageClock> clocks, int thread) {
+  return clocks.empty() ? nullptr : &clocks[static_cast<std::size_t>(thread)];
+}
 
 }  // namespace
 
@@ -97,23 +102,51 @@ struct EncoderModel::State {
     }
   }
 
-  void run_split_by_sequence() {
+  void run_split_by_sequence(std::span<StageClock> clocks) {
     deal();
     pool.run([&](int thread) {
       const auto own = static_cast<std::size_t>(thread);
       in_passes(shares[own], [&](std::span<const PassSequence> now) {
-        pass.run(now, Team{.thread = 0, .threads = 1}, memories[own], memories[own]);
+        pass.run(now, Team{.thread = 0, .threads = 1, .clock = clock_of(clocks, thread)}, memories[own], memories[own]);
       });
     });
   }
 
-  void run_as_team(bool split_rows) {
+  void run_as_team(bool split_rows, std::span<StageClock> clocks) {
     in_passes(sequences, [&](std::span<const PassSequence> now) {
       pool.run([&](int thread) {
-        const Team team{.pool = &pool, .thread = thread, .threads = options.threads, .split_rows = split_rows};
+        const Team team{.pool = &pool,
+                        .thread = thread,
+                        .threads = options.threads,
+                        .split_rows = split_rows,
+                        .clock = clock_of(clocks, thread)};
         pass.run(now, team, memories.front(), memories[static_cast<std::size_t>(thread)]);
       });
     });
+  }
+
+  void list_sequences(const PackedBatch& batch, std::span<float> logits) {
+    sequences.clear();
+    for (int32_t i = 0; i < batch.sequences(); ++i) {
+      const int32_t first = batch.cu_seqlens[static_cast<std::size_t>(i)];
+      sequences.push_back(
+          {.ids = batch.input_ids.data() + first,
+           .token_types = batch.token_type_ids.empty() ? nullptr : batch.token_type_ids.data() + first,
+           .tokens = batch.length(i),
+           .logits = logits.data() + static_cast<std::size_t>(i) * static_cast<std::size_t>(network.outputs)});
+    }
+  }
+
+  /// `clocks`: one for each thread, or none.
+  void run(const PackedBatch& batch, std::span<float> logits, std::span<StageClock> clocks) {
+    check_batch(batch, network, logits.size());
+    list_sequences(batch, logits);
+    const Split split = choose(batch.tokens());
+    if (split == Split::kSequences) {
+      run_split_by_sequence(clocks);
+    } else {
+      run_as_team(split == Split::kRows, clocks);
+    }
   }
 
   const Network network;
@@ -140,24 +173,13 @@ const Network& EncoderModel::network() const { return state_->network; }
 const Kernels& EncoderModel::kernels() const { return state_->kernels; }
 int32_t EncoderModel::threads() const { return state_->options.threads; }
 
-void EncoderModel::run(const PackedBatch& batch, std::span<float> logits) {
-  State& state = *state_;
-  check_batch(batch, state.network, logits.size());
-  state.sequences.clear();
-  for (int32_t i = 0; i < batch.sequences(); ++i) {
-    const int32_t first = batch.cu_seqlens[static_cast<std::size_t>(i)];
-    state.sequences.push_back(
-        {.ids = batch.input_ids.data() + first,
-         .token_types = batch.token_type_ids.empty() ? nullptr : batch.token_type_ids.data() + first,
-         .tokens = batch.length(i),
-         .logits = logits.data() + static_cast<std::size_t>(i) * static_cast<std::size_t>(state.network.outputs)});
-  }
-  const Split split = state.choose(batch.tokens());
-  if (split == Split::kSequences) {
-    state.run_split_by_sequence();
-  } else {
-    state.run_as_team(split == Split::kRows);
-  }
+void EncoderModel::run(const PackedBatch& batch, std::span<float> logits) { state_->run(batch, logits, {}); }
+
+StageTimes EncoderModel::run_timed(const PackedBatch& batch, std::span<float> logits) {
+  std::vector<StageClock> clocks(static_cast<std::size_t>(threads()));
+  const double begin = monotonic_seconds();
+  state_->run(batch, logits, clocks);
+  return add_up(clocks, monotonic_seconds() - begin);
 }
 
 }  // namespace paceline

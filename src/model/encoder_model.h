@@ -5,6 +5,7 @@
 #include <span>
 
 #include "kernels/kernels.h"
+#include "model/stage_clock.h"
 #include "model/weight_source.h"
 #include "network/network.h"
 #include "paceline/packed_batch.h"
@@ -38,6 +39,9 @@ class EncoderModel {
   /// `logits` [B, outputs]. Allocates nothing once a batch of as many sequences has been run.
   /// Throws Error{invalid_argument} as check_batch does.
   void run(const PackedBatch& batch, std::span<float> logits);
+
+  /// run() with a clock in each thread: the same logits, some 50 ns later for each stage of each block.
+  StageTimes run_timed(const PackedBatch& batch, std::span<float> logits);
 
   const Network& network() const;
   const Kernels& kernels() const;

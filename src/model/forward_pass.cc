@@ -297,6 +297,7 @@ class Worker {
       const float* from = memory_.hidden.row(sequences_[static_cast<std::size_t>(i)].first);
       std::copy_n(from, network_.hidden_size, memory_.pooled.row(i));
     }
+    mark(Stage::kPooledAttention);
     round(narrow, memory_.pooled, memory_.query_in, mine, network_.hidden_size);
     barrier();
     multiply(attention.query, attention.query.panels(),
@@ -390,6 +391,7 @@ class Worker {
     for (int32_t i = mine.begin; i < mine.end; ++i) {
       std::copy_n(in.row(i), network_.outputs, sequences_[static_cast<std::size_t>(i)].logits);
     }
+    mark(Stage::kHead);
   }
 
   const Network& network_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace paceline {
@@ -44,5 +45,17 @@ class StageClock {
   Clock::time_point last_{};
   std::array<double, kStages> seconds_{};
 };
+
+/// One run on all threads, taken apart.
+struct StageTimes {
+  double seconds = 0;  ///< from call to return
+  int32_t threads = 1;
+  /// Of all threads together, by Stage: they add up to seconds x threads. kWaiting holds what is in no stage: waking
+  /// up, and waiting for the last one.
+  std::array<double, kStages> thread_seconds{};
+};
+
+/// `clocks`: one for each thread.
+StageTimes add_up(std::span<const StageClock> clocks, double seconds);
 
 }  // namespace paceline
