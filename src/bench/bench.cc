@@ -12,6 +12,7 @@
 #include "bench/length_sweep.h"
 #include "bench/process_worker.h"
 #include "bench/round_store.h"
+#include "bench/stage_profile.h"
 #include "bench/workload.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
@@ -158,6 +159,13 @@ BenchResults run_bench(const BenchOptions& options) {
   return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
     results.roof = measure_roof(subject.threads);
     run_measurement(options, subject, real_environment(options), results);
+  });
+}
+
+BenchResults run_profile(const BenchOptions& options) {
+  check_profile_options(options);
+  return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
+    profile_stages(options, subject, results);
   });
 }
 

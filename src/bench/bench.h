@@ -82,6 +82,10 @@ void remove_saved_rounds(const std::filesystem::path& rounds_dir);
 /// The gate alone: every backend and compute type answers the gate's texts; `backends` of the results is filled.
 BenchResults run_verify(const BenchOptions& options);
 
+/// Where the time of the native engine's forward pass goes: compute types, batch sizes and the first of the orders
+/// select; `profiles` of the results is filled. Throws Error{invalid_argument} for options that select anything else.
+BenchResults run_profile(const BenchOptions& options);
+
 /// What classify is to obey; nothing without a valid recommendation.
 std::optional<Plan> make_plan(const BenchResults& results);
 

@@ -184,6 +184,27 @@ struct Recommendation {
   std::vector<Rejection> rejections;  ///< every other backend at its best, the runner-up's among them
 };
 
+/// One stage of the native engine's forward pass, or all of them. Medians over rounds; of one batch.
+struct StageFigures {
+  std::string stage;      ///< "attention", "waiting", ...; "total"
+  double ms = 0;          ///< of the whole machine: what one of two threads does counts half
+  double flops = 0;       ///< floating-point operations that are done
+  double bytes = 0;       ///< weights and activations, read and written, each once
+  double roof_share = 0;  ///< time at the arithmetic roof of the stage's types over time; 0: no arithmetic, or no roof
+};
+
+/// Where the time of a forward pass goes.
+struct StageProfile {
+  Configuration configuration;
+  int32_t rounds = 0;
+  int32_t batches = 0;  ///< in each round, the same ones
+  int64_t texts = 0;    ///< in those batches
+  int64_t tokens = 0;
+  std::vector<StageFigures> stages;  ///< add up to the total, but for the medians
+  StageFigures total;
+  double counted_flops = 0;  ///< of a batch, as every engine is measured; the native one avoids some of it
+};
+
 struct BenchResults {
   static constexpr int kSchemaVersion = 2;
 
@@ -209,6 +230,7 @@ struct BenchResults {
   std::optional<Configuration> baseline;
   std::vector<LengthResult> length_sweep;  ///< by backend, batch size, tokens
   EndToEnd end_to_end;
+  std::vector<StageProfile> profiles;  ///< of run_profile: by compute type, batch size
   Constraints constraints;
   Recommendation recommendation;
   std::vector<std::string> notes;  ///< what was dropped to keep the budget, what was noisy

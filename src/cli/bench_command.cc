@@ -24,6 +24,7 @@ struct BenchFlags {
   BenchOptions bench;
   std::filesystem::path out;
   bool has_budget = false;  ///< named on the command line
+  bool profile = false;
   bool quiet = false;
 };
 
@@ -69,6 +70,8 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
           {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved as it goes (default: the budget)",
            set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
           {"--resume", "", "go on with the unfinished article run in --out (default: begin)", set_switch(bench.resume)},
+          {"--profile", "", "time each stage of the native engine, no report (default: compare configurations)",
+           set_switch(flags.profile)},
           {"--dry-run", "", "print the plan and its predicted time, measure nothing (default: measure)",
            set_switch(bench.dry_run)},
           {"--objective", "GOAL", "throughput or latency (default throughput)",
@@ -118,9 +121,32 @@ bool nothing_measured(const BenchResults& results) {
                       [](const CellResult& cell) { return cell.rounds > 0; });
 }
 
+TerminalOptions terminal(const BenchFlags& flags, const std::string& remark) {
+  const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
+  return {.width = Console::width(), .color = color, .out_dir = flags.out, .remark = remark};
+}
+
+int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
+  if (flags.has_budget) {
+    throw Error{ErrorCode::kInvalidArgument,
+                "[bench] --profile and --budget exclude each other: a profile takes five rounds, whatever they take."};
+  }
+  const auto progress = make_progress(flags.quiet, "profile", "turns");
+  flags.bench.progress = progress.get();
+  flags.bench.interrupted = &interrupted();
+  flags.bench.command = invocation.command_line;
+  const BenchResults results = run_profile(flags.bench);
+  progress->finish();
+  const bool measured = !results.profiles.empty();
+  if (measured && !flags.out.empty()) write_profile(results, flags.out);
+  if (measured) invocation.console.write(profile_text(results, terminal(flags, "")));
+  return results.interrupted ? kExitInterrupted : kExitDone;
+}
+
 int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   Console& console = invocation.console;
   BenchOptions& bench = flags.bench;
+  if (flags.profile) return run_profile_command(flags, invocation);
   if (flags.out.empty() && !bench.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
   }
@@ -142,9 +168,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   progress->finish();
   if (bench.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
   const std::string remark = write_results(flags, results);
-  const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
-  console.write(
-      terminal_summary(results, {.width = Console::width(), .color = color, .out_dir = flags.out, .remark = remark}));
+  console.write(terminal_summary(results, terminal(flags, remark)));
   if (bench.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
   const bool resumable = results.unfinished && std::filesystem::exists(saved_rounds(flags.out));
   if (resumable) note_saved_rounds(flags, results, invocation);

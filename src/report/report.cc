@@ -15,6 +15,7 @@
 #include "report/charts.h"
 #include "report/html.h"
 #include "report/png.h"
+#include "report/profile_json.h"
 #include "report/report_json.h"
 #include "report/samples_csv.h"
 #include "report/svg.h"
@@ -155,6 +156,12 @@ std::string write_report(const BenchResults& results, const fs::path& out_dir, c
   staging.add("report.html", report_html(results, {.plan_path = plan_path}));
   staging.commit();
   return drawn ? "" : "The charts are SVG only: install rsvg-convert (Debian: librsvg2-bin) for PNG, too.";
+}
+
+void write_profile(const BenchResults& results, const fs::path& out_dir) {
+  StagingFolder staging(out_dir);
+  staging.add("profile.json", profile_json(results));
+  staging.commit();
 }
 
 }  // namespace paceline

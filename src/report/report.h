@@ -23,6 +23,9 @@ using PlanWriter = std::function<void(const std::filesystem::path& file)>;
 std::string write_report(const BenchResults& results, const std::filesystem::path& out_dir,
                          const PlanWriter& write_plan = nullptr);
 
+/// Writes profile.json into `out_dir`; the same errors as write_report.
+void write_profile(const BenchResults& results, const std::filesystem::path& out_dir);
+
 /// How the terminal is.
 struct TerminalOptions {
   int width = 80;      ///< columns; lines never get longer, but for a word that does not fit, down to 40
@@ -34,5 +37,8 @@ struct TerminalOptions {
 /// The result on one screen: the recommendation, the best cells of each backend, what was rejected, where the files
 /// are.
 std::string terminal_summary(const BenchResults& results, const TerminalOptions& options);
+
+/// A table of stages for each of the results' profiles, and how to read it.
+std::string profile_text(const BenchResults& results, const TerminalOptions& options);
 
 }  // namespace paceline

@@ -29,6 +29,7 @@ void check_device(const BackendOptions& options) {
 }
 
 NumberType number_type(const BackendOptions& options) {
+  check_device(options);
   if (options.compute_type == "fp32") return NumberType::kFp32;
   if (options.compute_type == "bf16") return NumberType::kBf16;
   if (options.compute_type == "int8") return NumberType::kInt8;
@@ -50,22 +51,6 @@ BackendInfo describe(const Checkpoint& checkpoint, const BackendOptions& options
           .threads = threads,
           .outputs = checkpoint.network().outputs};
 }
-
-class NativeBackend : public Backend {
- public:
-  NativeBackend(const Checkpoint& checkpoint, const BackendOptions& options, int32_t threads)
-      : model_(checkpoint.network(), weights_of(checkpoint), {.threads = threads, .type = number_type(options)}),
-        info_(describe(checkpoint, options, threads)) {
-    info_.settings = fmt::format("ISA {} ({})", model_.kernels().name, model_.kernels().description);
-  }
-
-  const BackendInfo& info() const override { return info_; }
-  void run(const PackedBatch& batch, std::span<float> logits) override { model_.run(batch, logits); }
-
- private:
-  EncoderModel model_;
-  BackendInfo info_;
-};
 
 class ReferenceBackend : public Backend {
  public:
@@ -89,13 +74,25 @@ class ReferenceBackend : public Backend {
 
 }  // namespace
 
+NativeBackend::NativeBackend(const Checkpoint& checkpoint, const BackendOptions& options)
+    : type_(number_type(options)),
+      model_(checkpoint.network(), weights_of(checkpoint),
+             {.threads = resolve_threads(options.threads), .type = type_}),
+      info_(describe(checkpoint, options, model_.threads())) {
+  info_.settings = fmt::format("ISA {} ({})", model_.kernels().name, model_.kernels().description);
+}
+
+std::array<StageWork, kStages> NativeBackend::works(const PackedBatch& batch) const {
+  std::vector<int32_t> lengths;
+  for (int32_t i = 0; i < batch.sequences(); ++i) lengths.push_back(batch.length(i));
+  return stage_works(model_.network(), type_, lengths);
+}
+
 std::unique_ptr<Backend> create_native_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
-  check_device(options);
-  return std::make_unique<NativeBackend>(checkpoint, options, resolve_threads(options.threads));
+  return std::make_unique<NativeBackend>(checkpoint, options);
 }
 
 std::unique_ptr<Backend> create_reference_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
-  check_device(options);
   if (number_type(options) != NumberType::kFp32) {
     throw Error(ErrorCode::kUnsupported, fmt::format("[{}] compute type {} was asked for, it computes in double.",
                                                      options.name, options.compute_type));

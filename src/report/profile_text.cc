@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "report/format.h"
+#include "report/report.h"
+#include "report/stage_rates.h"
+#include "report/terminal_page.h"
+
+namespace paceline {
+namespace {
+
+std::string or_empty(double value) { return value > 0 ? format_number(value) : ""; }
+
+TextRow stage_row(const StageFigures& stage, const StageProfile& profile) {
+  return {{stage.stage, format_decimals(stage.ms, 3), format_percent(time_share(stage, profile)),
+           or_empty(gflops(stage)), or_empty(gbps(stage)),
+           stage.roof_share > 0 ? format_percent(stage.roof_share) : ""}};
+}
+
+void print_profile(TerminalPage& page, const StageProfile& profile) {
+  page.line(configuration_words(profile.configuration), kBold);
+  page.paragraph(fmt::format("{} ms a batch, {} ms per text. {} rounds over {} of {} texts and {} tokens, {} threads.",
+                             format_number(profile.total.ms), format_number(ms_per_text(profile)), profile.rounds,
+                             profile.batches == 1 ? "a batch" : fmt::format("{} batches", profile.batches),
+                             format_count(profile.texts), format_count(profile.tokens), profile.configuration.threads),
+                 2);
+  std::vector<TextRow> rows;
+  for (const StageFigures& stage : profile.stages) rows.push_back(stage_row(stage, profile));
+  rows.push_back(stage_row(profile.total, profile));
+  rows.back().style = kBold;
+  page.table(
+      {{"stage"}, {"ms", true}, {"time", true}, {"GFLOP/s", true, 2}, {"GB/s", true, 1}, {"of the roof", true, 3}},
+      rows);
+  page.paragraph(fmt::format("As every engine is counted, with what this one avoids in the last block: {} GFLOP/s.",
+                             format_number(counted_gflops(profile))),
+                 2, kDim);
+  page.line("");
+}
+
+std::string rate(double value) { return value > 0 ? format_number(value) : "none"; }
+
+void print_legend(TerminalPage& page, const BenchResults& results) {
+  const Roof& roof = results.roof;
+  page.paragraph(
+      "ms: median of the rounds, for one batch; where only some threads work, as much less. Waiting is for other "
+      "threads. "
+      "GB/s: weights and activations, each once; more than the memory gives comes from caches. The roof: of the "
+      "arithmetic, each operation at its own type's.",
+      0, kDim);
+  page.paragraph(fmt::format("Measured roof: fp32 {}, bf16 {} GFLOP/s, int8 {} GOP/s; memory {} GB/s.",
+                             rate(roof.fp32_gflops), rate(roof.bf16_gflops), rate(roof.int8_gops),
+                             rate(roof.memory_bandwidth_gbps)));
+  for (const std::string& note : results.notes) page.paragraph(note);
+}
+
+}  // namespace
+
+std::string profile_text(const BenchResults& results, const TerminalOptions& options) {
+  TerminalPage page(options.width, options.color);
+  if (results.interrupted) page.paragraph("Interrupted: fewer rounds than planned.", 0, kYellow);
+  for (const StageProfile& profile : results.profiles) print_profile(page, profile);
+  if (!results.profiles.empty()) print_legend(page, results);
+  if (!options.out_dir.empty()) {
+    page.line("");
+    page.line((options.out_dir / "profile.json").string());
+  }
+  return page.take();
+}
+
+}  // namespace paceline
