@@ -164,9 +164,8 @@ BenchResults run_bench(const BenchOptions& options) {
 
 BenchResults run_profile(const BenchOptions& options) {
   check_profile_options(options);
-  return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
-    profile_stages(options, subject, results);
-  });
+  return with_subject(
+      options, [&](const BenchSubject& subject, BenchResults& results) { profile_stages(options, subject, results); });
 }
 
 std::filesystem::path saved_rounds(const std::filesystem::path& rounds_dir) { return round_store_file(rounds_dir); }

@@ -37,9 +37,9 @@ TEST(ProfileText, HasARowForEachStageAndTheTotal) {
               HasSubstr("native bf16, batch 8, as given\n"
                         "  20.0 ms a batch, 2.50 ms per text. 5 rounds over 4 batches of 32 texts and 800 tokens, "
                         "2 threads.\n"));
-  EXPECT_THAT(text, HasSubstr("feed-forward up  15.000   75.0 %      300  20.0       75.0 %\n"));
-  EXPECT_THAT(text, HasSubstr("waiting           5.000   25.0 %\n"));
-  EXPECT_THAT(text, HasSubstr("total            20.000  100.0 %      225  15.0       56.2 %\n"));
+  EXPECT_THAT(text, HasSubstr("feed-forward up  15.00   75.0 %      300  20.0       75.0 %\n"));
+  EXPECT_THAT(text, HasSubstr("waiting           5.00   25.0 %\n"));
+  EXPECT_THAT(text, HasSubstr("total            20.00  100.0 %      225  15.0       56.2 %\n"));
   EXPECT_THAT(text, HasSubstr("250 GFLOP/s"));
   EXPECT_THAT(text, HasSubstr("fp32 200, bf16 400 GFLOP/s, int8 none GOP/s; memory 30.0 GB/s"));
   EXPECT_THAT(text, Not(HasSubstr("profile.json")));

@@ -13,8 +13,14 @@ namespace {
 
 std::string or_empty(double value) { return value > 0 ? format_number(value) : ""; }
 
+/// Of all rows of a table: four digits of the total.
+int ms_decimals(const StageProfile& profile) {
+  const double total = profile.total.ms;
+  return total >= 1000 ? 0 : total >= 100 ? 1 : total >= 10 ? 2 : 3;
+}
+
 TextRow stage_row(const StageFigures& stage, const StageProfile& profile) {
-  return {{stage.stage, format_decimals(stage.ms, 3), format_percent(time_share(stage, profile)),
+  return {{stage.stage, format_decimals(stage.ms, ms_decimals(profile)), format_percent(time_share(stage, profile)),
            or_empty(gflops(stage)), or_empty(gbps(stage)),
            stage.roof_share > 0 ? format_percent(stage.roof_share) : ""}};
 }
