@@ -27,10 +27,11 @@ TextRow stage_row(const StageFigures& stage, const StageProfile& profile) {
 
 void print_profile(TerminalPage& page, const StageProfile& profile) {
   page.line(configuration_words(profile.configuration), kBold);
-  page.paragraph(fmt::format("{} ms a batch, {} ms per text. {} rounds over {} of {} texts and {} tokens, {} threads.",
+  page.paragraph(fmt::format("{} ms a batch, {} ms per text. {} rounds over {} of {} texts and {} tokens, {} thread{}.",
                              format_number(profile.total.ms), format_number(ms_per_text(profile)), profile.rounds,
                              profile.batches == 1 ? "a batch" : fmt::format("{} batches", profile.batches),
-                             format_count(profile.texts), format_count(profile.tokens), profile.configuration.threads),
+                             format_count(profile.texts), format_count(profile.tokens), profile.configuration.threads,
+                             profile.configuration.threads == 1 ? "" : "s"),
                  2);
   std::vector<TextRow> rows;
   for (const StageFigures& stage : profile.stages) rows.push_back(stage_row(stage, profile));
