@@ -1,7 +1,7 @@
 // Writes one ONNX file for the tests in onnx_oracle.py, with every option the exporter has:
 //
-//   onnx_export_tool MODEL_DIR FILE [form=fast] [opset=0] [input_ids=NAME] [attention_mask=NAME] [token_type_ids=NAME]
-//                    [output=NAME] [dtype=int64] [external=BYTES]
+//   onnx_export_tool MODEL_DIR FILE [form=fast] [compute_type=fp32] [opset=0] [input_ids=NAME] [attention_mask=NAME]
+//                    [token_type_ids=NAME] [output=NAME] [dtype=int64] [external=BYTES]
 
 #include <cstdio>
 #include <functional>
@@ -18,6 +18,7 @@ void run(int argc, char** argv) {
   OnnxExportOptions options;
   const std::map<std::string, std::function<void(const std::string&)>, std::less<>> settings{
       {"form", [&](const std::string& value) { options.form = parse_onnx_form(value); }},
+      {"compute_type", [&](const std::string& value) { options.compute_type = value; }},
       {"opset", [&](const std::string& value) { options.opset = std::stoi(value); }},
       {"input_ids", [&](const std::string& value) { options.input_ids_name = value; }},
       {"attention_mask", [&](const std::string& value) { options.attention_mask_name = value; }},

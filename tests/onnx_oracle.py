@@ -1,10 +1,12 @@
 """Checks exported ONNX files against the originals: onnx's own checker with full shape inference, and the logits of
-transformers, for each form and opset, on every model of a folder.
+transformers, for each form and opset, on every model of a folder; int8 against the original in int8, and for the
+kernels that ONNX Runtime makes of it.
 
 usage: onnx_oracle.py --tool BUILD/onnx_export_tool --models testdata/models
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -19,10 +21,19 @@ import onnxruntime
 import torch
 import transformers
 from original_models import TOLERANCE, longest, model_folders, original
+from quantised_original import quantise
 
 OPTIONS = None
 PORTABLE_OPSETS = range(11, 22)
 VARIANTS = [("fast", 23), ("unpadded", 23), *(("portable", opset) for opset in PORTABLE_OPSETS)]
+INT8_FORMS = ("fast", "unpadded", "portable")
+DENSE_LAYERS_OF_A_BLOCK = 6
+# How far int8 may lead a first token's state from fp32's, of its length, for one block. Rounding to a step errs by
+# step / sqrt 12: an activation's step is its range, some 8 standard deviations, over 255, 0.9 %; a weight's its row's
+# largest, some 3, over 127, 0.7 %: together 1.15 % of a product. Two products follow each other in either branch of a
+# block, and branches are added to what they read: 1.15 % * sqrt 4 = 2.3 %. Twice that, as the worst of many texts.
+INT8_STATE = 0.046
+
 
 def export(folder, file, **settings):
     command = [OPTIONS.tool, folder, file, *(f"{key}={value}" for key, value in settings.items())]
@@ -68,11 +79,40 @@ def check_file(file):
     onnx.shape_inference.infer_shapes(onnx.load(file, load_external_data=False), check_type=True, strict_mode=True)
 
 
-def session(file):
+def session(file, optimised=None):
+    """With `optimised` the graph that ONNX Runtime runs is written there."""
     options = onnxruntime.SessionOptions()
+    if optimised:
+        options.optimized_model_filepath = str(optimised)
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+class Int8Twin:
+    """A model beside itself in int8, both as transformers runs them."""
+
+    def __init__(self, folder, unpadded):
+        self.config, self.model, _ = original(folder, "eager")
+        _, self.quantised, self.run = original(folder, "eager")
+        self.tell_mask = quantise(self.quantised, unpadded)
+
+    def tensors(self, feed):
+        inputs = {name: torch.from_numpy(value) for name, value in feed.items()}
+        self.tell_mask(inputs["attention_mask"])
+        return inputs
+
+    def difference(self, loaded, feed):
+        """Between an exported file and the quantised original, of the largest logit."""
+        want = self.run(self.tensors(feed)).numpy()
+        return np.abs(want - loaded.run(None, feed)[0]).max() / np.abs(want).max()
+
+    @torch.no_grad()
+    def lost_to_int8(self, feed):
+        """How far the quantised original's first token is from the original's, of its length; the worst of a batch."""
+        inputs = self.tensors(feed)
+        want, got = (model.base_model(**inputs).last_hidden_state[:, 0] for model in (self.model, self.quantised))
+        return ((want - got).norm(dim=1) / want.norm(dim=1)).max().item()
 
 
 class ExportTest(unittest.TestCase):
@@ -100,6 +140,35 @@ class ExportTest(unittest.TestCase):
                     self.compare(lambda feed: loaded.run(None, feed)[0], expected, config, pad_inside=True)
                     if form == "portable":
                         self.compare(lambda feed: loaded.run(None, feed)[0], expected, config, left_padding=True)
+
+    def test_int8_is_the_original_in_int8(self):
+        """A state that lies in the middle between two steps, but for fp32's rounding, may fall on either side: one batch
+        of a model may differ by such steps."""
+        for folder in model_folders(OPTIONS.models):
+            for form in INT8_FORMS:
+                with self.subTest(model=folder.name, form=form):
+                    check_file(export(folder, self.file, form=form, compute_type="int8"))
+                    twin = Int8Twin(folder, unpadded=form == "unpadded")
+                    loaded = session(self.file)
+                    batches = [feed for inside in (False, True) for feed in feeds(twin.config, pad_inside=inside)]
+                    differences = [twin.difference(loaded, feed) for feed in batches]
+                    self.assertLess(sorted(differences)[-2], TOLERANCE, differences)
+                    bound = INT8_STATE * twin.config.num_hidden_layers ** 0.5
+                    self.assertLess(max(map(twin.lost_to_int8, batches)), bound)
+
+    def test_onnx_runtime_fuses_every_product_in_int8(self):
+        for folder in model_folders(OPTIONS.models):
+            config = transformers.AutoConfig.from_pretrained(folder)
+            for form in INT8_FORMS:
+                with self.subTest(model=folder.name, form=form):
+                    optimised = self.file.with_name("optimised.onnx")
+                    session(export(folder, self.file, form=form, compute_type="int8"), optimised)
+                    found = collections.Counter(node.op_type for node in onnx.load(optimised).graph.node)
+                    fused = found["DynamicQuantizeMatMul"] + found["MatMulIntegerToFloat"]
+                    self.assertEqual(fused, DENSE_LAYERS_OF_A_BLOCK * config.num_hidden_layers, found)
+                    self.assertEqual(found["MatMulInteger"], 0, found)
+                    # What attention reads is quantised once for its three products; the last block's query by itself.
+                    self.assertEqual(found["DynamicQuantizeLinear"], config.num_hidden_layers, found)
 
     def test_names_types_and_metadata_are_what_was_asked_for(self):
         folder = model_folders(OPTIONS.models)[0]

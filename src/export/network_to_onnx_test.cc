@@ -1,5 +1,6 @@
 #include "export/network_to_onnx.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,6 +33,18 @@ class NetworkToOnnx : public testing::Test {
     Counts counts;
     for (const OnnxNode& node : model.nodes) ++counts[node.op];
     return counts;
+  }
+
+  static void expect_made_before_read(const OnnxModel& model) {
+    std::set<std::string> made = names(model.inputs);
+    for (const OnnxInitializer& tensor : model.initializers) EXPECT_TRUE(made.insert(tensor.name).second);
+    for (const OnnxNode& node : model.nodes) {
+      for (const std::string& input : node.inputs) EXPECT_TRUE(made.contains(input)) << node.name << " reads " << input;
+      for (const std::string& output : node.outputs) {
+        EXPECT_TRUE(made.insert(output).second) << output << " is made twice";
+      }
+    }
+    for (const OnnxValueInfo& output : model.outputs) EXPECT_TRUE(made.contains(output.name));
   }
 
   static std::set<std::string> names(const std::vector<OnnxValueInfo>& values) {
@@ -82,15 +95,23 @@ TEST_F(NetworkToOnnx, PortableKeepsToWhatItsOpsetHas) {
 
 TEST_F(NetworkToOnnx, EveryInputOfANodeIsMadeBeforeIt) {
   for (const OnnxForm form : {OnnxForm::kFast, OnnxForm::kUnpadded, OnnxForm::kPortable}) {
-    SCOPED_TRACE(onnx_form_name(form));
-    const OnnxModel model = graph({.form = form, .opset = form == OnnxForm::kPortable ? 11 : 0});
-    std::set<std::string> made = names(model.inputs);
-    for (const OnnxInitializer& tensor : model.initializers) EXPECT_TRUE(made.insert(tensor.name).second);
-    for (const OnnxNode& node : model.nodes) {
-      for (const std::string& input : node.inputs) EXPECT_TRUE(made.contains(input)) << node.name << " reads " << input;
-      EXPECT_TRUE(made.insert(node.outputs.front()).second) << node.outputs.front() << " is made twice";
+    for (const char* compute_type : {"fp32", "int8"}) {
+      SCOPED_TRACE(fmt::format("{} {}", onnx_form_name(form), compute_type));
+      expect_made_before_read(
+          graph({.form = form, .compute_type = compute_type, .opset = form == OnnxForm::kPortable ? 11 : 0}));
     }
-    for (const OnnxValueInfo& output : model.outputs) EXPECT_TRUE(made.contains(output.name));
+  }
+}
+
+// Six dense layers a block, none of the head's. What one value feeds is quantised once: the first block's input, its
+// attention's output, the input of its feed-forward layers and what lies between them; the last block's query besides.
+TEST_F(NetworkToOnnx, Int8MultipliesInEightBitsInTheBlocksOnly) {
+  for (const OnnxForm form : {OnnxForm::kFast, OnnxForm::kUnpadded, OnnxForm::kPortable}) {
+    SCOPED_TRACE(onnx_form_name(form));
+    const OnnxModel model = graph({.form = form, .compute_type = "int8"});
+    EXPECT_THAT(counts(model), IsSupersetOf(std::initializer_list<Counts::value_type>{
+                                   {"MatMulInteger", 12}, {"DynamicQuantizeLinear", 4 + 5}, {"Gemm", 2}}));
+    EXPECT_THAT(model.metadata, testing::Contains(testing::Pair("paceline_compute_type", "int8")));
   }
 }
 
@@ -129,6 +150,8 @@ TEST_F(NetworkToOnnx, RefusesWhatNoFormCanBe) {
       ErrorCode::kInvalidArgument, [] { graph({.form = OnnxForm::kPortable, .opset = 22}); }, "11 to 21");
   expect_error(
       ErrorCode::kInvalidArgument, [] { graph({.input_dtype = "float16"}); }, "float16", "int64");
+  expect_error(
+      ErrorCode::kInvalidArgument, [] { graph({.compute_type = "int4"}); }, "int4", "fp32 or int8");
   expect_error(
       ErrorCode::kInvalidArgument, [] { graph({.output_name = "input_ids"}); }, "used twice");
   expect_error(
