@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -26,7 +27,7 @@ struct ExportFlags {
   std::vector<std::string> input_names;
   OnnxExportOptions onnx;
   PluginExportOptions torchscript;
-  std::vector<std::pair<std::string, std::string>> given;  ///< flags of one format, and which
+  std::vector<std::pair<std::string, std::string>> given;  ///< what one format has, and which
 };
 
 /// A flag that only one format has; which were given is kept, since --to may stand behind them.
@@ -36,6 +37,20 @@ Flag flag_of(const char* format, ExportFlags& flags, Flag flag) {
     flags.given.emplace_back(name, format);
   };
   return flag;
+}
+
+/// Both formats have it, with types of their own.
+Flag compute_type_flag(ExportFlags& flags) {
+  static const std::map<std::string, std::string> kOnlyIn{
+      {"int8", kOnnx}, {"bf16", kTorchscript}, {"fp16", kTorchscript}};
+  return {"--compute-type", "TYPE",
+          "fp32; onnx: or int8 (quantised while it runs); torchscript: or bf16, fp16, of the weights (default fp32)",
+          [&flags](const std::string& given) {
+            check_known(given, {"fp32", "int8", "bf16", "fp16"});
+            flags.onnx.compute_type = flags.torchscript.compute_type = given;
+            const auto only = kOnlyIn.find(given);
+            if (only != kOnlyIn.end()) flags.given.emplace_back("--compute-type " + given, only->second);
+          }};
 }
 
 void refuse_flags_of_another_format(const ExportFlags& flags) {
@@ -117,8 +132,6 @@ std::vector<Flag> torchscript_flags(ExportFlags& flags) {
   std::vector<Flag> table = {
       {"--how", "WAY", "torchscript: trace (recorded) or script (the mask is optional; default trace)",
        set_known(options.how, {"trace", "script"})},
-      {"--compute-type", "TYPE", "torchscript: of the weights: fp32, bf16 or fp16 (default fp32)",
-       set_known(options.compute_type, {"fp32", "bf16", "fp16"})},
       {"--device", "DEVICE", "torchscript: where the file is made for, cpu or cuda:N (default cpu)",
        [&options](const std::string& given) { options.device = device_name(parse_device(given)); }}};
   for (Flag& flag : table) flag = flag_of(kTorchscript, flags, std::move(flag));
@@ -132,7 +145,8 @@ Command make_export_command() {
   std::vector<Flag> table = {
       model_dir_flag(flags->model_dir),
       {"--to", "FORMAT", "onnx or torchscript", set_known(flags->to, {kOnnx, kTorchscript}), true},
-      {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true}};
+      {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true},
+      compute_type_flag(*flags)};
   for (const auto& of_format : {onnx_flags(*flags), torchscript_flags(*flags)}) {
     table.insert(table.end(), of_format.begin(), of_format.end());
   }

@@ -104,8 +104,19 @@ class ExportTest(PacelineTest):
         self.fails("export", self.model, "--to", "onnx", "--out", target, "--input-names", "one", expect=2,
                    mentions="--input-names")
 
+    def test_int8(self):
+        fp32, int8 = self.folder / "fp32.onnx", self.folder / "int8.onnx"
+        self.paceline("export", self.model, "--to", "onnx", "--out", fp32, "--compute-type", "fp32")
+        for form in ("fast", "unpadded", "portable"):
+            self.paceline("export", self.model, "--to", "onnx", "--out", int8, "--form", form, "--compute-type", "int8")
+            self.assertIn(b"MatMulInteger", int8.read_bytes())
+            self.assertLess(int8.stat().st_size, fp32.stat().st_size)
+        self.assertNotIn(b"MatMulInteger", fp32.read_bytes())
+
     def test_refusals(self):
         target = self.folder / "model.onnx"
+        self.fails("export", self.model, "--to", "onnx", "--out", target, "--compute-type", "in8", expect=2,
+                   mentions=["--compute-type", 'Did you mean "int8"?'])
         self.fails("export", self.model, "--to", "onnyx", "--out", target, expect=2, mentions='Did you mean "onnx"?')
         self.fails("export", self.model, "--to", "onnx", "--out", target, "--form", "portable", "--opset", 3, expect=2,
                    mentions="opset")
@@ -118,6 +129,8 @@ class ExportTest(PacelineTest):
                             ("--input-dtype", "int32")]:
             self.fails("export", self.model, flag, value, "--to", "torchscript", "--out", target, expect=2,
                        mentions=[flag, "--to onnx"])
+        self.fails("export", self.model, "--compute-type", "int8", "--to", "torchscript", "--out", target, expect=2,
+                   mentions=["--compute-type int8", "--to onnx"])
         for flag, value in [("--how", "script"), ("--compute-type", "bf16"), ("--device", "cpu")]:
             self.fails("export", self.model, flag, value, "--to", "onnx", "--out", target, expect=2,
                        mentions=[flag, "--to torchscript"])

@@ -36,6 +36,14 @@ class OwnFilesTest(PacelineTest):
         self.assertEqual(row["compute_type"], "exported")
         self.assertTrue(row["gate"]["accepted"], row)
 
+    def test_an_int8_file_of_ours_is_measured_and_gated(self):
+        self.need("onnxruntime")
+        file = self.folder / "int8.onnx"
+        self.paceline("export", self.model, "--to", "onnx", "--out", file, "--compute-type", "int8")
+        row = self.row(self.bench("--onnx", file), "int8.onnx")
+        self.assertTrue(row["gate"], row)
+        self.assertGreater(row["gate"]["max_abs_logit_diff"], 0, row)
+
     def test_a_file_of_another_model_is_rejected_in_red_and_the_run_goes_on(self):
         self.need("onnxruntime")
         file = self.folder / "other.onnx"
