@@ -30,6 +30,16 @@ MINILM = ROOT / ".deps/minilm"
 OURS = (("native", "fp32"), ("native", "bf16"), ("native", "int8"), ("onnxruntime", "int8"),
         ("onnxruntime-unpadded", "int8"))
 
+HOW = (
+    "    ./dev setup oracle minilm && ./dev build",
+    "    .deps/venv/bin/python tools/compare_quantised.py")
+WHY = (
+    "`native` quantises each token's activations by themselves and each output's weights; residuals, norms, softmax and "
+    "GELU stay in fp32. ONNX Runtime and PyTorch take one range for a whole batch, so a single large value makes every "
+    "token coarse; without *per channel* they also take one scale for a whole weight matrix. Our ONNX file differs from "
+    "`quantize_dynamic`'s, per channel, in that embeddings stay in fp32 and that the last block quantises the first "
+    "tokens alone.",)
+
 
 class FirstToken(torch.nn.Module):
     """An encoder as a function of ids and mask to the first token's last hidden state."""
@@ -118,10 +128,11 @@ def report(rows, batches, options):
         f"Debian's package fortunes, {tokens.mean():.0f} tokens in the mean and {tokens.max()} at most, in batches of "
         f"{options.batch} of like length; {processor()}, torch {torch.__version__}, onnxruntime "
         f"{onnxruntime.__version__}, transformers {transformers.__version__}.", "",
+        *HOW, "",
         "The first token's last hidden state against that of transformers in fp32: cosine similarity, and absolute "
         "difference of its 384 values.", "",
         "| engine | compute type | cosine, mean | cosine, worst | difference, mean | difference, largest |",
-        "|---|---|---|---|---|---|", *rows]
+        "|---|---|---|---|---|---|", *rows, "", *WHY]
     return "\n".join(lines) + "\n"
 
 
