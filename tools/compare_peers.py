@@ -4,6 +4,9 @@ graphs: our `fast` ONNX file against the two files people make, all in ONNX Runt
 - plain: torch.onnx.export of the transformers model
 - optimized: that file after onnxruntime.transformers' optimizer, which fuses it for ONNX Runtime
 
+int8: our `fast` file in int8 against those two files after onnxruntime.quantization.quantize_dynamic, with one scale for
+each weight matrix (its default) and with one for each column (per_channel)
+
 languages: our C++ backends against the same engines from Python:
 - torch-eager against transformers, torchscript against transformers traced by torch.jit and frozen
 - onnxruntime against the Python API on the very file that our backend runs
@@ -11,13 +14,14 @@ languages: our C++ backends against the same engines from Python:
 Each round runs everything on the same batch in random order; what is compared is the ratio within a round. Run it on an
 otherwise idle machine.
 
-usage: compare_peers.py MODEL_DIR [--what graphs,languages] [--paceline build/release/paceline] [--out-dir docs]
+usage: compare_peers.py MODEL_DIR [--what graphs,int8,languages] [--paceline build/release/paceline] [--out-dir docs]
                         [--rounds 10] [--seconds 30] [--threads 2]
 """
 
 import argparse
 import pathlib
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -26,14 +30,17 @@ import time
 import warnings
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 import transformers
+from onnxruntime.quantization import quantize_dynamic
 from peer_engines import PacelineEngine, PythonEngine, fastest
 
 # Sequences x tokens; "ragged" are 16 sequences of 4 to 64 tokens in one rectangle.
 CASES = ("1x16", "1x64", "8x32", "16x ragged", "32x32")
 TOLERANCE = 1e-4  # of the largest logit: the gate of fp32
+INT8_TOLERANCE = 0.5  # of it: a wrong file is off by all of it; how far a right one is depends on the weights
 
 
 def export_plain(model, file):
@@ -96,14 +103,17 @@ def measure(graphs, case, config, options, rng):
         for name, values in times.items() if name != "ours"}
 
 
-def check_parity(graphs, model, config):
+def check_parity(graphs, model, config, tolerance):
+    """How far each graph is from the original, of the largest logit."""
+    differences = {}
     feed = batch("16x ragged", config, np.random.default_rng(1))
     with torch.no_grad():
         expected = model(**{name: torch.from_numpy(value) for name, value in feed.items()}).logits.numpy()
     for name, graph in graphs.items():
-        difference = np.abs(graph.run(None, feed)[0] - expected).max() / np.abs(expected).max()
-        if difference > TOLERANCE:
-            raise SystemExit(f"compare_peers: {name} is {difference:.1e} off the original, more than {TOLERANCE:.0e}")
+        differences[name] = np.abs(graph.run(None, feed)[0] - expected).max() / np.abs(expected).max()
+        if differences[name] > tolerance:
+            raise SystemExit(f"compare_peers: {name} is {differences[name]:.1e} off the original, more than {tolerance:.0e}")
+    return differences
 
 
 def processor():
@@ -113,10 +123,11 @@ def processor():
     return "unknown processor"
 
 
-def conditions(options):
+def conditions(options, compute_type="fp32"):
     name = options.model_dir.absolute().name
     name += " (random weights: speed does not depend on them)" if options.random_weights else ""
-    return (f"`tools/compare_peers.py` on {name}, {processor()}, {options.threads} threads, fp32; "
+    threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
+    return (f"`tools/compare_peers.py` on {name}, {processor()}, {threads}, {compute_type}; "
             f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, transformers "
             f"{transformers.__version__}. The 1-minute load was {options.load_before:.1f} before and {load():.1f} after "
             f"the run (the run itself makes about {options.threads}).")
@@ -140,20 +151,67 @@ def graphs_report(rows, fused, options):
     return "\n".join(lines) + "\n"
 
 
+def export_ours(options, file, compute_type="fp32"):
+    subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--compute-type",
+                    compute_type, "--out", file], check=True)
+
+
+def measure_cases(graphs, model, options, rng):
+    rows = {}
+    for case in options.cases.split(","):
+        rows[case] = measure(graphs, case, model.config, options, rng)
+        print(case, rows[case], file=sys.stderr)
+    return rows
+
+
 def compare_graphs(model, options, rng):
     with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
         files = {name: pathlib.Path(folder) / f"{name}.onnx" for name in ("ours", "plain", "optimized")}
-        subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--out",
-                        files["ours"]], check=True)
+        export_ours(options, files["ours"])
         export_plain(model, files["plain"])
         fused = export_optimized(files["plain"], model.config, files["optimized"])
         graphs = {name: session(file, options.threads) for name, file in files.items()}
-        check_parity(graphs, model, model.config)
-        rows = {}
-        for case in options.cases.split(","):
-            rows[case] = measure(graphs, case, model.config, options, rng)
-            print(case, rows[case], file=sys.stderr)
-    return graphs_report(rows, fused, options)
+        check_parity(graphs, model, model.config, TOLERANCE)
+        return graphs_report(measure_cases(graphs, model, options, rng), fused, options)
+
+
+def int8_files(model, options, folder):
+    """Our file, and quantize_dynamic's of the plain and of the optimized graph."""
+    export_ours(options, folder / "ours.onnx", "int8")
+    export_plain(model, folder / "plain.onnx")
+    export_optimized(folder / "plain.onnx", model.config, folder / "optimized.onnx")
+    files = {"ours": folder / "ours.onnx"}
+    for graph in ("plain", "optimized"):
+        for name, per_channel in ((graph, False), (f"{graph} per channel", True)):
+            files[name] = folder / f"{name} int8.onnx"
+            # Shape inference stops at the optimizer's own operators.
+            quantize_dynamic(folder / f"{graph}.onnx", files[name], per_channel=per_channel,
+                             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
+    return files
+
+
+def int8_report(rows, differences, options):
+    others = [name for name in differences if name != "ours"]
+    shares = ", ".join(f"{name} {difference:.3f}" for name, difference in differences.items())
+    lines = [
+        "## In int8", "", conditions(options, "int8"), "",
+        "*plain* and *optimized* are the files above after `onnxruntime.quantization.quantize_dynamic`; *per channel* "
+        "with one scale for each column of a weight, as in ours. Time of the other graph over time of ours, as above. "
+        f"Largest difference from fp32's logits on one ragged batch, of the largest logit: {shares}.", "",
+        "| batch x tokens | rounds | ours, ms | " + " | ".join(f"{name} / ours" for name in others) + " |",
+        "|---|---|---|" + "---|" * len(others)]
+    for case, (rounds, milliseconds, ratios) in rows.items():
+        cells = " | ".join(ratio_words(ratios[name]) for name in others)
+        lines.append(f"| {case} | {rounds} | {milliseconds:.1f} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def compare_int8(model, options, rng):
+    with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
+        files = int8_files(model, options, pathlib.Path(folder))
+        graphs = {name: session(file, options.threads) for name, file in files.items()}
+        differences = check_parity(graphs, model, model.config, INT8_TOLERANCE)
+        return int8_report(measure_cases(graphs, model, options, rng), differences, options)
 
 
 # C++ backend -> the same engine from Python.
@@ -227,8 +285,7 @@ def compare_languages(model, options, rng):
     config = model.config
     with tempfile.TemporaryDirectory(prefix="paceline-peers-") as folder:
         file = pathlib.Path(folder) / "ours.onnx"
-        subprocess.run([options.paceline, "export", options.model_dir, "--to", "onnx", "--form", "fast", "--out", file],
-                       check=True)
+        export_ours(options, file)
         engines = start_engines(options, config, file)
         try:
             check_languages(engines, config)
@@ -243,7 +300,18 @@ def compare_languages(model, options, rng):
 
 
 # What is compared, how, and the document that says it.
-COMPARISONS = {"graphs": (compare_graphs, "peers.md"), "languages": (compare_languages, "languages.md")}
+COMPARISONS = {"graphs": (compare_graphs, "peers.md"), "int8": (compare_int8, "peers.md"),
+               "languages": (compare_languages, "languages.md")}
+
+
+def put_section(document, text):
+    """Puts a section in the place of the one with its heading, or at the end."""
+    heading = text.splitlines()[0] + "\n"
+    old = document.read_text(encoding="utf-8") if document.exists() else ""
+    sections = [section.rstrip("\n") + "\n" for section in re.split(r"^(?=#)", old, flags=re.MULTILINE) if section]
+    places = [i for i, section in enumerate(sections) if section.startswith(heading)] or [len(sections)]
+    sections[places[0]:places[0] + 1] = [text]
+    document.write_text("\n".join(sections), encoding="utf-8")
 
 
 def load():
@@ -268,7 +336,7 @@ def main():
         compare, document = COMPARISONS[what]
         options.load_before = load()
         text = compare(model, options, random.Random(0))
-        (options.out_dir / document).write_text(text, encoding="utf-8")
+        put_section(options.out_dir / document, text)
         print(text)
 
 
