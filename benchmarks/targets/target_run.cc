@@ -20,9 +20,8 @@
 namespace paceline {
 namespace {
 
-/// A shape is run until then, and at least kFewestCalls times.
-constexpr double kTurnSeconds = 0.3;
-constexpr int kFewestCalls = 3;
+/// A shape is run until then, and at least once.
+constexpr double kTurnSeconds = 0.5;
 constexpr int kLoads = 3;
 constexpr std::size_t kMixedBatches = 2;
 
@@ -206,7 +205,7 @@ class Run {
       const std::vector<BatchIndices>& batches = shapes_.batches(shape);
       double fastest = 0;
       double spent = 0;
-      for (int call = 0; call < kFewestCalls || spent < kTurnSeconds; ++call) {
+      for (int call = 0; spent < kTurnSeconds; ++call) {
         const double seconds = lane.worker->time_batches(batches, 60).total_seconds;
         fastest = call == 0 ? seconds : std::min(fastest, seconds);
         spent += seconds;
