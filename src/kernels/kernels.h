@@ -161,6 +161,19 @@ struct PackArgs {
   std::byte* panel = nullptr;
 };
 
+/// Rows of weights as s8: each is divided by the scale that gives its largest magnitude 127. A row whose magnitudes are
+/// all below 127 / the largest fp32 becomes zeros. The last word of a row is filled up with zeros. For up to 132,104
+/// columns, whose sums fp32 holds exactly, the bits are the same at every level.
+struct QuantiseArgs {
+  ConstRows in{};
+  int32_t rows = 0;
+  int32_t columns = 0;
+  std::byte* out = nullptr;
+  std::size_t stride = 0;   ///< bytes of `out` from one row to the next
+  float* scales = nullptr;  ///< [rows]: value = scale * stored
+  float* sums = nullptr;    ///< [rows]: of the stored values
+};
+
 /// What a level does with one number type.
 struct NumberKernels {
   void (*dense)(const DenseArgs& args);
@@ -177,6 +190,7 @@ struct Kernels {
   int32_t panel_columns;         ///< columns of a full panel, a multiple of lanes
 
   void (*pack)(const PackArgs& args);
+  void (*quantise)(const QuantiseArgs& args);
   NumberKernels numbers[kNumberTypes];
   void (*sum)(const SumArgs& args);
   /// Any number of queries; each row's result is the same whatever other rows are asked for.

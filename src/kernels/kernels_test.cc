@@ -12,6 +12,7 @@
 #include <numbers>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernels/packed_dense.h"
@@ -406,6 +407,51 @@ TEST_P(KernelsTest, LayerNorm) {
       }
       for (int c = columns; c < columns + 3 && r + 1 < rows; ++c) ASSERT_EQ(result.at(r, c), kGuard);
     }
+  }
+}
+
+// Weights in int8 are the reference's, bit for bit, and those are the nearest of 127 steps to the row's largest.
+TEST_P(KernelsTest, QuantisedWeights) {
+  for (int columns = 1; columns <= 70; ++columns) {
+    constexpr int kRows = 4;
+    Matrix x = random_matrix(kRows, columns, static_cast<uint32_t>(columns), 3);
+    for (int c = 0; c < columns; ++c) {
+      x.at(1, c) = 0;
+      x.at(2, c) *= 1e-38F;  // 127 over it is infinite
+      x.at(3, c) *= 1e37F;
+    }
+    const std::size_t stride = static_cast<std::size_t>(words_of(NumberType::kInt8, columns) + 1) * kWordBytes;
+    const auto run = [&](const Kernels& level) {
+      std::vector<std::byte> out(kRows * stride, std::byte{0x5a});
+      std::vector<float> scales(kRows);
+      std::vector<float> sums(kRows);
+      level.quantise({.in = x.rows(),
+                      .rows = kRows,
+                      .columns = columns,
+                      .out = out.data(),
+                      .stride = stride,
+                      .scales = scales.data(),
+                      .sums = sums.data()});
+      return std::tuple(out, scales, sums);
+    };
+    const auto result = run(kernels());
+    ASSERT_EQ(result, run(reference())) << columns << " columns";
+    const auto& [out, scales, sums] = result;
+    for (std::size_t r = 0; r < kRows; ++r) {
+      int sum = 0;
+      for (int c = 0; c < columns; ++c) {
+        const int stored = static_cast<int8_t>(out[r * stride + static_cast<std::size_t>(c)]);
+        const double value = static_cast<double>(x.at(static_cast<int>(r), c));
+        const double scale = static_cast<double>(scales[r]);
+        const double step = r == 2 ? 4e-38 : scale;
+        ASSERT_NEAR(stored * scale, value, 0.5001 * step + (r == 2 ? step : 0)) << columns << " columns";
+        sum += stored;
+      }
+      ASSERT_EQ(sums[r], static_cast<float>(sum));
+      EXPECT_EQ(out[(r + 1) * stride - 1], std::byte{0x5a}) << "written beyond the last word";
+    }
+    EXPECT_EQ(scales[1], 0);
+    EXPECT_EQ(scales[2], 0);
   }
 }
 

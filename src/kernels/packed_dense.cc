@@ -1,45 +1,14 @@
 #include "kernels/packed_dense.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <memory>
 
 namespace paceline {
 namespace {
 
 constexpr int32_t kLineFloats = 16;
-constexpr float kMostInt8 = 127;
 
 int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
-/// Some rows [columns, depth] as s8, each with the scale that gives its largest value 127.
-struct QuantisedRows {
-  QuantisedRows(ConstRows rows, int32_t columns, int32_t depth, std::size_t stride)
-      : values(static_cast<std::size_t>(columns) * stride),
-        scales(static_cast<std::size_t>(columns)),
-        sums(static_cast<std::size_t>(columns)) {
-    for (int32_t c = 0; c < columns; ++c) {
-      const float* row = rows.row(c);
-      float largest = 0;
-      for (int32_t k = 0; k < depth; ++k) largest = std::max(largest, std::fabs(row[k]));
-      const auto column = static_cast<std::size_t>(c);
-      scales[column] = largest / kMostInt8;
-      const float inverse = largest == 0 ? 0 : kMostInt8 / largest;
-      int32_t sum = 0;
-      int8_t* to = values.data() + column * stride;
-      for (int32_t k = 0; k < depth; ++k) {
-        const float step = std::nearbyint(row[k] * inverse);
-        to[k] = static_cast<int8_t>(std::clamp(step, -kMostInt8, kMostInt8));
-        sum += to[k];
-      }
-      sums[column] = static_cast<float>(sum);
-    }
-  }
-
-  std::vector<int8_t> values;
-  std::vector<float> scales;
-  std::vector<float> sums;
-};
 
 }  // namespace
 
@@ -91,27 +60,32 @@ T* PackedDense::writable(const T* part) {
 void PackedDense::fill(int32_t index, ConstRows rows, std::span<const float> bias) {
   const WeightPanel& panel = panels_[static_cast<std::size_t>(index)];
   const int32_t words = words_of(type_, depth_);
-  const auto stride = static_cast<std::size_t>(words) * kWordBytes;
-  PackArgs packing{
-      .stride = stride, .columns = panel.columns, .words = words, .panel = writable<std::byte>(panel.weights)};
-  std::vector<std::byte> rounded;
-  if (type_ == NumberType::kFp32) {
-    packing.rows = reinterpret_cast<const std::byte*>(rows.data);
-    packing.stride = rows.stride * sizeof(float);
-    kernels_->pack(packing);
-  } else if (type_ == NumberType::kBf16) {
-    rounded.resize(stride * static_cast<std::size_t>(panel.columns));
-    kernels_->of(type_).round(
-        {.in = rows, .rows = panel.columns, .columns = depth_, .out = {.data = rounded.data(), .stride = stride}});
-    packing.rows = rounded.data();
-    kernels_->pack(packing);
-  } else {
-    const QuantisedRows quantised(rows, panel.columns, depth_, stride);
-    packing.rows = reinterpret_cast<const std::byte*>(quantised.values.data());
-    kernels_->pack(packing);
-    std::copy(quantised.scales.begin(), quantised.scales.end(), writable(panel.scales));
-    std::copy(quantised.sums.begin(), quantised.sums.end(), writable(panel.sums));
+  PackArgs packing{.rows = reinterpret_cast<const std::byte*>(rows.data),
+                   .stride = rows.stride * sizeof(float),
+                   .columns = panel.columns,
+                   .words = words,
+                   .panel = writable<std::byte>(panel.weights)};
+  std::unique_ptr<std::byte[]> rounded;
+  if (type_ != NumberType::kFp32) {
+    packing.stride = static_cast<std::size_t>(words) * kWordBytes;
+    rounded = std::make_unique_for_overwrite<std::byte[]>(packing.stride * static_cast<std::size_t>(panel.columns));
+    packing.rows = rounded.get();
   }
+  if (type_ == NumberType::kBf16) {
+    kernels_->of(type_).round({.in = rows,
+                               .rows = panel.columns,
+                               .columns = depth_,
+                               .out = {.data = rounded.get(), .stride = packing.stride}});
+  } else if (type_ == NumberType::kInt8) {
+    kernels_->quantise({.in = rows,
+                        .rows = panel.columns,
+                        .columns = depth_,
+                        .out = rounded.get(),
+                        .stride = packing.stride,
+                        .scales = writable(panel.scales),
+                        .sums = writable(panel.sums)});
+  }
+  kernels_->pack(packing);
   std::copy(bias.begin(), bias.end(), writable(panel.bias));
 }
 

@@ -246,6 +246,28 @@ void attention(const AttentionArgs& args) {
   }
 }
 
+void quantise(const QuantiseArgs& args) {
+  constexpr float kMost = 127;
+  for (int32_t r = 0; r < args.rows; ++r) {
+    const float* from = args.in.row(r);
+    std::byte* to = args.out + static_cast<std::size_t>(r) * args.stride;
+    float largest = 0;
+    for (int32_t c = 0; c < args.columns; ++c) largest = std::max(largest, std::fabs(from[c]));
+    const bool scalable = kMost / largest <= std::numeric_limits<float>::max();
+    const float inverse = scalable ? kMost / largest : 0;
+    int32_t sum = 0;
+    for (int32_t c = 0; c < args.columns; ++c) {
+      const auto stored = static_cast<int8_t>(std::max(-kMost, std::min(kMost, std::nearbyint(from[c] * inverse))));
+      to[c] = static_cast<std::byte>(stored);
+      sum += stored;
+    }
+    std::fill(to + args.columns, to + static_cast<std::size_t>(words_of(NumberType::kInt8, args.columns)) * kWordBytes,
+              std::byte{});
+    args.scales[r] = scalable ? largest / kMost : 0;
+    args.sums[r] = static_cast<float>(sum);
+  }
+}
+
 // One double per token, and room to align them.
 std::size_t attention_scratch(int32_t tokens, int32_t) { return 2 * static_cast<std::size_t>(tokens) + 2; }
 
@@ -259,6 +281,7 @@ constexpr Kernels kTable{
     .lanes = kColumns,
     .panel_columns = kColumns,
     .pack = pack,
+    .quantise = quantise,
     .numbers = {kNumberKernels<NumberType::kFp32>, kNumberKernels<NumberType::kBf16>,
                 kNumberKernels<NumberType::kInt8>},
     .sum = sum,

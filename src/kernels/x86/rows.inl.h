@@ -102,6 +102,50 @@ void round_to_int8(const RoundArgs& args) {
   }
 }
 
+/// The largest magnitude of a row.
+float largest_of(const float* row, int columns) {
+  const int whole = columns / Vec::kWidth * Vec::kWidth;
+  Vec largest = broadcast(0.0F);
+  for (int c = 0; c < whole; c += Vec::kWidth) largest = maximum(largest, absolute(load(row + c)));
+  if (whole < columns) largest = maximum(largest, absolute(load_first(row + whole, columns - whole)));
+  return max_of(largest);
+}
+
+constexpr float kMostInt8 = 127;
+
+[[gnu::always_inline]] inline Vec signed_step(Vec x, Vec inverse) {
+  const Vec step = round_to_integer(multiply(x, inverse));
+  return maximum(minimum(step, broadcast(kMostInt8)), broadcast(-kMostInt8));
+}
+
+void quantise(const QuantiseArgs& args) {
+  constexpr float kOffset = 128;  // of the bytes while they are stored, which takes them from 0 on
+  const int whole = args.columns / Vec::kWidth * Vec::kWidth;
+  const int rest = args.columns - whole;
+  for (int r = 0; r < args.rows; ++r) {
+    const float* from = args.in.data + static_cast<std::size_t>(r) * args.in.stride;
+    std::byte* to = args.out + static_cast<std::size_t>(r) * args.stride;
+    const float largest = largest_of(from, args.columns);
+    const bool scalable = kMostInt8 / largest <= __FLT_MAX__;
+    const Vec inverse = broadcast(scalable ? kMostInt8 / largest : 0.0F);
+    Vec sums = broadcast(0.0F);
+    for (int c = 0; c < whole; c += Vec::kWidth) {
+      const Vec value = signed_step(load(from + c), inverse);
+      sums = add(sums, value);
+      store_bytes(to + c, add(value, broadcast(kOffset)));
+    }
+    if (rest != 0) {
+      const Vec value = signed_step(load_first(from + whole, rest), inverse);
+      sums = add(sums, value);
+      store_bytes_first(to + whole, rest, add(value, broadcast(kOffset)));
+    }
+    for (int c = 0; c < args.columns; ++c) to[c] ^= std::byte{0x80};
+    fill_last_word<NumberType::kInt8>(to, args.columns);
+    args.scales[r] = scalable ? largest / kMostInt8 : 0;
+    args.sums[r] = sum_of(sums);
+  }
+}
+
 /// Rounding to fp32: a copy.
 void round_to_fp32(const RoundArgs& args) {
   for (int r = 0; r < args.rows; ++r) {

@@ -7,6 +7,7 @@ constexpr Kernels make_table(std::string_view name, std::string_view description
           .lanes = Vec::kWidth,
           .panel_columns = kPanelColumns,
           .pack = pack,
+          .quantise = quantise,
           .numbers = {{dense<DotFp32>, round_to_fp32, layer_norm<NumberType::kFp32>},
                       {dense<DotBf16>, round_to_bf16, layer_norm<NumberType::kBf16>},
                       {dense<DotInt8>, round_to_int8, layer_norm<NumberType::kInt8>}},
