@@ -51,7 +51,8 @@ void dense(benchmark::State& state) {
   const auto depth = static_cast<int32_t>(state.range(1));
   const auto out = static_cast<int32_t>(state.range(2));
   const int32_t outputs[] = {out};
-  const PackedDense packed(kernels, kType, depth, outputs);
+  PackedDense packed(kernels, kType, depth, outputs);
+  packed.allocate();
   SomeRows in(kernels, kType, rows, depth);
   AlignedBuffer result(static_cast<std::size_t>(rows) * static_cast<std::size_t>(out + 16) * sizeof(float));
   for (auto _ : state) {

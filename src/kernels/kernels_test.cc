@@ -101,6 +101,7 @@ struct DenseLayer {
   PackedDense pack(const Kernels& kernels, NumberType type = NumberType::kFp32) {
     const int32_t outputs[] = {out()};
     PackedDense packed(kernels, type, in(), outputs);
+    packed.allocate();
     for (int32_t i = 0; i < static_cast<int32_t>(packed.panels().size()); ++i) {
       const int32_t first = packed.origins()[static_cast<std::size_t>(i)].first;
       const auto columns = static_cast<std::size_t>(packed.panels()[static_cast<std::size_t>(i)].columns);
@@ -333,6 +334,7 @@ TEST_P(KernelsTest, PartsBeginAtTheirOwnPanels) {
 std::vector<float> apply(const Kernels& kernels, Epilogue epilogue, const std::vector<float>& points) {
   const int32_t outputs[] = {static_cast<int32_t>(points.size())};
   PackedDense packed(kernels, NumberType::kFp32, 1, outputs);
+  packed.allocate();
   const std::vector<float> zero(points.size(), 0.0F);
   for (int32_t i = 0; i < static_cast<int32_t>(packed.panels().size()); ++i) {
     const auto first = static_cast<std::size_t>(packed.origins()[static_cast<std::size_t>(i)].first);

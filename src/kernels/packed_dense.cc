@@ -14,10 +14,6 @@ int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1
 
 PackedDense::PackedDense(const Kernels& kernels, NumberType type, int32_t depth, std::span<const int32_t> outputs)
     : kernels_(&kernels), type_(type), depth_(depth) {
-  const auto words = static_cast<std::size_t>(words_of(type, depth));
-  const std::size_t rows_behind = type == NumberType::kInt8 ? 3 : 1;  // bias; scales and sums
-  std::size_t size = 0;
-  std::vector<std::size_t> starts;
   for (int32_t part = 0; part < static_cast<int32_t>(outputs.size()); ++part) {
     const int32_t columns = outputs[static_cast<std::size_t>(part)];
     columns_.push_back(width_);
@@ -26,24 +22,37 @@ PackedDense::PackedDense(const Kernels& kernels, NumberType type, int32_t depth,
       const int32_t count = std::min(kernels.panel_columns, columns - first);
       panels_.push_back({.column = width_ + first, .columns = count});
       origins_.push_back({.part = part, .first = first});
-      starts.push_back(size);
-      const auto rounded = static_cast<std::size_t>(round_up(round_up(count, kernels.lanes), kLineFloats));
-      size += (words + rows_behind) * rounded * kWordBytes;
+      bytes_ += panel_bytes(count);
     }
     width_ += round_up(columns, kLineFloats);
   }
   first_panels_.push_back(static_cast<int32_t>(panels_.size()));
-  memory_ = AlignedBuffer(size);
-  for (std::size_t i = 0; i < panels_.size(); ++i) {
-    WeightPanel& panel = panels_[i];
-    const auto rounded = static_cast<std::size_t>(round_up(panel.columns, kernels.lanes));
-    panel.weights = memory_.data() + starts[i];
-    panel.bias = reinterpret_cast<const float*>(panel.weights + words * rounded * kWordBytes);
-    if (type == NumberType::kInt8) {
-      panel.scales = panel.bias + rounded;
-      panel.sums = panel.scales + rounded;
+}
+
+void PackedDense::place(std::byte* memory) {
+  memory_ = memory;
+  for (WeightPanel& panel : panels_) {
+    const auto columns = static_cast<std::size_t>(round_up(panel.columns, kernels_->lanes));
+    panel.weights = memory;
+    panel.bias = reinterpret_cast<const float*>(memory) + static_cast<std::size_t>(words_of(type_, depth_)) * columns;
+    if (type_ == NumberType::kInt8) {
+      panel.scales = panel.bias + columns;
+      panel.sums = panel.scales + columns;
     }
+    memory += panel_bytes(panel.columns);
   }
+}
+
+void PackedDense::allocate() {
+  own_memory_ = AlignedBuffer(bytes_);
+  place(own_memory_.data());
+}
+
+std::size_t PackedDense::panel_bytes(int32_t columns) const {
+  const int32_t rows_behind = type_ == NumberType::kInt8 ? 3 : 1;  // bias; scales and sums
+  const int32_t rounded = round_up(round_up(columns, kernels_->lanes), kLineFloats);
+  return static_cast<std::size_t>(words_of(type_, depth_) + rows_behind) * static_cast<std::size_t>(rounded) *
+         kWordBytes;
 }
 
 std::span<const WeightPanel> PackedDense::panels(int32_t part) const {
@@ -54,7 +63,7 @@ std::span<const WeightPanel> PackedDense::panels(int32_t part) const {
 
 template <class T>
 T* PackedDense::writable(const T* part) {
-  return reinterpret_cast<T*>(memory_.data() + (reinterpret_cast<const std::byte*>(part) - memory_.data()));
+  return reinterpret_cast<T*>(memory_ + (reinterpret_cast<const std::byte*>(part) - memory_));
 }
 
 void PackedDense::fill(int32_t index, ConstRows rows, std::span<const float> bias) {

@@ -21,7 +21,7 @@ class PackedDense {
   };
 
   PackedDense() = default;
-  /// `outputs`: columns of each part. All weights are zero until their panels are filled.
+  /// Lays out the panels, whose memory comes by place() or allocate(). `outputs`: columns of each part.
   PackedDense(const Kernels& kernels, NumberType type, int32_t depth, std::span<const int32_t> outputs);
 
   NumberType type() const { return type_; }
@@ -34,13 +34,20 @@ class PackedDense {
   /// The panels of one part.
   std::span<const WeightPanel> panels(int32_t part) const;
   std::span<const Origin> origins() const { return origins_; }
-  std::size_t bytes() const { return memory_.size(); }
+  /// Of all panels; a multiple of a cache line.
+  std::size_t bytes() const { return bytes_; }
+
+  /// Puts the panels into bytes() zeroed bytes that outlive this, from a cache line on.
+  void place(std::byte* memory);
+  /// Puts the panels into memory of their own. Throws Error{resource_exhausted}.
+  void allocate();
 
   /// Fills panel `index` from the rows that origins()[index] names, [columns, depth], and as many biases; rounds them
   /// to the number type. Panels may be filled from several threads at once.
   void fill(int32_t index, ConstRows rows, std::span<const float> bias);
 
  private:
+  std::size_t panel_bytes(int32_t columns) const;
   template <class T>
   T* writable(const T* part);
 
@@ -52,7 +59,9 @@ class PackedDense {
   std::vector<int32_t> first_panels_;
   std::vector<WeightPanel> panels_;
   std::vector<Origin> origins_;
-  AlignedBuffer memory_;
+  std::size_t bytes_ = 0;
+  std::byte* memory_ = nullptr;
+  AlignedBuffer own_memory_;
 };
 
 }  // namespace paceline

@@ -172,6 +172,7 @@ EncoderModel::~EncoderModel() = default;
 const Network& EncoderModel::network() const { return state_->network; }
 const Kernels& EncoderModel::kernels() const { return state_->kernels; }
 int32_t EncoderModel::threads() const { return state_->options.threads; }
+std::size_t EncoderModel::weight_bytes() const { return state_->weights.bytes(); }
 
 void EncoderModel::run(const PackedBatch& batch, std::span<float> logits) { state_->run(batch, logits, {}); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -46,6 +47,8 @@ class EncoderModel {
   const Network& network() const;
   const Kernels& kernels() const;
   int32_t threads() const;
+  /// Of the weights as they are kept.
+  std::size_t weight_bytes() const;
 
  private:
   struct State;

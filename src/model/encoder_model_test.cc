@@ -160,6 +160,22 @@ TEST_P(EncoderModelTest, RunsAgainAfterOtherBatches) {
   EXPECT_EQ(run(model, first), expected);
 }
 
+TEST(EncoderModel, TheNarrowerTypeKeepsFewerBytes) {
+  const SyntheticSizes sizes{.hidden = 64, .heads = 4, .inner = 128};
+  const SyntheticModel synthetic(sizes);
+  const auto bytes = [&](NumberType type) {
+    return EncoderModel(synthetic.network(), synthetic.source(), {.type = type}).weight_bytes();
+  };
+  std::size_t weights = 0;
+  for_each_weight(synthetic.network(), [&](const Weight& weight) {
+    weights += weight_values(synthetic.source(), weight).size() * sizeof(float);
+  });
+  EXPECT_GE(bytes(NumberType::kFp32) * 100, weights * 99) << "the last block's key has no bias";
+  EXPECT_LE(bytes(NumberType::kFp32) * 100, weights * 115);
+  EXPECT_LT(bytes(NumberType::kBf16), bytes(NumberType::kFp32));
+  EXPECT_LT(bytes(NumberType::kInt8), bytes(NumberType::kBf16));
+}
+
 /// `synthetic`'s source with another position table.
 class OtherPositions {
  public:

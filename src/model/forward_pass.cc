@@ -146,9 +146,9 @@ class Worker {
 
   void embed() {
     const int32_t width = network_.hidden_size;
-    const ConstRows words(weights_.words.as<float>().data(), static_cast<std::size_t>(width));
-    const ConstRows positions(weights_.positions.as<float>().data(), static_cast<std::size_t>(width));
-    const ConstRows types(weights_.token_types.as<float>().data(), static_cast<std::size_t>(width));
+    const ConstRows words(weights_.words.data(), static_cast<std::size_t>(width));
+    const ConstRows positions(weights_.positions.data(), static_cast<std::size_t>(width));
+    const ConstRows types(weights_.token_types.data(), static_cast<std::size_t>(width));
     for (const PassSequence& sequence : sequences_) {
       const Range rows = intersect(own_rows_, {sequence.first, sequence.first + sequence.tokens});
       if (rows.size() <= 0) continue;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -15,6 +18,8 @@ struct NormWeights {
   std::vector<float> scale;
   std::vector<float> bias;
   float epsilon = 0;
+
+  std::size_t bytes() const { return (scale.size() + bias.size()) * sizeof(float); }
 };
 
 struct BlockWeights {
@@ -53,9 +58,13 @@ struct ModelWeights {
   /// Of attention and of the last block's pooled attention, whose rows have no common range worth 8 bits.
   NumberType narrow_type() const { return type == NumberType::kFp32 ? NumberType::kFp32 : NumberType::kBf16; }
 
-  AlignedBuffer words;        ///< fp32 [V, C]
-  AlignedBuffer positions;    ///< fp32 [P, C]
-  AlignedBuffer token_types;  ///< fp32 [token types, C], one row of zeros where the network has none
+  std::size_t bytes() const;
+
+  AlignedBuffer memory;                ///< of all tables and packed layers
+  std::vector<float> no_token_types;   ///< a row of zeros where the network has none
+  std::span<const float> words;        ///< [V, C]
+  std::span<const float> positions;    ///< [P, C]
+  std::span<const float> token_types;  ///< [token types, C], or no_token_types
   NormWeights embedding_norm;
   std::vector<BlockWeights> blocks;
   PooledAttentionWeights pooled_attention;  ///< of the last block
@@ -63,7 +72,8 @@ struct ModelWeights {
 };
 
 /// Reads and packs every weight on all threads of `pool`, those of the blocks in `type`.
-/// Throws Error{unsupported} for an activation without a kernel, resource_exhausted when memory runs out.
+/// Throws Error{corrupt_data} naming a tensor that holds NaN or infinity, {unsupported} for an activation without a
+/// kernel or a weight too large for `type`, {resource_exhausted} when memory runs out.
 ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
                           ThreadPool& pool);
 

@@ -1,0 +1,92 @@
+#include "model/weight_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/suggest.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr uint32_t kMagnitude = 0x7fffffff;
+constexpr std::size_t kMostName = 200;
+
+/// The bits of the least magnitude that is infinite or becomes it. bf16 rounds up from half a step below 2^128 on.
+constexpr uint32_t first_infinite(NumberType type) { return type == NumberType::kBf16 ? 0x7f7f8000 : 0x7f800000; }
+
+/// Where an element stands: "[12, 7]".
+std::string index_text(int64_t element, const Shape& shape) {
+  Shape index(shape.size());
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    index[i] = element % shape[i];
+    element /= shape[i];
+  }
+  return shape_text(index);
+}
+
+float value_at(const TensorView& tensor, int64_t element) {
+  float value = 0;
+  convert_to_float(tensor, element, {&value, 1});
+  return value;
+}
+
+/// As it is stored: in fp64 a finite number may be an infinite fp32.
+double stored_at(const TensorView& tensor, int64_t element) {
+  if (tensor.dtype != DType::kF64) return static_cast<double>(value_at(tensor, element));
+  double value = 0;
+  std::memcpy(&value, tensor.bytes.data() + static_cast<std::size_t>(element) * sizeof(value), sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+bool stay_finite(std::span<const float> values, NumberType type) {
+  // The sum reaches the sign bit from first_infinite on: without a comparison the baseline's vectors do it at the speed
+  // of the cache.
+  const uint32_t rest = kMagnitude + 1 - first_infinite(type);
+  uint32_t seen = 0;
+  for (const float value : values) seen |= (std::bit_cast<uint32_t>(value) & kMagnitude) + rest;
+  return seen <= kMagnitude;
+}
+
+void throw_not_finite(const Weight& weight, const TensorView& tensor, float factor, NumberType type) {
+  int64_t first = 0;
+  for (; first < tensor.elements(); ++first) {
+    const float value = value_at(tensor, first) * factor;
+    if (!stay_finite({&value, 1}, type)) break;
+  }
+  if (first == tensor.elements()) {
+    throw Error(ErrorCode::kInternal, fmt::format("[model] tensor {} is finite.", excerpt(weight.name, kMostName)));
+  }
+  const double stored = stored_at(tensor, first);
+  const std::string where = index_text(first, tensor.shape);
+  if (std::isfinite(stored)) {
+    const std::string_view name = type == NumberType::kBf16 ? "bf16" : "fp32";
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("[model] tensor {} holds {:.4g} at {}, which is too large for {}. Use {}.",
+                            excerpt(weight.name, kMostName), stored, where, name,
+                            type == NumberType::kBf16 ? "compute type fp32" : "another checkpoint"));
+  }
+  const std::string_view held = std::isnan(stored) ? "NaN" : stored < 0 ? "-infinity" : "infinity";
+  throw Error(ErrorCode::kCorruptData,
+              fmt::format("[model] tensor {} holds {} at {}, finite numbers were expected. Save the checkpoint again, "
+                          "from before its training diverged.",
+                          excerpt(weight.name, kMostName), held, where));
+}
+
+std::vector<float> finite_values(const WeightSource& source, const Weight& weight, float factor) {
+  std::vector<float> values = weight_values(source, weight);
+  for (float& value : values) value *= factor;
+  if (!stay_finite(values, NumberType::kFp32)) throw_not_finite(weight, source(weight), factor, NumberType::kFp32);
+  return values;
+}
+
+}  // namespace paceline
