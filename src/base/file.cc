@@ -173,6 +173,11 @@ MappedFile::~MappedFile() {
   }
 }
 
+void MappedFile::release_pages() const {
+  // Advice only: where it is not taken, the pages stay until they are unmapped.
+  if (data_ != nullptr) static_cast<void>(::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED));
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(path_, ignored);

@@ -25,6 +25,9 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  /// Takes what has been read so far out of this process's memory; it comes back from the page cache when it is read
+  /// again. From any thread.
+  void release_pages() const;
   const std::filesystem::path& path() const { return path_; }
 
  private:

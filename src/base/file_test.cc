@@ -59,6 +59,20 @@ TEST(MappedFile, ShowsTheBytesAndSurvivesAMove) {
   EXPECT_EQ(second.path(), folder / "a");
 }
 
+TEST(MappedFile, BytesComeBackAfterTheirRelease) {
+  const TemporaryFolder folder;
+  const std::string content(100000, 'x');
+  write_file_atomically(folder / "a", content);
+  const MappedFile file = MappedFile::open(folder / "a");
+  const auto text = [&] {
+    return std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  };
+  EXPECT_EQ(text(), content);
+  file.release_pages();
+  EXPECT_EQ(text(), content);
+  MappedFile().release_pages();
+}
+
 TEST(MappedFile, EmptyMissingAndNoFile) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "a", "");

@@ -132,6 +132,10 @@ const TensorView& Checkpoint::tensor(const Weight& weight) const {
   return found->second;
 }
 
+void Checkpoint::release_pages() const {
+  for (const SafetensorsFile& file : files_) file.release_pages();
+}
+
 std::vector<float> Checkpoint::values(const Weight& weight) const {
   const TensorView& stored = tensor(weight);
   std::vector<float> values(static_cast<std::size_t>(stored.elements()));

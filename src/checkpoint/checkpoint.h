@@ -39,6 +39,9 @@ class Checkpoint {
   /// The stored tensor behind a weight of the network.
   const TensorView& tensor(const Weight& weight) const;
 
+  /// As MappedFile's, of all weights.
+  void release_pages() const;
+
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
 

@@ -33,8 +33,9 @@ struct EncoderOptions {
 /// sequence depend on its own tokens alone, bit for bit, not on batch, threads or split.
 class EncoderModel {
  public:
-  /// Packs every weight; `source` is not needed afterwards. Throws Error{unsupported, resource_exhausted}.
-  EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options);
+  /// Packs every weight; `source` and `release` are not needed afterwards. Throws as load_weights.
+  EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options,
+               const SourceRelease& release = {});
   ~EncoderModel();
 
   /// `logits` [B, outputs]. Allocates nothing once a batch of as many sequences has been run.

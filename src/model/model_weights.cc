@@ -89,8 +89,8 @@ std::size_t ModelWeights::bytes() const {
   return sum;
 }
 
-ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
-                          ThreadPool& pool) {
+ModelWeights load_weights(const Network& network, const WeightSource& source, const SourceRelease& release,
+                          const Kernels& kernels, NumberType type, ThreadPool& pool) {
   ModelWeights weights;
   weights.type = type;
   WeightPacker packer(source, kernels);
@@ -105,7 +105,7 @@ ModelWeights load_weights(const Network& network, const WeightSource& source, co
     packer.add_layer(weights.head[i].dense, NumberType::kFp32, {{&network.head[i].dense}});
     weights.head[i].activation = epilogue_of(network.head[i].activation);
   }
-  weights.memory = packer.pack(pool);
+  weights.memory = packer.pack(pool, release);
   return weights;
 }
 

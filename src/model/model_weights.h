@@ -60,7 +60,10 @@ struct ModelWeights {
 
   std::size_t bytes() const;
 
-  AlignedBuffer memory;                ///< of all tables and packed layers
+  /// Of all tables and packed layers. Tables that are fp32 in the checkpoint are copied too: reading them where they
+  /// are mapped would save 9 ms of loading, but a file that is overwritten would end the process, and rows that the
+  /// page cache has given away would be fetched from disk in the midst of a text.
+  AlignedBuffer memory;
   std::vector<float> no_token_types;   ///< a row of zeros where the network has none
   std::span<const float> words;        ///< [V, C]
   std::span<const float> positions;    ///< [P, C]
@@ -71,10 +74,10 @@ struct ModelWeights {
   std::vector<HeadWeights> head;
 };
 
-/// Reads and packs every weight on all threads of `pool`, those of the blocks in `type`.
+/// Reads and packs every weight on all threads of `pool`, those of the blocks in `type`; calls `release`.
 /// Throws Error{corrupt_data} naming a tensor that holds NaN or infinity, {unsupported} for an activation without a
 /// kernel or a weight too large for `type`, {resource_exhausted} when memory runs out.
-ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
-                          ThreadPool& pool);
+ModelWeights load_weights(const Network& network, const WeightSource& source, const SourceRelease& release,
+                          const Kernels& kernels, NumberType type, ThreadPool& pool);
 
 }  // namespace paceline

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kCacheLine = 64;
 constexpr int64_t kTablePiece = int64_t{1} << 16;  // values: 256 KiB, which are still in L2 when they are checked
 
+// Values between two releases of the source: 32 MiB in fp32, a few milliseconds' reading.
+constexpr std::size_t kReleased = std::size_t{1} << 23;
+
 std::size_t table_bytes(int64_t values) {
   return (static_cast<std::size_t>(values) * sizeof(float) + kCacheLine - 1) / kCacheLine * kCacheLine;
 }
@@ -36,8 +39,8 @@ void WeightPacker::add_layer(PackedDense& layer, NumberType type, std::vector<De
     biases.push_back(read_bias(part, source_));
   }
   layer = PackedDense(kernels_, type, parts.front().depth(), outputs);
-  panel_floats_ = std::max(panel_floats_, static_cast<std::size_t>(kernels_.panel_columns) *
-                                              static_cast<std::size_t>(layer.depth()));
+  panel_floats_ = std::max(panel_floats_,
+                           static_cast<std::size_t>(kernels_.panel_columns) * static_cast<std::size_t>(layer.depth()));
   layers_.push_back({&layer, std::move(parts), std::move(biases)});
 }
 
@@ -45,19 +48,24 @@ void WeightPacker::add_table(std::span<const float>& table, const Weight& weight
   tables_.push_back({.place = &table, .weight = &weight, .values = {}});
 }
 
-AlignedBuffer WeightPacker::pack(ThreadPool& pool) {
+AlignedBuffer WeightPacker::pack(ThreadPool& pool, const SourceRelease& release) {
   AlignedBuffer memory = place();
   const std::vector<Piece> all = pieces();
   std::atomic<std::size_t> next{0};
+  std::atomic<std::size_t> read{0};
   std::atomic<std::size_t> refused{all.size()};  // the first piece with a number that is not finite
   pool.run([&](int) {
     std::vector<float> rows(panel_floats_);
     for (std::size_t i = next++; i < refused; i = next++) {
-      if (pack_piece(all[i], rows)) continue;
-      std::size_t first = refused;
-      while (i < first && !refused.compare_exchange_weak(first, i)) continue;
+      if (!pack_piece(all[i], rows)) {
+        std::size_t first = refused;
+        while (i < first && !refused.compare_exchange_weak(first, i)) continue;
+      }
+      const std::size_t before = read.fetch_add(all[i].values);
+      if (release && before / kReleased != (before + all[i].values) / kReleased) release();
     }
   });
+  if (release) release();
   if (refused < all.size()) throw_for(all[refused]);
   return memory;
 }
@@ -85,24 +93,30 @@ std::vector<WeightPacker::Piece> WeightPacker::pieces() const {
   std::vector<Piece> all;
   for (const Table& table : tables_) {
     const auto values = static_cast<int64_t>(table.values.size());
-    for (int64_t first = 0; first < values; first += kTablePiece) all.push_back({.table = &table, .first = first});
+    for (int64_t first = 0; first < values; first += kTablePiece) {
+      const int64_t count = std::min(kTablePiece, values - first);
+      all.push_back({.table = &table, .first = first, .values = static_cast<std::size_t>(count)});
+    }
   }
   for (const Layer& layer : layers_) {
     const auto panels = static_cast<int64_t>(layer.packed->panels().size());
-    for (int64_t panel = 0; panel < panels; ++panel) all.push_back({.layer = &layer, .first = panel});
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      const int32_t columns = layer.packed->panels()[static_cast<std::size_t>(panel)].columns;
+      all.push_back({.layer = &layer,
+                     .first = panel,
+                     .values = static_cast<std::size_t>(columns) * static_cast<std::size_t>(layer.packed->depth())});
+    }
   }
   return all;
 }
 
 bool WeightPacker::pack_piece(const Piece& piece, std::span<float> rows) const {
-  if (piece.table != nullptr) return read_values(*piece.table, piece.first);
+  if (piece.table != nullptr) return read_values(*piece.table, piece.first, piece.values);
   return pack_panel(*piece.layer, static_cast<int32_t>(piece.first), rows);
 }
 
-bool WeightPacker::read_values(const Table& table, int64_t first) const {
-  const auto from = static_cast<std::size_t>(first);
-  const std::span<float> values =
-      table.values.subspan(from, std::min<std::size_t>(kTablePiece, table.values.size() - from));
+bool WeightPacker::read_values(const Table& table, int64_t first, std::size_t count) const {
+  const std::span<float> values = table.values.subspan(static_cast<std::size_t>(first), count);
   convert_to_float(source_(*table.weight), first, values);
   return stay_finite(values, NumberType::kFp32);
 }
@@ -116,9 +130,9 @@ bool WeightPacker::pack_panel(const Layer& layer, int32_t panel, std::span<float
   rows = rows.first(static_cast<std::size_t>(columns) * depth);
   read_rows(layer.parts[part], origin.first, columns, rows);
   if (!stay_finite(rows, packed.type())) return false;
-  packed.fill(panel, {rows.data(), depth},
-              std::span(layer.biases[part])
-                  .subspan(static_cast<std::size_t>(origin.first), static_cast<std::size_t>(columns)));
+  packed.fill(
+      panel, {rows.data(), depth},
+      std::span(layer.biases[part]).subspan(static_cast<std::size_t>(origin.first), static_cast<std::size_t>(columns)));
   return true;
 }
 
@@ -141,7 +155,8 @@ void WeightPacker::read_rows(const DensePart& part, int32_t first, int32_t colum
 }
 
 void WeightPacker::throw_for(const Piece& piece) const {
-  if (piece.table != nullptr) throw_not_finite(*piece.table->weight, source_(*piece.table->weight), 1, NumberType::kFp32);
+  if (piece.table != nullptr)
+    throw_not_finite(*piece.table->weight, source_(*piece.table->weight), 1, NumberType::kFp32);
   const PackedDense& packed = *piece.layer->packed;
   const auto part = static_cast<std::size_t>(packed.origins()[static_cast<std::size_t>(piece.first)].part);
   const DensePart& dense = piece.layer->parts[part];

@@ -40,10 +40,11 @@ class WeightPacker {
   /// `table` becomes the weight's values in fp32.
   void add_table(std::span<const float>& table, const Weight& weight);
 
-  /// The memory in which all layers and tables are from now on.
+  /// The memory in which all layers and tables are from now on. Calls `release` after each 32 MiB of fp32 or what was
+  /// stored of them, and at the end.
   /// Throws as throw_not_finite, of several weights always for the same; Error{resource_exhausted} without enough
   /// memory.
-  AlignedBuffer pack(ThreadPool& pool);
+  AlignedBuffer pack(ThreadPool& pool, const SourceRelease& release);
 
  private:
   struct Layer {
@@ -60,7 +61,8 @@ class WeightPacker {
   struct Piece {
     const Layer* layer = nullptr;
     const Table* table = nullptr;
-    int64_t first = 0;  // panel or value
+    int64_t first = 0;       // panel or value
+    std::size_t values = 0;  // how many it reads
   };
 
   AlignedBuffer place();
@@ -68,7 +70,7 @@ class WeightPacker {
   /// These say whether all weights were finite. `rows` has room for any panel.
   bool pack_piece(const Piece& piece, std::span<float> rows) const;
   bool pack_panel(const Layer& layer, int32_t panel, std::span<float> rows) const;
-  bool read_values(const Table& table, int64_t first) const;
+  bool read_values(const Table& table, int64_t first, std::size_t count) const;
   void read_rows(const DensePart& part, int32_t first, int32_t columns, std::span<float> rows) const;
   [[noreturn]] void throw_for(const Piece& piece) const;
 

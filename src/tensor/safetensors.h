@@ -29,6 +29,8 @@ class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::filesystem::path& path);
   std::span<const NamedTensor> tensors() const { return tensors_; }
+  /// As MappedFile's.
+  void release_pages() const { file_.release_pages(); }
 
  private:
   MappedFile file_;

@@ -10,8 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "base/expect_error.h"
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "batch/batch_planner.h"
+#include "checkpoint/tiny_checkpoint.h"
 #include "kernels/kernels.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
@@ -78,6 +81,23 @@ TEST_F(NativeBackendTest, RefusesWhatItCannotDo) {
   EXPECT_EQ(code({.device = "cuda:0"}), "unsupported");
   EXPECT_EQ(code({.threads = -1}), "invalid_argument");
   EXPECT_EQ(code({.threads = 1}), "accepted");
+}
+
+TEST_F(NativeBackendTest, RefusesWeightsThatAreNotFinite) {
+  const TemporaryFolder folder;
+  write_tiny_checkpoint(folder.path());
+  TinyWeights weights = tiny_weights(Checkpoint::open(folder.path()).network());
+  const std::string name = "roberta.encoder.layer.1.output.dense.weight";
+  for (std::size_t i = 0; i < weights.tensors.size(); ++i) {
+    if (weights.tensors[i].name == name) weights.storage[i][12 * 40 + 7] = std::nanf("");
+  }
+  write_safetensors(folder / "model.safetensors", weights.tensors, {});
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  for (const std::string type : {"fp32", "bf16", "int8"}) {
+    expect_error(
+        ErrorCode::kCorruptData, [&] { create_native_backend(checkpoint, {.compute_type = type, .threads = 2}); },
+        "tensor " + name + " holds NaN at [12, 7], finite numbers were expected.");
+  }
 }
 
 TEST_F(NativeBackendTest, RefusesIdsOutsideTheVocabulary) {
