@@ -181,7 +181,6 @@ class Run {
         fastest = i == 0 ? loaded.load_ms / 1e3 : std::min(fastest, loaded.load_ms / 1e3);
       }
       times_.load_seconds[lane.runner] = fastest;
-      times_.peak_memory_bytes[lane.runner] = lane.worker->peak_memory_bytes();
       lane.worker->send_texts(shapes_.texts());
     } catch (const Error& error) {
       lane.worker.reset();
@@ -249,12 +248,16 @@ const Series* find_best(const TargetTimes& times, const Runner& runner, const st
   return best;
 }
 
-std::string why_missing(const Target& target, const TargetTimes& times) {
-  for (const Runner& runner : {target.peer, target.ours}) {
+Verdict without_time(const Target& target, const TargetTimes& times) {
+  Verdict verdict;
+  verdict.why_not = "it was not asked for";
+  for (const Runner& runner : {target.ours, target.peer}) {
     const auto found = times.missing.find(runner);
-    if (found != times.missing.end()) return found->second;
+    if (found == times.missing.end()) continue;
+    verdict.failed = true;
+    verdict.why_not = found->second;
   }
-  return "it was not asked for";
+  return verdict;
 }
 
 }  // namespace
@@ -266,10 +269,7 @@ TargetTimes measure_targets(const std::vector<Target>& targets, const TargetRunO
 Verdict judge(const Target& target, const TargetTimes& times) {
   Verdict verdict;
   const Series* ours = find_best(times, target.ours, target.shapes);
-  if (ours == nullptr) {
-    verdict.why_not = why_missing(target, times);
-    return verdict;
-  }
+  if (ours == nullptr) return without_time(target, times);
   if (target.kind == Target::Kind::kRoofShare) {
     const BatchShape& shape = target.shapes.front();
     std::vector<double> shares;
@@ -285,10 +285,7 @@ Verdict judge(const Target& target, const TargetTimes& times) {
     verdict.value = estimate(shares);
   } else {
     const Series* peer = find_best(times, target.peer, target.shapes);
-    if (peer == nullptr) {
-      verdict.why_not = why_missing(target, times);
-      return verdict;
-    }
+    if (peer == nullptr) return without_time(target, times);
     verdict.value = estimate_ratio(*peer, *ours);
   }
   verdict.measured = true;

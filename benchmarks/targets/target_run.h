@@ -29,8 +29,7 @@ using Series = std::vector<double>;
 struct TargetTimes {
   std::vector<Roof> roofs;  ///< the higher of before and after the round
   std::map<std::pair<Runner, BatchShape>, Series> seconds;
-  std::map<Runner, double> load_seconds;  ///< the fastest of three
-  std::map<Runner, int64_t> peak_memory_bytes;
+  std::map<Runner, double> load_seconds;     ///< the fastest of three
   std::map<Runner, std::string> missing;     ///< why there is no time
   std::map<BatchShape, double> dense_flops;  ///< of everything but attention's two products
   std::map<BatchShape, double> attention_flops;
@@ -43,6 +42,7 @@ TargetTimes measure_targets(const std::vector<Target>& targets, const TargetRunO
 /// What came of one target.
 struct Verdict {
   bool measured = false;
+  bool failed = false;  ///< an engine that was asked for could not run: a row that is missed
   std::string why_not;
   Estimate value;
   bool required = false;  ///< not missed: the interval reaches it

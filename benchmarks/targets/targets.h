@@ -49,10 +49,10 @@ struct Target {
 /// The whole table but loading and memory.
 std::vector<Target> all_targets();
 
-/// Loading a checkpoint of 110M parameters from the page cache, and the engine's memory over its weights as kept.
+/// Loading a checkpoint of 110M parameters from the page cache, and the most memory it takes over the weights as kept.
 struct LoadTargets {
   double required_seconds = 0.5, stretch_seconds = 0.25;
-  double required_memory = 1.15;
+  double required_memory = 1.15, stretch_memory = 1.15;  ///< no stretch is set
 };
 
 }  // namespace paceline

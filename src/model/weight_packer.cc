@@ -13,8 +13,9 @@ namespace {
 constexpr std::size_t kCacheLine = 64;
 constexpr int64_t kTablePiece = int64_t{1} << 16;  // values: 256 KiB, which are still in L2 when they are checked
 
-// Values between two releases of the source: 32 MiB in fp32, a few milliseconds' reading.
-constexpr std::size_t kReleased = std::size_t{1} << 23;
+// Values between two releases of the source: 16 MiB in fp32, a few milliseconds' reading, and less than a tenth of what
+// is kept of a small model in int8.
+constexpr std::size_t kReleased = std::size_t{1} << 22;
 
 std::size_t table_bytes(int64_t values) {
   return (static_cast<std::size_t>(values) * sizeof(float) + kCacheLine - 1) / kCacheLine * kCacheLine;

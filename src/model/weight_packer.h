@@ -40,7 +40,7 @@ class WeightPacker {
   /// `table` becomes the weight's values in fp32.
   void add_table(std::span<const float>& table, const Weight& weight);
 
-  /// The memory in which all layers and tables are from now on. Calls `release` after each 32 MiB of fp32 or what was
+  /// The memory in which all layers and tables are from now on. Calls `release` after each 16 MiB of fp32 or what was
   /// stored of them, and at the end.
   /// Throws as throw_not_finite, of several weights always for the same; Error{resource_exhausted} without enough
   /// memory.
