@@ -23,7 +23,8 @@ namespace {
 /// A shape is run until then, and at least once.
 constexpr double kTurnSeconds = 0.5;
 constexpr int kLoads = 3;
-constexpr std::size_t kMixedBatches = 2;
+/// Texts of the mixed and the sorted shapes.
+constexpr std::size_t kTexts = 128;
 
 /// The texts of every shape, as one list that the workers know by index.
 class ShapeTexts {
@@ -39,8 +40,7 @@ class ShapeTexts {
  private:
   std::vector<BatchIndices> make_batches(const BatchShape& shape) {
     if (shape.kind == BatchShape::Kind::kEqual) return {equal_batch(shape)};
-    const std::size_t most = 2 * 64;
-    std::vector<uint32_t> order(std::min(most, workload_.encodings.size()));
+    std::vector<uint32_t> order(std::min(kTexts, workload_.encodings.size()));
     std::iota(order.begin(), order.end(), 0U);
     if (shape.kind == BatchShape::Kind::kSorted) {
       std::ranges::stable_sort(order, {}, [&](uint32_t i) { return workload_.lengths[i]; });
