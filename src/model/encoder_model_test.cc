@@ -166,7 +166,7 @@ TEST(EncoderModel, WhatWasReadOfTheSourceIsReleased) {
   for (const int32_t threads : {1, 2}) {
     std::atomic<int> releases{0};
     const EncoderModel model(synthetic.network(), synthetic.source(), {.threads = threads}, [&] { ++releases; });
-    EXPECT_EQ(releases, 3) << "after each 32 MiB and at the end";
+    EXPECT_EQ(releases, 5) << "after each 16 MiB and at the end";
   }
 }
 
