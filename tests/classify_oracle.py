@@ -42,14 +42,16 @@ def transformers_logits(folder, rows, pair):
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager").eval()
-    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings - model.config.pad_token_id - 1)
+    # RoBERTa's positions begin behind the pad token's, BERT's at 0.
+    before = 0 if model.config.model_type == "bert" else model.config.pad_token_id + 1
+    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings - before)
     logits = []
     for row in rows:
         # In lists of one: called with plain strings, transformers forgets a second text that is empty.
         texts = ([row["text"]], [row["other"]]) if pair else ([row["text"]],)
         encoded = tokenizer(*texts, truncation="longest_first", max_length=limit, return_tensors="pt")
         with torch.no_grad():
-            logits.append(model(input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]).logits[0])
+            logits.append(model(**encoded).logits[0])
     return model.config, torch.stack(logits)
 
 

@@ -47,8 +47,7 @@ namespace paceline {
 namespace {
 
 bool supported() {
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
-         __builtin_cpu_supports("avxvnni") != 0;
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && cpu_has_avx_vnni();
 }
 
 constexpr Kernels kTable = make_table("avx2_vnni", "AVX2 with AVX-VNNI; tile 6 x 16", supported);

@@ -193,7 +193,6 @@ namespace {
 bool has_avx512() { return __builtin_cpu_supports("avx512f") != 0; }
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 bool has_vnni() { return __builtin_cpu_supports("avx512vnni") != 0; }
-bool has_avx_vnni() { return __builtin_cpu_supports("avxvnni") != 0; }
 bool has_avx2() { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
 
 constexpr int kZmmLanes = 16;
@@ -214,7 +213,7 @@ std::vector<PeakLoop> x86_peak_loops() {
           {PeakKind::kFp32, kNarrow, kYmmLanes, ymm, has_avx2, run_avx2},
           {PeakKind::kBf16, kWideBf16, kZmmLanes, 2 * zmm, has_bf16, run_bf16},
           {PeakKind::kInt8, kWideVnni, kZmmLanes, 4 * zmm, has_vnni, run_vnni},
-          {PeakKind::kInt8, kNarrowVnni, kYmmLanes, 4 * ymm, has_avx_vnni, run_avx2_vnni}};
+          {PeakKind::kInt8, kNarrowVnni, kYmmLanes, 4 * ymm, cpu_has_avx_vnni, run_avx2_vnni}};
 }
 
 }  // namespace paceline

@@ -33,6 +33,7 @@ const Kernels* avx512_kernels();
 const Kernels* avx512_vnni_kernels();
 const Kernels* avx512_bf16_kernels();
 std::vector<PeakLoop> x86_peak_loops();
+bool cpu_has_avx_vnni();
 #else
 inline const Kernels* avx2_kernels() { return nullptr; }
 inline const Kernels* avx2_vnni_kernels() { return nullptr; }
