@@ -1,7 +1,6 @@
-#include "kernels/x86/target.h"
-
-#if defined(__x86_64__)
 #include <cpuid.h>
+
+#include "kernels/x86/target.h"
 
 namespace paceline {
 
@@ -18,4 +17,3 @@ bool cpu_has_avx_vnni() {
 }
 
 }  // namespace paceline
-#endif
