@@ -10,20 +10,12 @@
 #include <thread>
 
 #include "base/cpu_topology.h"
+#include "base/process_status.h"
 #include "checkpoint/checkpoint.h"
 #include "model/encoder_model.h"
 
 namespace paceline {
 namespace {
-
-/// A field of /proc/self/status that is given in kB, in bytes.
-double status_bytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(field + ":")) return 1024 * std::strtod(line.c_str() + field.size() + 1, nullptr);
-  }
-  return 0;
-}
 
 /// The most anonymous memory that the process has while this lives. The kernel keeps a peak of anonymous and mapped
 /// pages together only, and the mapped ones are the page cache's to take back.
@@ -32,7 +24,7 @@ class AnonymousPeak {
   AnonymousPeak() : start_(status_bytes("RssAnon")), thread_([this] { watch(); }) {}
 
   /// Bytes above those at the start.
-  double stop() {
+  int64_t stop() {
     done_ = true;
     thread_.join();
     return peak_ - start_;
@@ -47,8 +39,8 @@ class AnonymousPeak {
     peak_ = std::max(peak_, status_bytes("RssAnon"));
   }
 
-  const double start_;
-  double peak_ = 0;
+  const int64_t start_;
+  int64_t peak_ = 0;
   std::atomic<bool> done_{false};
   std::thread thread_;
 };
@@ -72,15 +64,15 @@ void load(benchmark::State& state) {
     return;
   }
   std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM begins again from what is there now
-  const double before = status_bytes("VmRSS");
+  const int64_t before = status_bytes("VmRSS");
   AnonymousPeak memory;
   std::unique_ptr<EncoderModel> model = load_model(model_dir, kType);
-  const double peak = memory.stop();
+  const auto peak = static_cast<double>(memory.stop());
   const auto kept = static_cast<double>(model->weight_bytes());
   state.counters["kept_MB"] = kept / 1e6;
   state.counters["peak_MB"] = peak / 1e6;
   state.counters["peak_share"] = peak / kept;
-  state.counters["with_file_MB"] = (status_bytes("VmHWM") - before) / 1e6;
+  state.counters["with_file_MB"] = static_cast<double>(status_bytes("VmHWM") - before) / 1e6;
   state.SetLabel(std::string(model->kernels().name));
   for (auto _ : state) {
     state.PauseTiming();

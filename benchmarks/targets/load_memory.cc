@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
+#include <cstdint>
 #include <fstream>
-#include <string>
 
 #include "base/cpu_topology.h"
+#include "base/process_status.h"
 #include "checkpoint/checkpoint.h"
 #include "model/encoder_model.h"
 #include "paceline/error.h"
@@ -16,23 +16,14 @@
 namespace paceline {
 namespace {
 
-/// A field of /proc/self/status that is given in kB, in bytes.
-double status_bytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(field + ":")) return 1024 * std::strtod(line.c_str() + field.size() + 1, nullptr);
-  }
-  return 0;
-}
-
 double measure_here(const std::filesystem::path& model_dir, NumberType type) {
   std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM begins again from what is there now
-  const double before = status_bytes("VmRSS");
+  const int64_t before = status_bytes("VmRSS");
   const Checkpoint checkpoint = Checkpoint::open(model_dir);
   const WeightSource source = [&](const Weight& weight) -> const TensorView& { return checkpoint.tensor(weight); };
   const EncoderModel model(checkpoint.network(), source, {.threads = resolve_threads(0), .type = type},
                            [&] { checkpoint.release_pages(); });
-  return (status_bytes("VmHWM") - before) / static_cast<double>(model.weight_bytes());
+  return static_cast<double>(status_bytes("VmHWM") - before) / static_cast<double>(model.weight_bytes());
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <new>
 #include <set>
 
 #include "backend/registry.h"
 #include "base/clock.h"
 #include "base/cpu_topology.h"
+#include "base/process_status.h"
 #include "base/temporary_path.h"
 #include "bench/frame_channel.h"
 #include "bench/warm_up.h"
@@ -24,20 +24,6 @@ namespace {
 
 /// Texts of one end-to-end chunk: as many as classify sorts together, or the whole sample.
 constexpr std::size_t kEndToEndChunk = 10000;
-
-int64_t read_peak_memory() {
-  std::ifstream status("/proc/self/status");
-  std::string field;
-  while (status >> field) {
-    if (field == "VmHWM:") {
-      int64_t kilobytes = 0;
-      status >> kilobytes;
-      return kilobytes * 1024;
-    }
-    std::getline(status, field);
-  }
-  return 0;
-}
 
 /// What a shell says of a process that SIGTERM ended.
 constexpr int kTerminated = 128 + SIGTERM;
@@ -58,7 +44,7 @@ class WorkerServer {
     if (op == "texts") return take_texts(message);
     if (op == "time") return time(message);
     if (op == "logits") return logits(message);
-    if (op == "memory") return {{"peak_memory_bytes", read_peak_memory()}};
+    if (op == "memory") return {{"peak_memory_bytes", status_bytes("VmHWM")}};
     if (op == "end_to_end") return end_to_end(message);
     throw Error(ErrorCode::kInvalidArgument, fmt::format("[worker] does not know the request {}.", op));
   }
