@@ -51,12 +51,16 @@ struct HeadWeights {
   Epilogue activation = Epilogue::kStore;
 };
 
+/// Of attention and of the last block's pooled attention, whose rows have no common range worth 8 bits.
+constexpr NumberType narrow_type(NumberType type) {
+  return type == NumberType::kFp32 ? NumberType::kFp32 : NumberType::kBf16;
+}
+
 /// All weights of a network as one ISA level wants them.
 struct ModelWeights {
   NumberType type = NumberType::kFp32;  ///< of the products of the blocks; those of the head are fp32
 
-  /// Of attention and of the last block's pooled attention, whose rows have no common range worth 8 bits.
-  NumberType narrow_type() const { return type == NumberType::kFp32 ? NumberType::kFp32 : NumberType::kBf16; }
+  NumberType narrow_type() const { return paceline::narrow_type(type); }
 
   std::size_t bytes() const;
 

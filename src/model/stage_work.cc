@@ -1,5 +1,7 @@
 #include "model/stage_work.h"
 
+#include "model/model_weights.h"
+
 namespace paceline {
 namespace {
 
@@ -14,10 +16,7 @@ double bytes_of(NumberType type) { return static_cast<double>(value_bytes(type))
 class WorkCount {
  public:
   WorkCount(const Network& network, NumberType type, std::span<const int32_t> lengths)
-      : network_(network),
-        type_(type),
-        narrow_(type == NumberType::kFp32 ? NumberType::kFp32 : NumberType::kBf16),
-        sequences_(static_cast<double>(lengths.size())) {
+      : network_(network), type_(type), narrow_(narrow_type(type)), sequences_(static_cast<double>(lengths.size())) {
     for (const double tokens : lengths) {
       tokens_ += tokens;
       pairs_ += tokens * tokens;
