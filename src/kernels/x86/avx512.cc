@@ -23,12 +23,7 @@ using DotInt8 = DotInt8ByWidening;
 
 #include "kernels/x86/gelu_table.inl.h"
 
-#include "kernels/x86/dense.inl.h"
-
-#include "kernels/x86/attention.inl.h"
-#include "kernels/x86/rows.inl.h"
-
-#include "kernels/x86/table.inl.h"
+#include "kernels/x86/level.inl.h"
 
 }  // namespace
 }  // namespace paceline
@@ -37,13 +32,7 @@ PACELINE_TARGET_END
 namespace paceline {
 namespace {
 
-bool supported() {
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-         __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-}
-
-constexpr Kernels kTable = make_table("avx512", "AVX-512 F, BW, DQ, VL; tile 8 x 48", supported);
+constexpr Kernels kTable = make_table("avx512", "AVX-512 F, BW, DQ, VL; tile 8 x 48", cpu_has_avx512);
 
 }  // namespace
 

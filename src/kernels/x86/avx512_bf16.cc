@@ -27,26 +27,13 @@ struct DotBf16 : WholeWords, FloatSums {
   return {reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(a.v))};
 }
 
-/// VPDPBUSD: four products and the sum, exact. Written as an instruction: of the intrinsic GCC 12 makes two moves and a
-/// spill for each sum, and half the speed.
-struct DotInt8 : WholeWords, IntegerSums {
-  static constexpr NumberType kType = NumberType::kInt8;
-  [[gnu::always_inline]] static Word accumulate(Word sum, Word x, Word w) {
-    asm("vpdpbusd %2, %1, %0" : "+v"(sum.v) : "v"(x.v), "v"(w.v));
-    return sum;
-  }
-};
+using DotInt8 = DotInt8ByVnni;
 
 #include "kernels/x86/functions.inl.h"
 
 #include "kernels/x86/gelu_table.inl.h"
 
-#include "kernels/x86/dense.inl.h"
-
-#include "kernels/x86/attention.inl.h"
-#include "kernels/x86/rows.inl.h"
-
-#include "kernels/x86/table.inl.h"
+#include "kernels/x86/level.inl.h"
 
 }  // namespace
 }  // namespace paceline
@@ -55,14 +42,7 @@ PACELINE_TARGET_END
 namespace paceline {
 namespace {
 
-bool supported() {
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-         __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bf16") != 0 &&
-         __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-}
-
-constexpr Kernels kTable = make_table("avx512_bf16", "AVX-512 with VNNI and BF16; tile 8 x 48", supported);
+constexpr Kernels kTable = make_table("avx512_bf16", "AVX-512 with VNNI and BF16; tile 8 x 48", cpu_has_avx512_bf16);
 
 }  // namespace
 

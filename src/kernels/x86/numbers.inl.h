@@ -68,3 +68,9 @@ struct DotInt8ByWidening : IntegerSums {
   }
   [[gnu::always_inline]] static Word accumulate(Word sum, Word x, Word w) { return add_pair_products(sum, x, w); }
 };
+
+/// For CPUs with VPDPBUSD.
+struct DotInt8ByVnni : WholeWords, IntegerSums {
+  static constexpr NumberType kType = NumberType::kInt8;
+  [[gnu::always_inline]] static Word accumulate(Word sum, Word x, Word w) { return add_byte_products(sum, x, w); }
+};

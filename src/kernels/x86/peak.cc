@@ -190,11 +190,6 @@ PACELINE_TARGET_END
 namespace paceline {
 namespace {
 
-bool has_avx512() { return __builtin_cpu_supports("avx512f") != 0; }
-bool has_bf16() { return __builtin_cpu_supports("avx512bf16") != 0; }
-bool has_vnni() { return __builtin_cpu_supports("avx512vnni") != 0; }
-bool has_avx2() { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
-
 constexpr int kZmmLanes = 16;
 constexpr int kYmmLanes = 8;
 
@@ -209,11 +204,11 @@ constexpr std::string_view kNarrowVnni[] = {"avx2_vnni"};
 std::vector<PeakLoop> x86_peak_loops() {
   const double zmm = 2.0 * kZmmLanes * kWideSums;
   const double ymm = 2.0 * kYmmLanes * kNarrowSums;
-  return {{PeakKind::kFp32, kWide, kZmmLanes, zmm, has_avx512, run_avx512},
-          {PeakKind::kFp32, kNarrow, kYmmLanes, ymm, has_avx2, run_avx2},
-          {PeakKind::kBf16, kWideBf16, kZmmLanes, 2 * zmm, has_bf16, run_bf16},
-          {PeakKind::kInt8, kWideVnni, kZmmLanes, 4 * zmm, has_vnni, run_vnni},
-          {PeakKind::kInt8, kNarrowVnni, kYmmLanes, 4 * ymm, cpu_has_avx_vnni, run_avx2_vnni}};
+  return {{PeakKind::kFp32, kWide, kZmmLanes, zmm, cpu_has_avx512, run_avx512},
+          {PeakKind::kFp32, kNarrow, kYmmLanes, ymm, cpu_has_avx2, run_avx2},
+          {PeakKind::kBf16, kWideBf16, kZmmLanes, 2 * zmm, cpu_has_avx512_bf16, run_bf16},
+          {PeakKind::kInt8, kWideVnni, kZmmLanes, 4 * zmm, cpu_has_avx512_vnni, run_vnni},
+          {PeakKind::kInt8, kNarrowVnni, kYmmLanes, 4 * ymm, cpu_has_avx2_vnni, run_avx2_vnni}};
 }
 
 }  // namespace paceline

@@ -33,7 +33,13 @@ const Kernels* avx512_kernels();
 const Kernels* avx512_vnni_kernels();
 const Kernels* avx512_bf16_kernels();
 std::vector<PeakLoop> x86_peak_loops();
-bool cpu_has_avx_vnni();
+
+// What each level needs, of the CPU and of the system that has to keep its registers.
+bool cpu_has_avx2();
+bool cpu_has_avx2_vnni();
+bool cpu_has_avx512();
+bool cpu_has_avx512_vnni();
+bool cpu_has_avx512_bf16();
 #else
 inline const Kernels* avx2_kernels() { return nullptr; }
 inline const Kernels* avx2_vnni_kernels() { return nullptr; }

@@ -1,4 +1,10 @@
-// The level's table. Included last, inside its region and anonymous namespace.
+// Everything that the levels share, and the level's table. Included last, inside its region and anonymous namespace:
+// needs Vec, Word, DotBf16, DotInt8, nearest_bf16 and gelu.
+
+#include "kernels/x86/dense.inl.h"
+
+#include "kernels/x86/attention.inl.h"
+#include "kernels/x86/rows.inl.h"
 
 constexpr Kernels make_table(std::string_view name, std::string_view description, bool (*supported)()) {
   return {.name = name,
