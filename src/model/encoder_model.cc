@@ -1,7 +1,8 @@
 #include "model/encoder_model.h"
 
 #include <algorithm>
-#include <numeric>
+#include <atomic>
+#include <cmath>
 #include <vector>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "batch/check_batch.h"
 #include "model/forward_pass.h"
 #include "model/model_weights.h"
+#include "model/sequence_parts.h"
 
 namespace paceline {
 namespace {
@@ -19,6 +21,9 @@ constexpr int32_t kTokensPerThread = 32;
 
 // Splitting rows costs up to 2 % against an even split of sequences: a larger unevenness is worth it.
 constexpr double kUnevenness = 1.03;
+
+// Parts are dealt by their work, so that some hold more tokens than the average: room for those in one pass.
+constexpr double kPartOfPass = 0.9;
 
 StageClock* clock_of(std::span<StageClock> clocks, int thread) {
   return clocks.empty() ? nullptr : &clocks[static_cast<std::size_t>(thread)];
@@ -36,45 +41,24 @@ struct EncoderModel::State {
         weights(load_weights(network, source, release, kernels, options.type, pool)),
         pass(network, weights, kernels),
         capacity(std::max(options.pass_tokens, network.max_tokens)),
-        loads(static_cast<std::size_t>(options.threads)),
-        shares(static_cast<std::size_t>(options.threads)) {
+        parts(network) {
     for (int32_t thread = 0; thread < options.threads; ++thread) {
       memories.emplace_back(network, weights, kernels, capacity);
     }
   }
 
-  /// In units of one multiply-add per hidden column and block: products grow with the tokens, attention with their
-  /// square.
-  double cost(const PassSequence& sequence) const {
-    const double tokens = sequence.tokens;
-    return tokens * (2.0 * network.hidden_size + network.intermediate_size + tokens);
-  }
-
-  /// Deals the sequences out to the threads, the largest first, each to the thread with the least to do. Returns how
-  /// much more than the average the busiest thread has to do.
-  double deal() {
-    std::sort(sequences.begin(), sequences.end(), [](const PassSequence& a, const PassSequence& b) {
-      return a.tokens != b.tokens ? a.tokens > b.tokens : a.logits < b.logits;
-    });
-    std::fill(loads.begin(), loads.end(), 0.0);
-    for (std::vector<PassSequence>& mine : shares) {
-      mine.clear();
-      mine.reserve(sequences.size());
-    }
-    for (const PassSequence& sequence : sequences) {
-      const auto least = static_cast<std::size_t>(std::min_element(loads.begin(), loads.end()) - loads.begin());
-      loads[least] += cost(sequence);
-      shares[least].push_back(sequence);
-    }
-    const double average = std::accumulate(loads.begin(), loads.end(), 0.0) / static_cast<double>(loads.size());
-    return *std::max_element(loads.begin(), loads.end()) / average;
+  /// As many for each thread as there are passes to make of its share.
+  void deal(int32_t tokens) {
+    const double of_thread = static_cast<double>(tokens) / options.threads;
+    const double passes = std::ceil(of_thread / (kPartOfPass * options.pass_tokens));
+    parts.deal(sequences, static_cast<std::size_t>(options.threads) * static_cast<std::size_t>(passes));
   }
 
   Split choose(int32_t tokens) {
     if (options.split != Split::kAuto) return options.split;
     if (options.threads == 1) return Split::kSequences;
     if (tokens < kTokensPerThread * options.threads) return Split::kColumns;
-    return deal() <= kUnevenness ? Split::kSequences : Split::kRows;
+    return parts.unevenness(options.threads) <= kUnevenness ? Split::kSequences : Split::kRows;
   }
 
   /// Numbers the rows of the longest run of sequences from `first` on that is one pass of about `target` tokens.
@@ -104,12 +88,13 @@ struct EncoderModel::State {
   }
 
   void run_split_by_sequence(std::span<StageClock> clocks) {
-    deal();
+    std::atomic<std::size_t> next{0};
     pool.run([&](int thread) {
-      const auto own = static_cast<std::size_t>(thread);
-      in_passes(shares[own], [&](std::span<const PassSequence> now) {
-        pass.run(now, Team{.thread = 0, .threads = 1, .clock = clock_of(clocks, thread)}, memories[own], memories[own]);
-      });
+      const Team alone{.clock = clock_of(clocks, thread)};
+      PassMemory& own = memories[static_cast<std::size_t>(thread)];
+      for (std::size_t part = next++; part < parts.count(); part = next++) {
+        in_passes(parts[part], [&](std::span<const PassSequence> now) { pass.run(now, alone, own, own); });
+      }
     });
   }
 
@@ -142,6 +127,7 @@ struct EncoderModel::State {
   void run(const PackedBatch& batch, std::span<float> logits, std::span<StageClock> clocks) {
     check_batch(batch, network, logits.size());
     list_sequences(batch, logits);
+    deal(batch.tokens());
     const Split split = choose(batch.tokens());
     if (split == Split::kSequences) {
       run_split_by_sequence(clocks);
@@ -161,8 +147,7 @@ struct EncoderModel::State {
 
   // Kept between runs so that none allocates.
   std::vector<PassSequence> sequences;
-  std::vector<double> loads;
-  std::vector<std::vector<PassSequence>> shares;
+  SequenceParts parts;
 };
 
 EncoderModel::EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options,

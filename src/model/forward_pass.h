@@ -19,6 +19,7 @@ struct PassSequence {
   const int32_t* token_types = nullptr;  ///< null: all of type 0
   int32_t tokens = 0;
   int32_t first = 0;        ///< its first row in the pass
+  int32_t part = 0;         ///< of the batch, which one thread takes: see SequenceParts
   float* logits = nullptr;  ///< [outputs]
 };
 
