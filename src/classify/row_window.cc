@@ -20,6 +20,7 @@ std::size_t text_bytes(const Row& row) {
 bool RowWindow::read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check) {
   rows_.clear();
   texts_.clear();
+  place_.begin = reader.bytes_read();
   std::size_t bytes = 0;
   Row row;
   while (rows_.size() < static_cast<std::size_t>(options.window) && bytes < options.window_bytes && reader.next(row)) {
@@ -29,6 +30,8 @@ bool RowWindow::read(RowReader& reader, const StreamOptions& options, FunctionRe
     row.text = {};
     rows_.push_back(std::exchange(row, Row{}));
   }
+  place_.end = reader.bytes_read();
+  place_.total = reader.bytes_total();
   return !rows_.empty();
 }
 
@@ -41,12 +44,10 @@ void SinkBuffer::flush() {
   text_.clear();
 }
 
-void report_progress(Progress& progress, const RowReader& reader, uint64_t bytes_before, double share, uint64_t rows) {
+void report_progress(Progress& progress, const InputPlace& window, double share, uint64_t rows) {
   const auto kilobytes = [](double bytes) { return std::ceil(bytes / 1000); };  // a short input has some, not 0
-  const auto before = static_cast<double>(bytes_before);
-  const double done = before + share * (static_cast<double>(reader.bytes_read()) - before);
-  progress.update(kilobytes(done), kilobytes(static_cast<double>(reader.bytes_total())),
-                  std::to_string(rows) + " texts");
+  const double done = static_cast<double>(window.begin) + share * static_cast<double>(window.end - window.begin);
+  progress.update(kilobytes(done), kilobytes(static_cast<double>(window.total)), std::to_string(rows) + " texts");
 }
 
 }  // namespace paceline

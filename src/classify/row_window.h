@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "base/function_ref.h"
@@ -10,18 +11,27 @@
 
 namespace paceline {
 
-/// The rows that are in memory at one time. Texts stand apart from their rows, as encoders want them.
+/// Where some rows stand in the input, in bytes.
+struct InputPlace {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  uint64_t total = 0;  ///< of the whole input; 0 where unknown
+};
+
+/// Rows that go through the work together. Texts stand apart from their rows, as encoders want them.
 class RowWindow {
  public:
-  /// Reads until the window is full, showing each row to `check`. False where nothing is left.
+  /// Reads from where the reader stands until the window is full, showing each row to `check`. False where nothing is left.
   bool read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check);
 
   const std::vector<Row>& rows() const { return rows_; }     ///< their texts moved away
   const std::vector<Text>& texts() const { return texts_; }  ///< of the rows without an error, in their order
+  const InputPlace& place() const { return place_; }
 
  private:
   std::vector<Row> rows_;
   std::vector<Text> texts_;
+  InputPlace place_;
 };
 
 /// Collects output and hands it on in pieces large enough that a system call per piece is nothing.
@@ -39,7 +49,7 @@ class SinkBuffer {
 };
 
 /// Shows progress in kB of the input, as how many rows it has is not known before they are read: the part before this
-/// window and `share` of what the window took.
-void report_progress(Progress& progress, const RowReader& reader, uint64_t bytes_before, double share, uint64_t rows);
+/// window and `share` of the window. `rows`: done so far.
+void report_progress(Progress& progress, const InputPlace& window, double share, uint64_t rows);
 
 }  // namespace paceline

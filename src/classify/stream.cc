@@ -1,16 +1,26 @@
 #include "classify/stream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <future>
+#include <optional>
+#include <system_error>
+#include <utility>
 #include <vector>
 
+#include "base/bounded_queue.h"
 #include "classify/row_window.h"
+#include "paceline/error.h"
 
 namespace paceline {
 namespace {
 
-/// What becomes of one window's texts.
-struct Answers {
+/// A window on its way, with what has become of its texts so far.
+struct Work {
+  RowWindow window;
   std::vector<Encoding> encodings;
   std::vector<float> logits;  ///< [texts, K]
 };
@@ -23,9 +33,9 @@ class AnswerWriter {
     writer.append_header(buffer_.text());
   }
 
-  void write(const RowWindow& window, const Answers& answers);
+  void write(const Work& work);
   void flush() { buffer_.flush(); }
-  ClassifySummary& summary() { return summary_; }
+  const ClassifySummary& summary() const { return summary_; }
 
  private:
   void write_error(const Row& row, std::string_view error) {
@@ -51,18 +61,18 @@ void AnswerWriter::write_answer(const Row& row, std::span<const float> logits) {
   writer_.append(row, {.predictions = predictions, .logits = logits}, buffer_.text());
 }
 
-void AnswerWriter::write(const RowWindow& window, const Answers& answers) {
+void AnswerWriter::write(const Work& work) {
   const std::size_t columns = checkpoint_.labels().size();
   std::size_t text = 0;
-  for (const Row& row : window.rows()) {
+  for (const Row& row : work.window.rows()) {
     ++summary_.rows;
     if (!row.error.empty()) {
       write_error(row, row.error);
     } else {
-      const Encoding& encoding = answers.encodings[text];
+      const Encoding& encoding = work.encodings[text];
       summary_.tokens += encoding.input_ids.size();
       if (encoding.truncated > 0) ++summary_.truncated;
-      write_answer(row, std::span(answers.logits).subspan(text * columns, columns));
+      write_answer(row, std::span(work.logits).subspan(text * columns, columns));
       ++text;
     }
     buffer_.flush_if_full();
@@ -70,34 +80,115 @@ void AnswerWriter::write(const RowWindow& window, const Answers& answers) {
   buffer_.flush();
 }
 
+/// The stages and what stands between them.
+class Stages {
+ public:
+  Stages(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline, const StreamOptions& options,
+         TextSink& sink)
+      : reader_(reader),
+        writer_(writer),
+        pipeline_(pipeline),
+        options_(options),
+        output_(writer, pipeline.checkpoint(), options.all_labels ? 0 : options.top_k, sink) {}
+  Stages(const Stages&) = delete;
+  Stages& operator=(const Stages&) = delete;
+  ~Stages() { end(); }
+
+  ClassifySummary run(Progress& progress) {
+    reading_ = start([this] { read(); });
+    writing_ = start([this] { write(); });
+    uint64_t rows = 0;
+    while (std::optional<Work> work = encoded_.pop([this] { return !stopped(); })) {
+      if (!answer(*work, rows, progress)) break;
+      rows += work->window.rows().size();
+      if (!answered_.push(std::move(*work), [this] { return !unwritable_; })) break;
+    }
+    end();
+    writing_.get();
+    reading_.get();
+    ClassifySummary summary = output_.summary();
+    summary.interrupted = stopped();
+    return summary;
+  }
+
+ private:
+  bool stopped() const { return options_.stop != nullptr && *options_.stop; }
+
+  template <class Stage>
+  static std::future<void> start(Stage stage) {
+    try {
+      return std::async(std::launch::async, stage);
+    } catch (const std::system_error& error) {
+      throw Error(ErrorCode::kResourceExhausted,
+                  fmt::format("[classify] the system starts no further thread ({}). Use fewer --threads.",
+                              error.code().message()));
+    }
+  }
+
+  /// No more is read, what was answered is written.
+  void end() {
+    unwanted_ = true;
+    options_.input.request_stop();
+    answered_.close();
+    if (reading_.valid()) reading_.wait();
+    if (writing_.valid()) writing_.wait();
+  }
+
+  void read() {
+    const auto go_on = [this] { return !unwanted_ && !stopped(); };
+    try {
+      // Not before there is room: one window less in memory.
+      while (encoded_.wait_for_room(go_on)) {
+        Work work;
+        if (!work.window.read(reader_, options_, [this](const Row& row) { writer_.check(row); })) break;
+        work.encodings = pipeline_.encode(work.window.texts());
+        if (!encoded_.push(std::move(work), go_on)) break;
+      }
+    } catch (...) {
+      encoded_.close();
+      throw;
+    }
+    encoded_.close();
+  }
+
+  /// False where a stop came before the end of the window.
+  bool answer(Work& work, uint64_t rows_before, Progress& progress) {
+    work.logits.resize(work.window.texts().size() * pipeline_.checkpoint().labels().size());
+    return pipeline_.run(work.encodings, work.logits, [&](std::size_t done) {
+      const double share = static_cast<double>(done) / static_cast<double>(work.window.texts().size());
+      report_progress(progress, work.window.place(), share, rows_before + done);
+      return !stopped();
+    });
+  }
+
+  void write() {
+    try {
+      while (const std::optional<Work> work = answered_.pop([] { return true; })) output_.write(*work);
+      output_.flush();
+    } catch (...) {
+      unwritable_ = true;
+      throw;
+    }
+  }
+
+  RowReader& reader_;
+  const RowWriter& writer_;
+  TextPipeline& pipeline_;
+  StreamOptions options_;
+  AnswerWriter output_;  // of the writing thread, until that has ended
+  std::atomic<bool> unwanted_{false};
+  std::atomic<bool> unwritable_{false};
+  BoundedQueue<Work> encoded_{1};
+  BoundedQueue<Work> answered_{1};
+  std::future<void> reading_;
+  std::future<void> writing_;
+};
+
 }  // namespace
 
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline,
                                 const StreamOptions& options, TextSink& sink, Progress& progress) {
-  AnswerWriter output(writer, pipeline.checkpoint(), options.all_labels ? 0 : options.top_k, sink);
-  ClassifySummary& summary = output.summary();
-  const auto stopped = [&] { return options.stop != nullptr && *options.stop; };
-  RowWindow window;
-  Answers answers;
-  uint64_t bytes_before = 0;
-  while (!(summary.interrupted = stopped()) &&
-         window.read(reader, options, [&](const Row& row) { writer.check(row); })) {
-    answers.encodings = pipeline.encode(window.texts());
-    answers.logits.resize(window.texts().size() * pipeline.checkpoint().labels().size());
-    const bool ran = pipeline.run(answers.encodings, answers.logits, [&](std::size_t done) {
-      const double share = static_cast<double>(done) / static_cast<double>(window.texts().size());
-      report_progress(progress, reader, bytes_before, share, summary.rows + done);
-      return !stopped();
-    });
-    if (!ran) {
-      summary.interrupted = true;
-      break;
-    }
-    output.write(window, answers);
-    answers = {};  // before the next window is read, so that each finds the memory as the first did
-    bytes_before = reader.bytes_read();
-  }
-  output.flush();
+  const ClassifySummary summary = Stages(reader, writer, pipeline, options, sink).run(progress);
   progress.finish();
   return summary;
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <stop_token>
 #include <string_view>
 
 #include "base/progress.h"
@@ -25,6 +26,7 @@ struct StreamOptions {
   int32_t window = 10000;                            ///< rows read, sorted and run together
   std::size_t window_bytes = std::size_t{64} << 20;  ///< text of a window, so that long rows cannot fill the memory
   const std::atomic<bool>* stop = nullptr;           ///< looked at after each batch
+  std::stop_source input{};  ///< asked to stop when no more rows are wanted; a reader with its token waits no longer
 };
 
 struct ClassifySummary {
@@ -37,10 +39,13 @@ struct ClassifySummary {
 
 /// Rows in, answers out, in the rows' order and in memory that a window bounds, however long the input is.
 ///
-/// A window is read, encoded on all threads, run and written before the next is read. On a CPU that loses nothing: the
-/// backend uses every core, so encoding beside it would only take turns with it.
-/// After a stop the window in work is not written. Throws Error: what the reader, the writer, the backend and the sink
-/// throw, e.g. invalid_argument for a row that already has a field of the name of a new one.
+/// Three stages work side by side, each on the next window as soon as it has handed on the last: reading and encoding,
+/// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does, never
+/// waits for text; one that uses them all gives up what the others need, no more. At most four windows are in memory.
+///
+/// What was run is written, whatever stops the work; the window in work is not.
+/// Throws Error: what the reader, the writer, the backend and the sink throw, e.g. invalid_argument for a row that
+/// already has a field of the name of a new one.
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline,
                                 const StreamOptions& options, TextSink& sink, Progress& progress);
 

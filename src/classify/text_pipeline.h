@@ -45,7 +45,7 @@ class TextPipeline {
   const BackendInfo& info() const;  ///< of each instance
   const RunOptions& options() const;
 
-  /// Encodes on all threads.
+  /// Encodes on all threads. May be called beside run, by another thread.
   std::vector<Encoding> encode(std::span<const Text> texts);
 
   /// Plans, packs and runs; row i of `logits` [texts, outputs] is text i, whatever the order. Several instances are

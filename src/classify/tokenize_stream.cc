@@ -64,7 +64,7 @@ ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, T
       buffer.flush_if_full();
     }
     buffer.flush();
-    report_progress(progress, reader, reader.bytes_read(), 0, summary.rows);
+    report_progress(progress, window.place(), 1, summary.rows);
   }
   progress.finish();
   return summary;

@@ -64,7 +64,10 @@ void note_summary(const ClassifySummary& summary, double seconds, Console& conso
 int run_classify(const ClassifyFlags& flags, Console& console) {
   const Deployment setup = read_setup(flags);
   check_setup(setup, console);
-  const auto reader = RowReader::open(flags.input, flags.rows);
+  StreamOptions stream{.top_k = flags.top_k, .all_labels = flags.all_labels, .stop = &interrupted()};
+  RowReaderOptions rows = flags.rows;
+  rows.stop = stream.input.get_token();
+  const auto reader = RowReader::open(flags.input, rows);
   TextPipeline pipeline(setup.model_dir, setup.run);
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
@@ -73,7 +76,6 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
                                        .all_labels = flags.all_labels,
                                        .raw_logits = flags.raw_logits,
                                        .output_prefix = flags.output_prefix});
-  StreamOptions stream{.top_k = flags.top_k, .all_labels = flags.all_labels, .stop = &interrupted()};
   if (setup.run.limits.window > 0) stream.window = setup.run.limits.window;
   Output output(flags.output, console);
   const auto progress = make_progress(flags.quiet, "classify", "kB");

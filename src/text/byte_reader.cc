@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,12 +19,15 @@ namespace {
 /// As much as a pipe of Linux holds: larger reads bring nothing more.
 constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
 
+/// Between two looks at whether a wait has been called off.
+constexpr int kLookMilliseconds = 100;
+
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 class FileSource : public ByteSource {
  public:
-  FileSource(std::string name, int descriptor, bool owned)
-      : name_(std::move(name)), descriptor_(descriptor), owned_(owned) {}
+  FileSource(std::string name, int descriptor, bool owned, std::stop_token stop)
+      : name_(std::move(name)), descriptor_(descriptor), owned_(owned), stop_(std::move(stop)) {}
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
   ~FileSource() override {
@@ -42,21 +46,33 @@ class FileSource : public ByteSource {
   }
 
   std::size_t read(std::span<char> buffer) override {
-    while (true) {
+    while (wait_for_bytes()) {
       const ssize_t bytes = ::read(descriptor_, buffer.data(), buffer.size());
       if (bytes >= 0) return static_cast<std::size_t>(bytes);
       if (errno != EINTR) {
         throw Error(ErrorCode::kNotFound, fmt::format("[{}] cannot be read: {}.", name_, std::strerror(errno)));
       }
     }
+    return 0;
   }
 
   uint64_t total() const override { return total_; }
 
  private:
+  /// Until there is something to read, be it the end or an error. False where a stop came first.
+  bool wait_for_bytes() const {
+    while (stop_.stop_possible()) {
+      if (stop_.stop_requested()) return false;
+      pollfd wait{.fd = descriptor_, .events = POLLIN, .revents = 0};
+      if (::poll(&wait, 1, kLookMilliseconds) != 0 && wait.revents != 0) break;
+    }
+    return true;
+  }
+
   std::string name_;
   int descriptor_;
   bool owned_;
+  std::stop_token stop_;
   uint64_t total_ = 0;
 };
 
@@ -79,17 +95,17 @@ class MemorySource : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path) {
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, std::stop_token stop) {
   std::unique_ptr<FileSource> source;
   if (path == "-") {
-    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false);
+    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false, std::move(stop));
   } else {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
       throw Error(ErrorCode::kNotFound,
                   fmt::format("[{}] cannot be opened: {}. Check the path.", path.string(), std::strerror(errno)));
     }
-    source = std::make_unique<FileSource>(path.string(), descriptor, true);
+    source = std::make_unique<FileSource>(path.string(), descriptor, true, std::move(stop));
   }
   source->inspect();
   return source;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +22,9 @@ class ByteSource {
   virtual ~ByteSource() = default;
 };
 
-/// A file, or standard input for "-". Throws Error{not_found}, and {invalid_argument} for a folder.
-std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path);
+/// A file, or standard input for "-". Its bytes end where `stop` is requested, also while a pipe is waited for.
+/// Throws Error{not_found}, and {invalid_argument} for a folder.
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, std::stop_token stop = {});
 
 /// Bytes that the caller keeps.
 std::unique_ptr<ByteSource> make_memory_source(std::string_view bytes);

@@ -1,14 +1,18 @@
 #include "text/row_reader.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/expect_error.h"
@@ -271,6 +275,26 @@ TEST(CsvReader, BoundsTheRecord) {
   const std::vector<Row> rows = rows_of("id,text\n1,\"" + std::string(100'000, 'x') + "\ny\"\n2,z\n", "a.csv", options);
   EXPECT_THAT(texts_of(rows), ElementsAre(HasSubstr("[line 2] longer than the 10 bytes"), "z"));
   EXPECT_LE(rows[0].fields[1].size(), 10U);
+}
+
+// As where a user interrupts a program that waits for a terminal.
+TEST(RowReader, AStopEndsTheWaitForAPipe) {
+  const TemporaryFolder folder;
+  const std::filesystem::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int writer = ::open(pipe.c_str(), O_RDWR);  // read and write, so that opening waits for nobody
+  ASSERT_GE(writer, 0);
+  ASSERT_EQ(::write(writer, "one\ntwo", 7), 7);
+  std::stop_source source;
+  const auto reader = RowReader::open(pipe, {.format = RowFormat::kTxt, .stop = source.get_token()});
+  Row row;
+  ASSERT_TRUE(reader->next(row));
+  EXPECT_EQ(row.text.first, "one");
+  std::thread stopper([&] { source.request_stop(); });
+  EXPECT_TRUE(reader->next(row)) << "what has come is a last line";
+  EXPECT_FALSE(reader->next(row));
+  stopper.join();
+  ::close(writer);
 }
 
 }  // namespace

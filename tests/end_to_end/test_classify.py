@@ -115,7 +115,7 @@ class ClassifyTest(PacelineTest):
             self.assertEqual(process.stderr.read(), b"")
 
     def writing(self, out, texts, **options):
-        """classify in the middle of its work: it has begun to write into the folder and waits for more texts."""
+        """classify in the middle of its work: its output is begun in the folder."""
         process = subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet", "--input", str(texts),
                                     "--output", str(out / "rows.txt")], stderr=subprocess.PIPE,
                                    env=self.environment(), **options)
@@ -139,17 +139,35 @@ class ClassifyTest(PacelineTest):
             self.assertEqual(process.wait(timeout=60), 130)
             self.assert_nothing_left(out)
 
+    def waiting_for_texts(self, out):
+        """classify that has read a line of a pipe which stays open."""
+        texts = self.folder / "pipe.txt"
+        os.mkfifo(texts)
+        ours = os.open(texts, os.O_RDWR)
+        self.addCleanup(os.close, ours)
+        os.write(ours, b"hello\n")
+        return self.writing(out, texts), ours
+
+    def test_ctrl_c_ends_the_wait_for_texts(self):
+        out = self.folder / "out"
+        out.mkdir()
+        process, _ = self.waiting_for_texts(out)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertIn(b"once more", process.stderr.read())
+        self.assert_nothing_left(out)
+
     def test_the_second_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(self):
         out = self.folder / "out"
         out.mkdir()
-        texts = self.folder / "pipe.txt"
-        os.mkfifo(texts)
-        ours = os.open(texts, os.O_RDWR)  # no end of the file, so the first Ctrl-C has work at hand to wait for
-        self.addCleanup(os.close, ours)
-        os.write(ours, b"hello\n")
-        process = self.writing(out, texts)
+        process, ours = self.waiting_for_texts(out)
+        word = b"x" * 50_000  # a single one, which its tokenizer has to look at as a whole: work for half a minute
+        for _ in range(600):
+            os.write(ours, word)
+        os.write(ours, b"\n" + b"hello\n" * 10_000)
         process.send_signal(signal.SIGINT)
         self.assertIn(b"once more", b"".join(process.stderr.readline() for _ in range(2)))
+        self.assertIsNone(process.poll(), "it had no work at hand")
         self.assertTrue(any(out.iterdir()))
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=60), 130)

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/function_ref.h"
+
+namespace paceline {
+
+/// Hands items from one thread to another, in order. A waiting side asks its `go_on` ten times a second and gives up
+/// once that says no, so that neither outlives an error or a stop of the other.
+template <class T>
+class BoundedQueue {
+ public:
+  /// `capacity` >= 1: items that wait at most.
+  explicit BoundedQueue(std::size_t capacity) : capacity_(capacity) {}
+
+  /// For a side that pushes alone: the next push will find room. False where `go_on` said no.
+  bool wait_for_room(FunctionRef<bool()> go_on) {
+    std::unique_lock lock(mutex_);
+    return wait(lock, go_on, [this] { return items_.size() < capacity_; });
+  }
+
+  /// Waits for room. False, and the item is dropped, where `go_on` said no.
+  bool push(T item, FunctionRef<bool()> go_on) {
+    std::unique_lock lock(mutex_);
+    if (!wait(lock, go_on, [this] { return items_.size() < capacity_; })) return false;
+    items_.push_back(std::move(item));
+    changed_.notify_all();
+    return true;
+  }
+
+  /// Waits for an item. None where the queue is closed and empty, or `go_on` said no.
+  std::optional<T> pop(FunctionRef<bool()> go_on) {
+    std::unique_lock lock(mutex_);
+    if (!wait(lock, go_on, [this] { return closed_ || !items_.empty(); }) || items_.empty()) return std::nullopt;
+    std::optional<T> item(std::move(items_.front()));
+    items_.pop_front();
+    changed_.notify_all();
+    return item;
+  }
+
+  /// Nothing is pushed any more.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  template <class Ready>
+  bool wait(std::unique_lock<std::mutex>& lock, FunctionRef<bool()> go_on, Ready ready) {
+    constexpr std::chrono::milliseconds kBetweenQuestions(100);
+    while (go_on()) {
+      if (changed_.wait_for(lock, kBetweenQuestions, ready)) return true;
+    }
+    return false;
+  }
+
+  const std::size_t capacity_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<T> items_;
+  bool closed_ = false;
+};
+
+}  // namespace paceline
