@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prepares out/demo/: French texts, a tokenizer trained on the rest of the packages, and a checkpoint of random weights.
 
-    tools/make_demo.py [--build build/release]
+    tools/make_demo.py [--build build/release] [--small]
 
 Each step is done once: again only when what it is made from has changed.
 """
@@ -20,6 +20,7 @@ DEMO = ROOT / "out/demo"
 DEPS = ROOT / ".deps"
 TOKENIZER = DEMO / "tokenizer"
 CHECKPOINT = DEMO / "camembert-base-shaped"
+SMALL_CHECKPOINT = DEMO / "minilm-shaped"
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,27 @@ class Step:
         return all(path.exists() for path in self.makes) and stamp.is_file() and stamp.read_text() == self.key()
 
 
-def steps(build):
+def checkpoint_step(name, build, folder, shape=()):
+    tokenizer, texts = TOKENIZER / "tokenizer.json", DEMO / "texts.txt"
+    return Step(name, [build / "make_demo_checkpoint", "--tokenizer", TOKENIZER, "--texts", texts, "--out", folder, *shape],
+                [tokenizer, texts, ROOT / "tools/make_demo_checkpoint.cc"],
+                [folder / "config.json", folder / "model.safetensors", folder / "tokenizer.json"])
+
+
+def steps(build, small):
     texts, corpus = DEMO / "texts.txt", DEMO / "tokenizer-corpus.txt"
     script = ROOT / "tools/make_demo_texts.py"
     trainer = build / "rust/train_unigram"
+    checkpoints = [checkpoint_step("checkpoint", build, CHECKPOINT)]
+    if small:
+        checkpoints.append(checkpoint_step("small-checkpoint", build, SMALL_CHECKPOINT, ["--hidden", 384, "--blocks", 6]))
     return [
         Step("texts", [sys.executable, script, "--packages", DEPS / "texts", "--out", DEMO],
              [DEPS / "texts/.stamp", script], [texts, corpus]),
         Step("tokenizer", [trainer, corpus, TOKENIZER],
              [corpus, ROOT / "rust/src/bin/train_unigram.rs", ROOT / "rust/Cargo.lock"],
              [TOKENIZER / "tokenizer.json", TOKENIZER / "tokenizer_config.json"]),
-        Step("checkpoint",
-             [build / "make_demo_checkpoint", "--tokenizer", TOKENIZER, "--texts", texts, "--out", CHECKPOINT],
-             [TOKENIZER / "tokenizer.json", texts, ROOT / "tools/make_demo_checkpoint.cc"],
-             [CHECKPOINT / "config.json", CHECKPOINT / "model.safetensors", CHECKPOINT / "tokenizer.json"]),
+        *checkpoints,
     ]
 
 
@@ -76,11 +84,12 @@ def run(step):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release", help="folder with the programs")
-    build = parser.parse_args().build.resolve()
+    parser.add_argument("--small", action="store_true", help="also a checkpoint of six blocks, 384 wide")
+    options = parser.parse_args()
     DEMO.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(DEMO).free < 2_000_000_000 and not CHECKPOINT.exists():
         sys.exit("[demo] out/ has less than 2 GB free, expected room for a checkpoint and its exports. Free some space.")
-    for step in steps(build):
+    for step in steps(options.build.resolve(), options.small):
         if not step.is_done():
             run(step)
 

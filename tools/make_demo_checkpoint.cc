@@ -47,16 +47,24 @@ constexpr double kMostSmallMargins = 0.02;
 constexpr double kLeastShare = 0.10;
 constexpr double kMostShare = 0.40;
 
-/// config.json of a CamemBERT-base with five labels that mean nothing.
-Json demo_config() {
+/// What may differ from CamemBERT-base.
+struct DemoShape {
+  int hidden = 768;
+  int blocks = 12;
+};
+
+/// config.json of a CamemBERT with five labels that mean nothing.
+Json demo_config(const DemoShape& shape) {
   Json config = Json::parse(R"({
     "paceline_random_weights": true,
     "model_type": "camembert", "architectures": ["CamembertForSequenceClassification"],
-    "hidden_act": "gelu", "vocab_size": 32005, "hidden_size": 768, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 514, "type_vocab_size": 1,
+    "hidden_act": "gelu", "vocab_size": 32005, "num_attention_heads": 12, "max_position_embeddings": 514, "type_vocab_size": 1,
     "layer_norm_eps": 1e-5, "pad_token_id": 1, "bos_token_id": 5, "eos_token_id": 6,
     "attention_probs_dropout_prob": 0.1, "hidden_dropout_prob": 0.1, "initializer_range": 0.02,
     "position_embedding_type": "absolute", "problem_type": "single_label_classification"})");
+  config["hidden_size"] = shape.hidden;
+  config["intermediate_size"] = 4 * shape.hidden;
+  config["num_hidden_layers"] = shape.blocks;
   for (std::size_t i = 0; i < kLabels; ++i) {
     config["id2label"][std::to_string(i)] = fmt::format("classe_{}", i);
     config["label2id"][fmt::format("classe_{}", i)] = i;
@@ -359,9 +367,9 @@ void fit_classifier(const Network& network, std::span<const float> states, Weigh
   report_decisions(decide(stored_logits(*weights, classifier, states)));
 }
 
-void make(const fs::path& tokenizer, const fs::path& texts, const fs::path& out) {
+void make(const fs::path& tokenizer, const fs::path& texts, const fs::path& out, const DemoShape& shape) {
   constexpr std::size_t kMostTokenizerBytes = std::size_t{64} << 20;
-  const Json config = demo_config();
+  const Json config = demo_config(shape);
   const Network network = describe_network(config, {}, "demo config");
   Weights weights = draw_weights(network);
   const std::vector<Encoding> encodings = encode_texts(tokenizer, texts, network);
@@ -380,16 +388,19 @@ void make(const fs::path& tokenizer, const fs::path& texts, const fs::path& out)
 }  // namespace paceline
 
 int main(int count, char** arguments) {
-  CLI::App app("Writes a checkpoint of CamemBERT-base's shape with seeded random weights");
+  CLI::App app("Writes a checkpoint of CamemBERT-base's shape, or a smaller one, with seeded random weights");
   std::string tokenizer;
   std::string texts;
   std::string out;
+  paceline::DemoShape shape;
   app.add_option("--tokenizer", tokenizer, "folder with tokenizer.json and tokenizer_config.json")->required();
   app.add_option("--texts", texts, "file with a text a line, at least 200")->required();
   app.add_option("--out", out, "folder to write")->required();
+  app.add_option("--hidden", shape.hidden, "width, 12 heads (default 768)")->check(CLI::PositiveNumber);
+  app.add_option("--blocks", shape.blocks, "(default 12)")->check(CLI::PositiveNumber);
   CLI11_PARSE(app, count, arguments);
   try {
-    paceline::make(tokenizer, texts, out);
+    paceline::make(tokenizer, texts, out, shape);
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());

@@ -1,0 +1,164 @@
+/// Measures what classify loses around its engine: the same texts once through the whole of it, from a file to a file,
+/// and once, already encoded, through the engine alone; side by side in interleaved rounds.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <deque>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/progress.h"
+#include "base/temporary_folder.h"
+#include "bench/statistics.h"
+#include "classify/stream.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr int kMissed = 5;  // as of a gate that fails
+constexpr double kRequired = 0.93;
+
+struct Flags {
+  std::string model;
+  std::vector<std::string> files;
+  std::vector<std::string> types{"fp32", "bf16", "int8"};
+  std::size_t texts = 100'000;
+  int rounds = 5;
+};
+
+class FileSink : public TextSink {
+ public:
+  explicit FileSink(const std::filesystem::path& path) : file_(path, std::ios::binary) {}
+  void write(std::string_view text) override { file_.write(text.data(), static_cast<std::streamsize>(text.size())); }
+
+ private:
+  std::ofstream file_;
+};
+
+std::vector<std::string> read_lines(const std::vector<std::string>& files) {
+  std::vector<std::string> lines;
+  for (const std::string& file : files) {
+    for (Text& text : read_all_texts(file, {.format = RowFormat::kTxt}).texts) lines.push_back(std::move(text.first));
+  }
+  return lines;
+}
+
+/// One compute type, with the texts of one round at a time.
+class Contest {
+ public:
+  Contest(const std::string& model, const std::string& type)
+      : type_(type), pipeline_(model, {.backend = {.name = "native", .compute_type = type}}) {}
+
+  void run_round(std::span<const std::string> texts, bool engine_first) {
+    write_texts(texts);
+    if (engine_first) engine_.push_back(run_engine(texts));
+    classify_.push_back(run_classify(texts.size()));
+    if (!engine_first) engine_.push_back(run_engine(texts));
+  }
+
+  /// False where too little of the engine's speed is left.
+  bool print(std::size_t texts_of_round) const {
+    const Estimate left = estimate_ratio(engine_, classify_);
+    const auto per_second = [&](const std::vector<double>& seconds) {
+      return static_cast<double>(texts_of_round) / median(seconds);
+    };
+    const bool passed = left.high >= kRequired;
+    fmt::print("{:<6}{:>10.1f}{:>12.1f}   {:.3f} ({:.3f} to {:.3f})   {:.2f}   {}\n", type_, per_second(engine_),
+               per_second(classify_), left.median, left.low, left.high, kRequired, passed ? "pass" : "FAIL");
+    return passed;
+  }
+
+ private:
+  void write_texts(std::span<const std::string> texts) const {
+    std::ofstream file(folder_.path() / "in.txt", std::ios::binary);
+    for (const std::string& text : texts) file << text << '\n';
+  }
+
+  /// In the windows of classify.
+  double run_engine(std::span<const std::string> texts) {
+    double seconds = 0;
+    const auto window = static_cast<std::size_t>(StreamOptions{}.window);
+    for (std::size_t first = 0; first < texts.size(); first += window) {
+      std::vector<Text> now;
+      for (const std::string& text : texts.subspan(first, std::min(window, texts.size() - first))) {
+        now.push_back({.first = text, .second = {}});
+      }
+      const std::vector<Encoding> encodings = pipeline_.encode(now);
+      std::vector<float> logits(now.size() * pipeline_.checkpoint().labels().size());
+      const double start = monotonic_seconds();
+      pipeline_.run(encodings, logits);
+      seconds += monotonic_seconds() - start;
+    }
+    return seconds;
+  }
+
+  double run_classify(std::size_t texts) {
+    const double start = monotonic_seconds();
+    const auto reader = RowReader::open(folder_.path() / "in.txt", {});
+    const auto writer = RowWriter::make(
+        {.format = reader->format(), .columns = reader->columns(), .labels = pipeline_.checkpoint().labels()});
+    FileSink sink(folder_.path() / "out.txt");
+    const ClassifySummary summary = classify_stream(*reader, *writer, pipeline_, {}, sink, *make_silent_progress());
+    const double seconds = monotonic_seconds() - start;
+    if (summary.rows != texts || summary.errors != 0) {
+      throw Error(ErrorCode::kInternal, fmt::format("[classify] {} rows and {} errors came of {} texts.", summary.rows,
+                                                    summary.errors, texts));
+    }
+    return seconds;
+  }
+
+  std::string type_;
+  TextPipeline pipeline_;
+  TemporaryFolder folder_;
+  std::vector<double> engine_;
+  std::vector<double> classify_;
+};
+
+int run(int count, char** arguments) {
+  Flags flags;
+  CLI::App app("What classify loses around its engine.");
+  app.add_option("model", flags.model, "checkpoint")->required();
+  app.add_option("files", flags.files, "a text a line, used again until there are enough")->required();
+  app.add_option("--texts", flags.texts, "in all rounds together (default 100000)")->check(CLI::PositiveNumber);
+  app.add_option("--rounds", flags.rounds, "parts that the texts are cut into (default 5)")->check(CLI::Range(2, 1000));
+  app.add_option("--compute-types", flags.types, "(default fp32,bf16,int8)")->delimiter(',');
+  CLI11_PARSE(app, count, arguments);
+
+  const std::vector<std::string> lines = read_lines(flags.files);
+  std::deque<Contest> contests;
+  for (const std::string& type : flags.types) contests.emplace_back(flags.model, type);
+  const std::size_t texts_of_round = flags.texts / static_cast<std::size_t>(flags.rounds);
+  for (int round = 0; round < flags.rounds; ++round) {
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < texts_of_round; ++i) {
+      texts.push_back(lines[(static_cast<std::size_t>(round) * texts_of_round + i) % lines.size()]);
+    }
+    for (Contest& contest : contests) {
+      fmt::print(stderr, "round {} of {}\n", round + 1, flags.rounds);
+      contest.run_round(texts, round % 2 == 0);
+    }
+  }
+  fmt::print("{} texts of {} different ones, {} rounds; texts/s\n", texts_of_round * static_cast<std::size_t>(flags.rounds),
+             lines.size(), flags.rounds);
+  fmt::print("{:<6}{:>10}{:>12}   {:<24} needs\n", "type", "engine", "classify", "kept of the engine's");
+  bool passed = true;
+  for (const Contest& contest : contests) passed = contest.print(texts_of_round) && passed;
+  return passed ? 0 : kMissed;
+}
+
+}  // namespace
+}  // namespace paceline
+
+int main(int count, char** arguments) try {
+  return paceline::run(count, arguments);
+} catch (const paceline::Error& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
+}
