@@ -14,12 +14,15 @@
 namespace paceline {
 namespace {
 
-/// A whole forward pass of a BERT-base shape on all threads, with the share of the roof measured just before.
-template <NumberType kType>
-void forward(benchmark::State& state) {
+const SyntheticModel& bert_base() {
   static const SyntheticModel synthetic(
       {.hidden = 768, .heads = 12, .inner = 3072, .blocks = 12, .vocab = 32005, .max_tokens = 512, .labels = 5});
-  static EncoderModel model(synthetic.network(), synthetic.source(), {.threads = resolve_threads(0), .type = kType});
+  return synthetic;
+}
+
+/// Runs a shape and shows the share of the roof measured just before.
+void run(benchmark::State& state, EncoderModel& model, NumberType type) {
+  const SyntheticModel& synthetic = bert_base();
   const std::vector<int32_t> lengths(static_cast<std::size_t>(state.range(0)), static_cast<int32_t>(state.range(1)));
   const PackedBatch batch = synthetic.batch(lengths);
   std::vector<float> logits(lengths.size() * 5);
@@ -27,13 +30,21 @@ void forward(benchmark::State& state) {
   for (auto _ : state) model.run(batch, logits);
   const double flops = forward_flops(synthetic.network(), lengths.front()) * static_cast<double>(lengths.size());
   // Roofs' worth of work per second: the share, although the library prints it as a rate.
-  const double peak = kType == NumberType::kFp32   ? roof.fp32_gflops
-                      : kType == NumberType::kBf16 ? roof.bf16_gflops
-                                                   : roof.int8_gops;
+  const double peak = type == NumberType::kFp32   ? roof.fp32_gflops
+                      : type == NumberType::kBf16 ? roof.bf16_gflops
+                                                  : roof.int8_gops;
   state.counters["share_of_roof"] =
       benchmark::Counter(flops / (peak * 1e9), benchmark::Counter::kIsIterationInvariantRate);
   state.SetItemsProcessed(state.iterations() * state.range(0));
   state.SetLabel(std::string(model.kernels().name));
+}
+
+/// A whole forward pass of a BERT-base shape on all threads, split as the engine chooses or as a benchmark wants.
+template <NumberType kType, Split kSplit = Split::kAuto>
+void forward(benchmark::State& state) {
+  static EncoderModel model(bert_base().network(), bert_base().source(),
+                            {.threads = resolve_threads(0), .type = kType, .split = kSplit});
+  run(state, model, kType);
 }
 void shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"texts", "tokens"})
@@ -49,6 +60,24 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK_TEMPLATE(forward, NumberType::kFp32)->Apply(shapes);
 BENCHMARK_TEMPLATE(forward, NumberType::kBf16)->Apply(shapes);
 BENCHMARK_TEMPLATE(forward, NumberType::kInt8)->Apply(shapes);
+
+/// Around the number of tokens from which another way to share the work out is faster: kTokensPerThread.
+void splits(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"texts", "tokens"})
+      ->ArgsProduct({{1}, {32, 48, 64, 96}})
+      ->ArgsProduct({{2}, {16, 24, 32, 48}})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_TEMPLATE(forward, NumberType::kFp32, Split::kColumns)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kFp32, Split::kRows)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kFp32, Split::kSequences)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kBf16, Split::kColumns)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kBf16, Split::kRows)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kBf16, Split::kSequences)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kInt8, Split::kColumns)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kInt8, Split::kRows)->Apply(splits);
+BENCHMARK_TEMPLATE(forward, NumberType::kInt8, Split::kSequences)->Apply(splits);
 
 }  // namespace
 }  // namespace paceline

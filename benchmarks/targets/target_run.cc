@@ -233,17 +233,29 @@ double seconds_at_roof(const std::string& compute_type, const Roof& roof, double
   return dense / (dense_peak * 1e9) + attention / (attention_peak * 1e9);
 }
 
-const Series* find(const TargetTimes& times, const Runner& runner, const BatchShape& shape) {
-  const auto found = times.seconds.find({runner, shape});
-  return found == times.seconds.end() ? nullptr : &found->second;
+/// Of all rounds.
+Series seconds_at_roof(const Runner& runner, const BatchShape& shape, const TargetTimes& times) {
+  Series seconds;
+  for (const Roof& roof : times.roofs) {
+    seconds.push_back(
+        seconds_at_roof(runner.compute_type, roof, times.dense_flops.at(shape), times.attention_flops.at(shape)));
+  }
+  return seconds;
 }
 
+/// A runner's times of one shape.
+struct Found {
+  BatchShape shape;
+  const Series* seconds = nullptr;  // null: it was not measured
+};
+
 /// Of the shape where the runner is fastest for each text; mixed and sorted shapes are of the same texts.
-const Series* find_best(const TargetTimes& times, const Runner& runner, const std::vector<BatchShape>& shapes) {
-  const Series* best = nullptr;
+Found find_best(const TargetTimes& times, const Runner& runner, const std::vector<BatchShape>& shapes) {
+  Found best;
   for (const BatchShape& shape : shapes) {
-    const Series* series = find(times, runner, shape);
-    if (series != nullptr && (best == nullptr || median(*series) < median(*best))) best = series;
+    const auto found = times.seconds.find({runner, shape});
+    if (found == times.seconds.end()) continue;
+    if (best.seconds == nullptr || median(found->second) < median(*best.seconds)) best = {shape, &found->second};
   }
   return best;
 }
@@ -268,25 +280,22 @@ TargetTimes measure_targets(const std::vector<Target>& targets, const TargetRunO
 
 Verdict judge(const Target& target, const TargetTimes& times) {
   Verdict verdict;
-  const Series* ours = find_best(times, target.ours, target.shapes);
-  if (ours == nullptr) return without_time(target, times);
+  const Found ours = find_best(times, target.ours, target.shapes);
+  if (ours.seconds == nullptr) return without_time(target, times);
+  const Series at_roof = seconds_at_roof(target.ours, ours.shape, times);
+  const bool has_roof = at_roof.front() > 0;
   if (target.kind == Target::Kind::kRoofShare) {
-    const BatchShape& shape = target.shapes.front();
-    std::vector<double> shares;
-    for (std::size_t i = 0; i < ours->size(); ++i) {
-      shares.push_back(seconds_at_roof(target.ours.compute_type, times.roofs[i], times.dense_flops.at(shape),
-                                       times.attention_flops.at(shape)) /
-                       (*ours)[i]);
-    }
-    if (shares.front() == 0) {
+    if (!has_roof) {
       verdict.why_not = fmt::format("this CPU has no instructions for {}", target.ours.compute_type);
       return verdict;
     }
-    verdict.value = estimate(shares);
+    verdict.value = estimate_ratio(at_roof, *ours.seconds);
+    verdict.at_roof = 1;
   } else {
-    const Series* peer = find_best(times, target.peer, target.shapes);
-    if (peer == nullptr) return without_time(target, times);
-    verdict.value = estimate_ratio(*peer, *ours);
+    const Found peer = find_best(times, target.peer, target.shapes);
+    if (peer.seconds == nullptr) return without_time(target, times);
+    verdict.value = estimate_ratio(*peer.seconds, *ours.seconds);
+    if (has_roof) verdict.at_roof = estimate_ratio(*peer.seconds, at_roof).median;
   }
   verdict.measured = true;
   verdict.required = verdict.value.high >= target.required;

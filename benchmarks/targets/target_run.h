@@ -45,6 +45,7 @@ struct Verdict {
   bool failed = false;  ///< an engine that was asked for could not run: a row that is missed
   std::string why_not;
   Estimate value;
+  double at_roof = 0;     ///< what an engine at the whole roof would reach here: no kernel gets beyond; 0: unknown
   bool required = false;  ///< not missed: the interval reaches it
   bool stretch = false;   ///< the median does
 };
