@@ -145,8 +145,8 @@ int run(int count, char** arguments) {
       contest.run_round(texts, round % 2 == 0);
     }
   }
-  fmt::print("{} texts of {} different ones, {} rounds; texts/s\n", texts_of_round * static_cast<std::size_t>(flags.rounds),
-             lines.size(), flags.rounds);
+  fmt::print("{} texts of {} different ones, {} rounds; texts/s\n",
+             texts_of_round * static_cast<std::size_t>(flags.rounds), lines.size(), flags.rounds);
   fmt::print("{:<6}{:>10}{:>12}   {:<24} needs\n", "type", "engine", "classify", "kept of the engine's");
   bool passed = true;
   for (const Contest& contest : contests) passed = contest.print(texts_of_round) && passed;

@@ -21,7 +21,8 @@ struct InputPlace {
 /// Rows that go through the work together. Texts stand apart from their rows, as encoders want them.
 class RowWindow {
  public:
-  /// Reads from where the reader stands until the window is full, showing each row to `check`. False where nothing is left.
+  /// Reads from where the reader stands until the window is full, showing each row to `check`. False where nothing is
+  /// left.
   bool read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check);
 
   const std::vector<Row>& rows() const { return rows_; }     ///< their texts moved away

@@ -40,8 +40,9 @@ struct ClassifySummary {
 /// Rows in, answers out, in the rows' order and in memory that a window bounds, however long the input is.
 ///
 /// Three stages work side by side, each on the next window as soon as it has handed on the last: reading and encoding,
-/// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does, never
-/// waits for text; one that uses them all gives up what the others need, no more. At most four windows are in memory.
+/// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does,
+/// never waits for text; one that uses them all gives up what the others need, no more. At most four windows are in
+/// memory.
 ///
 /// What was run is written, whatever stops the work; the window in work is not.
 /// Throws Error: what the reader, the writer, the backend and the sink throw, e.g. invalid_argument for a row that

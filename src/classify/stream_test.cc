@@ -54,7 +54,8 @@ class Memory : public TextSink {
 
 class Stream : public testing::Test {
  protected:
-  ClassifySummary run(int lines, const std::function<void()>& then = [] {}) {
+  ClassifySummary run(
+      int lines, const std::function<void()>& then = [] {}) {
     const auto reader = open_rows(std::make_unique<Lines>(lines, then), "in.txt", {});
     const auto writer =
         RowWriter::make({.format = reader->format(), .columns = {}, .labels = pipeline_.checkpoint().labels()});
@@ -93,7 +94,8 @@ TEST_F(Stream, WhatWasReadBeforeAnErrorOfTheReaderIsWritten) {
 TEST_F(Stream, AFullSinkEndsTheReading) {
   sink_.room = 2 * kWindow;
   bool read_all = false;
-  expect_error(ErrorCode::kResourceExhausted, [&] { run(1'000'000, [&] { read_all = true; }); }, "full");
+  expect_error(
+      ErrorCode::kResourceExhausted, [&] { run(1'000'000, [&] { read_all = true; }); }, "full");
   EXPECT_FALSE(read_all);
   EXPECT_EQ(sink_.rows, 2 * kWindow);
 }

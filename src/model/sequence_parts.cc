@@ -6,7 +6,8 @@
 
 namespace paceline {
 
-/// In units of one multiply-add per hidden column and block: products grow with the tokens, attention with their square.
+/// In units of one multiply-add per hidden column and block: products grow with the tokens, attention with their
+/// square.
 double SequenceParts::cost(const PassSequence& sequence) const {
   const double tokens = sequence.tokens;
   return tokens * (2.0 * network_.hidden_size + network_.intermediate_size + tokens);
@@ -20,8 +21,8 @@ void SequenceParts::deal(std::span<PassSequence> sequences, std::size_t count) {
     return std::tie(b.tokens, a.logits) < std::tie(a.tokens, b.logits);
   });
   for (PassSequence& sequence : sequences) {
-    const auto least = std::min_element(parts_.begin(), parts_.end(),
-                                        [](const Part& a, const Part& b) { return a.cost < b.cost; });
+    const auto least =
+        std::min_element(parts_.begin(), parts_.end(), [](const Part& a, const Part& b) { return a.cost < b.cost; });
     least->cost += cost(sequence);
     ++least->sequences;
     sequence.part = static_cast<int32_t>(least - parts_.begin());
@@ -34,9 +35,8 @@ void SequenceParts::deal(std::span<PassSequence> sequences, std::size_t count) {
   std::sort(sequences.begin(), sequences.end(), [](const PassSequence& a, const PassSequence& b) {
     return std::tie(a.part, b.tokens, a.logits) < std::tie(b.part, a.tokens, b.logits);
   });
-  std::sort(parts_.begin(), parts_.end(), [](const Part& a, const Part& b) {
-    return std::tie(b.cost, a.first) < std::tie(a.cost, b.first);
-  });
+  std::sort(parts_.begin(), parts_.end(),
+            [](const Part& a, const Part& b) { return std::tie(b.cost, a.first) < std::tie(a.cost, b.first); });
 }
 
 double SequenceParts::unevenness(int threads) {

@@ -11,8 +11,8 @@
 namespace paceline {
 
 /// A batch's sequences in parts of nearly equal work, which threads take one after the other: a thread that is held up,
-/// by another program or by a neighbour on its core, takes fewer of them. Allocates nothing once it has seen its largest
-/// batch.
+/// by another program or by a neighbour on its core, takes fewer of them. Allocates nothing once it has seen its
+/// largest batch.
 class SequenceParts {
  public:
   explicit SequenceParts(const Network& network) : network_(network) {}
