@@ -18,11 +18,11 @@
 #include "bench/statistics.h"
 #include "classify/stream.h"
 #include "paceline/error.h"
+#include "targets/program.h"
 
 namespace paceline {
 namespace {
 
-constexpr int kMissed = 5;  // as of a gate that fails
 constexpr double kRequired = 0.93;
 
 struct Flags {
@@ -42,12 +42,13 @@ class FileSink : public TextSink {
   std::ofstream file_;
 };
 
-std::vector<std::string> read_lines(const std::vector<std::string>& files) {
-  std::vector<std::string> lines;
+std::vector<Text> read_texts(const std::vector<std::string>& files) {
+  std::vector<Text> texts;
   for (const std::string& file : files) {
-    for (Text& text : read_all_texts(file, {.format = RowFormat::kTxt}).texts) lines.push_back(std::move(text.first));
+    const std::vector<Text> more = read_all_texts(file, {.format = RowFormat::kTxt}).texts;
+    texts.insert(texts.end(), more.begin(), more.end());
   }
-  return lines;
+  return texts;
 }
 
 /// One compute type, with the texts of one round at a time.
@@ -56,7 +57,7 @@ class Contest {
   Contest(const std::string& model, const std::string& type)
       : type_(type), pipeline_(model, {.backend = {.name = "native", .compute_type = type}}) {}
 
-  void run_round(std::span<const std::string> texts, bool engine_first) {
+  void run_round(std::span<const Text> texts, bool engine_first) {
     write_texts(texts);
     if (engine_first) engine_.push_back(run_engine(texts));
     classify_.push_back(run_classify(texts.size()));
@@ -76,20 +77,17 @@ class Contest {
   }
 
  private:
-  void write_texts(std::span<const std::string> texts) const {
+  void write_texts(std::span<const Text> texts) const {
     std::ofstream file(folder_.path() / "in.txt", std::ios::binary);
-    for (const std::string& text : texts) file << text << '\n';
+    for (const Text& text : texts) file << text.first << '\n';
   }
 
   /// In the windows of classify.
-  double run_engine(std::span<const std::string> texts) {
+  double run_engine(std::span<const Text> texts) {
     double seconds = 0;
     const auto window = static_cast<std::size_t>(StreamOptions{}.window);
     for (std::size_t first = 0; first < texts.size(); first += window) {
-      std::vector<Text> now;
-      for (const std::string& text : texts.subspan(first, std::min(window, texts.size() - first))) {
-        now.push_back({.first = text, .second = {}});
-      }
+      const std::span<const Text> now = texts.subspan(first, std::min(window, texts.size() - first));
       const std::vector<Encoding> encodings = pipeline_.encode(now);
       std::vector<float> logits(now.size() * pipeline_.checkpoint().labels().size());
       const double start = monotonic_seconds();
@@ -131,14 +129,14 @@ int run(int count, char** arguments) {
   app.add_option("--compute-types", flags.types, "(default fp32,bf16,int8)")->delimiter(',');
   CLI11_PARSE(app, count, arguments);
 
-  const std::vector<std::string> lines = read_lines(flags.files);
+  const std::vector<Text> all = read_texts(flags.files);
   std::deque<Contest> contests;
   for (const std::string& type : flags.types) contests.emplace_back(flags.model, type);
   const std::size_t texts_of_round = flags.texts / static_cast<std::size_t>(flags.rounds);
   for (int round = 0; round < flags.rounds; ++round) {
-    std::vector<std::string> texts;
+    std::vector<Text> texts;
     for (std::size_t i = 0; i < texts_of_round; ++i) {
-      texts.push_back(lines[(static_cast<std::size_t>(round) * texts_of_round + i) % lines.size()]);
+      texts.push_back(all[(static_cast<std::size_t>(round) * texts_of_round + i) % all.size()]);
     }
     for (Contest& contest : contests) {
       fmt::print(stderr, "round {} of {}\n", round + 1, flags.rounds);
@@ -146,7 +144,7 @@ int run(int count, char** arguments) {
     }
   }
   fmt::print("{} texts of {} different ones, {} rounds; texts/s\n",
-             texts_of_round * static_cast<std::size_t>(flags.rounds), lines.size(), flags.rounds);
+             texts_of_round * static_cast<std::size_t>(flags.rounds), all.size(), flags.rounds);
   fmt::print("{:<6}{:>10}{:>12}   {:<24} needs\n", "type", "engine", "classify", "kept of the engine's");
   bool passed = true;
   for (const Contest& contest : contests) passed = contest.print(texts_of_round) && passed;
@@ -156,9 +154,4 @@ int run(int count, char** arguments) {
 }  // namespace
 }  // namespace paceline
 
-int main(int count, char** arguments) try {
-  return paceline::run(count, arguments);
-} catch (const paceline::Error& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 1;
-}
+int main(int count, char** arguments) { return paceline::run_program(paceline::run, count, arguments); }

@@ -8,14 +8,12 @@
 #include <map>
 #include <string>
 
-#include "paceline/error.h"
 #include "targets/load_memory.h"
+#include "targets/program.h"
 #include "targets/target_run.h"
 
 namespace paceline {
 namespace {
-
-constexpr int kMissed = 5;  // as of a gate that fails
 
 std::string what_is_measured(const Target& target) {
   if (target.kind == Target::Kind::kRoofShare) {
@@ -116,9 +114,4 @@ int run(int count, char** arguments) {
 }  // namespace
 }  // namespace paceline
 
-int main(int count, char** arguments) try {
-  return paceline::run(count, arguments);
-} catch (const paceline::Error& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 1;
-}
+int main(int count, char** arguments) { return paceline::run_program(paceline::run, count, arguments); }
