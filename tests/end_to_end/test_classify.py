@@ -161,7 +161,7 @@ class ClassifyTest(PacelineTest):
         out = self.folder / "out"
         out.mkdir()
         process, ours = self.waiting_for_texts(out)
-        word = b"x" * 50_000  # a single one, which its tokenizer has to look at as a whole: work for half a minute
+        word = b"x" * 50_000  # a single one, which its tokenizer has to look at as a whole: 14 s of work
         for _ in range(600):
             os.write(ours, word)
         os.write(ours, b"\n" + b"hello\n" * 10_000)
