@@ -34,6 +34,8 @@ TEST(BoundedQueue, HoldsNoMoreThanItsCapacity) {
   EXPECT_FALSE(queue.push(3, [&] { return ++questions < 2; }));
   EXPECT_FALSE(queue.wait_for_room([&] { return ++questions < 4; }));
   EXPECT_EQ(queue.pop(always), 1);
+  EXPECT_FALSE(queue.wait_for_room([&] { return ++questions < 6; })) << "1 is in work, 2 waits";
+  EXPECT_EQ(queue.pop(always), 2);
   EXPECT_TRUE(queue.wait_for_room(always));
 }
 

@@ -58,7 +58,9 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
   }
   const Tokenizer tokenizer = Tokenizer::load(checkpoint.model_dir() / "tokenizer.json",
                                               {.max_length = checkpoint.max_length(), .token_types = token_types});
-  return make_workload(read_all_texts(options.text_file, options.rows), tokenizer,
+  RowReaderOptions rows = options.rows;
+  rows.go_on = [&] { return options.interrupted == nullptr || !*options.interrupted; };
+  return make_workload(read_all_texts(options.text_file, rows), tokenizer,
                        {.source = options.text_file.filename().string(),
                         .texts = options.texts,
                         .seed = options.seed,

@@ -178,7 +178,7 @@ class Stages {
   AnswerWriter output_;  // of the writing thread, until that has ended
   std::atomic<bool> unwanted_{false};
   std::atomic<bool> unwritable_{false};
-  BoundedQueue<Work> encoded_{1};
+  BoundedQueue<Work> encoded_{2};
   BoundedQueue<Work> answered_{1};
   std::future<void> reading_;
   std::future<void> writing_;

@@ -41,7 +41,7 @@ struct ClassifySummary {
 ///
 /// Three stages work side by side, each on the next window as soon as it has handed on the last: reading and encoding,
 /// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does,
-/// never waits for text; one that uses them all gives up what the others need, no more. At most four windows are in
+/// never waits for text; one that uses them all gives up what the others need, no more. At most three windows are in
 /// memory.
 ///
 /// What was run is written, whatever stops the work; the window in work is not.

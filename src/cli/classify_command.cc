@@ -66,7 +66,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   check_setup(setup, console);
   StreamOptions stream{.top_k = flags.top_k, .all_labels = flags.all_labels, .stop = &interrupted()};
   RowReaderOptions rows = flags.rows;
-  rows.stop = stream.input.get_token();
+  rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
   const auto reader = RowReader::open(flags.input, rows);
   TextPipeline pipeline(setup.model_dir, setup.run);
   const auto writer = RowWriter::make({.format = reader->format(),

@@ -1,6 +1,5 @@
 #include "cli/interrupt.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@ namespace paceline {
 namespace {
 
 std::atomic<bool> interrupt_flag{false};
-int empty_input = -1;  ///< a descriptor that reads as an empty file
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 /// Uses only what POSIX allows in a handler.
@@ -29,11 +27,9 @@ extern "C" void on_signal(int signal) {
   if (::write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1) < 0) {
     // Nobody reads standard error; the flag is what counts.
   }
-  if (empty_input >= 0) ::dup2(empty_input, STDIN_FILENO);
   errno = saved;
 }
 
-/// No SA_RESTART: a read that waits for input comes back.
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action;
   std::memset(&action, 0, sizeof(action));
@@ -51,7 +47,6 @@ bool is_ignored(int signal) {
 }  // namespace
 
 void install_signal_handlers() {
-  empty_input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   if (!is_ignored(SIGHUP)) handle(SIGHUP, on_signal);

@@ -4,9 +4,9 @@
 
 namespace paceline {
 
-/// From now on the first Ctrl-C sets the flag, says so and ends standard input, so that nobody waits for it; the
-/// second, SIGTERM and SIGHUP end the program at once with kExitInterrupted, temporary files removed. Writing to a
-/// closed pipe or beyond the limit on a file's size becomes an error instead of a signal.
+/// From now on the first Ctrl-C sets the flag and says so; the second, SIGTERM and SIGHUP end the program at once with
+/// kExitInterrupted, temporary files removed. Writing to a closed pipe or beyond the limit on a file's size becomes an
+/// error instead of a signal.
 void install_signal_handlers();
 
 /// Whether to stop as soon as that leaves nothing half-done.

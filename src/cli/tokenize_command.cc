@@ -25,7 +25,9 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
       Tokenizer::load(options.model_dir / "tokenizer.json",
                       {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
   ThreadPool pool(resolve_threads(options.threads));
-  const auto reader = RowReader::open(options.input, options.rows);
+  RowReaderOptions rows = options.rows;
+  rows.go_on = [] { return !interrupted(); };
+  const auto reader = RowReader::open(options.input, rows);
   Output output(options.output, console);
   const auto progress = make_progress(options.quiet || options.output == "-", "tokenize", "kB");
   const ClassifySummary summary =

@@ -54,11 +54,14 @@ struct EncoderModel::State {
     parts.deal(sequences, static_cast<std::size_t>(options.threads) * static_cast<std::size_t>(passes));
   }
 
+  /// Deals the sequences out where they are what is split.
   Split choose(int32_t tokens) {
-    if (options.split != Split::kAuto) return options.split;
-    if (options.threads == 1) return Split::kSequences;
-    if (tokens < kTokensPerThread * options.threads) return Split::kColumns;
-    return parts.unevenness(options.threads) <= kUnevenness ? Split::kSequences : Split::kRows;
+    const bool few = options.threads > 1 && tokens < kTokensPerThread * options.threads;
+    const Split split = options.split == Split::kAuto && few ? Split::kColumns : options.split;
+    if (split == Split::kColumns || split == Split::kRows) return split;
+    deal(tokens);
+    const bool even = options.threads == 1 || parts.unevenness(options.threads) <= kUnevenness;
+    return split == Split::kSequences || even ? Split::kSequences : Split::kRows;
   }
 
   /// Numbers the rows of the longest run of sequences from `first` on that is one pass of about `target` tokens.
@@ -127,7 +130,6 @@ struct EncoderModel::State {
   void run(const PackedBatch& batch, std::span<float> logits, std::span<StageClock> clocks) {
     check_batch(batch, network, logits.size());
     list_sequences(batch, logits);
-    deal(batch.tokens());
     const Split split = choose(batch.tokens());
     if (split == Split::kSequences) {
       run_split_by_sequence(clocks);

@@ -26,8 +26,8 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 class FileSource : public ByteSource {
  public:
-  FileSource(std::string name, int descriptor, bool owned, std::stop_token stop)
-      : name_(std::move(name)), descriptor_(descriptor), owned_(owned), stop_(std::move(stop)) {}
+  FileSource(std::string name, int descriptor, bool owned, std::function<bool()> go_on)
+      : name_(std::move(name)), descriptor_(descriptor), owned_(owned), go_on_(std::move(go_on)) {}
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
   ~FileSource() override {
@@ -59,10 +59,10 @@ class FileSource : public ByteSource {
   uint64_t total() const override { return total_; }
 
  private:
-  /// Until there is something to read, be it the end or an error. False where a stop came first.
+  /// Until there is something to read, be it the end or an error. False where the reading was called off first.
   bool wait_for_bytes() const {
-    while (stop_.stop_possible()) {
-      if (stop_.stop_requested()) return false;
+    while (go_on_) {
+      if (!go_on_()) return false;
       pollfd wait{.fd = descriptor_, .events = POLLIN, .revents = 0};
       if (::poll(&wait, 1, kLookMilliseconds) != 0 && wait.revents != 0) break;
     }
@@ -72,7 +72,7 @@ class FileSource : public ByteSource {
   std::string name_;
   int descriptor_;
   bool owned_;
-  std::stop_token stop_;
+  std::function<bool()> go_on_;
   uint64_t total_ = 0;
 };
 
@@ -95,17 +95,17 @@ class MemorySource : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, std::stop_token stop) {
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, std::function<bool()> go_on) {
   std::unique_ptr<FileSource> source;
   if (path == "-") {
-    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false, std::move(stop));
+    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false, std::move(go_on));
   } else {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
       throw Error(ErrorCode::kNotFound,
                   fmt::format("[{}] cannot be opened: {}. Check the path.", path.string(), std::strerror(errno)));
     }
-    source = std::make_unique<FileSource>(path.string(), descriptor, true, std::move(stop));
+    source = std::make_unique<FileSource>(path.string(), descriptor, true, std::move(go_on));
   }
   source->inspect();
   return source;

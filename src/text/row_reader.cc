@@ -89,7 +89,7 @@ std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const s
 }
 
 std::unique_ptr<RowReader> RowReader::open(const std::filesystem::path& path, const RowReaderOptions& options) {
-  return open_rows(open_byte_source(path, options.stop), path, options);
+  return open_rows(open_byte_source(path, options.go_on), path, options);
 }
 
 TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options) {

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +21,8 @@ struct RowReaderOptions {
   std::string text_column = "text";     ///< CSV and JSONL
   std::string pair_column = "";         ///< empty: no pairs
   std::size_t max_row_bytes = std::size_t{64} << 20;
-  std::stop_token stop{};  ///< where it is requested the rows end, also while a pipe is waited for
+  /// Where it says no the rows end. Asked before each read and, where a pipe is waited for, ten times a second.
+  std::function<bool()> go_on{};
 };
 
 /// One row of the input. `error` is empty, or says in a sentence why the row cannot be classified: not UTF-8, too long,

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -285,12 +285,12 @@ TEST(RowReader, AStopEndsTheWaitForAPipe) {
   const int writer = ::open(pipe.c_str(), O_RDWR);  // read and write, so that opening waits for nobody
   ASSERT_GE(writer, 0);
   ASSERT_EQ(::write(writer, "one\ntwo", 7), 7);
-  std::stop_source source;
-  const auto reader = RowReader::open(pipe, {.format = RowFormat::kTxt, .stop = source.get_token()});
+  std::atomic<bool> stop{false};
+  const auto reader = RowReader::open(pipe, {.format = RowFormat::kTxt, .go_on = [&] { return !stop; }});
   Row row;
   ASSERT_TRUE(reader->next(row));
   EXPECT_EQ(row.text.first, "one");
-  std::thread stopper([&] { source.request_stop(); });
+  std::thread stopper([&] { stop = true; });
   EXPECT_TRUE(reader->next(row)) << "what has come is a last line";
   EXPECT_FALSE(reader->next(row));
   stopper.join();

@@ -1,7 +1,7 @@
 """The memory that classify takes does not grow with the input: a million texts more, at most 10 % more of it.
 
-Its stages hold one to four windows between them, which of them when is chance: few texts have not seen the most yet. A
-byte kept of every text would be 3 %.
+How far its stages' windows overlap is chance, and more texts see more of it: up to 6 % were measured. The least that an
+allocation for every text could leave, 32 bytes, would be 90 %.
 """
 
 import random

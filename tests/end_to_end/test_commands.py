@@ -2,7 +2,11 @@
 
 import json
 import os
+import select
 import shutil
+import signal
+import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -25,6 +29,24 @@ class MannersTest(PacelineTest):
             self.assertLessEqual(len(text.splitlines()), 40)
         self.assertNotIn("worker", overview, "what bench starts is not for people")
         self.assertEqual(self.paceline(expect=2).stdout.decode(), overview)
+
+    def test_ctrl_c_ends_the_wait_for_texts(self):
+        pipe = self.folder / "pipe.txt"
+        os.mkfifo(pipe)
+        ours = os.open(pipe, os.O_RDWR)
+        self.addCleanup(os.close, ours)
+        for command, *flags in (["tokenize", "--input", pipe], ["verify", "--text", pipe],
+                                ["bench", "--profile", "--text", pipe],
+                                ["bench", "--text", pipe, "--out", self.folder / "out"]):
+            with subprocess.Popen([PACELINE, command, self.model, *flags], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env=self.environment()) as process:
+                os.write(ours, b"hello\n")
+                while process.poll() is None and select.select([ours], [], [], 0)[0]:
+                    time.sleep(0.01)  # it has not read that yet
+                process.send_signal(signal.SIGINT)
+                _, error = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 130, (command, error))
+                self.assertIn(b"once more", error)
 
     def test_unknown_names_get_the_nearest(self):
         self.fails("clasify", expect=2, mentions='Did you mean "classify"?')
