@@ -11,12 +11,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/bounded_queue.h"
+#include "base/channel.h"
 #include "classify/row_window.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
+
+/// Windows in memory: one is read, one run, one written.
+constexpr int kWindows = 3;
 
 /// A window on its way, with what has become of its texts so far.
 struct Work {
@@ -80,7 +83,7 @@ void AnswerWriter::write(const Work& work) {
   buffer_.flush();
 }
 
-/// The stages and what stands between them.
+/// The stages and what stands between them. Windows go round: read, run, written, and free to be read again.
 class Stages {
  public:
   Stages(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline, const StreamOptions& options,
@@ -89,7 +92,9 @@ class Stages {
         writer_(writer),
         pipeline_(pipeline),
         options_(options),
-        output_(writer, pipeline.checkpoint(), options.all_labels ? 0 : options.top_k, sink) {}
+        output_(writer, pipeline.checkpoint(), options.all_labels ? 0 : options.top_k, sink) {
+    for (int i = 0; i < kWindows; ++i) free_.push({});
+  }
   Stages(const Stages&) = delete;
   Stages& operator=(const Stages&) = delete;
   ~Stages() { end(); }
@@ -98,10 +103,10 @@ class Stages {
     reading_ = start([this] { read(); });
     writing_ = start([this] { write(); });
     uint64_t rows = 0;
-    while (std::optional<Work> work = encoded_.pop([this] { return !stopped(); })) {
+    while (std::optional<Work> work = encoded_.pop([this] { return !unwritable_ && !stopped(); })) {
       if (!answer(*work, rows, progress)) break;
       rows += work->window.rows().size();
-      if (!answered_.push(std::move(*work), [this] { return !unwritable_; })) break;
+      answered_.push(std::move(*work));
     }
     end();
     writing_.get();
@@ -135,14 +140,11 @@ class Stages {
   }
 
   void read() {
-    const auto go_on = [this] { return !unwanted_ && !stopped(); };
     try {
-      // Not before there is room: one window less in memory.
-      while (encoded_.wait_for_room(go_on)) {
-        Work work;
-        if (!work.window.read(reader_, options_, [this](const Row& row) { writer_.check(row); })) break;
-        work.encodings = pipeline_.encode(work.window.texts());
-        if (!encoded_.push(std::move(work), go_on)) break;
+      while (std::optional<Work> work = free_.pop([this] { return !unwanted_ && !stopped(); })) {
+        if (!work->window.read(reader_, options_, [this](const Row& row) { writer_.check(row); })) break;
+        work->encodings = pipeline_.encode(work->window.texts());
+        encoded_.push(std::move(*work));
       }
     } catch (...) {
       encoded_.close();
@@ -163,7 +165,10 @@ class Stages {
 
   void write() {
     try {
-      while (const std::optional<Work> work = answered_.pop([] { return true; })) output_.write(*work);
+      while (std::optional<Work> work = answered_.pop([] { return true; })) {
+        output_.write(*work);
+        free_.push(std::move(*work));
+      }
       output_.flush();
     } catch (...) {
       unwritable_ = true;
@@ -178,8 +183,9 @@ class Stages {
   AnswerWriter output_;  // of the writing thread, until that has ended
   std::atomic<bool> unwanted_{false};
   std::atomic<bool> unwritable_{false};
-  BoundedQueue<Work> encoded_{2};
-  BoundedQueue<Work> answered_{1};
+  Channel<Work> free_;
+  Channel<Work> encoded_;
+  Channel<Work> answered_;
   std::future<void> reading_;
   std::future<void> writing_;
 };

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
@@ -21,13 +23,16 @@ constexpr int32_t kWindow = 10;
 /// So many lines, and then what a test wants to happen.
 class Lines : public ByteSource {
  public:
-  Lines(int count, std::function<void()> then) : count_(count), then_(std::move(then)) {}
+  /// `read`, where there is one, counts the lines.
+  Lines(int count, std::function<void()> then, std::atomic<int>* read = nullptr)
+      : count_(count), then_(std::move(then)), read_(read) {}
   std::size_t read(std::span<char> buffer) override {
     if (next_ == count_) {
       then_();
       return 0;
     }
     const std::string line = fmt::format("text number {}\n", next_++);
+    if (read_ != nullptr) *read_ = next_;
     return line.copy(buffer.data(), buffer.size());
   }
   uint64_t total() const override { return 0; }
@@ -36,12 +41,14 @@ class Lines : public ByteSource {
   int count_;
   int next_ = 0;
   std::function<void()> then_;
+  std::atomic<int>* read_;
 };
 
 /// Keeps what is written, and fails where a test wants it to.
 class Memory : public TextSink {
  public:
   void write(std::string_view text) override {
+    before_write();
     const auto lines = std::count(text.begin(), text.end(), '\n');
     if (rows + lines > room) throw Error(ErrorCode::kResourceExhausted, "[sink] full.");
     rows += lines;
@@ -50,6 +57,7 @@ class Memory : public TextSink {
   std::ptrdiff_t rows = 0;
   std::ptrdiff_t room = 1'000'000;
   std::string content;
+  std::function<void()> before_write = [] {};
 };
 
 class Stream : public testing::Test {
@@ -89,6 +97,25 @@ TEST_F(Stream, WhatWasReadBeforeAnErrorOfTheReaderIsWritten) {
       [&] { run(2 * kWindow, [] { throw Error(ErrorCode::kNotFound, "[in.txt] cannot be read."); }); },
       "cannot be read");
   EXPECT_EQ(sink_.rows, 2 * kWindow);
+}
+
+TEST_F(Stream, HoldsThreeWindowsAtMost) {
+  constexpr int kLines = 20 * kWindow;
+  std::atomic<int> read{0};
+  std::ptrdiff_t most = 0;
+  sink_.before_write = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // a reader without a bound gets far ahead
+    most = std::max(most, read - sink_.rows);
+  };
+  const auto reader = open_rows(std::make_unique<Lines>(
+                                    kLines, [] {}, &read),
+                                "in.txt", {});
+  const auto writer =
+      RowWriter::make({.format = reader->format(), .columns = {}, .labels = pipeline_.checkpoint().labels()});
+  options_.window = kWindow;
+  classify_stream(*reader, *writer, pipeline_, options_, sink_, *make_silent_progress());
+  EXPECT_EQ(sink_.rows, kLines);
+  EXPECT_LE(most, 3 * kWindow);
 }
 
 TEST_F(Stream, AFullSinkEndsTheReading) {
