@@ -56,12 +56,11 @@ struct EncoderModel::State {
 
   /// Deals the sequences out where they are what is split.
   Split choose(int32_t tokens) {
-    const bool few = options.threads > 1 && tokens < kTokensPerThread * options.threads;
-    const Split split = options.split == Split::kAuto && few ? Split::kColumns : options.split;
-    if (split == Split::kColumns || split == Split::kRows) return split;
+    if (options.split == Split::kColumns || options.split == Split::kRows) return options.split;
+    const bool open = options.split == Split::kAuto && options.threads > 1;
+    if (open && tokens < kTokensPerThread * options.threads) return Split::kColumns;
     deal(tokens);
-    const bool even = options.threads == 1 || parts.unevenness(options.threads) <= kUnevenness;
-    return split == Split::kSequences || even ? Split::kSequences : Split::kRows;
+    return open && parts.unevenness(options.threads) > kUnevenness ? Split::kRows : Split::kSequences;
   }
 
   /// Numbers the rows of the longest run of sequences from `first` on that is one pass of about `target` tokens.

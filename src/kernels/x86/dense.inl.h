@@ -251,12 +251,10 @@ FinishFunction finish_function(Epilogue epilogue) {
   return finish_tile<Dot, Epilogue::kStore, kToBf16>;
 }
 
-/// What each of `blocks` row blocks prefetches: its part of the next panel or, where it is the only one, this panel's
-/// own stream further on.
-Prefetch prefetch_per_block(int steps, int blocks, const std::byte* weights, const std::byte* next) {
-  if (blocks == 1) return {.from = weights + kStreamAheadBytes, .times = steps, .stride = 1, .lines = kPanelLines};
+/// How each of `blocks` row blocks prefetches its part of a panel: evenly over its steps.
+Prefetch prefetch_per_block(int steps, int blocks) {
   const int lines = divide_up(steps * kPanelLines, blocks);
-  Prefetch spread{.from = next, .times = steps, .stride = 1, .lines = divide_up(lines, steps)};
+  Prefetch spread{.times = steps, .stride = 1, .lines = divide_up(lines, steps)};
   while (spread.stride < kMostStride && 100 * spread.times * spread.lines > kPercentFetched * lines) {
     ++spread.stride;
     spread.times = divide_up(steps, spread.stride);
@@ -274,23 +272,22 @@ void prefetch_output(const std::byte* out, std::size_t stride, int rows, int byt
   }
 }
 
-/// Rows [first, last) through one panel, while the weights of `next` travel towards L2.
+/// Rows [first, last) through one panel. `ahead`: what the first of its row blocks prefetches; the others go on there.
 template <class Dot>
-void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const std::byte* next, int first, int last) {
+void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const Prefetch& ahead, int first, int last) {
   alignas(64) float sums[kTileRows * kPanelColumns];
   const int vectors = divide_up(panel.columns, Vec::kWidth);
   const int blocks = divide_up(last - first, kTileRows);
-  const int steps = words_of(Dot::kType, args.depth);
   const bool to_bf16 = args.out_bf16.data != nullptr;
   const FinishFunction finish_sums =
       to_bf16 ? finish_function<Dot, true>(args.epilogue) : finish_function<Dot, false>(args.epilogue);
   TileArgs tile{.in_stride = args.in.stride,
                 .weights = panel.weights,
                 .weights_stride = static_cast<std::size_t>(vectors) * Vec::kWidth * kWordBytes,
-                .steps = steps,
+                .steps = words_of(Dot::kType, args.depth),
                 .sums = sums,
                 .sums_stride = kPanelColumns,
-                .ahead = prefetch_per_block(steps, blocks, panel.weights, next)};
+                .ahead = ahead};
   FinishArgs results{.sums = sums, .panel = &panel};
   int row = first;
   for (int block = 0; block < blocks; ++block) {
@@ -319,12 +316,16 @@ void dense(const DenseArgs& args) {
   int first = 0;
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const int last = first + divide_up(args.rows - first, chunks - chunk);
+    const int blocks = divide_up(last - first, kTileRows);
+    Prefetch ahead = prefetch_per_block(words_of(Dot::kType, args.depth), blocks);
     for (int p = 0; p < args.panel_count; ++p) {
       const std::byte* next = p + 1 < args.panel_count ? args.panels[p + 1].weights
                               : chunk + 1 < chunks     ? args.panels[0].weights
                               : args.next != nullptr   ? args.next
                                                        : args.panels[p].weights;
-      multiply_panel<Dot>(args, args.panels[p], next, first, last);
+      // A panel's only row block reads it as fast as memory gives it: it prefetches its own stream, further on.
+      ahead.from = blocks == 1 ? args.panels[p].weights + kStreamAheadBytes : next;
+      multiply_panel<Dot>(args, args.panels[p], ahead, first, last);
     }
     first = last;
   }
