@@ -87,9 +87,9 @@ class ShapeTexts {
 /// Two products of each block, the last one's for one query.
 double attention_flops(const Network& network, int32_t tokens) {
   double flops = 0;
-  for (std::size_t i = 0; i < network.blocks.size(); ++i) {
-    const double queries = i + 1 == network.blocks.size() ? 1 : tokens;
-    const SelfAttention& attention = network.blocks[i].attention;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const double queries = i + 1 == network.layers.size() ? 1 : tokens;
+    const SelfAttention& attention = network.layer(i).attention;
     flops += 4.0 * queries * tokens * attention.heads * attention.head_dim;
   }
   return flops;

@@ -70,7 +70,7 @@ std::string inspect_json(const Inspection& found) {
                    {"dtype", short_dtype_name(checkpoint.dtype())},
                    {"weight_bytes", checkpoint.weight_bytes()},
                    {"random_weights", checkpoint.random_weights()},
-                   {"layers", network.blocks.size()},
+                   {"layers", network.layers.size()},
                    {"hidden_size", network.hidden_size},
                    {"intermediate_size", network.intermediate_size},
                    {"vocab_size", network.vocab_size},
@@ -124,7 +124,7 @@ std::string inspect_text(const Inspection& found) {
       "compute          {}, per token\n"
       "memory           {}, the weights alone\n"
       "hash             {}\n",
-      network.architecture, network.blocks.size(), network.hidden_size,
+      network.architecture, network.layers.size(), network.hidden_size,
       network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
       grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
       static_cast<double>(checkpoint.weight_bytes()) / 1e6, labels_text(checkpoint), found.tokenizer_type,

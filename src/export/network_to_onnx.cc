@@ -28,9 +28,9 @@ class Walk {
     declare_inputs();
     describe_rows();
     Value x = embeddings();
-    for (std::size_t i = 0; i < network_.blocks.size(); ++i) {
-      graph_.enter(fmt::format("/block.{}", i));
-      x = block(x, network_.blocks[i], i + 1 == network_.blocks.size());
+    for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+      graph_.enter(fmt::format("/layer.{}", i));
+      x = block(x, network_.layer(i), i + 1 == network_.layers.size());
     }
     graph_.enter("/head");
     for (std::size_t i = 0; i < network_.head.size(); ++i) {
@@ -176,6 +176,9 @@ class Walk {
       case Pooling::kFirstToken:
         if (unpadded()) return graph_.node("Gather", "pooled", {x, first_rows_});
         return graph_.node("Gather", "pooled", {sequences(x, "sequences"), graph_.integer(0)}, {{"axis", int64_t{1}}});
+      case Pooling::kLastToken:
+      case Pooling::kMean:
+        break;
     }
     throw Error(ErrorCode::kInternal, "[export onnx] A pooling has no ONNX form.");
   }

@@ -222,6 +222,10 @@ OnnxBuilder::Value OnnxBuilder::activation(const Value& x, Activation function, 
       return node("Tanh", name, {x});
     case Activation::kRelu:
       return node("Relu", name, {x});
+    case Activation::kGeluTanh:
+    case Activation::kSilu:
+    case Activation::kMish:
+      break;
   }
   throw Error(ErrorCode::kInternal, "[export onnx] An activation has no ONNX operator.");
 }

@@ -52,6 +52,10 @@ std::string activation(const std::string& x, Activation function) {
       return fmt::format("torch.tanh({})", x);
     case Activation::kRelu:
       return fmt::format("torch.relu({})", x);
+    case Activation::kGeluTanh:
+    case Activation::kSilu:
+    case Activation::kMish:
+      break;
   }
   throw Error(ErrorCode::kInternal, "[export torchscript] An activation has no TorchScript form.");
 }
@@ -67,10 +71,14 @@ class Source {
     line("if attention_mask is not None:");
     line("  keep = attention_mask.ne(0).unsqueeze(1).unsqueeze(1)");
     embeddings();
-    for (const Block& block : network_.blocks) add(block);
+    for (const int32_t layer : network_.layers) add(network_.blocks[static_cast<std::size_t>(layer)]);
     switch (network_.pooling) {
       case Pooling::kFirstToken:
         line("x = x.select(1, 0)");
+        break;
+      case Pooling::kLastToken:
+      case Pooling::kMean:
+        throw Error(ErrorCode::kUnsupported, "[export torchscript] A pooling has no TorchScript form.");
     }
     for (const HeadStep& step : network_.head) line("x = " + activation(dense("x", step.dense), step.activation));
     line("return x.float()");

@@ -22,6 +22,10 @@ Epilogue epilogue_of(Activation activation) {
       return Epilogue::kTanh;
     case Activation::kRelu:
       return Epilogue::kRelu;
+    case Activation::kGeluTanh:
+    case Activation::kSilu:
+    case Activation::kMish:
+      break;
   }
   throw Error(ErrorCode::kUnsupported, fmt::format("[native] activation {} has no kernel. Use another backend.",
                                                    std::string(activation_name(activation))));

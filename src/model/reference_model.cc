@@ -40,6 +40,12 @@ double activate(Activation activation, double x) {
       return std::tanh(x);
     case Activation::kRelu:
       return std::max(x, 0.0);
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kMish:
+      return x * std::tanh(std::log1p(std::exp(x)));
   }
   return x;
 }
@@ -192,7 +198,7 @@ void ReferenceModel::run(const PackedBatch& batch, std::span<double> logits) {
   State& state = *state_;
   check_batch(batch, state.network, logits.size());
   Columns x = state.embed(batch);
-  for (const Block& block : state.network.blocks) state.run_block(block, batch, x);
+  for (std::size_t i = 0; i < state.network.layers.size(); ++i) state.run_block(state.network.layer(i), batch, x);
   const auto sequences = static_cast<std::size_t>(batch.sequences());
   Columns pooled(x.width(), sequences);
   for (int32_t c = 0; c < x.width(); ++c) {

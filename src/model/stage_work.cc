@@ -25,8 +25,8 @@ class WorkCount {
 
   std::array<StageWork, kStages> count() {
     embed();
-    for (std::size_t i = 0; i + 1 < network_.blocks.size(); ++i) block(network_.blocks[i]);
-    last_block(network_.blocks.back());
+    for (std::size_t i = 0; i + 1 < network_.layers.size(); ++i) block(network_.layer(i));
+    last_block(network_.layer(network_.layers.size() - 1));
     for (const HeadStep& step : network_.head) {
       multiply(Stage::kHead, NumberType::kFp32, step.dense, {.rows = sequences_});
     }

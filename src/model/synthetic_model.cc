@@ -22,7 +22,10 @@ SyntheticModel::SyntheticModel(const SyntheticSizes& sizes) : random_(uint64_t{s
   embeddings.positions = add("positions", {sizes.max_tokens + embeddings.position_offset, sizes.hidden}, 0, 0.5F);
   embeddings.token_types = add("types", {sizes.token_types, sizes.hidden}, 0, 0.5F);
   embeddings.norm = add_norm("norm", sizes.hidden);
-  for (int32_t i = 0; i < sizes.blocks; ++i) network_.blocks.push_back(add_block("block" + std::to_string(i), sizes));
+  for (int32_t i = 0; i < sizes.blocks; ++i) {
+    network_.blocks.push_back(add_block("block" + std::to_string(i), sizes));
+    network_.layers.push_back(i);
+  }
   network_.outputs = sizes.hidden;
   if (sizes.labels > 0) {
     network_.head.push_back({add_dense("head.dense", sizes.hidden, sizes.hidden), Activation::kTanh});

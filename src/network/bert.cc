@@ -24,6 +24,7 @@ Network describe_bert(const ArchitectureInput& input) {
   network.embeddings = bert_embeddings(prefix, sizes, 0);
   for (int32_t i = 0; i < sizes.layers; ++i) {
     network.blocks.push_back(bert_block(prefix, sizes, i));
+    network.layers.push_back(i);
   }
   network.outputs = sizes.hidden_size;
 

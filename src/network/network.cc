@@ -1,29 +1,65 @@
 #include "network/network.h"
 
+#include <algorithm>
+#include <set>
+#include <string_view>
+
 namespace paceline {
 namespace {
 
 using Visit = FunctionRef<void(const Weight&)>;
 
-/// Visits a weight that the network has; an empty name says that it has none.
-void visit_weight(const Weight& weight, Visit visit) {
-  if (!weight.name.empty()) {
-    visit(weight);
+/// Visits the weights that a network has, each tensor once: layers may share them, and parts of one tensor.
+class Visitor {
+ public:
+  explicit Visitor(Visit visit) : visit_(visit) {}
+
+  void weight(const Weight& weight) {
+    if (weight.exists() && seen_.insert(weight.name).second) visit_(weight);
   }
-}
+  void dense(const Dense& dense) {
+    weight(dense.weight);
+    weight(dense.bias);
+  }
+  void norm(const LayerNorm& norm) {
+    weight(norm.scale);
+    weight(norm.bias);
+  }
+  void block(const Block& block) {
+    const SelfAttention& attention = block.attention;
+    for (const Dense* dense : {&attention.query, &attention.key, &attention.value, &attention.position_key,
+                               &attention.position_query, &attention.output}) {
+      this->dense(*dense);
+    }
+    for (const Weight* bias :
+         {&attention.content_bias, &attention.position_bias, &attention.segment_bias, &attention.segments}) {
+      weight(*bias);
+    }
+    norm(block.attention_norm);
+    dense(block.ffn.up);
+    dense(block.ffn.gate);
+    dense(block.ffn.down);
+    norm(block.ffn_norm);
+  }
 
-void visit_dense(const Dense& dense, Visit visit) {
-  visit_weight(dense.weight, visit);
-  visit_weight(dense.bias, visit);
-}
-
-void visit_norm(const LayerNorm& norm, Visit visit) {
-  visit_weight(norm.scale, visit);
-  visit_weight(norm.bias, visit);
-}
+ private:
+  Visit visit_;
+  std::set<std::string_view> seen_;
+};
 
 /// Operations of a dense layer for one row.
 double row_flops(const Dense& dense) { return 2.0 * dense.in * dense.out; }
+
+double visible_pairs(const SelfAttention& attention, int32_t tokens) {
+  double pairs = 0;
+  for (int32_t place = 0; place < tokens; ++place) pairs += visible_keys(attention, place, tokens).size();
+  return pairs;
+}
+
+/// Where the pooled row of a sequence stands, by and large: a text may end in tokens that pooling skips.
+int32_t pooled_place(const Network& network, int32_t tokens) {
+  return network.pooling == Pooling::kLastToken ? tokens - 1 : 0;
+}
 
 }  // namespace
 
@@ -33,31 +69,44 @@ std::string_view activation_name(Activation activation) {
       return "none";
     case Activation::kGelu:
       return "gelu";
+    case Activation::kGeluTanh:
+      return "gelu_new";
     case Activation::kTanh:
       return "tanh";
     case Activation::kRelu:
       return "relu";
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kMish:
+      return "mish";
   }
   return "unknown";
 }
 
+VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t tokens) {
+  const int32_t before = attention.visible_before;
+  const int32_t after = attention.visible_after;
+  return {.begin = before < 0 ? 0 : std::max(0, place - before),
+          .end = after < 0 || after >= tokens - place ? tokens : place + after + 1};
+}
+
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit) {
-  visit_weight(network.embeddings.words, visit);
-  visit_weight(network.embeddings.positions, visit);
-  visit_weight(network.embeddings.token_types, visit);
-  visit_norm(network.embeddings.norm, visit);
-  for (const Block& block : network.blocks) {
-    visit_dense(block.attention.query, visit);
-    visit_dense(block.attention.key, visit);
-    visit_dense(block.attention.value, visit);
-    visit_dense(block.attention.output, visit);
-    visit_norm(block.attention_norm, visit);
-    visit_dense(block.ffn.up, visit);
-    visit_dense(block.ffn.down, visit);
-    visit_norm(block.ffn_norm, visit);
-  }
+  Visitor visitor(visit);
+  visitor.weight(network.embeddings.words);
+  visitor.weight(network.embeddings.positions);
+  visitor.weight(network.embeddings.token_types);
+  visitor.norm(network.embeddings.norm);
+  visitor.dense(network.embeddings.projection);
+  visitor.weight(network.relative.table);
+  visitor.norm(network.relative.norm);
+  for (const Block& block : network.blocks) visitor.block(block);
+  visitor.weight(network.convolution.weight);
+  visitor.weight(network.convolution.bias);
+  visitor.norm(network.convolution.norm);
+  visitor.norm(network.final_norm);
   for (const HeadStep& step : network.head) {
-    visit_dense(step.dense, visit);
+    visitor.dense(step.dense);
+    visitor.norm(step.norm);
   }
 }
 
@@ -73,23 +122,31 @@ int64_t parameter_count(const Network& network) {
   return total;
 }
 
-// Dense layers and the two products of attention; norms, softmax and GELU are below 1 % of them and not counted.
+// Dense layers and the products of attention; norms, softmax and activations are below 1 % of them and not counted.
 double forward_flops(const Network& network, int32_t tokens) {
-  double flops = 0;
-  for (std::size_t i = 0; i < network.blocks.size(); ++i) {
-    const Block& block = network.blocks[i];
-    const bool last = i + 1 == network.blocks.size();
-    const double rows = last && network.pooling == Pooling::kFirstToken ? 1.0 : tokens;
-    const double attended =
-        4.0 * block.attention.heads * block.attention.head_dim;  // q k^T and p v, per pair of tokens
-    flops += tokens * (row_flops(block.attention.key) + row_flops(block.attention.value));
-    flops += rows * (row_flops(block.attention.query) + row_flops(block.attention.output) + row_flops(block.ffn.up) +
-                     row_flops(block.ffn.down));
-    flops += rows * tokens * attended;
+  double flops = tokens * row_flops(network.embeddings.projection);
+  const Convolution& convolution = network.convolution;
+  if (convolution.exists()) {
+    flops += 2.0 * tokens * network.hidden_size * network.hidden_size / convolution.groups * convolution.kernel;
   }
-  for (const HeadStep& step : network.head) {
-    flops += row_flops(step.dense);
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Block& block = network.layer(i);
+    const SelfAttention& attention = block.attention;
+    const bool pooled = i + 1 == network.layers.size() && network.pools_one_row();
+    const double rows = pooled ? 1.0 : tokens;
+    const double pairs = pooled ? visible_keys(attention, pooled_place(network, tokens), tokens).size()
+                                : visible_pairs(attention, tokens);
+    const double width = double{1} * attention.heads * attention.head_dim;
+    const double distances = std::min(
+        2.0 * tokens - 1, network.relative.kind == RelativeKind::kLearned ? 2.0 * network.relative.span : 2.0 * tokens);
+    flops += tokens * (row_flops(attention.key) + row_flops(attention.value));
+    flops += rows * (row_flops(attention.query) + row_flops(attention.output) + row_flops(block.ffn.up) +
+                     row_flops(block.ffn.gate) + row_flops(block.ffn.down));
+    flops += 4.0 * pairs * width;  // q k^T and p v
+    if (attention.position_key.exists()) flops += 2.0 * rows * distances * width;
+    if (attention.position_query.exists()) flops += 2.0 * tokens * distances * width;
   }
+  for (const HeadStep& step : network.head) flops += row_flops(step.dense);
   return flops;
 }
 

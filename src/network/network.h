@@ -11,106 +11,190 @@
 namespace paceline {
 
 /// What a model is, as data: every engine walks this once, none knows an architecture by name.
-/// Weights are named as in the checkpoint; shapes are what the checkpoint must hold.
+/// Weights are named as in the checkpoint; shapes are what the checkpoint must hold. An empty name says that the
+/// network has no such weight.
 
 /// Element-wise functions, each exactly as the Hugging Face config names it.
 enum class Activation {
   kNone,
-  kGelu,  ///< 0.5 x (1 + erf(x / sqrt 2))
+  kGelu,      ///< 0.5 x (1 + erf(x / sqrt 2))
+  kGeluTanh,  ///< 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): gelu_new, gelu_pytorch_tanh and gelu_fast
   kTanh,
   kRelu,
+  kSilu,  ///< x / (1 + exp(-x))
+  kMish,  ///< x tanh(log(1 + exp(x)))
 };
 
 std::string_view activation_name(Activation activation);
 
 /// A tensor of the checkpoint and the shape it must have.
 struct Weight {
-  std::string name;
-  Shape shape;
+  std::string name{};
+  Shape shape{};
+
+  bool exists() const { return !name.empty(); }
 };
 
-/// y = x W^T + b with W [out, in].
+/// y = x W^T + b with W [out, in]. One tensor may hold the outputs of several layers side by side: this layer's are
+/// those from `first` on, of the weight and of the bias. read_dense_rows (dense_rows.h) reads any of these forms.
 struct Dense {
-  Weight weight;
-  Weight bias;  ///< empty name: no bias
+  Weight weight{};
+  Weight bias{};
   int32_t in = 0;
   int32_t out = 0;
+  int32_t first = 0;
+  bool transposed = false;  ///< stored as [in, outputs]
+
+  bool exists() const { return weight.exists(); }
 };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over the last axis.
 struct LayerNorm {
-  Weight scale;
-  Weight bias;
+  Weight scale{};
+  Weight bias{};
   double epsilon = 0;
+
+  bool exists() const { return scale.exists(); }
 };
 
-/// x = norm(words[id] + positions[row] + token_types[type]), row = place + position_offset, where the place is a
-/// token's number in its sequence. Tokens that are not counted take row position_offset - 1 (position_rows.h).
+/// x = words[id] + positions[row] + token_types[type], row = place + position_offset, where the place is a token's
+/// number in its sequence; tokens that are not counted take row position_offset - 1 (position_rows.h). Then the norm
+/// and the projection from E to C, in the order that `project_first` says.
 struct Embeddings {
-  Weight words;                 ///< [V, C]
-  Weight positions;             ///< [P, C]
+  Weight words{};               ///< [V, E]
+  Weight positions{};           ///< [P, E]
   int32_t position_offset = 0;  ///< RoBERTa: padding_idx + 1; BERT: 0
   int32_t uncounted_id = -1;    ///< RoBERTa: the pad token, in a text too; -1: every token counts
-  Weight token_types;           ///< [token types, C]; empty name: none
-  LayerNorm norm;
+  Weight token_types{};         ///< [token types or more, E]; XLM reads its types from the table of words
+  LayerNorm norm{};
+  Dense projection{};          ///< [E -> C]; without one E is C
+  bool project_first = false;  ///< before the norm
 };
 
-/// Absolute softmax attention: softmax(q k^T * scale) v per head, nothing masked within a sequence.
+/// How scores depend on the way from a query to a key: on distance = place of the key - place of the query.
+enum class RelativeKind {
+  kNone,
+  kBias,      ///< MPNet: adds table[row(distance), head] to the scaled score
+  kLearned,   ///< DeBERTa: adds products with projected rows of a table to the score: see SelfAttention
+  kSinusoid,  ///< XLNet: the same with rows of sines and cosines
+};
+struct RelativePositions {
+  RelativeKind kind = RelativeKind::kNone;
+  Weight table{};            ///< kBias: [buckets, heads]; kLearned: [2 span or more, C]
+  LayerNorm norm{};          ///< of the table's rows
+  int32_t buckets = 0;       ///< kBias: rows of the table; kLearned: the first distances that share a row, 0: none do
+  int32_t max_distance = 0;  ///< from which on all share the last row; kSinusoid: clamp_len, 0: none do
+  int32_t span = 0;          ///< kLearned: rows on either side of distance 0
+};
+
+/// softmax(scale * score + bias) v per head over the keys that a query sees. score = q k^T and, for relative
+/// attention of the kinds kLearned and kSinusoid, (q + position_bias - content_bias) . position_key[row] and
+/// k . position_query[row]; XLNet adds (q + segment_bias - content_bias) . segments[1 where the token types differ].
+/// The query's content_bias is added to q first.
 struct SelfAttention {
-  Dense query, key, value, output;
+  Dense query{}, key{}, value{}, output{};
   int32_t heads = 0;
   int32_t head_dim = 0;
-  double scale = 0;  ///< 1 / sqrt(head_dim)
+  double scale = 0;  ///< 1 / sqrt(head_dim), by and large
+
+  int32_t visible_before = -1;  ///< keys before the query's place that it sees; -1: all
+  int32_t visible_after = -1;   ///< and behind it; 0: causal
+  double rotary_theta = 0;      ///< rotates halves of q and k by place / theta^(2 d / head_dim); 0: does not
+
+  Dense position_key{};    ///< [C -> H D] of the relative positions' rows
+  Dense position_query{};  ///< [C -> H D]
+  Weight content_bias{};   ///< [H, D]
+  Weight position_bias{};  ///< [H, D]
+  Weight segment_bias{};   ///< [H, D]
+  Weight segments{};       ///< [2, H, D]
 };
 
+/// The keys that a query sees: places [begin, end).
+struct VisibleKeys {
+  int32_t begin = 0;
+  int32_t end = 0;
+  int32_t size() const { return end - begin; }
+};
+VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t tokens);
+
+/// down(activation(up(x))), or down(activation(up(x)) * gate(x)).
 struct FeedForward {
-  Dense up;
+  Dense up{};
+  Dense gate{};
   Activation activation = Activation::kGelu;
-  Dense down;
+  Dense down{};
 };
 
-/// Post-norm block: x = norm1(x + attention(x)); x = norm2(x + ffn(x)).
+/// With the norms behind:  x = norm1(x + attention(x)); x = norm2(x + ffn(x)).
+/// With the norms before:  x = x + attention(norm1(x)); x = x + ffn(norm2(x)). A norm that does not exist does nothing.
 struct Block {
-  SelfAttention attention;
-  LayerNorm attention_norm;
-  FeedForward ffn;
-  LayerNorm ffn_norm;
+  SelfAttention attention{};
+  LayerNorm attention_norm{};
+  FeedForward ffn{};
+  LayerNorm ffn_norm{};
+  bool norm_before = false;
 };
 
-/// Which rows of the last block reach the head.
+/// DeBERTa's, behind the first layer: x = norm(layer(x0) + activation(convolution of x0)), where x0 is what the layer
+/// read, along the tokens of a sequence with zeros on both sides.
+struct Convolution {
+  Weight weight{};  ///< [C, C / groups, kernel]
+  Weight bias{};    ///< [C]
+  int32_t kernel = 0;
+  int32_t groups = 1;
+  Activation activation = Activation::kTanh;
+  LayerNorm norm{};
+
+  bool exists() const { return weight.exists(); }
+};
+
+/// Which rows of the last layer reach the head.
 enum class Pooling {
-  kFirstToken,  ///< the first token of each sequence, so the last block needs only that row's query
+  kFirstToken,
+  kLastToken,  ///< the last token that is not Network::pooling_skips; the first where all are
+  kMean,       ///< of all tokens
 };
 
-/// One step of the head: activation(dense(x)).
+/// One step of the head: norm(activation(dense(x))).
 struct HeadStep {
-  Dense dense;
+  Dense dense{};
   Activation activation = Activation::kNone;
+  LayerNorm norm{};
 };
 
 struct Network {
-  std::string architecture;  ///< config.json's model_type: "roberta", "camembert"
+  std::string architecture{};  ///< config.json's model_type: "roberta", "camembert"
   int32_t vocab_size = 0;
-  int32_t hidden_size = 0;
+  int32_t hidden_size = 0;  ///< C
   int32_t intermediate_size = 0;
   int32_t max_tokens = 0;   ///< longest sequence that the position table serves
-  int32_t token_types = 0;  ///< rows of the token type table; 1 means that the input needs none
+  int32_t token_types = 0;  ///< that an input may name; 1 means that the input needs none
   int32_t pad_token_id = 0;
-  Embeddings embeddings;
-  std::vector<Block> blocks;
+  Embeddings embeddings{};
+  RelativePositions relative{};
+  std::vector<Block> blocks{};    ///< distinct weights
+  std::vector<int32_t> layers{};  ///< the block that each layer runs
+  Convolution convolution{};
+  LayerNorm final_norm{};  ///< behind the last layer
   Pooling pooling = Pooling::kFirstToken;
-  std::vector<HeadStep> head;  ///< empty: an encoder, whose output is the pooled hidden state [B, C]
-  int32_t outputs = 0;         ///< K labels, or C without a head
+  int32_t pooling_skips = -1;
+  std::vector<HeadStep> head{};  ///< empty: an encoder, whose output is the pooled hidden state [B, C]
+  int32_t outputs = 0;           ///< K labels, or C without a head
+
+  int32_t embedding_size() const { return static_cast<int32_t>(embeddings.words.shape.back()); }  ///< E
+  bool pools_one_row() const { return pooling != Pooling::kMean; }
+  const Block& layer(std::size_t index) const { return blocks[static_cast<std::size_t>(layers[index])]; }
 };
 
-/// Visits every weight once, in the order of the forward pass.
+/// Visits every tensor once, in the order in which the forward pass first reads it.
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit);
 
 /// Trainable numbers in all weights.
 int64_t parameter_count(const Network& network);
 
-/// Floating-point operations of one sequence of `tokens` tokens (a multiply-add counts 2), with the last block's query,
-/// output and feed-forward computed for the pooled rows only. Every engine is measured by this count.
+/// Floating-point operations of one sequence of `tokens` tokens (a multiply-add counts 2), with the last layer's query,
+/// output and feed-forward computed for the pooled rows only, and no score that a query does not see. Every engine is
+/// measured by this count.
 double forward_flops(const Network& network, int32_t tokens);
 
 }  // namespace paceline

@@ -35,6 +35,7 @@ Network describe_roberta(const ArchitectureInput& input) {
   network.embeddings.uncounted_id = sizes.pad_token_id;
   for (int32_t i = 0; i < sizes.layers; ++i) {
     network.blocks.push_back(bert_block(prefix, sizes, i));
+    network.layers.push_back(i);
   }
   network.outputs = sizes.hidden_size;
 

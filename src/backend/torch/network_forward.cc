@@ -38,6 +38,10 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
       return at::tanh(x);
     case Activation::kRelu:
       return at::relu(x);
+    case Activation::kGeluTanh:
+    case Activation::kSilu:
+    case Activation::kMish:
+      break;
   }
   throw Error(ErrorCode::kInternal, "[torch] An activation has no form in ATen.");
 }
@@ -97,15 +101,20 @@ at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
   at::Tensor keep;
   if (inputs.attention_mask.defined()) keep = inputs.attention_mask.ne(0).unsqueeze(1).unsqueeze(1);  // [B, 1, 1, S]
   at::Tensor x = embed(inputs);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& block = network_.blocks[i];
-    const BlockWeights& weights = blocks_[i];
+  for (const int32_t layer : network_.layers) {
+    const auto index = static_cast<std::size_t>(layer);
+    const Block& block = network_.blocks[index];
+    const BlockWeights& weights = blocks_[index];
     x = normalise(attend(x, keep, block.attention, weights) + x, weights.attention_norm);
     x = normalise(dense(activate(dense(x, weights.up), block.ffn.activation), weights.down) + x, weights.ffn_norm);
   }
   switch (network_.pooling) {
     case Pooling::kFirstToken:
       x = x.select(1, 0);
+      break;
+    case Pooling::kLastToken:
+    case Pooling::kMean:
+      throw Error(ErrorCode::kUnsupported, "[torch] A pooling has no form in ATen.");
   }
   for (std::size_t i = 0; i < head_.size(); ++i) x = activate(dense(x, head_[i]), network_.head[i].activation);
   return x.scalar_type() == at::kFloat ? x : x.to(at::kFloat);
