@@ -135,7 +135,8 @@ void layer_norm(benchmark::State& state) {
   AlignedBuffer weights = some_floats(2 * kColumns);
   SomeRows rounded(kernels, kType, kRows, kColumns);
   for (auto _ : state) {
-    kernels.of(kType).layer_norm({.rows = {rows.as<float>().data(), kColumns},
+    kernels.of(kType).layer_norm({.in = {rows.as<float>().data(), kColumns},
+                                     .out = {rows.as<float>().data(), kColumns},
                                   .count = kRows,
                                   .columns = kColumns,
                                   .scale = weights.as<float>().data(),

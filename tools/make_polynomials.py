@@ -11,11 +11,14 @@ over the whole range, 60 % for the short ones of a table, whose rounding errors 
 
 import math
 
-GELU_END = 5.5  # r(5.5) = 1.05e-7: beyond it the constant r(5.5) is within the bound of 5e-7
+# The gap of either GELU is about 1e-7 at the end: beyond it the constant is within the bound of 5e-7.
+GELU_END = 5.5
 GELU_DEGREE = 17
+GELU_TANH_END = 5.0
 # A register of 16 floats holds one coefficient of 16 pieces; the first and the last are half as long as the others.
 TABLE_PIECES = 16
-TABLE_END = 5.4  # r(5.4) = 1.8e-07
+TABLE_END = 5.4
+TABLE_TANH_END = 4.95
 TABLE_DEGREE = 4
 EXP2_DEGREE = 6
 
@@ -23,6 +26,11 @@ EXP2_DEGREE = 6
 def gelu_gap(a):
     """max(x, 0) - gelu(x) for a = |x|: a times the normal tail probability of a."""
     return 0.5 * a * math.erfc(a / math.sqrt(2))
+
+
+def gelu_tanh_gap(a):
+    """The same of the GELU that has tanh in place of erf: a times sigmoid(-2 sqrt(2 / pi) (a + 0.044715 a^3))."""
+    return a / (1 + math.exp(2 * math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)))
 
 
 def chebyshev(function, degree):
@@ -73,14 +81,14 @@ def array(name, coefficients):
     return f"inline constexpr float {name}[{len(coefficients)}] = {{{lines}}};"
 
 
-def gelu_piece(piece):
+def gap_piece(function, end, piece):
     """Coefficients around the middle of a piece, in units of its length, and its own error."""
     low = max(0.0, piece - 0.5)
     high = min(TABLE_PIECES - 1.0, piece + 0.5)
     middle, half = (low + high) / 2, (high - low) / 2
 
     def gap(v):
-        return gelu_gap((middle + half * v) * TABLE_END / (TABLE_PIECES - 1))
+        return function((middle + half * v) * end / (TABLE_PIECES - 1))
 
     around_middle = powers(chebyshev(gap, TABLE_DEGREE))
     # v = (t - shift) / half, with t counted from the piece's number
@@ -92,36 +100,44 @@ def gelu_piece(piece):
     return total, worst_error(around_middle, gap, False)
 
 
-def print_gelu_table():
-    pieces = [gelu_piece(i) for i in range(TABLE_PIECES)]
-    print(f"/// The same in {TABLE_PIECES} pieces: t = {TABLE_PIECES - 1} min(|x|, kGeluTableEnd) / kGeluTableEnd belongs")
-    print("/// to the piece of the nearest integer; powers of t less that, lowest first, each of all pieces.")
-    print(f"/// Its own error: {max(error for _, error in pieces):.1e} absolute, and {gelu_gap(TABLE_END):.1e} beyond the end.")
-    print(f"inline constexpr float kGeluTableEnd = {TABLE_END}F;")
-    print(f"alignas(64) inline constexpr float kGeluTable[{TABLE_DEGREE + 1}][{TABLE_PIECES}] = {{")
+def print_gap_table(name, function, end):
+    pieces = [gap_piece(function, end, i) for i in range(TABLE_PIECES)]
+    print(f"/// Its own error: {max(error for _, error in pieces):.1e} absolute, and {function(end):.1e} beyond the end.")
+    print(f"inline constexpr GapTable {name} = {{.end = {end}F, .terms = {{")
     for power in range(TABLE_DEGREE + 1):
         print("    {" + ", ".join(as_float(piece[power]) for piece, _ in pieces) + "},")
-    print("};\n")
+    print("}};\n")
+
+
+def print_gap_polynomial(name, function, end):
+    def gap(u):
+        return function(end * (u + 1) / 2)
+
+    terms = powers(chebyshev(gap, GELU_DEGREE))
+    print(f"/// Its own error: {worst_error(terms, gap, False):.1e} absolute, and {function(end):.1e} beyond the end.")
+    print(f"inline constexpr GapPolynomial {name} = {{.end = {end}F, .terms = {{")
+    print("    " + ", ".join(as_float(term) for term in terms))
+    print("}};\n")
 
 
 def main():
-    def gap(u):
-        return gelu_gap(GELU_END * (u + 1) / 2)
-
     def exp2(u):
         return 2.0 ** (u / 2)
 
-    gelu = powers(chebyshev(gap, GELU_DEGREE))
     half = powers(chebyshev(exp2, EXP2_DEGREE))
     print("#pragma once\n")
     print("// Made by tools/make_polynomials.py; change that, not this.\n")
     print("namespace paceline {\n")
-    print(f"/// |x| from which max(x, 0) - gelu(x) is taken as constant: it is {gelu_gap(GELU_END):.2g} there and falls.")
-    print(f"inline constexpr float kGeluEnd = {GELU_END}F;\n")
-    print("/// max(x, 0) - gelu(x) in powers of u = 2 min(|x|, kGeluEnd) / kGeluEnd - 1, lowest first.")
-    print(f"/// Its own error: {worst_error(gelu, gap, False):.1e} absolute.")
-    print(array("kGeluGap", gelu) + "\n")
-    print_gelu_table()
+    print("/// max(x, 0) - f(x), which depends on |x| alone, for an activation f: in powers of u = 2 min(|x|, end) / end - 1,")
+    print("/// lowest first. From `end` on it is taken as constant.")
+    print(f"struct GapPolynomial {{\n  float end;\n  float terms[{GELU_DEGREE + 1}];\n}};\n")
+    print(f"/// The same in {TABLE_PIECES} pieces: t = {TABLE_PIECES - 1} min(|x|, end) / end belongs to the piece of the nearest integer;")
+    print("/// powers of t less that, lowest first, each of all pieces.")
+    print(f"struct GapTable {{\n  float end;\n  alignas(64) float terms[{TABLE_DEGREE + 1}][{TABLE_PIECES}];\n}};\n")
+    print_gap_polynomial("kGeluGap", gelu_gap, GELU_END)
+    print_gap_polynomial("kGeluTanhGap", gelu_tanh_gap, GELU_TANH_END)
+    print_gap_table("kGeluTable", gelu_gap, TABLE_END)
+    print_gap_table("kGeluTanhTable", gelu_tanh_gap, TABLE_TANH_END)
     print("/// 2^f for f in [-0.5, 0.5], in powers of f, lowest first.")
     print(f"/// Its own error: {worst_error(half, exp2, True):.1e} relative.")
     print(array("kExp2", [c * 2**j for j, c in enumerate(half)]) + "\n")

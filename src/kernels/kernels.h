@@ -79,6 +79,10 @@ enum class Epilogue : uint8_t {
   kGelu,   ///< out = gelu(y), the erf form, within 5e-7
   kTanh,   ///< out = tanh(y), within 5e-7
   kRelu,   ///< out = max(y, 0)
+  kGeluTanh,  ///< out = gelu(y), the tanh form, within 5e-7
+  kSilu,      ///< out = y / (1 + exp(-y)), within 5e-7 (1 + |y|)
+  kMish,      ///< out = y tanh(log(1 + exp(y))), within 5e-7 (1 + |y|)
+  kMultiply,  ///< out *= y: the gate
 };
 
 /// Some consecutive output columns of a dense layer in the layout of one ISA level. Columns are rounded up to the
@@ -102,7 +106,7 @@ struct DenseArgs {
   int32_t panel_count = 0;
   Epilogue epilogue = Epilogue::kStore;
   Rows out{};                       ///< [rows, ...]; only the panels' columns are touched
-  NumberRows out_bf16{};            ///< written instead of `out` where it has data; not for kAdd
+  NumberRows out_bf16{};            ///< written instead of `out` where it has data; not for kAdd; kMultiply reads `out` still
   const std::byte* next = nullptr;  ///< weights that are read after these, worth prefetching; may be null
 };
 
@@ -115,10 +119,11 @@ struct RoundArgs {
   NumberRows out{};
 };
 
-/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over each row, in place, and, but for fp32, the same
-/// rounded as RoundArgs says.
+/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over each row, and, but for fp32, the same rounded as
+/// RoundArgs says.
 struct LayerNormArgs {
-  Rows rows{};
+  ConstRows in{};
+  Rows out{};           ///< may be `in`
   int32_t count = 0;    ///< rows
   int32_t columns = 0;  ///< at least 1
   const float* scale = nullptr;
@@ -136,8 +141,17 @@ struct SumArgs {
   float* out = nullptr;
 };
 
-/// One head of one sequence: out = softmax2(q k^T) v, where softmax2 uses powers of two: the query carries the softmax
-/// scale times log2(e). Query, key and value are fp32 or bf16; with bf16 the softmax's weights are rounded to bf16 too.
+/// Rotary positions: each half of a head is turned against the other, (a, b) to (a cos - b sin, b cos + a sin), in place.
+struct RotateArgs {
+  NumberRows rows{};             ///< [count, heads x 2 half], of the kernel's type
+  int32_t count = 0;
+  int32_t heads = 0;
+  int32_t half = 0;              ///< numbers of half a head
+  const float* turns = nullptr;  ///< [count, 2 half]: the cosines of a row, then its sines
+};
+
+/// One head of one sequence: out = softmax2(q k^T + bias) v, where softmax2 uses powers of two: the query, and the bias,
+/// carry the softmax scale times log2(e). Query, key and value are fp32 or bf16; with bf16 the softmax's weights are rounded to bf16 too.
 struct AttentionArgs {
   ConstNumberRows query{};  ///< [queries, head_dim]
   ConstNumberRows key{};    ///< [tokens, head_dim]
@@ -145,11 +159,31 @@ struct AttentionArgs {
   int32_t queries = 0;
   int32_t tokens = 0;
   int32_t head_dim = 0;
+  int32_t place = 0;                    ///< of the first query among the tokens
+  int32_t visible_before = -1;          ///< keys before its place that a query sees; -1: all
+  int32_t visible_after = -1;           ///< and behind it
+  const float* bias = nullptr;          ///< [queries, tokens]; null: none
+  std::ptrdiff_t bias_stride = 0;       ///< floats from one row to the next; -1: a table by distance
   Rows out{};                           ///< [queries, head_dim]; may be the query itself
   NumberRows out_bf16{};                ///< written instead of `out` where it has data
   float* scratch = nullptr;             ///< attention_scratch(tokens, head_dim) floats
   const AttentionArgs* next = nullptr;  ///< the call that follows: its rows are worth prefetching; may be null
 };
+
+/// Keys from `begin` on, up to `end`.
+struct KeyRange {
+  int32_t begin = 0;
+  int32_t end = 0;
+};
+
+/// The keys that a query sees.
+inline KeyRange seen_by(const AttentionArgs& args, int32_t query) {
+  const int32_t place = args.place + query;
+  const bool all_before = args.visible_before < 0 || args.visible_before > place;
+  const bool all_after = args.visible_after < 0 || args.visible_after >= args.tokens - place;
+  return {.begin = all_before ? 0 : place - args.visible_before,
+          .end = all_after ? args.tokens : place + args.visible_after + 1};
+}
 
 /// A matrix of words laid out as one panel: word k of row c becomes word c of row k. Rows are rounded up to lanes with
 /// zeros.
@@ -193,6 +227,8 @@ struct Kernels {
   void (*quantise)(const QuantiseArgs& args);
   NumberKernels numbers[kNumberTypes];
   void (*sum)(const SumArgs& args);
+  void (*rotate_fp32)(const RotateArgs& args);
+  void (*rotate_bf16)(const RotateArgs& args);
   /// Any number of queries; each row's result is the same whatever other rows are asked for.
   void (*attention_fp32)(const AttentionArgs& args);
   void (*attention_bf16)(const AttentionArgs& args);

@@ -124,7 +124,8 @@ class Worker {
   /// LayerNorm of some rows, in place and, rounded, where the next product reads them.
   void normalise(Rows rows, NumberRows rounded, Range range, const NormWeights& norm) {
     kernels_.of(weights_.type)
-        .layer_norm({.rows = shifted(rows, range.begin, 0),
+        .layer_norm({.in = shifted(rows, range.begin, 0),
+                     .out = shifted(rows, range.begin, 0),
                      .count = range.size(),
                      .columns = network_.hidden_size,
                      .scale = norm.scale.data(),

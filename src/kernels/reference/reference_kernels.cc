@@ -75,6 +75,14 @@ double finish(Epilogue epilogue, double y, double old) {
       return std::tanh(y);
     case Epilogue::kRelu:
       return std::max(y, 0.0);
+    case Epilogue::kGeluTanh:
+      return 0.5 * y * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (y + 0.044715 * y * y * y)));
+    case Epilogue::kSilu:
+      return y / (1 + std::exp(-y));
+    case Epilogue::kMish:
+      return y * std::tanh(std::log1p(std::exp(y)));
+    case Epilogue::kMultiply:
+      return old * y;
   }
   return y;
 }
@@ -108,7 +116,8 @@ void dense_row(const DenseArgs& args, const WeightPanel& panel, int32_t r) {
     const double y = scaled<kType>(sums[j], panel, j, inputs);
     const int32_t column = panel.column + j;
     if (args.out_bf16.data != nullptr) {
-      to_bf16(static_cast<float>(finish(args.epilogue, y, 0)),
+      const double old = args.epilogue == Epilogue::kMultiply ? static_cast<double>(args.out.row(r)[column]) : 0;
+      to_bf16(static_cast<float>(finish(args.epilogue, y, old)),
               args.out_bf16.data + row * args.out_bf16.stride + 2 * static_cast<std::size_t>(column));
     } else {
       float& out = args.out.row(r)[column];
@@ -172,19 +181,20 @@ void round(const RoundArgs& args) {
 template <NumberType kType>
 void layer_norm(const LayerNormArgs& args) {
   for (int32_t r = 0; r < args.count; ++r) {
-    float* row = args.rows.row(r);
+    const float* in = args.in.row(r);
+    float* row = args.out.row(r);
     double mean = 0;
-    for (int32_t c = 0; c < args.columns; ++c) mean += static_cast<double>(row[c]);
+    for (int32_t c = 0; c < args.columns; ++c) mean += static_cast<double>(in[c]);
     mean /= args.columns;
     double variance = 0;
     for (int32_t c = 0; c < args.columns; ++c) {
-      const double deviation = static_cast<double>(row[c]) - mean;
+      const double deviation = static_cast<double>(in[c]) - mean;
       variance += deviation * deviation;
     }
     variance /= args.columns;
     const double factor = 1 / std::sqrt(variance + static_cast<double>(args.epsilon));
     for (int32_t c = 0; c < args.columns; ++c) {
-      const double normed = (static_cast<double>(row[c]) - mean) * factor;
+      const double normed = (static_cast<double>(in[c]) - mean) * factor;
       row[c] = static_cast<float>(normed * static_cast<double>(args.scale[c]) + static_cast<double>(args.bias[c]));
     }
     if constexpr (kType != NumberType::kFp32) {
@@ -202,6 +212,34 @@ void sum(const SumArgs& args) {
   }
 }
 
+template <NumberType kType>
+void rotate(const RotateArgs& args) {
+  constexpr std::size_t kBytes = value_bytes(kType);
+  const auto write = [](double value, std::byte* to) {
+    const auto rounded = static_cast<float>(value);
+    if constexpr (kType == NumberType::kBf16) {
+      to_bf16(rounded, to);
+    } else {
+      std::memcpy(to, &rounded, sizeof(rounded));
+    }
+  };
+  for (int32_t r = 0; r < args.count; ++r) {
+    const float* turns = args.turns + int64_t{r} * 2 * args.half;
+    std::byte* row = args.rows.data + static_cast<std::size_t>(r) * args.rows.stride;
+    for (int32_t i = 0; i < args.heads * args.half; ++i) {
+      const int32_t d = i % args.half;
+      const int32_t first = i / args.half * 2 * args.half + d;
+      const int32_t second = first + args.half;
+      const double a = Dot<kType>::input(row, first);
+      const double b = Dot<kType>::input(row, second);
+      const auto cosine = static_cast<double>(turns[d]);
+      const auto sine = static_cast<double>(turns[args.half + d]);
+      write(a * cosine - b * sine, row + static_cast<std::size_t>(first) * kBytes);
+      write(b * cosine + a * sine, row + static_cast<std::size_t>(second) * kBytes);
+    }
+  }
+}
+
 const std::byte* row_of(ConstNumberRows rows, int32_t row) {
   return rows.data + static_cast<std::size_t>(row) * rows.stride;
 }
@@ -211,17 +249,19 @@ void attention(const AttentionArgs& args) {
   double* weights = reinterpret_cast<double*>((reinterpret_cast<uintptr_t>(args.scratch) + 7) & ~uintptr_t{7});
   for (int32_t r = 0; r < args.queries; ++r) {
     const std::byte* query = row_of(args.query, r);
+    const auto [begin, end] = seen_by(args, r);
     double highest = -HUGE_VAL;
-    for (int32_t s = 0; s < args.tokens; ++s) {
+    for (int32_t s = begin; s < end; ++s) {
       const std::byte* key = row_of(args.key, s);
       weights[s] = 0;
       for (int32_t d = 0; d < args.head_dim; ++d) {
         weights[s] += Dot<kType>::input(query, d) * Dot<kType>::input(key, d);
       }
+      if (args.bias != nullptr) weights[s] += static_cast<double>(args.bias[r * args.bias_stride + s]);
       highest = std::max(highest, weights[s]);
     }
     double total = 0;
-    for (int32_t s = 0; s < args.tokens; ++s) {
+    for (int32_t s = begin; s < end; ++s) {
       weights[s] = std::exp2(weights[s] - highest);
       if constexpr (kType == NumberType::kBf16) {
         std::byte rounded[2];
@@ -232,7 +272,7 @@ void attention(const AttentionArgs& args) {
     }
     for (int32_t d = 0; d < args.head_dim; ++d) {
       double mixed = 0;
-      for (int32_t s = 0; s < args.tokens; ++s) {
+      for (int32_t s = begin; s < end; ++s) {
         mixed += weights[s] * Dot<kType>::input(row_of(args.value, s), d);
       }
       const auto value = static_cast<float>(mixed / total);
@@ -285,6 +325,8 @@ constexpr Kernels kTable{
     .numbers = {kNumberKernels<NumberType::kFp32>, kNumberKernels<NumberType::kBf16>,
                 kNumberKernels<NumberType::kInt8>},
     .sum = sum,
+    .rotate_fp32 = rotate<NumberType::kFp32>,
+    .rotate_bf16 = rotate<NumberType::kBf16>,
     .attention_fp32 = attention<NumberType::kFp32>,
     .attention_bf16 = attention<NumberType::kBf16>,
     .attention_scratch = attention_scratch,

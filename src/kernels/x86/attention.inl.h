@@ -74,26 +74,52 @@ ValueRows arrange_values(const AttentionArgs& args, const AttentionScratch& layo
   return {copy, stride};
 }
 
-/// Scores to 2^(score - highest) in place, in bf16 rounded and at the row's beginning; returns 1 / their sum. The row
-/// has room for whole vectors.
+/// What some queries see together, from a whole panel of keys on.
+KeyRange seen_by_any(const AttentionArgs& args, int first, int queries) {
+  return {.begin = seen_by(args, first).begin / kPanelColumns * kPanelColumns,
+          .end = seen_by(args, first + queries - 1).end};
+}
+
+void add_bias(const AttentionArgs& args, int query, KeyRange seen, float* scores) {
+  const float* bias = args.bias + query * args.bias_stride;
+  for (int s = seen.begin; s < seen.end; s += Vec::kWidth) {
+    const int count = seen.end - s < Vec::kWidth ? seen.end - s : Vec::kWidth;
+    store_first(scores + s, count, add(load_first(scores + s, count), load_first(bias + s, count)));
+  }
+}
+
 template <class Dot>
-float exponentiate(float* scores, int tokens) {
-  for (int s = tokens; s < round_up(tokens, Vec::kWidth); ++s) scores[s] = kLowest;
-  Vec highest = load(scores);
-  for (int s = Vec::kWidth; s < tokens; s += Vec::kWidth) highest = maximum(highest, load(scores + s));
+[[gnu::always_inline]] inline Vec store_weight(float* scores, int s, Vec weight) {
+  if constexpr (Dot::kType == NumberType::kBf16) {
+    const Halves rounded = nearest_bf16(weight);
+    store_halves(bytes_of(scores) + 2 * s, rounded);
+    return widened(rounded);
+  } else {
+    store(scores + s, weight);
+    return weight;
+  }
+}
+
+/// Scores to 2^(score - highest) in place, in bf16 rounded and at the row's beginning; returns 1 / their sum. The row
+/// has room for whole vectors. Keys of the block that this query does not see weigh 0.
+template <class Dot>
+float exponentiate(float* scores, KeyRange seen, KeyRange block) {
+  const int first = seen.begin / Vec::kWidth * Vec::kWidth;
+  for (int s = first; s < seen.begin; ++s) scores[s] = kLowest;
+  for (int s = seen.end; s < round_up(seen.end, Vec::kWidth); ++s) scores[s] = kLowest;
+  Vec highest = load(scores + first);
+  for (int s = first + Vec::kWidth; s < seen.end; s += Vec::kWidth) highest = maximum(highest, load(scores + s));
   highest = broadcast(max_of(highest));
   Vec total = broadcast(0.0F);
-  for (int s = 0; s < tokens; s += Vec::kWidth) {
+  for (int s = block.begin; s < first; s += Vec::kWidth) store_weight<Dot>(scores, s, total);
+  for (int s = first; s < seen.end; s += Vec::kWidth) {
     Vec weight = exp2_of(subtract(load(scores + s), highest));
-    if (tokens - s < Vec::kWidth) weight = keep_first(weight, tokens - s);
-    if constexpr (Dot::kType == NumberType::kBf16) {
-      const Halves rounded = nearest_bf16(weight);
-      total = add(total, widened(rounded));
-      store_halves(bytes_of(scores) + 2 * s, rounded);
-    } else {
-      total = add(total, weight);
-      store(scores + s, weight);
-    }
+    if (seen.end - s < Vec::kWidth) weight = keep_first(weight, seen.end - s);
+    if (s < seen.begin) weight = subtract(weight, keep_first(weight, seen.begin - s));
+    total = add(total, store_weight<Dot>(scores, s, weight));
+  }
+  for (int s = round_up(seen.end, Vec::kWidth); s < block.end; s += Vec::kWidth) {
+    store_weight<Dot>(scores, s, broadcast(0.0F));
   }
   return 1.0F / sum_of(total);
 }
@@ -174,7 +200,8 @@ void attention(const AttentionArgs& args) {
                   .in_stride = args.query.stride,
                   .steps = words,
                   .sums_stride = layout.score_stride};
-    for (int first = 0; first < args.tokens; first += kPanelColumns) {
+    const KeyRange keys_seen = seen_by_any(args, query, rows);
+    for (int first = keys_seen.begin; first < keys_seen.end; first += kPanelColumns) {
       const int left = args.tokens - first < kPanelColumns ? args.tokens - first : kPanelColumns;
       const int vectors = divide_up(left, Vec::kWidth);
       tile.weights = keys + static_cast<std::size_t>(first) * static_cast<std::size_t>(words) * kWordBytes;
@@ -184,12 +211,16 @@ void attention(const AttentionArgs& args) {
     }
     float factors[kTileRows];
     for (int r = 0; r < rows; ++r) {
-      factors[r] = exponentiate<Dot>(scores + static_cast<std::size_t>(r) * layout.score_stride, args.tokens);
+      float* row = scores + static_cast<std::size_t>(r) * layout.score_stride;
+      const KeyRange seen = seen_by(args, query + r);
+      if (args.bias != nullptr) add_bias(args, query + r, seen, row);
+      factors[r] = exponentiate<Dot>(row, seen, keys_seen);
     }
-    tile.in = bytes_of(scores);
+    tile.in = bytes_of(scores) + keys_seen.begin * kBytes;
     tile.in_stride = layout.score_stride * sizeof(float);
-    tile.steps = words_of(Dot::kType, args.tokens);
-    mix_values<Dot>(args, tile, values, factors, query, rows);
+    tile.steps = words_of(Dot::kType, keys_seen.end - keys_seen.begin);
+    const auto skipped = static_cast<std::size_t>(keys_seen.begin / values_per_word(Dot::kType));
+    mix_values<Dot>(args, tile, {values.data + skipped * values.stride, values.stride}, factors, query, rows);
     query += rows;
   }
 }

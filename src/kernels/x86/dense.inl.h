@@ -148,15 +148,23 @@ template <class Dot>
   }
 }
 
-/// What the epilogue makes of y, in place; `old` is what the output holds, read for kAdd only.
+constexpr bool reads_output(Epilogue epilogue) {
+  return epilogue == Epilogue::kAdd || epilogue == Epilogue::kMultiply;
+}
+
+/// What the epilogue makes of y, in place; `old` is what the output holds, where it is read.
 template <Epilogue kEpilogue, int kCount>
 [[gnu::always_inline]] inline void finish(Vec (&y)[kCount], const Vec (&old)[kCount]) {
-  if constexpr (kEpilogue == Epilogue::kGelu) gelu(y);
+  if constexpr (kEpilogue == Epilogue::kGelu) subtract_gap(kErfGap, y);
+  if constexpr (kEpilogue == Epilogue::kGeluTanh) subtract_gap(kTanhGap, y);
   PACELINE_UNROLL
   for (int j = 0; j < kCount; ++j) {
     if constexpr (kEpilogue == Epilogue::kAdd) y[j] = add(old[j], y[j]);
+    if constexpr (kEpilogue == Epilogue::kMultiply) y[j] = multiply(old[j], y[j]);
     if constexpr (kEpilogue == Epilogue::kTanh) y[j] = tanh_of(y[j]);
     if constexpr (kEpilogue == Epilogue::kRelu) y[j] = maximum(broadcast(0.0F), y[j]);
+    if constexpr (kEpilogue == Epilogue::kSilu) y[j] = silu_of(y[j]);
+    if constexpr (kEpilogue == Epilogue::kMish) y[j] = mish_of(y[j]);
   }
 }
 
@@ -174,7 +182,7 @@ template <class Dot, Epilogue kEpilogue, bool kToBf16, int kRows>
     for (int v = 0; v < kTileVectors; ++v) {
       const int c = v * Vec::kWidth;
       y[r * kTileVectors + v] = scaled<Dot>(load(sums + r * kPanelColumns + c), args, first + r, c);
-      if constexpr (kEpilogue == Epilogue::kAdd) {
+      if constexpr (reads_output(kEpilogue)) {
         old[r * kTileVectors + v] = load(out + static_cast<std::size_t>(r) * args.out.stride + c);
       }
     }
@@ -205,7 +213,7 @@ void finish_narrow_row(const FinishArgs& args, int row) {
   for (int c = 0; c < columns; c += Vec::kWidth) {
     const int count = columns - c < Vec::kWidth ? columns - c : Vec::kWidth;
     Vec y[] = {scaled<Dot>(load(sums + c), args, row, c)};
-    const Vec old[] = {kEpilogue == Epilogue::kAdd ? load_first(out + c, count) : broadcast(0.0F)};
+    const Vec old[] = {reads_output(kEpilogue) ? load_first(out + c, count) : broadcast(0.0F)};
     finish<kEpilogue>(y, old);
     if constexpr (kToBf16) {
       store_halves_first(out_bf16 + 2 * c, count, nearest_bf16(y[0]));
@@ -247,6 +255,14 @@ FinishFunction finish_function(Epilogue epilogue) {
       return finish_tile<Dot, Epilogue::kTanh, kToBf16>;
     case Epilogue::kRelu:
       return finish_tile<Dot, Epilogue::kRelu, kToBf16>;
+    case Epilogue::kGeluTanh:
+      return finish_tile<Dot, Epilogue::kGeluTanh, kToBf16>;
+    case Epilogue::kSilu:
+      return finish_tile<Dot, Epilogue::kSilu, kToBf16>;
+    case Epilogue::kMish:
+      return finish_tile<Dot, Epilogue::kMish, kToBf16>;
+    case Epilogue::kMultiply:
+      return finish_tile<Dot, Epilogue::kMultiply, kToBf16>;
   }
   return finish_tile<Dot, Epilogue::kStore, kToBf16>;
 }
@@ -294,13 +310,14 @@ void multiply_panel(const DenseArgs& args, const WeightPanel& panel, const Prefe
     const auto at = static_cast<std::size_t>(row);
     results.rows = divide_up(last - row, blocks - block);
     if constexpr (Dot::kType == NumberType::kInt8) results.scales = args.in.scales + row;
-    if (to_bf16) {
-      results.out_bf16 = {args.out_bf16.data + at * args.out_bf16.stride + 2 * panel.column, args.out_bf16.stride};
-      prefetch_output(results.out_bf16.data, results.out_bf16.stride, results.rows, 2 * kPanelColumns);
-    } else {
+    if (!to_bf16 || args.epilogue == Epilogue::kMultiply) {
       results.out = {args.out.data + at * args.out.stride + panel.column, args.out.stride};
       prefetch_output(reinterpret_cast<const std::byte*>(results.out.data), results.out.stride * sizeof(float),
                       results.rows, static_cast<int>(sizeof(float)) * kPanelColumns);
+    }
+    if (to_bf16) {
+      results.out_bf16 = {args.out_bf16.data + at * args.out_bf16.stride + 2 * panel.column, args.out_bf16.stride};
+      prefetch_output(results.out_bf16.data, results.out_bf16.stride, results.rows, 2 * kPanelColumns);
     }
     tile.in = args.in.data + at * args.in.stride;
     tile_function<Dot>(results.rows, vectors)(tile);

@@ -25,6 +25,21 @@ template <int kTerms, int kCount>
   return scale_by_power(power[0], whole);
 }
 
+/// x / (1 + e^-x). Beyond -88 it is below 2^-120 and the exponential stays where it is.
+[[gnu::always_inline]] inline Vec silu_of(Vec x) {
+  constexpr float kLog2E = 1.44269504F;
+  const Vec power = exp2_of(multiply(maximum(broadcast(-88.0F), x), broadcast(-kLog2E)));
+  return divide(x, add(power, broadcast(1.0F)));
+}
+
+/// x tanh(log(1 + e^x)) = x n / (n + 2) with n = e^x (e^x + 2). From 20 on the fraction is 1 in fp32.
+[[gnu::always_inline]] inline Vec mish_of(Vec x) {
+  constexpr float kLog2E = 1.44269504F;
+  const Vec power = exp2_of(multiply(minimum(broadcast(20.0F), x), broadcast(kLog2E)));
+  const Vec n = multiply(power, add(power, broadcast(2.0F)));
+  return multiply(x, divide(n, add(n, broadcast(2.0F))));
+}
+
 /// tanh x = 1 - 2 / (e^2x + 1), within 5e-7. From 20 on tanh is 1 in fp32.
 [[gnu::always_inline]] inline Vec tanh_of(Vec x) {
   constexpr float kTwiceLog2E = 2.88539008F;

@@ -1,5 +1,5 @@
 // Everything that the levels share, and the level's table. Included last, inside its region and anonymous namespace:
-// needs Vec, Word, DotBf16, DotInt8, nearest_bf16 and gelu.
+// needs Vec, Word, DotBf16, DotInt8, nearest_bf16 and subtract_gap with its gaps.
 
 #include "kernels/x86/dense.inl.h"
 
@@ -18,6 +18,8 @@ constexpr Kernels make_table(std::string_view name, std::string_view description
                       {dense<DotBf16>, round_to_bf16, layer_norm<NumberType::kBf16>},
                       {dense<DotInt8>, round_to_int8, layer_norm<NumberType::kInt8>}},
           .sum = sum,
+          .rotate_fp32 = rotate<NumberType::kFp32>,
+          .rotate_bf16 = rotate<NumberType::kBf16>,
           .attention_fp32 = attention<DotFp32>,
           .attention_bf16 = attention<DotBf16>,
           .attention_scratch = attention_scratch};

@@ -161,14 +161,15 @@ void layer_norm(const LayerNormArgs& args) {
   const int whole = columns / Vec::kWidth * Vec::kWidth;
   const float count = static_cast<float>(columns);
   for (int r = 0; r < args.count; ++r) {
-    float* row = args.rows.data + static_cast<std::size_t>(r) * args.rows.stride;
-    const Vec mean = broadcast(sum_row<false>(row, columns, broadcast(0.0F)) / count);
-    const float variance = sum_row<true>(row, columns, mean) / count;
+    const float* in = args.in.data + static_cast<std::size_t>(r) * args.in.stride;
+    float* row = args.out.data + static_cast<std::size_t>(r) * args.out.stride;
+    const Vec mean = broadcast(sum_row<false>(in, columns, broadcast(0.0F)) / count);
+    const float variance = sum_row<true>(in, columns, mean) / count;
     const Vec factor = divide(broadcast(1.0F), square_root(broadcast(variance + args.epsilon)));
     std::byte* rounded = args.rounded.data + static_cast<std::size_t>(r) * args.rounded.stride;
     RowRange range = RowRange::of_zero();
     for (int c = 0; c < whole; c += Vec::kWidth) {
-      const Vec x = multiply(subtract(load(row + c), mean), factor);
+      const Vec x = multiply(subtract(load(in + c), mean), factor);
       const Vec y = multiply_add(x, load(args.scale + c), load(args.bias + c));
       store(row + c, y);
       if constexpr (kType == NumberType::kBf16) store_halves(rounded + 2 * c, nearest_bf16(y));
@@ -176,7 +177,7 @@ void layer_norm(const LayerNormArgs& args) {
     }
     if (whole < columns) {
       const int rest = columns - whole;
-      const Vec x = multiply(subtract(load_first(row + whole, rest), mean), factor);
+      const Vec x = multiply(subtract(load_first(in + whole, rest), mean), factor);
       const Vec y = multiply_add(x, load_first(args.scale + whole, rest), load_first(args.bias + whole, rest));
       store_first(row + whole, rest, y);
       if constexpr (kType == NumberType::kBf16) store_halves_first(rounded + 2 * whole, rest, nearest_bf16(y));
@@ -186,6 +187,45 @@ void layer_norm(const LayerNormArgs& args) {
     if constexpr (kType == NumberType::kInt8) {
       args.rounded.scales[r] = quantise_row(row, columns, range, rounded);
       if (variance != variance) args.rounded.scales[r].scale = variance;  // bytes know no NaN
+    }
+  }
+}
+
+/// Some numbers of a row, as fp32 and back.
+template <NumberType kType>
+[[gnu::always_inline]] inline Vec load_numbers(const std::byte* from, int count) {
+  if constexpr (kType == NumberType::kBf16) return widened(load_halves_first(from, count));
+  return load_first(reinterpret_cast<const float*>(from), count);
+}
+template <NumberType kType>
+[[gnu::always_inline]] inline void store_numbers(std::byte* to, int count, Vec a) {
+  if constexpr (kType == NumberType::kBf16) {
+    store_halves_first(to, count, nearest_bf16(a));
+  } else {
+    store_first(reinterpret_cast<float*>(to), count, a);
+  }
+}
+
+template <NumberType kType>
+void rotate(const RotateArgs& args) {
+  constexpr std::size_t kBytes = value_bytes(kType);
+  const auto half = static_cast<std::size_t>(args.half);
+  for (int r = 0; r < args.count; ++r) {
+    const float* cosines = args.turns + static_cast<std::size_t>(r) * 2 * half;
+    const float* sines = cosines + half;
+    std::byte* head = args.rows.data + static_cast<std::size_t>(r) * args.rows.stride;
+    for (int h = 0; h < args.heads; ++h, head += 2 * half * kBytes) {
+      for (int d = 0; d < args.half; d += Vec::kWidth) {
+        const int count = args.half - d < Vec::kWidth ? args.half - d : Vec::kWidth;
+        std::byte* first = head + static_cast<std::size_t>(d) * kBytes;
+        std::byte* second = first + half * kBytes;
+        const Vec cosine = load_first(cosines + d, count);
+        const Vec sine = load_first(sines + d, count);
+        const Vec a = load_numbers<kType>(first, count);
+        const Vec b = load_numbers<kType>(second, count);
+        store_numbers<kType>(first, count, subtract_product(b, sine, multiply(a, cosine)));
+        store_numbers<kType>(second, count, multiply_add(a, sine, multiply(b, cosine)));
+      }
     }
   }
 }
