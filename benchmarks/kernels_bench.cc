@@ -136,7 +136,7 @@ void layer_norm(benchmark::State& state) {
   SomeRows rounded(kernels, kType, kRows, kColumns);
   for (auto _ : state) {
     kernels.of(kType).layer_norm({.in = {rows.as<float>().data(), kColumns},
-                                     .out = {rows.as<float>().data(), kColumns},
+                                  .out = {rows.as<float>().data(), kColumns},
                                   .count = kRows,
                                   .columns = kColumns,
                                   .scale = weights.as<float>().data(),

@@ -74,11 +74,11 @@ struct ConstNumberRows {
 
 /// What a dense layer does with y = x W^T + b before it is stored.
 enum class Epilogue : uint8_t {
-  kStore,  ///< out = y
-  kAdd,    ///< out += y: the residual
-  kGelu,   ///< out = gelu(y), the erf form, within 5e-7
-  kTanh,   ///< out = tanh(y), within 5e-7
-  kRelu,   ///< out = max(y, 0)
+  kStore,     ///< out = y
+  kAdd,       ///< out += y: the residual
+  kGelu,      ///< out = gelu(y), the erf form, within 5e-7
+  kTanh,      ///< out = tanh(y), within 5e-7
+  kRelu,      ///< out = max(y, 0)
   kGeluTanh,  ///< out = gelu(y), the tanh form, within 5e-7
   kSilu,      ///< out = y / (1 + exp(-y)), within 5e-7 (1 + |y|)
   kMish,      ///< out = y tanh(log(1 + exp(y))), within 5e-7 (1 + |y|)
@@ -105,8 +105,8 @@ struct DenseArgs {
   const WeightPanel* panels = nullptr;
   int32_t panel_count = 0;
   Epilogue epilogue = Epilogue::kStore;
-  Rows out{};                       ///< [rows, ...]; only the panels' columns are touched
-  NumberRows out_bf16{};            ///< written instead of `out` where it has data; not for kAdd; kMultiply reads `out` still
+  Rows out{};             ///< [rows, ...]; only the panels' columns are touched
+  NumberRows out_bf16{};  ///< written instead of `out` where it has data; not for kAdd; kMultiply reads `out` still
   const std::byte* next = nullptr;  ///< weights that are read after these, worth prefetching; may be null
 };
 
@@ -141,17 +141,19 @@ struct SumArgs {
   float* out = nullptr;
 };
 
-/// Rotary positions: each half of a head is turned against the other, (a, b) to (a cos - b sin, b cos + a sin), in place.
+/// Rotary positions: each half of a head is turned against the other, (a, b) to (a cos - b sin, b cos + a sin), in
+/// place.
 struct RotateArgs {
-  NumberRows rows{};             ///< [count, heads x 2 half], of the kernel's type
+  NumberRows rows{};  ///< [count, heads x 2 half], of the kernel's type
   int32_t count = 0;
   int32_t heads = 0;
   int32_t half = 0;              ///< numbers of half a head
   const float* turns = nullptr;  ///< [count, 2 half]: the cosines of a row, then its sines
 };
 
-/// One head of one sequence: out = softmax2(q k^T + bias) v, where softmax2 uses powers of two: the query, and the bias,
-/// carry the softmax scale times log2(e). Query, key and value are fp32 or bf16; with bf16 the softmax's weights are rounded to bf16 too.
+/// One head of one sequence: out = softmax2(q k^T + bias) v, where softmax2 uses powers of two: the query, and the
+/// bias, carry the softmax scale times log2(e). Query, key and value are fp32 or bf16; with bf16 the softmax's weights
+/// are rounded to bf16 too.
 struct AttentionArgs {
   ConstNumberRows query{};  ///< [queries, head_dim]
   ConstNumberRows key{};    ///< [tokens, head_dim]

@@ -246,8 +246,8 @@ TEST_P(KernelsTest, DenseAtEveryDepth) {
 
 TEST_P(KernelsTest, DenseEpilogues) {
   for (const NumberType type : kTypes) {
-    for (const Epilogue epilogue : {Epilogue::kAdd, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kRelu, Epilogue::kGeluTanh,
-                                    Epilogue::kSilu, Epilogue::kMish, Epilogue::kMultiply}) {
+    for (const Epilogue epilogue : {Epilogue::kAdd, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kRelu,
+                                    Epilogue::kGeluTanh, Epilogue::kSilu, Epilogue::kMish, Epilogue::kMultiply}) {
       check_dense(type, 17, 61, 40, epilogue);
       check_dense(type, 1, 5, 64, epilogue);
     }
@@ -391,8 +391,8 @@ TEST_P(KernelsTest, FunctionsAreWithinTheirBounds) {
 
 TEST_P(KernelsTest, NaNIsNotHidden) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const Epilogue epilogue : {Epilogue::kStore, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kGeluTanh,
-                                  Epilogue::kSilu, Epilogue::kMish}) {
+  for (const Epilogue epilogue :
+       {Epilogue::kStore, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kGeluTanh, Epilogue::kSilu, Epilogue::kMish}) {
     EXPECT_THAT(apply(kernels(), epilogue, {nan, 1.0F}),
                 testing::ElementsAre(testing::IsNan(), testing::Not(testing::IsNan())));
   }
@@ -566,7 +566,8 @@ TEST_P(KernelsTest, LayerNormRoundsWhatItStores) {
     for (const NumberType type : {NumberType::kBf16, NumberType::kInt8}) {
       Matrix x = random_matrix(5, columns, 7, 3);
       NumberMatrix rounded(type, x.rows(), 5, columns);
-      kernels().of(type).layer_norm({.in = x.rows(), .out = x.rows(),
+      kernels().of(type).layer_norm({.in = x.rows(),
+                                     .out = x.rows(),
                                      .count = 5,
                                      .columns = columns,
                                      .scale = scale.rows().data,
@@ -587,7 +588,8 @@ TEST_P(KernelsTest, BytesDoNotHideNaN) {
   NumberMatrix rounded(NumberType::kInt8, Matrix(2, 40, 0.0F).rows(), 2, 40);
   kernels()
       .of(NumberType::kInt8)
-      .layer_norm({.in = x.rows(), .out = x.rows(),
+      .layer_norm({.in = x.rows(),
+                   .out = x.rows(),
                    .count = 2,
                    .columns = 40,
                    .scale = ones.data(),

@@ -8,7 +8,8 @@ void read_dense_rows(const TensorView& tensor, const Dense& dense, int32_t first
                      std::span<float> rows) {
   const int64_t begin = int64_t{dense.first} + first;
   if (!dense.transposed) {
-    convert_to_float(tensor, begin * dense.in, rows.first(static_cast<std::size_t>(count) * static_cast<std::size_t>(dense.in)));
+    convert_to_float(tensor, begin * dense.in,
+                     rows.first(static_cast<std::size_t>(count) * static_cast<std::size_t>(dense.in)));
     return;
   }
   const int64_t outputs = tensor.elements() / dense.in;

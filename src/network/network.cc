@@ -56,11 +56,6 @@ double visible_pairs(const SelfAttention& attention, int32_t tokens) {
   return pairs;
 }
 
-/// Where the pooled row of a sequence stands, by and large: a text may end in tokens that pooling skips.
-int32_t pooled_place(const Network& network, int32_t tokens) {
-  return network.pooling == Pooling::kLastToken ? tokens - 1 : 0;
-}
-
 }  // namespace
 
 std::string_view activation_name(Activation activation) {
@@ -88,6 +83,13 @@ VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t 
   const int32_t after = attention.visible_after;
   return {.begin = before < 0 ? 0 : std::max(0, place - before),
           .end = after < 0 || after >= tokens - place ? tokens : place + after + 1};
+}
+
+int32_t pooled_place(const Network& network, std::span<const int32_t> ids) {
+  if (network.pooling != Pooling::kLastToken) return 0;
+  auto place = static_cast<int32_t>(ids.size()) - 1;
+  while (place > 0 && ids[static_cast<std::size_t>(place)] == network.pooling_skips) --place;
+  return place;
 }
 
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit) {
@@ -134,8 +136,9 @@ double forward_flops(const Network& network, int32_t tokens) {
     const SelfAttention& attention = block.attention;
     const bool pooled = i + 1 == network.layers.size() && network.pools_one_row();
     const double rows = pooled ? 1.0 : tokens;
-    const double pairs = pooled ? visible_keys(attention, pooled_place(network, tokens), tokens).size()
-                                : visible_pairs(attention, tokens);
+    const int32_t pooled_place = network.pooling == Pooling::kLastToken ? tokens - 1 : 0;
+    const double pairs =
+        pooled ? visible_keys(attention, pooled_place, tokens).size() : visible_pairs(attention, tokens);
     const double width = double{1} * attention.heads * attention.head_dim;
     const double distances = std::min(
         2.0 * tokens - 1, network.relative.kind == RelativeKind::kLearned ? 2.0 * network.relative.span : 2.0 * tokens);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -185,6 +186,9 @@ struct Network {
   bool pools_one_row() const { return pooling != Pooling::kMean; }
   const Block& layer(std::size_t index) const { return blocks[static_cast<std::size_t>(layers[index])]; }
 };
+
+/// The place of the token whose row reaches the head, in a sequence of these tokens, at least one. Not for kMean.
+int32_t pooled_place(const Network& network, std::span<const int32_t> ids);
 
 /// Visits every tensor once, in the order in which the forward pass first reads it.
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit);

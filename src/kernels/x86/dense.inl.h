@@ -148,9 +148,7 @@ template <class Dot>
   }
 }
 
-constexpr bool reads_output(Epilogue epilogue) {
-  return epilogue == Epilogue::kAdd || epilogue == Epilogue::kMultiply;
-}
+constexpr bool reads_output(Epilogue epilogue) { return epilogue == Epilogue::kAdd || epilogue == Epilogue::kMultiply; }
 
 /// What the epilogue makes of y, in place; `old` is what the output holds, where it is read.
 template <Epilogue kEpilogue, int kCount>
