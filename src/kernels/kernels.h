@@ -151,6 +151,16 @@ struct RotateArgs {
   const float* turns = nullptr;  ///< [count, 2 half]: the cosines of a row, then its sines
 };
 
+/// Scores by distance: out[q][s] = by_query[q][column] + by_key[s][column], column = columns[s - q].
+struct RelativeScoreArgs {
+  const int32_t* columns = nullptr;  ///< of the first query and the first token; goes on to both sides
+  ConstRows by_query{};              ///< [queries, columns]; without data: 0
+  ConstRows by_key{};                ///< [tokens, columns]; without data: 0
+  int32_t queries = 0;
+  int32_t tokens = 0;
+  Rows out{};  ///< [queries, tokens]
+};
+
 /// One head of one sequence: out = softmax2(q k^T + bias) v, where softmax2 uses powers of two: the query, and the
 /// bias, carry the softmax scale times log2(e). Query, key and value are fp32 or bf16; with bf16 the softmax's weights
 /// are rounded to bf16 too.
@@ -229,6 +239,7 @@ struct Kernels {
   void (*quantise)(const QuantiseArgs& args);
   NumberKernels numbers[kNumberTypes];
   void (*sum)(const SumArgs& args);
+  void (*relative_scores)(const RelativeScoreArgs& args);
   void (*rotate_fp32)(const RotateArgs& args);
   void (*rotate_bf16)(const RotateArgs& args);
   /// Any number of queries; each row's result is the same whatever other rows are asked for.

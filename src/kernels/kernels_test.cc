@@ -833,6 +833,32 @@ TEST_P(KernelsTest, ScoresMayHaveABias) {
   }
 }
 
+TEST_P(KernelsTest, RelativeScores) {
+  for (const int tokens : {1, 7, 16, 40, 67}) {
+    const int queries = std::min(tokens, 9);
+    const int width = 30;
+    std::vector<int32_t> columns;  // a few distances share one at either end
+    for (int distance = 1 - tokens; distance < tokens; ++distance) columns.push_back(std::clamp(distance + 15, 0, 29));
+    Matrix by_query = random_matrix(queries, width, 1);
+    Matrix by_key = random_matrix(tokens, width, 2);
+    for (const int parts : {1, 2, 3}) {
+      Matrix expected(queries, tokens);
+      Matrix result = expected;
+      const auto run = [&](const Kernels& level, Matrix& out) {
+        level.relative_scores({.columns = columns.data() + tokens - 1,
+                               .by_query = (parts & 1) != 0 ? ConstRows(by_query.rows()) : ConstRows(),
+                               .by_key = (parts & 2) != 0 ? ConstRows(by_key.rows()) : ConstRows(),
+                               .queries = queries,
+                               .tokens = tokens,
+                               .out = out.rows()});
+      };
+      run(reference(), expected);
+      run(kernels(), result);
+      EXPECT_EQ(result.values, expected.values) << tokens << " tokens, parts " << parts;  // one sum, rounded once
+    }
+  }
+}
+
 TEST_P(KernelsTest, Rotation) {
   for (const NumberType type : kAttentionTypes) {
     for (const int half : {1, 5, 8, 16, 20, 32}) {

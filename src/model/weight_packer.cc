@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/weight_check.h"
+#include "network/dense_rows.h"
 
 namespace paceline {
 namespace {
@@ -24,9 +25,13 @@ std::size_t table_bytes(int64_t values) {
 /// A bias for each output of the part. A bias that is not wanted is checked all the same.
 std::vector<float> read_bias(const DensePart& part, const WeightSource& source) {
   std::vector<float> bias(static_cast<std::size_t>(part.outputs()), 0.0F);
-  if (part.dense->bias.name.empty()) return bias;
+  if (part.added_bias != nullptr) bias = finite_values(source, *part.added_bias, part.factor);
+  if (!part.dense->bias.exists()) return bias;
   const std::vector<float> all = finite_values(source, part.dense->bias, part.factor);
-  if (!part.transposed) std::copy_n(all.begin() + part.first, bias.size(), bias.begin());
+  if (!part.transposed) {
+    const float* own = all.data() + part.dense->first + part.first;
+    for (std::size_t i = 0; i < bias.size(); ++i) bias[i] += own[i];
+  }
   return bias;
 }
 
@@ -140,15 +145,16 @@ bool WeightPacker::pack_panel(const Layer& layer, int32_t panel, std::span<float
 /// Rows [first, first + columns) of a part's matrix as it is packed, [columns, depth].
 void WeightPacker::read_rows(const DensePart& part, int32_t first, int32_t columns, std::span<float> rows) const {
   const TensorView& stored = source_(part.dense->weight);
-  const int64_t in = part.dense->in;
-  const auto depth = static_cast<std::size_t>(part.depth());
   if (!part.transposed) {
-    convert_to_float(stored, (int64_t{part.first} + first) * in, rows);
+    read_dense_rows(stored, *part.dense, part.first + first, columns, rows);
   } else {
-    std::vector<float> column(static_cast<std::size_t>(columns));
+    const auto depth = static_cast<std::size_t>(part.depth());
+    std::vector<float> output(static_cast<std::size_t>(part.dense->in));
     for (std::size_t k = 0; k < depth; ++k) {
-      convert_to_float(stored, (part.first + static_cast<int64_t>(k)) * in + first, column);
-      for (std::size_t c = 0; c < column.size(); ++c) rows[c * depth + k] = column[c];
+      read_dense_rows(stored, *part.dense, part.first + static_cast<int32_t>(k), 1, output);
+      for (std::size_t c = 0; c < static_cast<std::size_t>(columns); ++c) {
+        rows[c * depth + k] = output[static_cast<std::size_t>(first) + c];
+      }
     }
   }
   if (part.factor == 1) return;

@@ -240,6 +240,18 @@ void rotate(const RotateArgs& args) {
   }
 }
 
+void relative_scores(const RelativeScoreArgs& args) {
+  for (int32_t query = 0; query < args.queries; ++query) {
+    for (int32_t s = 0; s < args.tokens; ++s) {
+      const int32_t column = args.columns[s - query];
+      double score = 0;
+      if (args.by_query.data != nullptr) score += static_cast<double>(args.by_query.row(query)[column]);
+      if (args.by_key.data != nullptr) score += static_cast<double>(args.by_key.row(s)[column]);
+      args.out.row(query)[s] = static_cast<float>(score);
+    }
+  }
+}
+
 const std::byte* row_of(ConstNumberRows rows, int32_t row) {
   return rows.data + static_cast<std::size_t>(row) * rows.stride;
 }
@@ -325,6 +337,7 @@ constexpr Kernels kTable{
     .numbers = {kNumberKernels<NumberType::kFp32>, kNumberKernels<NumberType::kBf16>,
                 kNumberKernels<NumberType::kInt8>},
     .sum = sum,
+    .relative_scores = relative_scores,
     .rotate_fp32 = rotate<NumberType::kFp32>,
     .rotate_bf16 = rotate<NumberType::kBf16>,
     .attention_fp32 = attention<NumberType::kFp32>,

@@ -43,6 +43,16 @@ using Word = Word256;
 /// c - a b.
 [[gnu::always_inline]] inline Vec subtract_product(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
 // The second operand where either is NaN.
+/// from[columns[j]] in lane j.
+[[gnu::always_inline]] inline Vec gather(const float* from, const int32_t* columns) {
+  return {_mm256_i32gather_ps(from, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(columns)), 4)};
+}
+/// from[j stride + columns[j]] in lane j.
+[[gnu::always_inline]] inline Vec gather_rows(const float* from, int stride, const int32_t* columns) {
+  const __m256i rows = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), _mm256_set1_epi32(stride));
+  const __m256i index = _mm256_add_epi32(rows, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(columns)));
+  return {_mm256_i32gather_ps(from, index, 4)};
+}
 [[gnu::always_inline]] inline Vec minimum(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
 [[gnu::always_inline]] inline Vec maximum(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 [[gnu::always_inline]] inline Vec absolute(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0F), a.v)}; }

@@ -46,6 +46,16 @@ using Word = Word512;
 [[gnu::always_inline]] inline Vec look_up(Vec table, Vec bits) {
   return {_mm512_permutexvar_ps(_mm512_castps_si512(bits.v), table.v)};
 }
+/// from[columns[j]] in lane j.
+[[gnu::always_inline]] inline Vec gather(const float* from, const int32_t* columns) {
+  return {_mm512_i32gather_ps(_mm512_loadu_si512(columns), from, 4)};
+}
+/// from[j stride + columns[j]] in lane j.
+[[gnu::always_inline]] inline Vec gather_rows(const float* from, int stride, const int32_t* columns) {
+  const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i rows = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride));
+  return {_mm512_i32gather_ps(_mm512_add_epi32(rows, _mm512_loadu_si512(columns)), from, 4)};
+}
 // The second operand where either is NaN.
 [[gnu::always_inline]] inline Vec minimum(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
 [[gnu::always_inline]] inline Vec maximum(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }

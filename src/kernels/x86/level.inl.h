@@ -18,6 +18,7 @@ constexpr Kernels make_table(std::string_view name, std::string_view description
                       {dense<DotBf16>, round_to_bf16, layer_norm<NumberType::kBf16>},
                       {dense<DotInt8>, round_to_int8, layer_norm<NumberType::kInt8>}},
           .sum = sum,
+          .relative_scores = relative_scores,
           .rotate_fp32 = rotate<NumberType::kFp32>,
           .rotate_bf16 = rotate<NumberType::kBf16>,
           .attention_fp32 = attention<DotFp32>,

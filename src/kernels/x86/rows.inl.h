@@ -230,6 +230,36 @@ void rotate(const RotateArgs& args) {
   }
 }
 
+/// One query's scores from token `first` on, a vector of them or `count`.
+[[gnu::always_inline]] inline Vec relative_score(const RelativeScoreArgs& args, int query, int first, int count) {
+  const int32_t* columns = args.columns + first - query;
+  alignas(64) int32_t rest[Vec::kWidth] = {};
+  if (count < Vec::kWidth) {
+    for (int j = 0; j < count; ++j) rest[j] = columns[j];
+    columns = rest;
+  }
+  Vec score = broadcast(0.0F);
+  if (args.by_query.data != nullptr) {
+    score = gather(args.by_query.data + static_cast<std::size_t>(query) * args.by_query.stride, columns);
+  }
+  if (args.by_key.data == nullptr) return score;
+  const float* row = args.by_key.data + static_cast<std::size_t>(first) * args.by_key.stride;
+  if (count == Vec::kWidth) return add(score, gather_rows(row, static_cast<int>(args.by_key.stride), columns));
+  alignas(64) float values[Vec::kWidth] = {};
+  for (int j = 0; j < count; ++j) values[j] = row[static_cast<std::size_t>(j) * args.by_key.stride + columns[j]];
+  return add(score, load(values));
+}
+
+void relative_scores(const RelativeScoreArgs& args) {
+  for (int query = 0; query < args.queries; ++query) {
+    float* out = args.out.data + static_cast<std::size_t>(query) * args.out.stride;
+    for (int s = 0; s < args.tokens; s += Vec::kWidth) {
+      const int count = args.tokens - s < Vec::kWidth ? args.tokens - s : Vec::kWidth;
+      store_first(out + s, count, relative_score(args, query, s, count));
+    }
+  }
+}
+
 void sum(const SumArgs& args) {
   const int whole = args.columns / Vec::kWidth * Vec::kWidth;
   const int rest = args.columns - whole;
