@@ -52,6 +52,18 @@ PackedBatch only(const PackedBatch& batch, int32_t sequence) {
   return one;
 }
 
+/// Each form in an even shape, in an odd one and with a single block.
+std::vector<SyntheticSizes> sizes_of_forms() {
+  std::vector<SyntheticSizes> sizes;
+  for (const SyntheticForm form : {SyntheticForm::kAlbert, SyntheticForm::kMpnet, SyntheticForm::kModernBert,
+                                   SyntheticForm::kGpt2, SyntheticForm::kDeberta, SyntheticForm::kXlnet}) {
+    sizes.push_back({.hidden = 64, .heads = 4, .inner = 130, .blocks = 3, .token_types = 2, .labels = 5, .form = form});
+    sizes.push_back({.hidden = 42, .heads = 3, .inner = 47, .blocks = 2, .labels = 1, .seed = 2, .form = form});
+    sizes.push_back({.hidden = 40, .heads = 5, .inner = 72, .blocks = 1, .labels = 0, .seed = 3, .form = form});
+  }
+  return sizes;
+}
+
 class EncoderModelTest : public testing::TestWithParam<const Kernels*> {
  protected:
   const Kernels& kernels() const { return *GetParam(); }
@@ -68,7 +80,12 @@ TEST_P(EncoderModelTest, AgreesWithTheDoubleReference) {
       {.hidden = 48, .heads = 3, .inner = 96, .blocks = 1, .labels = 0, .seed = 3},
       {.hidden = 33, .heads = 3, .inner = 47, .blocks = 2, .labels = 1, .seed = 4},
   };
-  for (const SyntheticSizes& sizes : shapes) {
+  std::vector<SyntheticSizes> all(std::begin(shapes), std::end(shapes));
+  const std::vector<SyntheticSizes> forms = sizes_of_forms();
+  all.insert(all.end(), forms.begin(), forms.end());
+  for (const SyntheticSizes& sizes : all) {
+    SCOPED_TRACE(testing::Message() << "form " << static_cast<int>(sizes.form) << ", hidden " << sizes.hidden << ", "
+                                    << sizes.blocks << " blocks");
     const SyntheticModel synthetic(sizes);
     const PackedBatch batch = synthetic.batch({5, 1, 17, 40, 33, 16, 64, 2, 64});
     const std::vector<double> expected = run_reference(synthetic, batch);
@@ -94,8 +111,12 @@ TEST_P(EncoderModelTest, RoundedTypesStayNearTheDoubleReference) {
       {.hidden = 64, .heads = 4, .inner = 130, .blocks = 3, .token_types = 2, .labels = 5, .seed = 2},
       {.hidden = 33, .heads = 3, .inner = 47, .blocks = 2, .labels = 1, .seed = 4},
   };
+  std::vector<SyntheticSizes> all(std::begin(shapes), std::end(shapes));
+  const std::vector<SyntheticSizes> forms = sizes_of_forms();
+  all.insert(all.end(), forms.begin(), forms.end());
   for (const NumberType type : {NumberType::kBf16, NumberType::kInt8}) {
-    for (const SyntheticSizes& sizes : shapes) {
+    for (const SyntheticSizes& sizes : all) {
+      SCOPED_TRACE(testing::Message() << "form " << static_cast<int>(sizes.form));
       const SyntheticModel synthetic(sizes);
       const PackedBatch batch = synthetic.batch({5, 1, 17, 40, 33, 16, 64, 2, 64});
       const std::vector<double> expected = run_reference(synthetic, batch);
@@ -111,6 +132,28 @@ TEST_P(EncoderModelTest, RoundedTypesStayNearTheDoubleReference) {
       }
       EXPECT_LE(worst, bound) << "hidden " << sizes.hidden << ", type " << static_cast<int>(type);
       EXPECT_GT(worst, 1e-5 * largest) << "nothing was rounded";
+    }
+  }
+}
+
+TEST_P(EncoderModelTest, LogitsOfEveryFormDependOnNothingButTheirText) {
+  for (const SyntheticSizes& sizes : sizes_of_forms()) {
+    const SyntheticModel synthetic(sizes);
+    const PackedBatch batch = synthetic.batch({3, 64, 1, 17, 64, 2, 41, 12});
+    for (const NumberType type : {NumberType::kFp32, NumberType::kBf16, NumberType::kInt8}) {
+      EncoderModel alone(synthetic.network(), synthetic.source(), {.threads = 1, .kernels = &kernels(), .type = type});
+      std::vector<float> expected;
+      for (int32_t i = 0; i < batch.sequences(); ++i) {
+        const std::vector<float> one = run(alone, only(batch, i));
+        expected.insert(expected.end(), one.begin(), one.end());
+      }
+      for (const Split split : {Split::kColumns, Split::kSequences, Split::kRows}) {
+        EncoderModel model(synthetic.network(), synthetic.source(),
+                           {.threads = 3, .kernels = &kernels(), .type = type, .split = split, .pass_tokens = 70});
+        EXPECT_EQ(run(model, batch), expected)
+            << "form " << static_cast<int>(sizes.form) << ", hidden " << sizes.hidden << ", split "
+            << static_cast<int>(split) << ", type " << static_cast<int>(type);
+      }
     }
   }
 }

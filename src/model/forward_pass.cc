@@ -294,7 +294,8 @@ class Worker {
       feed_forward_rows(
           layer, {shifted(hidden.rows, first, 0), shifted(hidden.normed, first, 0), shifted(hidden.in, first, 0)},
           shifted(memory_.context_in, first, 0), part.size(),
-          {.split_columns = split_columns, .next = i + 1 < chunks ? &block(layer).attention_output : product_after(layer)});
+          {.split_columns = split_columns,
+           .next = i + 1 < chunks ? &block(layer).attention_output : product_after(layer)});
     }
   }
 
@@ -467,7 +468,8 @@ class Worker {
         std::copy_n(memory_.hidden.row(row), network_.hidden_size, in.row(row + shift));
       }
       const auto width = static_cast<int64_t>(gap) * network_.hidden_size;
-      if (rows.size() > 0 && rows.begin == sequence.first) std::fill_n(in.row(sequence.first + shift - gap), width, 0.0F);
+      if (rows.size() > 0 && rows.begin == sequence.first)
+        std::fill_n(in.row(sequence.first + shift - gap), width, 0.0F);
       const bool last = i + 1 == batch() && team_.thread + 1 == team_.threads;
       if (last) std::fill_n(in.row(tokens_ + shift), width, 0.0F);
     }
@@ -526,17 +528,17 @@ class Worker {
       const Rows mixed = shifted(own_.mixed, first, 0);
       const RelativeWeights& relative = weights_.relative;
       const bool biased = !relative.distance_bias.empty();
-      kernels_.attention_fp32({.query = numbers_of(mixed),
-                               .key = hidden,
-                               .value = hidden,
-                               .queries = heads.size(),
-                               .tokens = sequence.tokens,
-                               .head_dim = network_.hidden_size,
-                               .bias = biased ? relative.bias_from(heads.begin, pooled_row(sequence) - sequence.first)
-                                              : nullptr,
-                               .bias_stride = relative.bias_stride(),
-                               .out = mixed,
-                               .scratch = own_.attention_scratch});
+      kernels_.attention_fp32(
+          {.query = numbers_of(mixed),
+           .key = hidden,
+           .value = hidden,
+           .queries = heads.size(),
+           .tokens = sequence.tokens,
+           .head_dim = network_.hidden_size,
+           .bias = biased ? relative.bias_from(heads.begin, pooled_row(sequence) - sequence.first) : nullptr,
+           .bias_stride = relative.bias_stride(),
+           .out = mixed,
+           .scratch = own_.attention_scratch});
       mark(Stage::kPooledAttention);
       round(narrow, own_.mixed, own_.mixed_in, {first, first + heads.size()}, network_.hidden_size);
     }

@@ -95,8 +95,7 @@ class Loader {
     for (const Block& block : network_.blocks) {
       const SelfAttention& attention = block.attention;
       if (attention.rotary_theta != 0 && turns_of(attention).empty()) {
-        weights_.rotary.push_back(
-            make_rotary_table(attention.rotary_theta, attention.head_dim, network_.max_tokens));
+        weights_.rotary.push_back(make_rotary_table(attention.rotary_theta, attention.head_dim, network_.max_tokens));
       }
     }
   }

@@ -36,8 +36,6 @@ inline NumberRows numbers_of(Rows rows) {
   return {.data = reinterpret_cast<std::byte*>(rows.data), .stride = rows.stride * sizeof(float)};
 }
 
-inline Rows floats_of(NumberRows rows) {
-  return {reinterpret_cast<float*>(rows.data), rows.stride / sizeof(float)};
-}
+inline Rows floats_of(NumberRows rows) { return {reinterpret_cast<float*>(rows.data), rows.stride / sizeof(float)}; }
 
 }  // namespace paceline

@@ -108,8 +108,7 @@ RelativeWeights load_relative_weights(const Network& network, const WeightSource
     for (const int32_t row : rows) weights.columns.push_back(2 * relative.span - 1 - row);
     return weights;
   }
-  const std::vector<float> table =
-      finite_values(source, relative.table, static_cast<float>(std::numbers::log2e));
+  const std::vector<float> table = finite_values(source, relative.table, static_cast<float>(std::numbers::log2e));
   const auto heads = static_cast<std::size_t>(relative.table.shape.back());
   for (std::size_t head = 0; head < heads; ++head) {
     for (const int32_t row : rows) weights.distance_bias.push_back(table[static_cast<std::size_t>(row) * heads + head]);

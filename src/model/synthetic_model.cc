@@ -32,6 +32,7 @@ SyntheticModel::SyntheticModel(const SyntheticSizes& sizes) : random_(uint64_t{s
     network_.head.push_back({add_dense("head.out", sizes.hidden, sizes.labels), Activation::kNone});
     network_.outputs = sizes.labels;
   }
+  take_form(sizes);
 }
 
 WeightSource SyntheticModel::source() const {

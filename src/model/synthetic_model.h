@@ -11,6 +11,17 @@
 
 namespace paceline {
 
+/// Which family a made-up model resembles, in what its network asks of an engine.
+enum class SyntheticForm {
+  kRoberta,
+  kAlbert,      ///< shared layers, projected embeddings, tanh-GELU
+  kMpnet,       ///< bias by distance
+  kModernBert,  ///< norms before and without bias, rotary positions, windows, gates, mean, a norm in the head
+  kGpt2,        ///< norms before, causal, weights stored the other way round in one tensor, the last token
+  kDeberta,     ///< disentangled attention, a projection before the norm, a convolution
+  kXlnet,       ///< relative positions of sines, segments, the last token
+};
+
 /// Sizes of a made-up model for tests and benchmarks.
 struct SyntheticSizes {
   int32_t hidden = 40;
@@ -22,9 +33,10 @@ struct SyntheticSizes {
   int32_t token_types = 1;
   int32_t labels = 3;  ///< 0: an encoder without a head
   uint32_t seed = 1;
+  SyntheticForm form = SyntheticForm::kRoberta;
 };
 
-/// A network of RoBERTa's form with random weights in memory, large enough in scale that attention and GELU matter.
+/// A network with random weights in memory, large enough in scale that attention and activations matter.
 class SyntheticModel {
  public:
   explicit SyntheticModel(const SyntheticSizes& sizes = {});
@@ -47,6 +59,13 @@ class SyntheticModel {
   Dense add_dense(const std::string& name, int32_t in, int32_t out);
   LayerNorm add_norm(const std::string& name, int32_t width);
   Block add_block(const std::string& name, const SyntheticSizes& sizes);
+  void take_form(const SyntheticSizes& sizes);
+  void become_albert(const SyntheticSizes& sizes);
+  void become_mpnet(const SyntheticSizes& sizes);
+  void become_modern_bert(const SyntheticSizes& sizes);
+  void become_gpt2(const SyntheticSizes& sizes);
+  void become_deberta(const SyntheticSizes& sizes);
+  void become_xlnet(const SyntheticSizes& sizes);
 
   Network network_;
   std::map<std::string, Stored> tensors_;

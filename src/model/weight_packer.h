@@ -19,8 +19,8 @@ struct DensePart {
   const Dense* dense = nullptr;
   float factor = 1;  ///< of weights and bias
   int32_t first = 0;
-  int32_t count = 0;        ///< rows from the first on; 0: all
-  bool transposed = false;  ///< the rows become the depth, and there is no bias
+  int32_t count = 0;                   ///< rows from the first on; 0: all
+  bool transposed = false;             ///< the rows become the depth, and there is no bias
   const Weight* added_bias = nullptr;  ///< to the layer's own, which it may lack; not where rows are picked
 
   int32_t rows() const { return count == 0 ? dense->out : count; }
