@@ -171,12 +171,10 @@ LastLayer last_layer_of(const Network& network) {
   if (!network.pools_one_row()) return LastLayer::kAllRows;
   const Block& block = network.layer(network.layers.size() - 1);
   const SelfAttention& attention = block.attention;
-  const bool convolved = network.convolution.exists() && network.layers.size() == 1;
   const bool plain = !block.norm_before && attention.rotary_theta == 0 && attention.visible_before < 0 &&
                      attention.visible_after < 0 && !attention.position_key.exists() &&
                      !attention.position_query.exists() && !attention.segments.exists() &&
                      !attention.content_bias.exists();
-  if (convolved) return LastLayer::kAllRows;
   return plain ? LastLayer::kPooledHidden : LastLayer::kPooledRows;
 }
 

@@ -31,6 +31,23 @@ TEST(StageWork, CountsAddUpToForwardFlops) {
   }
 }
 
+TEST(StageWork, CountsOfEveryFormAddUpToForwardFlops) {
+  const std::vector<int32_t> lengths{1, 5, 17, 64, 33, 2};
+  for (const SyntheticForm form : {SyntheticForm::kAlbert, SyntheticForm::kMpnet, SyntheticForm::kModernBert,
+                                   SyntheticForm::kGpt2, SyntheticForm::kDeberta, SyntheticForm::kXlnet}) {
+    for (const int32_t blocks : {1, 3}) {
+      const SyntheticModel synthetic({.blocks = blocks, .form = form});
+      double expected = 0;
+      for (const int32_t tokens : lengths) expected += forward_flops(synthetic.network(), tokens);
+      for (const NumberType type : kTypes) {
+        double counted = 0;
+        for (const StageWork& work : stage_works(synthetic.network(), type, lengths)) counted += work.counted_flops;
+        EXPECT_NEAR(counted, expected, 1e-9 * expected) << "form " << static_cast<int>(form) << ", " << blocks;
+      }
+    }
+  }
+}
+
 TEST(StageWork, OnlyTheLastAttentionDoesOtherWorkThanIsCounted) {
   const SyntheticModel synthetic;
   const std::vector<int32_t> lengths{40, 64, 9};

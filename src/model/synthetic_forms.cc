@@ -127,7 +127,9 @@ void SyntheticModel::become_deberta(const SyntheticSizes& sizes) {
                        .span = kSpan};
   for (std::size_t i = 0; i < network_.blocks.size(); ++i) {
     SelfAttention& attention = network_.blocks[i].attention;
-    attention.position_key = i == 0 ? attention.key : add_dense("pk" + std::to_string(i), sizes.hidden, attention.heads * attention.head_dim);
+    attention.position_key =
+        i == 0 ? attention.key
+               : add_dense("pk" + std::to_string(i), sizes.hidden, attention.heads * attention.head_dim);
     attention.position_query = attention.query;
     if (i == 1) attention.position_query = {};
     attention.scale /= std::sqrt(3.0);

@@ -50,12 +50,6 @@ class Visitor {
 /// Operations of a dense layer for one row.
 double row_flops(const Dense& dense) { return 2.0 * dense.in * dense.out; }
 
-double visible_pairs(const SelfAttention& attention, int32_t tokens) {
-  double pairs = 0;
-  for (int32_t place = 0; place < tokens; ++place) pairs += visible_keys(attention, place, tokens).size();
-  return pairs;
-}
-
 }  // namespace
 
 std::string_view activation_name(Activation activation) {
@@ -83,6 +77,18 @@ VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t 
   const int32_t after = attention.visible_after;
   return {.begin = before < 0 ? 0 : std::max(0, place - before),
           .end = after < 0 || after >= tokens - place ? tokens : place + after + 1};
+}
+
+double visible_pairs(const SelfAttention& attention, int32_t tokens) {
+  if (attention.visible_before < 0 && attention.visible_after < 0) return static_cast<double>(tokens) * tokens;
+  double pairs = 0;
+  for (int32_t place = 0; place < tokens; ++place) pairs += visible_keys(attention, place, tokens).size();
+  return pairs;
+}
+
+double position_rows_met(const RelativePositions& relative, int32_t tokens) {
+  const double distances = 2.0 * tokens - 1;
+  return relative.kind == RelativeKind::kLearned ? std::min(distances, 2.0 * relative.span) : distances;
 }
 
 int32_t pooled_place(const Network& network, std::span<const int32_t> ids) {
@@ -139,15 +145,15 @@ double forward_flops(const Network& network, int32_t tokens) {
     const int32_t pooled_place = network.pooling == Pooling::kLastToken ? tokens - 1 : 0;
     const double pairs =
         pooled ? visible_keys(attention, pooled_place, tokens).size() : visible_pairs(attention, tokens);
-    const double width = double{1} * attention.heads * attention.head_dim;
-    const double distances = std::min(
-        2.0 * tokens - 1, network.relative.kind == RelativeKind::kLearned ? 2.0 * network.relative.span : 2.0 * tokens);
+    const double width = static_cast<double>(attention.heads) * attention.head_dim;
+    const double distances = position_rows_met(network.relative, tokens);
     flops += tokens * (row_flops(attention.key) + row_flops(attention.value));
     flops += rows * (row_flops(attention.query) + row_flops(attention.output) + row_flops(block.ffn.up) +
                      row_flops(block.ffn.gate) + row_flops(block.ffn.down));
     flops += 4.0 * pairs * width;  // q k^T and p v
     if (attention.position_key.exists()) flops += 2.0 * rows * distances * width;
     if (attention.position_query.exists()) flops += 2.0 * tokens * distances * width;
+    if (attention.segments.exists()) flops += 2.0 * rows * 2 * width;
   }
   for (const HeadStep& step : network.head) flops += row_flops(step.dense);
   return flops;

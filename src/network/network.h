@@ -118,6 +118,9 @@ struct VisibleKeys {
 };
 VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t tokens);
 
+/// Queries and keys that they see, in a sequence of so many tokens.
+double visible_pairs(const SelfAttention& attention, int32_t tokens);
+
 /// down(activation(up(x))), or down(activation(up(x)) * gate(x)).
 struct FeedForward {
   Dense up{};
@@ -183,12 +186,16 @@ struct Network {
   int32_t outputs = 0;           ///< K labels, or C without a head
 
   int32_t embedding_size() const { return static_cast<int32_t>(embeddings.words.shape.back()); }  ///< E
-  bool pools_one_row() const { return pooling != Pooling::kMean; }
+  /// Whether the last layer need compute one row of each sequence only.
+  bool pools_one_row() const { return pooling != Pooling::kMean && !(convolution.exists() && layers.size() == 1); }
   const Block& layer(std::size_t index) const { return blocks[static_cast<std::size_t>(layers[index])]; }
 };
 
 /// The place of the token whose row reaches the head, in a sequence of these tokens, at least one. Not for kMean.
 int32_t pooled_place(const Network& network, std::span<const int32_t> ids);
+
+/// Rows of the relative positions' table that a sequence of so many tokens meets at most.
+double position_rows_met(const RelativePositions& relative, int32_t tokens);
 
 /// Visits every tensor once, in the order in which the forward pass first reads it.
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit);
