@@ -17,9 +17,20 @@ struct ArchitectureRow {
 };
 
 constexpr ArchitectureRow kArchitectures[] = {
+    {"bert", describe_bert},
     {"roberta", describe_roberta},
     {"camembert", describe_roberta},
-    {"bert", describe_bert},
+    {"xlm-roberta", describe_roberta},
+    {"distilbert", describe_distilbert},
+    {"electra", describe_electra},
+    {"albert", describe_albert},
+    {"mpnet", describe_mpnet},
+    {"deberta-v2", describe_deberta},
+    {"modernbert", describe_modernbert},
+    {"gpt2", describe_gpt2},
+    {"xlnet", describe_xlnet},
+    {"xlm", describe_xlm},
+    {"flaubert", describe_xlm},
 };
 
 }  // namespace

@@ -18,7 +18,16 @@ struct ArchitectureInput {
 
 // One function per architecture, each in the file of its name; architecture.cc has the table of who describes what.
 // The caller fills in Network::architecture.
+Network describe_albert(const ArchitectureInput& input);
 Network describe_bert(const ArchitectureInput& input);
+Network describe_deberta(const ArchitectureInput& input);
+Network describe_distilbert(const ArchitectureInput& input);
+Network describe_electra(const ArchitectureInput& input);
+Network describe_gpt2(const ArchitectureInput& input);
+Network describe_modernbert(const ArchitectureInput& input);
+Network describe_mpnet(const ArchitectureInput& input);
 Network describe_roberta(const ArchitectureInput& input);
+Network describe_xlm(const ArchitectureInput& input);
+Network describe_xlnet(const ArchitectureInput& input);
 
 }  // namespace paceline

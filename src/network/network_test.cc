@@ -118,10 +118,12 @@ TEST(ForwardFlops, FollowsTheFormulaOfBertBase) {
 }
 
 TEST(DescribeNetwork, NamesAnUnknownArchitecture) {
-  EXPECT_THAT(known_architectures(), testing::ElementsAre("roberta", "camembert", "bert"));
+  EXPECT_THAT(known_architectures(),
+              testing::ElementsAre("bert", "roberta", "camembert", "xlm-roberta", "distilbert", "electra", "albert",
+                                   "mpnet", "deberta-v2", "modernbert", "gpt2", "xlnet", "xlm", "flaubert"));
   refused(ErrorCode::kUnsupported, "model_type", "camenbert",
-          "Did you mean \"camembert\"? Known: roberta, camembert, bert.");
-  refused(ErrorCode::kUnsupported, "model_type", "gpt2", "Known: roberta, camembert, bert.");
+          "Did you mean \"camembert\"? Known: bert, roberta, camembert,");
+  refused(ErrorCode::kUnsupported, "model_type", "t5", "Known: bert, roberta, camembert,");
   refused(ErrorCode::kCorruptData, "model_type", nullptr, "missing");
   refused(ErrorCode::kCorruptData, "model_type", 3, "a string");
   expect_error(
@@ -130,9 +132,9 @@ TEST(DescribeNetwork, NamesAnUnknownArchitecture) {
 
 TEST(DescribeNetwork, RefusesWhatItWouldComputeWrongly) {
   const ErrorCode unsupported = ErrorCode::kUnsupported;
-  refused(unsupported, "hidden_act", "gelu_new", "only \"gelu\"");
-  refused(unsupported, "hidden_act", "relu", "only \"gelu\"");
-  refused(unsupported, "position_embedding_type", "relative_key", "only \"absolute\"");
+  refused(unsupported, "hidden_act", "quick_gelu", "Known: gelu, gelu_python, gelu_new,");
+  refused(unsupported, "hidden_act", "gelu_neu", "Did you mean \"gelu_new\"?");
+  refused(unsupported, "position_embedding_type", "relative_key", "\"absolute\" alone is supported");
   refused(unsupported, "is_decoder", true, "is true");
   refused(unsupported, "add_cross_attention", true, "is true");
   refused(unsupported, "quantization_config", Json::object(), "float weights");

@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+
+#include "network/architectures.h"
+#include "network/encoder_parts.h"
+
+namespace paceline {
+namespace {
+
+EncoderSizes read_sizes(const ConfigReader& config) {
+  config.refuse_other_models();
+  EncoderSizes sizes;
+  sizes.vocab_size = config.size("vocab_size", kMostVocabulary, 30522);
+  sizes.hidden_size = config.size("dim", kMostHidden, 768);
+  sizes.layers = config.size("n_layers", kMostLayers, 6);
+  sizes.heads = config.size("n_heads", kMostHidden, 12);
+  sizes.head_dim = config.head_dim("dim", sizes.hidden_size, "n_heads", sizes.heads);
+  sizes.intermediate_size = config.size("hidden_dim", kMostIntermediate, 3072);
+  sizes.positions = config.size("max_position_embeddings", kMostPositions, 512);
+  sizes.epsilon = 1e-12;
+  sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 0);
+  sizes.activation = config.activation("activation", "gelu");
+  return sizes;
+}
+
+Block make_layer(const std::string& prefix, const EncoderSizes& sizes, int32_t index) {
+  const std::string base = fmt::format("{}transformer.layer.{}.", prefix, index);
+  return make_block({.query = base + "attention.q_lin",
+                     .key = base + "attention.k_lin",
+                     .value = base + "attention.v_lin",
+                     .output = base + "attention.out_lin",
+                     .attention_norm = base + "sa_layer_norm",
+                     .up = base + "ffn.lin1",
+                     .down = base + "ffn.lin2",
+                     .ffn_norm = base + "output_layer_norm"},
+                    sizes);
+}
+
+}  // namespace
+
+// DistilBERT (Sanh et al. 2019): BERT's blocks without token types, and a head of two dense layers with ReLU between
+// them on the first token. Whether its positions were sines once does not matter: they are stored. Tensor names as
+// transformers writes them.
+Network describe_distilbert(const ArchitectureInput& input) {
+  const ConfigReader config(input);
+  const EncoderSizes sizes = read_sizes(config);
+  const std::string prefix = stored_prefix(input, "distilbert.", "embeddings.word_embeddings.weight");
+  Network network = start_network(sizes, sizes.positions);
+  network.embeddings = {.words = {prefix + "embeddings.word_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
+                        .positions = {prefix + "embeddings.position_embeddings.weight",
+                                      {sizes.positions, sizes.hidden_size}},
+                        .norm = make_layer_norm(prefix + "embeddings.LayerNorm", sizes.hidden_size, sizes.epsilon)};
+  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
+  if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
+    set_head(network, {{.dense = make_dense("pre_classifier", sizes.hidden_size, sizes.hidden_size),
+                        .activation = Activation::kRelu},
+                       {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
+  }
+  return network;
+}
+
+}  // namespace paceline

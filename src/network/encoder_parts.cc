@@ -1,0 +1,99 @@
+#include "network/encoder_parts.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "base/suggest.h"
+#include "network/labels.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+/// Whether config.json asks for a sequence classification head.
+bool wants_classification_head(const ArchitectureInput& input, bool stored) {
+  const auto field = input.config.find("architectures");
+  if (field == input.config.end() || !field->is_array() || field->empty() || !field->front().is_string()) {
+    return stored;
+  }
+  const std::string name = field->front().get<std::string>();
+  if (ends_with(name, "ForSequenceClassification")) return true;
+  for (const std::string_view encoder : {"Model", "ForMaskedLM", "ForPreTraining"}) {
+    if (ends_with(name, encoder)) return false;
+  }
+  throw Error(
+      ErrorCode::kUnsupported,
+      fmt::format("[{}] \"architectures\" is \"{}\", a model ...ForSequenceClassification or an encoder without "
+                  "a head (...Model, ...ForMaskedLM) was expected.",
+                  input.where, excerpt(name)));
+}
+
+}  // namespace
+
+Network start_network(const EncoderSizes& sizes, int32_t max_tokens) {
+  Network network;
+  network.vocab_size = sizes.vocab_size;
+  network.hidden_size = sizes.hidden_size;
+  network.intermediate_size = sizes.intermediate_size;
+  network.max_tokens = max_tokens;
+  network.token_types = sizes.token_types;
+  network.pad_token_id = sizes.pad_token_id;
+  network.layers.resize(static_cast<std::size_t>(sizes.layers));
+  std::iota(network.layers.begin(), network.layers.end(), 0);
+  network.outputs = sizes.hidden_size;
+  return network;
+}
+
+Dense make_dense(const std::string& name, int32_t in, int32_t out) {
+  return {.weight = {name + ".weight", {out, in}}, .bias = {name + ".bias", {out}}, .in = in, .out = out};
+}
+
+Dense make_dense_without_bias(const std::string& name, int32_t in, int32_t out) {
+  return {.weight = {name + ".weight", {out, in}}, .in = in, .out = out};
+}
+
+LayerNorm make_layer_norm(const std::string& name, int32_t size, double epsilon) {
+  return {.scale = {name + ".weight", {size}}, .bias = {name + ".bias", {size}}, .epsilon = epsilon};
+}
+
+Block make_block(const BlockNames& names, const EncoderSizes& sizes) {
+  const int32_t hidden = sizes.hidden_size;
+  const int32_t width = sizes.heads * sizes.head_dim;
+  return {.attention = {.query = make_dense(names.query, hidden, width),
+                        .key = make_dense(names.key, hidden, width),
+                        .value = make_dense(names.value, hidden, width),
+                        .output = make_dense(names.output, width, hidden),
+                        .heads = sizes.heads,
+                        .head_dim = sizes.head_dim,
+                        .scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim))},
+          .attention_norm = make_layer_norm(names.attention_norm, hidden, sizes.epsilon),
+          .ffn = {.up = make_dense(names.up, hidden, sizes.intermediate_size),
+                  .activation = sizes.activation,
+                  .down = make_dense(names.down, sizes.intermediate_size, hidden)},
+          .ffn_norm = make_layer_norm(names.ffn_norm, hidden, sizes.epsilon)};
+}
+
+std::string stored_prefix(const ArchitectureInput& input, std::string_view prefix, std::string_view probe) {
+  const bool bare = input.tensor_names.count(std::string(probe)) != 0;
+  return bare ? "" : std::string(prefix);
+}
+
+int32_t classifier_outputs(const ArchitectureInput& input, std::string_view probe) {
+  const bool stored = input.tensor_names.count(std::string(probe)) != 0;
+  if (!wants_classification_head(input, stored)) return 0;
+  return static_cast<int32_t>(read_labels(input.config, input.where).size());
+}
+
+void set_head(Network& network, std::vector<HeadStep> head) {
+  network.outputs = head.back().dense.out;
+  network.head = std::move(head);
+}
+
+}  // namespace paceline

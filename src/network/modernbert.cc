@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "network/architectures.h"
+#include "network/encoder_parts.h"
+
+namespace paceline {
+namespace {
+
+/// What ModernBERT's config adds.
+struct Variant {
+  bool attention_bias = false;
+  bool mlp_bias = false;
+  bool norm_bias = false;
+  int32_t global_every = 0;  ///< each so many layers one sees all tokens
+  int32_t window = 0;        ///< the others see half of it on either side
+  double global_theta = 0;
+  double local_theta = 0;
+};
+
+EncoderSizes read_sizes(const ConfigReader& config) {
+  config.refuse_other_models();
+  if (config.has("rope_scaling")) config.refuse("\"rope_scaling\" is there, plain rotary positions were expected.");
+  EncoderSizes sizes;
+  sizes.vocab_size = config.size("vocab_size", kMostVocabulary, 50368);
+  sizes.hidden_size = config.size("hidden_size", kMostHidden, 768);
+  sizes.layers = config.size("num_hidden_layers", kMostLayers, 22);
+  sizes.heads = config.size("num_attention_heads", kMostHidden, 12);
+  sizes.head_dim = config.head_dim("hidden_size", sizes.hidden_size, "num_attention_heads", sizes.heads);
+  if (sizes.head_dim % 2 != 0) {
+    config.contradiction(fmt::format("\"hidden_size\" is {} and \"num_attention_heads\" is {}: heads of {} have no two "
+                                     "halves to rotate.",
+                                     sizes.hidden_size, sizes.heads, sizes.head_dim));
+  }
+  sizes.intermediate_size = config.size("intermediate_size", kMostIntermediate, 1152);
+  sizes.positions = config.size("max_position_embeddings", kMostPositions, 8192);
+  sizes.epsilon = config.number("norm_eps", 0, 1, 1e-5);
+  sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 50283);
+  sizes.activation = config.activation("hidden_activation", "gelu");
+  return sizes;
+}
+
+Variant read_variant(const ConfigReader& config) {
+  Variant variant;
+  variant.attention_bias = config.flag("attention_bias", false);
+  variant.mlp_bias = config.flag("mlp_bias", false);
+  variant.norm_bias = config.flag("norm_bias", false);
+  variant.global_every = config.size("global_attn_every_n_layers", kMostLayers, 3);
+  variant.window = config.size("local_attention", kMostPositions, 128);
+  variant.global_theta = config.number("global_rope_theta", 1, 1e12, 160000);
+  // transformers takes the global one where the local one is null, and 10,000 where it is missing.
+  variant.local_theta = config.number("local_rope_theta", 1, 1e12, config.is_null("local_rope_theta") ? variant.global_theta : 10000);
+  return variant;
+}
+
+Dense dense(const std::string& name, int32_t in, int32_t out, bool bias) {
+  return bias ? make_dense(name, in, out) : make_dense_without_bias(name, in, out);
+}
+
+LayerNorm norm(const std::string& name, const EncoderSizes& sizes, const Variant& variant) {
+  LayerNorm made = make_layer_norm(name, sizes.hidden_size, sizes.epsilon);
+  if (!variant.norm_bias) made.bias = {};
+  return made;
+}
+
+/// The `index`-th of `count` layers of `out` outputs each that one tensor holds.
+Dense part_of(Dense all, int32_t out, int32_t index) {
+  all.out = out;
+  all.first = index * out;
+  return all;
+}
+
+Block make_layer(const std::string& base, const EncoderSizes& sizes, const Variant& variant, int32_t index) {
+  const int32_t hidden = sizes.hidden_size;
+  const Dense joined = dense(base + "attn.Wqkv", hidden, 3 * hidden, variant.attention_bias);
+  const Dense gated = dense(base + "mlp.Wi", hidden, 2 * sizes.intermediate_size, variant.mlp_bias);
+  const bool global = index % variant.global_every == 0;
+  const int32_t visible = global ? -1 : variant.window / 2;
+  Block block{.attention = {.query = part_of(joined, hidden, 0),
+                            .key = part_of(joined, hidden, 1),
+                            .value = part_of(joined, hidden, 2),
+                            .output = dense(base + "attn.Wo", hidden, hidden, variant.attention_bias),
+                            .heads = sizes.heads,
+                            .head_dim = sizes.head_dim,
+                            .scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim)),
+                            .visible_before = visible,
+                            .visible_after = visible,
+                            .rotary_theta = global ? variant.global_theta : variant.local_theta},
+              .attention_norm = {},
+              .ffn = {.up = part_of(gated, sizes.intermediate_size, 0),
+                      .gate = part_of(gated, sizes.intermediate_size, 1),
+                      .activation = sizes.activation,
+                      .down = dense(base + "mlp.Wo", sizes.intermediate_size, hidden, variant.mlp_bias)},
+              .ffn_norm = norm(base + "mlp_norm", sizes, variant),
+              .norm_before = true};
+  if (index > 0) block.attention_norm = norm(base + "attn_norm", sizes, variant);
+  return block;
+}
+
+}  // namespace
+
+// ModernBERT (Warner et al. 2024): norms before, rotary positions, gated feed-forward, windows in all but every so many
+// layers; the head normalises behind its first dense layer. Tensor names as transformers writes them.
+Network describe_modernbert(const ArchitectureInput& input) {
+  const ConfigReader config(input);
+  const EncoderSizes sizes = read_sizes(config);
+  const Variant variant = read_variant(config);
+  const std::string prefix = stored_prefix(input, "model.", "embeddings.tok_embeddings.weight");
+  Network network = start_network(sizes, sizes.positions);
+  network.embeddings = {.words = {prefix + "embeddings.tok_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
+                        .norm = norm(prefix + "embeddings.norm", sizes, variant)};
+  for (int32_t i = 0; i < sizes.layers; ++i) {
+    network.blocks.push_back(make_layer(fmt::format("{}layers.{}.", prefix, i), sizes, variant, i));
+  }
+  network.final_norm = norm(prefix + "final_norm", sizes, variant);
+  const std::string pooling = config.one_of("classifier_pooling", {"cls", "mean"}, "cls");
+  if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
+    if (pooling == "mean") network.pooling = Pooling::kMean;
+    set_head(network,
+             {{.dense = dense("head.dense", sizes.hidden_size, sizes.hidden_size, config.flag("classifier_bias", false)),
+               .activation = config.activation("classifier_activation", "gelu"),
+               .norm = norm("head.norm", sizes, variant)},
+              {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
+  }
+  return network;
+}
+
+}  // namespace paceline
