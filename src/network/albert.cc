@@ -32,15 +32,15 @@ Network describe_albert(const ArchitectureInput& input) {
   const int32_t groups = config.size("num_hidden_groups", kMostLayers, 1);
   const int32_t inner = config.size("inner_group_num", kMostLayers, 1);
   if (groups > sizes.layers) {
-    config.contradiction(fmt::format("\"num_hidden_groups\" is {} and \"num_hidden_layers\" is {}, no more groups than "
-                                     "layers were expected.",
-                                     groups, sizes.layers));
+    config.contradiction(
+        fmt::format("\"num_hidden_groups\" is {} and \"num_hidden_layers\" is {}, no more groups than "
+                    "layers were expected.",
+                    groups, sizes.layers));
   }
   const std::string prefix = stored_prefix(input, "albert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
   network.embeddings = bert_embeddings(prefix, sizes, width);
-  network.embeddings.projection =
-      make_dense(prefix + "encoder.embedding_hidden_mapping_in", width, sizes.hidden_size);
+  network.embeddings.projection = make_dense(prefix + "encoder.embedding_hidden_mapping_in", width, sizes.hidden_size);
   for (int32_t group = 0; group < groups; ++group) {
     for (int32_t i = 0; i < inner; ++i) {
       network.blocks.push_back(
@@ -54,9 +54,9 @@ Network describe_albert(const ArchitectureInput& input) {
     for (int32_t i = 0; i < inner; ++i) network.layers.push_back(group * inner + i);
   }
   if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
-    set_head(network,
-             {{.dense = make_dense(prefix + "pooler", sizes.hidden_size, sizes.hidden_size), .activation = Activation::kTanh},
-              {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
+    set_head(network, {{.dense = make_dense(prefix + "pooler", sizes.hidden_size, sizes.hidden_size),
+                        .activation = Activation::kTanh},
+                       {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
   }
   return network;
 }

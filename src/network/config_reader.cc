@@ -116,8 +116,8 @@ void ConfigReader::refuse_other_models() const {
 int32_t ConfigReader::head_dim(std::string_view hidden_key, int32_t hidden, std::string_view heads_key,
                                int32_t heads) const {
   if (hidden % heads != 0) {
-    contradiction(fmt::format("\"{}\" is {} and \"{}\" is {}, a multiple was expected.", hidden_key, hidden, heads_key,
-                              heads));
+    contradiction(
+        fmt::format("\"{}\" is {} and \"{}\" is {}, a multiple was expected.", hidden_key, hidden, heads_key, heads));
   }
   return hidden / heads;
 }

@@ -29,7 +29,8 @@ PositionTerms read_terms(const ArchitectureInput& input, const ConfigReader& con
       names.push_back(text.substr(begin, end - begin));
       begin = end + 1;
     }
-  } else if (field.is_array() && std::all_of(field.begin(), field.end(), [](const Json& one) { return one.is_string(); })) {
+  } else if (field.is_array() &&
+             std::all_of(field.begin(), field.end(), [](const Json& one) { return one.is_string(); })) {
     names = field.get<std::vector<std::string>>();
   } else {
     config.contradiction("\"pos_att_type\" was expected as a list of \"c2p\" and \"p2c\".");
@@ -59,9 +60,10 @@ RelativePositions read_relative_positions(const ConfigReader& config, const std:
   relative.buckets = positive("position_buckets", 0);
   relative.span = relative.buckets > 0 ? relative.buckets : relative.max_distance;
   if (relative.buckets > 0 && relative.max_distance - 1 <= relative.buckets / 2) {
-    config.contradiction(fmt::format("\"position_buckets\" is {} and \"max_relative_positions\" is {}, more than half "
-                                     "as many positions as buckets were expected.",
-                                     relative.buckets, relative.max_distance));
+    config.contradiction(
+        fmt::format("\"position_buckets\" is {} and \"max_relative_positions\" is {}, more than half "
+                    "as many positions as buckets were expected.",
+                    relative.buckets, relative.max_distance));
   }
   relative.table = {prefix + "encoder.rel_embeddings.weight", {2 * relative.span, sizes.hidden_size}};
   const std::string norm = config.text("norm_rel_ebd", "none");

@@ -45,10 +45,10 @@ Network describe_distilbert(const ArchitectureInput& input) {
   const EncoderSizes sizes = read_sizes(config);
   const std::string prefix = stored_prefix(input, "distilbert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
-  network.embeddings = {.words = {prefix + "embeddings.word_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
-                        .positions = {prefix + "embeddings.position_embeddings.weight",
-                                      {sizes.positions, sizes.hidden_size}},
-                        .norm = make_layer_norm(prefix + "embeddings.LayerNorm", sizes.hidden_size, sizes.epsilon)};
+  network.embeddings = {
+      .words = {prefix + "embeddings.word_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
+      .positions = {prefix + "embeddings.position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
+      .norm = make_layer_norm(prefix + "embeddings.LayerNorm", sizes.hidden_size, sizes.epsilon)};
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
   if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
     set_head(network, {{.dense = make_dense("pre_classifier", sizes.hidden_size, sizes.hidden_size),

@@ -4,8 +4,8 @@
 namespace paceline {
 
 // ELECTRA (Clark et al. 2020): BERT's encoder over embeddings that may be narrower than its layers, and a head of two
-// dense layers on the first token, whose activation is exact GELU whatever hidden_act says. Tensor names as transformers
-// writes them.
+// dense layers on the first token, whose activation is exact GELU whatever hidden_act says. Tensor names as
+// transformers writes them.
 Network describe_electra(const ArchitectureInput& input) {
   const ConfigReader config(input);
   EncoderSizes sizes = read_bert_sizes(config, 0);

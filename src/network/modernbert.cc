@@ -29,9 +29,10 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.heads = config.size("num_attention_heads", kMostHidden, 12);
   sizes.head_dim = config.head_dim("hidden_size", sizes.hidden_size, "num_attention_heads", sizes.heads);
   if (sizes.head_dim % 2 != 0) {
-    config.contradiction(fmt::format("\"hidden_size\" is {} and \"num_attention_heads\" is {}: heads of {} have no two "
-                                     "halves to rotate.",
-                                     sizes.hidden_size, sizes.heads, sizes.head_dim));
+    config.contradiction(
+        fmt::format("\"hidden_size\" is {} and \"num_attention_heads\" is {}: heads of {} have no two "
+                    "halves to rotate.",
+                    sizes.hidden_size, sizes.heads, sizes.head_dim));
   }
   sizes.intermediate_size = config.size("intermediate_size", kMostIntermediate, 1152);
   sizes.positions = config.size("max_position_embeddings", kMostPositions, 8192);
@@ -50,7 +51,8 @@ Variant read_variant(const ConfigReader& config) {
   variant.window = config.size("local_attention", kMostPositions, 128);
   variant.global_theta = config.number("global_rope_theta", 1, 1e12, 160000);
   // transformers takes the global one where the local one is null, and 10,000 where it is missing.
-  variant.local_theta = config.number("local_rope_theta", 1, 1e12, config.is_null("local_rope_theta") ? variant.global_theta : 10000);
+  variant.local_theta =
+      config.number("local_rope_theta", 1, 1e12, config.is_null("local_rope_theta") ? variant.global_theta : 10000);
   return variant;
 }
 
@@ -117,11 +119,12 @@ Network describe_modernbert(const ArchitectureInput& input) {
   const std::string pooling = config.one_of("classifier_pooling", {"cls", "mean"}, "cls");
   if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
     if (pooling == "mean") network.pooling = Pooling::kMean;
-    set_head(network,
-             {{.dense = dense("head.dense", sizes.hidden_size, sizes.hidden_size, config.flag("classifier_bias", false)),
-               .activation = config.activation("classifier_activation", "gelu"),
-               .norm = norm("head.norm", sizes, variant)},
-              {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
+    set_head(
+        network,
+        {{.dense = dense("head.dense", sizes.hidden_size, sizes.hidden_size, config.flag("classifier_bias", false)),
+          .activation = config.activation("classifier_activation", "gelu"),
+          .norm = norm("head.norm", sizes, variant)},
+         {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
   }
   return network;
 }

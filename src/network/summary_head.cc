@@ -7,11 +7,10 @@ namespace paceline {
 std::vector<HeadStep> read_summary(const ConfigReader& config, const SummaryDefaults& defaults, int32_t labels,
                                    Network& network) {
   const std::string type = config.one_of("summary_type", {"first", "last", "mean"}, defaults.type);
-  network.pooling = type == "first"  ? Pooling::kFirstToken
-                    : type == "last" ? Pooling::kLastToken
-                                     : Pooling::kMean;
+  network.pooling = type == "first" ? Pooling::kFirstToken : type == "last" ? Pooling::kLastToken : Pooling::kMean;
   // An activation that is null or empty is none.
-  const bool silent = config.is_null("summary_activation") || config.text("summary_activation", defaults.activation).empty();
+  const bool silent =
+      config.is_null("summary_activation") || config.text("summary_activation", defaults.activation).empty();
   const Activation activation =
       silent ? Activation::kNone : config.activation("summary_activation", defaults.activation);
   if (!config.flag("summary_use_proj", true)) {

@@ -66,8 +66,9 @@ Network describe_xlm(const ArchitectureInput& input) {
     std::vector<HeadStep> head =
         read_summary(config, {.type = "first", .activation = "", .to_labels = true}, labels, network);
     if (head.empty() || head.back().dense.out != labels) {
-      config.refuse("\"summary_use_proj\" and \"summary_proj_to_labels\" were expected to be true: without them the "
-                    "summary is no classification.");
+      config.refuse(
+          "\"summary_use_proj\" and \"summary_proj_to_labels\" were expected to be true: without them the "
+          "summary is no classification.");
     }
     set_head(network, std::move(head));
   }
