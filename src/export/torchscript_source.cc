@@ -33,13 +33,28 @@ std::string parameter(const Weight& weight) {
 }
 
 std::string dense(std::string_view x, const Dense& layer) {
-  const std::string bias = layer.bias.name.empty() ? "None" : parameter(layer.bias);
-  return fmt::format("torch.linear({}, {}, {})", x, parameter(layer.weight), bias);
+  std::string weight = parameter(layer.weight);
+  std::string bias = layer.bias.exists() ? parameter(layer.bias) : "None";
+  int64_t outputs = 1;
+  for (const int64_t size : layer.weight.shape) outputs *= size;
+  outputs /= layer.in;
+  if (layer.weight.shape.size() != 2) {
+    weight += layer.transposed ? fmt::format(".reshape([{}, {}])", layer.in, outputs)
+                               : fmt::format(".reshape([{}, {}])", outputs, layer.in);
+  }
+  if (layer.transposed) weight += ".t()";
+  if (outputs != layer.out) {
+    const std::string part = fmt::format(".narrow(0, {}, {})", layer.first, layer.out);
+    weight += part;
+    if (layer.bias.exists()) bias += part;
+  }
+  return fmt::format("torch.linear({}, {}, {})", x, weight, bias);
 }
 
-std::string layer_norm(std::string_view x, const LayerNorm& norm) {
+std::string layer_norm(const std::string& x, const LayerNorm& norm) {
+  if (!norm.exists()) return x;
   return fmt::format("torch.layer_norm({}, [{}], {}, {}, {})", x, norm.scale.shape.front(), parameter(norm.scale),
-                     parameter(norm.bias), number(norm.epsilon));
+                     norm.bias.exists() ? parameter(norm.bias) : "None", number(norm.epsilon));
 }
 
 std::string activation(const std::string& x, Activation function) {
@@ -48,16 +63,35 @@ std::string activation(const std::string& x, Activation function) {
       return x;
     case Activation::kGelu:
       return fmt::format("torch.gelu({})", x);
+    case Activation::kGeluTanh:
+      return fmt::format("torch.gelu({}, approximate=\"tanh\")", x);
     case Activation::kTanh:
       return fmt::format("torch.tanh({})", x);
     case Activation::kRelu:
       return fmt::format("torch.relu({})", x);
-    case Activation::kGeluTanh:
     case Activation::kSilu:
+      return fmt::format("torch.silu({})", x);
     case Activation::kMish:
-      break;
+      return fmt::format("torch.mish({})", x);
   }
   throw Error(ErrorCode::kInternal, "[export torchscript] An activation has no TorchScript form.");
+}
+
+/// What only a trace has.
+void refuse_what_is_not_written(const Network& network) {
+  const auto refuse = [&](std::string_view what) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("[export torchscript] The model has {}, which --how script cannot write. Use --how trace.", what));
+  };
+  if (network.relative.kind != RelativeKind::kNone) refuse("relative positions");
+  if (network.convolution.exists()) refuse("a convolution");
+  for (const Block& block : network.blocks) {
+    if (block.attention.rotary_theta != 0) refuse("rotary positions");
+    if (block.attention.visible_before >= 0 || block.attention.visible_after >= 0) {
+      refuse("attention that does not see all tokens");
+    }
+  }
 }
 
 class Source {
@@ -71,16 +105,12 @@ class Source {
     line("if attention_mask is not None:");
     line("  keep = attention_mask.ne(0).unsqueeze(1).unsqueeze(1)");
     embeddings();
-    for (const int32_t layer : network_.layers) add(network_.blocks[static_cast<std::size_t>(layer)]);
-    switch (network_.pooling) {
-      case Pooling::kFirstToken:
-        line("x = x.select(1, 0)");
-        break;
-      case Pooling::kLastToken:
-      case Pooling::kMean:
-        throw Error(ErrorCode::kUnsupported, "[export torchscript] A pooling has no TorchScript form.");
+    for (std::size_t i = 0; i < network_.layers.size(); ++i) add(network_.layer(i));
+    line("x = " + layer_norm("x", network_.final_norm));
+    pool();
+    for (const HeadStep& step : network_.head) {
+      line("x = " + layer_norm(activation(dense("x", step.dense), step.activation), step.norm));
     }
-    for (const HeadStep& step : network_.head) line("x = " + activation(dense("x", step.dense), step.activation));
     line("return x.float()");
     return text_;
   }
@@ -91,41 +121,73 @@ class Source {
   void embeddings() {
     const Embeddings& embeddings = network_.embeddings;
     line(fmt::format("x = torch.embedding({}, input_ids)", parameter(embeddings.words)));
-    if (typed_) {
+    if (typed_ && embeddings.token_types.exists()) {
       line("types = torch.zeros_like(input_ids)");
       line("if token_type_ids is not None:");
       line("  types = token_type_ids");
       line(fmt::format("x = x + torch.embedding({}, types)", parameter(embeddings.token_types)));
-    } else if (!embeddings.token_types.name.empty()) {
+    } else if (embeddings.token_types.exists()) {
       line(fmt::format("x = x + {}.select(0, 0)", parameter(embeddings.token_types)));
     }
-    if (embeddings.uncounted_id >= 0) {
-      line(fmt::format("counted = input_ids.ne({}).long()", embeddings.uncounted_id));
-      line(fmt::format("rows = counted.cumsum(1) * counted + {}", embeddings.position_offset - 1));
-    } else {
-      line(fmt::format("rows = torch.ones_like(input_ids).long().cumsum(1) + {}", embeddings.position_offset - 1));
+    if (embeddings.positions.exists()) {
+      if (embeddings.uncounted_id >= 0) {
+        line(fmt::format("counted = input_ids.ne({}).long()", embeddings.uncounted_id));
+        line(fmt::format("rows = counted.cumsum(1) * counted + {}", embeddings.position_offset - 1));
+      } else {
+        line(fmt::format("rows = torch.ones_like(input_ids).long().cumsum(1) + {}", embeddings.position_offset - 1));
+      }
+      line(fmt::format("x = x + torch.embedding({}, rows)", parameter(embeddings.positions)));
     }
-    line(fmt::format("x = x + torch.embedding({}, rows)", parameter(embeddings.positions)));
-    line("x = " + layer_norm("x", embeddings.norm));
+    if (!embeddings.project_first) line("x = " + layer_norm("x", embeddings.norm));
+    if (embeddings.projection.exists()) line("x = " + dense("x", embeddings.projection));
+    if (embeddings.project_first) line("x = " + layer_norm("x", embeddings.norm));
   }
 
-  std::string heads(const SelfAttention& layer, const Dense& projection) const {
-    return fmt::format("{}.unflatten(2, [{}, {}]).transpose(1, 2)", dense("x", projection), layer.heads,
+  static std::string heads(const SelfAttention& layer, const Dense& projection) {
+    return fmt::format("{}.unflatten(2, [{}, {}]).transpose(1, 2)", dense("y", projection), layer.heads,
                        layer.head_dim);
   }
 
   void add(const Block& block) {
     const SelfAttention& attention = block.attention;
+    const bool before = block.norm_before;
+    line("y = " + (before ? layer_norm("x", block.attention_norm) : "x"));
     line("q = " + heads(attention, attention.query));
     line("k = " + heads(attention, attention.key));
     line("v = " + heads(attention, attention.value));
     line(fmt::format("y = torch.scaled_dot_product_attention(q, k, v, keep, 0.0, False, scale={})",
                      number(attention.scale)));
     line("y = " + dense("y.transpose(1, 2).flatten(2)", attention.output));
-    line("x = " + layer_norm("y + x", block.attention_norm));
-    line("y = " + activation(dense("x", block.ffn.up), block.ffn.activation));
+    line("x = " + (before ? "y + x" : layer_norm("y + x", block.attention_norm)));
+    if (before) line("y = " + layer_norm("x", block.ffn_norm));
+    const std::string inner = before ? "y" : "x";
+    const std::string gate = block.ffn.gate.exists() ? " * " + dense(inner, block.ffn.gate) : "";
+    line("y = " + activation(dense(inner, block.ffn.up), block.ffn.activation) + gate);
     line("y = " + dense("y", block.ffn.down));
-    line("x = " + layer_norm("y + x", block.ffn_norm));
+    line("x = " + (before ? "y + x" : layer_norm("y + x", block.ffn_norm)));
+  }
+
+  void pool() {
+    switch (network_.pooling) {
+      case Pooling::kFirstToken:
+        return line("x = x.select(1, 0)");
+      case Pooling::kMean:
+        line("real = torch.ones_like(input_ids).ne(0)");
+        line("if attention_mask is not None:");
+        line("  real = attention_mask.ne(0)");
+        line("weights = real.to(x.dtype).unsqueeze(-1)");
+        return line("x = (x * weights).sum(1) / weights.sum(1)");
+      case Pooling::kLastToken:
+        line("counted = torch.ones_like(input_ids).long()");
+        line("numbers = counted.cumsum(1)");
+        line("if attention_mask is not None:");
+        line("  counted = counted * attention_mask.ne(0).long()");
+        if (network_.pooling_skips >= 0) {
+          line(fmt::format("counted = counted * input_ids.ne({}).long()", network_.pooling_skips));
+        }
+        line("place = torch.argmax(counted * numbers, 1).unsqueeze(-1).unsqueeze(-1)");
+        return line("x = torch.take_along_dim(x, place, 1).squeeze(1)");
+    }
   }
 
   const Network& network_;
@@ -135,6 +197,9 @@ class Source {
 
 }  // namespace
 
-std::string torchscript_source(const Network& network) { return Source(network).build(); }
+std::string torchscript_source(const Network& network) {
+  refuse_what_is_not_written(network);
+  return Source(network).build();
+}
 
 }  // namespace paceline

@@ -13,6 +13,7 @@ namespace paceline {
 ///
 /// Inputs are [B, S] of any integer type, token_type_ids only where the network reads them; no mask means that every
 /// token counts, no token types that all are 0. Logits are [B, outputs], fp32 whatever the weights are.
+/// Throws Error{unsupported} for what only a trace has: relative and rotary positions, windows, a convolution.
 std::string torchscript_source(const Network& network);
 
 }  // namespace paceline

@@ -3,19 +3,23 @@
 #include "backend/torch/network_forward.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/conv1d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/mish.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/relu.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/take_along_dim.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros_like.h>
 
-#include <algorithm>
-
+#include "backend/torch/forward_pass_state.h"
+#include "network/relative_rows.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -34,26 +38,25 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
       return x;
     case Activation::kGelu:
       return at::gelu(x, "none");
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
     case Activation::kTanh:
       return at::tanh(x);
     case Activation::kRelu:
       return at::relu(x);
-    case Activation::kGeluTanh:
     case Activation::kSilu:
+      return at::silu(x);
     case Activation::kMish:
-      break;
+      return at::mish(x);
   }
   throw Error(ErrorCode::kInternal, "[torch] An activation has no form in ATen.");
 }
 
-template <class Layer>
-at::Tensor dense(const at::Tensor& x, const Layer& layer) {
-  return at::linear(x, layer.weight, layer.bias);
-}
-
-template <class Norm>
-at::Tensor normalise(const at::Tensor& x, const Norm& norm) {
-  return at::layer_norm(x, norm.scale.sizes(), norm.scale, norm.bias, norm.epsilon);
+/// Real tokens as numbers of the type of `like`, [B, S, 1].
+at::Tensor real_tokens(const ForwardInputs& inputs, const at::Tensor& like) {
+  const at::Tensor mask =
+      inputs.attention_mask.defined() ? inputs.attention_mask.ne(0) : at::ones_like(inputs.input_ids).ne(0);
+  return mask.to(like.scalar_type()).unsqueeze(-1);
 }
 
 }  // namespace
@@ -62,61 +65,60 @@ NetworkForward::NetworkForward(const Checkpoint& checkpoint, at::ScalarType dtyp
     : network_(checkpoint.network()) {
   for_each_weight(network_, [&](const Weight& weight) {
     weights_.emplace_back(weight.name, copy_weight(checkpoint, weight, dtype, device));
+    by_name_.emplace(weight.name, weights_.back().second);
   });
-  words_ = find(network_.embeddings.words);
-  positions_ = find(network_.embeddings.positions);
-  if (!network_.embeddings.token_types.name.empty()) token_types_ = find(network_.embeddings.token_types);
-  embedding_norm_ = find(network_.embeddings.norm);
-  for (const Block& block : network_.blocks) {
-    blocks_.push_back({.query = find(block.attention.query),
-                       .key = find(block.attention.key),
-                       .value = find(block.attention.value),
-                       .output = find(block.attention.output),
-                       .up = find(block.ffn.up),
-                       .down = find(block.ffn.down),
-                       .attention_norm = find(block.attention_norm),
-                       .ffn_norm = find(block.ffn_norm)});
+  const RelativeKind kind = network_.relative.kind;
+  if (kind == RelativeKind::kBias || kind == RelativeKind::kLearned) {
+    const std::vector<int32_t> rows = relative_rows(network_.relative, network_.max_tokens);
+    at::Tensor stored = at::empty({static_cast<int64_t>(rows.size())}, at::kLong);
+    std::copy(rows.begin(), rows.end(), stored.mutable_data_ptr<int64_t>());
+    relative_rows_ = stored.to(device);
   }
-  for (const HeadStep& step : network_.head) head_.push_back(find(step.dense));
 }
 
 at::Tensor NetworkForward::find(const Weight& weight) const {
-  const auto found = std::find_if(weights_.begin(), weights_.end(),
-                                  [&](const auto& candidate) { return candidate.first == weight.name; });
-  if (found == weights_.end()) {
+  const auto found = by_name_.find(weight.name);
+  if (found == by_name_.end()) {
     throw Error(ErrorCode::kInternal, "[torch] The weight " + weight.name + " is not visited by the network.");
   }
   return found->second;
 }
 
-NetworkForward::DenseWeights NetworkForward::find(const Dense& layer) const {
-  return {.weight = find(layer.weight), .bias = layer.bias.name.empty() ? at::Tensor() : find(layer.bias)};
+/// A tensor that holds several layers, or the other way round, is taken apart here, so that a trace names it whole.
+at::Tensor NetworkForward::dense(const at::Tensor& x, const Dense& layer) const {
+  at::Tensor weight = find(layer.weight);
+  at::Tensor bias = layer.bias.exists() ? find(layer.bias) : at::Tensor();
+  const int64_t outputs = weight.numel() / layer.in;
+  if (layer.weight.shape.size() != 2) {
+    weight = layer.transposed ? weight.reshape({layer.in, outputs}) : weight.reshape({outputs, layer.in});
+  }
+  if (layer.transposed) weight = weight.t();
+  if (outputs != layer.out) {
+    weight = weight.narrow(0, layer.first, layer.out);
+    if (bias.defined()) bias = bias.narrow(0, layer.first, layer.out);
+  }
+  return at::linear(x, weight, bias);
 }
 
-NetworkForward::NormWeights NetworkForward::find(const LayerNorm& norm) const {
-  return {.scale = find(norm.scale), .bias = find(norm.bias), .epsilon = norm.epsilon};
+at::Tensor NetworkForward::normalise(const at::Tensor& x, const LayerNorm& norm) const {
+  if (!norm.exists()) return x;
+  return at::layer_norm(x, norm.scale.shape, find(norm.scale), norm.bias.exists() ? find(norm.bias) : at::Tensor(),
+                        norm.epsilon);
 }
 
 at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
-  at::Tensor keep;
-  if (inputs.attention_mask.defined()) keep = inputs.attention_mask.ne(0).unsqueeze(1).unsqueeze(1);  // [B, 1, 1, S]
+  Pass pass = start(inputs);
   at::Tensor x = embed(inputs);
-  for (const int32_t layer : network_.layers) {
-    const auto index = static_cast<std::size_t>(layer);
-    const Block& block = network_.blocks[index];
-    const BlockWeights& weights = blocks_[index];
-    x = normalise(attend(x, keep, block.attention, weights) + x, weights.attention_norm);
-    x = normalise(dense(activate(dense(x, weights.up), block.ffn.activation), weights.down) + x, weights.ffn_norm);
+  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+    const bool convolved = i == 0 && network_.convolution.exists();
+    const at::Tensor convolution = convolved ? convolve(x, inputs) : at::Tensor();
+    x = run_block(x, network_.layer(i), pass);
+    if (convolved) x = normalise(x + convolution, network_.convolution.norm);
   }
-  switch (network_.pooling) {
-    case Pooling::kFirstToken:
-      x = x.select(1, 0);
-      break;
-    case Pooling::kLastToken:
-    case Pooling::kMean:
-      throw Error(ErrorCode::kUnsupported, "[torch] A pooling has no form in ATen.");
+  x = pool(normalise(x, network_.final_norm), inputs);
+  for (const HeadStep& step : network_.head) {
+    x = normalise(activate(dense(x, step.dense), step.activation), step.norm);
   }
-  for (std::size_t i = 0; i < head_.size(); ++i) x = activate(dense(x, head_[i]), network_.head[i].activation);
   return x.scalar_type() == at::kFloat ? x : x.to(at::kFloat);
 }
 
@@ -124,32 +126,74 @@ at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
 at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
   const Embeddings& embeddings = network_.embeddings;
   const at::Tensor& ids = inputs.input_ids;
-  at::Tensor x = at::embedding(words_, ids);
-  if (network_.token_types > 1) {
-    x = x + at::embedding(token_types_, inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(ids));
-  } else if (token_types_.defined()) {
-    x = x + token_types_.select(0, 0);
+  at::Tensor x = at::embedding(find(embeddings.words), ids);
+  if (embeddings.token_types.exists()) {
+    const at::Tensor table = find(embeddings.token_types);
+    if (network_.token_types > 1) {
+      x = x + at::embedding(table, inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(ids));
+    } else {
+      x = x + table.select(0, 0);
+    }
   }
-  at::Tensor rows;
-  if (embeddings.uncounted_id >= 0) {
-    const at::Tensor counted = ids.ne(embeddings.uncounted_id).to(at::kLong);
-    rows = counted.cumsum(1) * counted + (embeddings.position_offset - 1);
-  } else {
-    rows = at::ones_like(ids).to(at::kLong).cumsum(1) + (embeddings.position_offset - 1);
+  if (embeddings.positions.exists()) {
+    at::Tensor rows;
+    if (embeddings.uncounted_id >= 0) {
+      const at::Tensor counted = ids.ne(embeddings.uncounted_id).to(at::kLong);
+      rows = counted.cumsum(1) * counted + (embeddings.position_offset - 1);
+    } else {
+      rows = at::ones_like(ids).to(at::kLong).cumsum(1) + (embeddings.position_offset - 1);
+    }
+    x = x + at::embedding(find(embeddings.positions), rows);
   }
-  return normalise(x + at::embedding(positions_, rows), embedding_norm_);
+  if (!embeddings.project_first) x = normalise(x, embeddings.norm);
+  if (embeddings.projection.exists()) x = dense(x, embeddings.projection);
+  if (embeddings.project_first) x = normalise(x, embeddings.norm);
+  return x;
 }
 
-at::Tensor NetworkForward::attend(const at::Tensor& x, const at::Tensor& keep, const SelfAttention& attention,
-                                  const BlockWeights& weights) const {
-  const auto heads = [&](const DenseWeights& projection) {  // [B, H, S, D]
-    return dense(x, projection).unflatten(2, {attention.heads, attention.head_dim}).transpose(1, 2);
-  };
-  const std::optional<at::Tensor> mask = keep.defined() ? std::optional(keep) : std::nullopt;
-  const at::Tensor context =
-      at::scaled_dot_product_attention(heads(weights.query), heads(weights.key), heads(weights.value), mask,
-                                       /*dropout_p=*/0.0, /*is_causal=*/false, attention.scale);
-  return dense(context.transpose(1, 2).flatten(2), weights.output);
+at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, Pass& pass) const {
+  if (block.norm_before) {
+    const at::Tensor y = x + attend(normalise(x, block.attention_norm), block.attention, pass);
+    return y + feed_forward(normalise(y, block.ffn_norm), block.ffn);
+  }
+  const at::Tensor y = normalise(attend(x, block.attention, pass) + x, block.attention_norm);
+  return normalise(feed_forward(y, block.ffn) + y, block.ffn_norm);
+}
+
+at::Tensor NetworkForward::feed_forward(const at::Tensor& x, const FeedForward& ffn) const {
+  at::Tensor inner = activate(dense(x, ffn.up), ffn.activation);
+  if (ffn.gate.exists()) inner = inner * dense(x, ffn.gate);
+  return dense(inner, ffn.down);
+}
+
+// Padding counts as zeros.
+at::Tensor NetworkForward::convolve(const at::Tensor& x, const ForwardInputs& inputs) const {
+  const Convolution& layer = network_.convolution;
+  const at::Tensor real = x * real_tokens(inputs, x);
+  const at::Tensor y = at::conv1d(real.transpose(1, 2), find(layer.weight),
+                                  layer.bias.exists() ? find(layer.bias) : at::Tensor(), /*stride=*/1,
+                                  /*padding=*/layer.kernel / 2, /*dilation=*/1, layer.groups);
+  return activate(y.transpose(1, 2), layer.activation);
+}
+
+at::Tensor NetworkForward::pool(const at::Tensor& x, const ForwardInputs& inputs) const {
+  switch (network_.pooling) {
+    case Pooling::kFirstToken:
+      return x.select(1, 0);
+    case Pooling::kMean: {
+      const at::Tensor real = real_tokens(inputs, x);
+      return (x * real).sum(1) / real.sum(1);
+    }
+    case Pooling::kLastToken: {
+      at::Tensor counted = at::ones_like(inputs.input_ids).to(at::kLong);
+      const at::Tensor numbers = counted.cumsum(1);
+      if (inputs.attention_mask.defined()) counted = counted * inputs.attention_mask.ne(0).to(at::kLong);
+      if (network_.pooling_skips >= 0) counted = counted * inputs.input_ids.ne(network_.pooling_skips).to(at::kLong);
+      const at::Tensor place = at::argmax(counted * numbers, 1).unsqueeze(-1).unsqueeze(-1);
+      return at::take_along_dim(x, place, 1).squeeze(1);
+    }
+  }
+  throw Error(ErrorCode::kInternal, "[torch] A pooling has no form in ATen.");
 }
 
 }  // namespace paceline

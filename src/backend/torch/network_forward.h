@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,9 +18,9 @@ struct ForwardInputs {
   at::Tensor token_type_ids;  ///< undefined: all are 0; read only where the network has more than one type
 };
 
-/// A checkpoint's network on ATen's operators, computed as transformers does with attn_implementation="sdpa": padded,
-/// every block for every token. The same function runs eagerly, under autocast and under the tracer, so it reads no
-/// size of an input.
+/// A checkpoint's network on ATen's operators, computed as transformers does with attn_implementation="sdpa": padded on
+/// the right, every layer for every token. The same function runs eagerly, under autocast and under the tracer, so it
+/// reads no size of an input.
 class NetworkForward {
  public:
   /// Copies the weights, converted to `dtype`, to `device`. Throws Error, c10::Error.
@@ -33,32 +34,32 @@ class NetworkForward {
   const Network& network() const { return network_; }
 
  private:
-  struct DenseWeights {
-    at::Tensor weight, bias;
-  };
-  struct NormWeights {
-    at::Tensor scale, bias;
-    double epsilon = 0;
-  };
-  struct BlockWeights {
-    DenseWeights query, key, value, output, up, down;
-    NormWeights attention_norm, ffn_norm;
-  };
+  /// What the layers of one forward pass share.
+  struct Pass;
 
   at::Tensor find(const Weight& weight) const;
-  DenseWeights find(const Dense& layer) const;
-  NormWeights find(const LayerNorm& norm) const;
+  at::Tensor dense(const at::Tensor& x, const Dense& layer) const;
+  at::Tensor normalise(const at::Tensor& x, const LayerNorm& norm) const;
 
   at::Tensor embed(const ForwardInputs& inputs) const;
-  at::Tensor attend(const at::Tensor& x, const at::Tensor& keep, const SelfAttention& attention,
-                    const BlockWeights& weights) const;
+  at::Tensor pool(const at::Tensor& x, const ForwardInputs& inputs) const;
+  at::Tensor run_block(const at::Tensor& x, const Block& block, Pass& pass) const;
+  at::Tensor attend(const at::Tensor& x, const SelfAttention& attention, Pass& pass) const;
+  at::Tensor feed_forward(const at::Tensor& x, const FeedForward& ffn) const;
+  at::Tensor convolve(const at::Tensor& x, const ForwardInputs& inputs) const;
+
+  Pass start(const ForwardInputs& inputs) const;
+  at::Tensor distance_bias(const Pass& pass) const;
+  at::Tensor position_table(const Pass& pass) const;
+  at::Tensor mask_of(const SelfAttention& attention, Pass& pass) const;
+  at::Tensor relative_scores(const at::Tensor& query, const at::Tensor& key, const SelfAttention& attention,
+                             const Pass& pass) const;
+  at::Tensor segment_scores(const at::Tensor& query, const SelfAttention& attention, const Pass& pass) const;
 
   Network network_;
   std::vector<std::pair<std::string, at::Tensor>> weights_;
-  at::Tensor words_, positions_, token_types_;
-  NormWeights embedding_norm_;
-  std::vector<BlockWeights> blocks_;
-  std::vector<DenseWeights> head_;
+  std::map<std::string, at::Tensor, std::less<>> by_name_;
+  at::Tensor relative_rows_;  ///< [2 max tokens - 1], the table's row for each distance
 };
 
 }  // namespace paceline

@@ -1,0 +1,176 @@
+// Attention of NetworkForward. Only the operators that are used are included.
+#define TORCH_ASSERT_ONLY_METHOD_OPERATORS
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/outer.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/take.h>
+#include <ATen/ops/take_along_dim.h>
+#include <ATen/ops/where.h>
+
+#include <limits>
+
+#include "backend/torch/forward_pass_state.h"
+#include "backend/torch/network_forward.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+/// [B, S, H D] -> [B, H, S, D]
+at::Tensor heads(const at::Tensor& x, const SelfAttention& attention) {
+  return x.unflatten(-1, {attention.heads, attention.head_dim}).transpose(-3, -2);
+}
+
+/// Halves of the last axis, the second negated, change places.
+at::Tensor rotate_half(const at::Tensor& x, int64_t half) {
+  return at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
+}
+
+/// Turned to their places as transformers does it: angles in fp32. x: [B, H, S, D].
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& places, const SelfAttention& attention) {
+  const at::Tensor steps = at::arange(0, attention.head_dim, 2, at::TensorOptions(at::kFloat).device(x.device()));
+  const at::Tensor frequencies = at::pow(at::Scalar(attention.rotary_theta), steps / attention.head_dim).reciprocal();
+  const at::Tensor half = at::outer(places.to(at::kFloat), frequencies);
+  const at::Tensor angles = at::cat({half, half}, -1);
+  const at::Tensor cosines = angles.cos().to(x.scalar_type());
+  const at::Tensor sines = angles.sin().to(x.scalar_type());
+  return x * cosines + rotate_half(x, attention.head_dim / 2) * sines;
+}
+
+bool sees_all(const SelfAttention& attention) { return attention.visible_before < 0 && attention.visible_after < 0; }
+
+/// About the lowest number, which bf16 holds too: padding and what is not seen weigh nothing beside any real key, and a
+/// row without one stays finite.
+double lowest_of(at::ScalarType type) {
+  return type == at::kHalf ? -65504.0 : static_cast<double>(std::numeric_limits<float>::lowest()) * 0.99;
+}
+
+}  // namespace
+
+NetworkForward::Pass NetworkForward::start(const ForwardInputs& inputs) const {
+  Pass pass;
+  if (inputs.attention_mask.defined()) pass.keep = inputs.attention_mask.ne(0).unsqueeze(1).unsqueeze(1);
+  bool placed = network_.relative.kind != RelativeKind::kNone;
+  bool segmented = false;
+  for (const Block& block : network_.blocks) {
+    placed = placed || !sees_all(block.attention) || block.attention.rotary_theta != 0;
+    segmented = segmented || block.attention.segments.exists();
+  }
+  if (segmented && inputs.token_type_ids.defined()) {
+    pass.differ = inputs.token_type_ids.unsqueeze(1).ne(inputs.token_type_ids.unsqueeze(2)).unsqueeze(1);
+  }
+  if (!placed) return pass;
+  pass.places = at::ones_like(inputs.input_ids.select(0, 0)).to(at::kLong).cumsum(0) - 1;
+  pass.distances = pass.places.unsqueeze(0) - pass.places.unsqueeze(1);
+  if (network_.relative.kind == RelativeKind::kBias) pass.bias = distance_bias(pass);
+  if (network_.relative.kind == RelativeKind::kLearned) {
+    pass.rows = at::take(relative_rows_, pass.distances + (network_.max_tokens - 1));
+    pass.table = position_table(pass);
+  }
+  if (network_.relative.kind == RelativeKind::kSinusoid) {
+    // Distance 0 stands in the table twice: at the end of those before it and at the beginning of those behind it.
+    const at::Tensor last = pass.places.select(0, -1);
+    pass.rows = pass.distances + last + pass.distances.gt(0).to(at::kLong);
+    pass.table = position_table(pass);
+  }
+  return pass;
+}
+
+/// MPNet's, [1, H, S, S].
+at::Tensor NetworkForward::distance_bias(const Pass& pass) const {
+  const at::Tensor rows = at::take(relative_rows_, pass.distances + (network_.max_tokens - 1));
+  return at::embedding(find(network_.relative.table), rows).permute({2, 0, 1}).unsqueeze(0);
+}
+
+/// The rows that position_key and position_query project, [R, C].
+at::Tensor NetworkForward::position_table(const Pass& pass) const {
+  const RelativePositions& relative = network_.relative;
+  if (relative.kind == RelativeKind::kLearned) {
+    return normalise(find(relative.table).narrow(0, 0, 2 * int64_t{relative.span}), relative.norm);
+  }
+  at::Tensor distances = at::cat({-pass.places.flip(0), pass.places}, 0);
+  if (relative.max_distance > 0) distances = distances.clamp(-relative.max_distance, relative.max_distance);
+  const at::Tensor steps =
+      at::arange(0, network_.hidden_size, 2, at::TensorOptions(at::kFloat).device(distances.device()));
+  const at::Tensor frequencies = at::pow(at::Scalar(10000), steps / network_.hidden_size).reciprocal();
+  const at::Tensor angles = at::outer((-distances).to(at::kFloat), frequencies);
+  return at::cat({angles.sin(), angles.cos()}, -1).to(find(network_.embeddings.words).scalar_type());
+}
+
+/// What is added to the scores, or which keys are kept; undefined: nothing is hidden.
+at::Tensor NetworkForward::mask_of(const SelfAttention& attention, Pass& pass) const {
+  if (sees_all(attention)) return pass.keep;
+  at::Tensor& mask = pass.masks[{attention.visible_before, attention.visible_after}];
+  if (mask.defined()) return mask;
+  mask = pass.distances.eq(pass.distances);
+  if (attention.visible_before >= 0) mask = mask.logical_and(pass.distances.ge(-attention.visible_before));
+  if (attention.visible_after >= 0) mask = mask.logical_and(pass.distances.le(attention.visible_after));
+  if (pass.keep.defined()) mask = mask.logical_and(pass.keep);
+  const at::Tensor zero = mask.logical_and(mask.logical_not()).to(find(network_.embeddings.words).scalar_type());
+  mask = zero.masked_fill(mask.logical_not(), lowest_of(zero.scalar_type()));
+  return mask;
+}
+
+at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& attention, Pass& pass) const {
+  at::Tensor query = heads(dense(x, attention.query), attention);
+  at::Tensor key = heads(dense(x, attention.key), attention);
+  const at::Tensor value = heads(dense(x, attention.value), attention);
+  if (attention.rotary_theta != 0) {
+    query = rotate(query, pass.places, attention);
+    key = rotate(key, pass.places, attention);
+  }
+  at::Tensor added = pass.bias;
+  if (attention.position_key.exists() || attention.position_query.exists() || attention.segments.exists()) {
+    added = relative_scores(query, key, attention, pass);
+    if (attention.content_bias.exists()) query = query + find(attention.content_bias).unsqueeze(1);
+  }
+  at::Tensor mask = mask_of(attention, pass);
+  if (added.defined()) {
+    const bool whole = !mask.defined();
+    mask = whole                                ? added
+           : mask.scalar_type() == at::kBool ? added.masked_fill(mask.logical_not(), lowest_of(added.scalar_type()))
+                                             : added + mask;
+    mask = mask.to(query.scalar_type());
+  }
+  const at::Tensor context =
+      at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional(mask) : std::nullopt,
+                                       /*dropout_p=*/0.0, /*is_causal=*/false, attention.scale);
+  return dense(context.transpose(1, 2).flatten(2), attention.output);
+}
+
+/// Scaled, [B, H, S, S].
+at::Tensor NetworkForward::relative_scores(const at::Tensor& query, const at::Tensor& key,
+                                           const SelfAttention& attention, const Pass& pass) const {
+  at::Tensor scores;
+  const auto add = [&](const at::Tensor& more) { scores = scores.defined() ? scores + more : more; };
+  if (attention.position_key.exists()) {
+    const at::Tensor positions = heads(dense(pass.table, attention.position_key), attention);  // [H, R, D]
+    const at::Tensor biased =
+        attention.position_bias.exists() ? query + find(attention.position_bias).unsqueeze(1) : query;
+    const at::Tensor by_row = at::matmul(biased, positions.transpose(-1, -2));
+    add(at::take_along_dim(by_row, pass.rows.unsqueeze(0).unsqueeze(0), -1));
+  }
+  if (attention.position_query.exists()) {
+    const at::Tensor positions = heads(dense(pass.table, attention.position_query), attention);
+    const at::Tensor by_row = at::matmul(key, positions.transpose(-1, -2));
+    const at::Tensor rows_of_keys = pass.rows.t().unsqueeze(0).unsqueeze(0);
+    add(at::take_along_dim(by_row, rows_of_keys, -1).transpose(-1, -2));
+  }
+  if (attention.segments.exists() && pass.differ.defined()) add(segment_scores(query, attention, pass));
+  return scores * attention.scale;
+}
+
+at::Tensor NetworkForward::segment_scores(const at::Tensor& query, const SelfAttention& attention,
+                                          const Pass& pass) const {
+  const at::Tensor biased = query + find(attention.segment_bias).unsqueeze(1);
+  const at::Tensor by_segment = at::matmul(biased, find(attention.segments).permute({1, 2, 0}));  // [B, H, S, 2]
+  return at::where(pass.differ, by_segment.select(-1, 1).unsqueeze(-1), by_segment.select(-1, 0).unsqueeze(-1));
+}
+
+}  // namespace paceline
