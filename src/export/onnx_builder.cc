@@ -9,6 +9,7 @@
 #include <numbers>
 #include <span>
 
+#include "network/dense_rows.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -140,10 +141,58 @@ OnnxBuilder::Value OnnxBuilder::unsqueeze(const Value& x, std::vector<int64_t> a
   return node("Unsqueeze", name, {x}, {{"axes", std::move(axes)}});
 }
 
+OnnxBuilder::Value OnnxBuilder::reshaped(const Weight& weight, Shape shape, std::string_view name) {
+  return floats(fmt::format("{}.{}", weight.name, name), std::move(shape), checkpoint_.values(weight));
+}
+
+OnnxBuilder::Value OnnxBuilder::reshape(const Value& x, const std::vector<int64_t>& shape, std::string_view name) {
+  return node("Reshape", name, {x, integers(shape)});
+}
+
+OnnxBuilder::Value OnnxBuilder::transpose(const Value& x, std::vector<int64_t> perm, std::string_view name) {
+  return node("Transpose", name, {x}, {{"perm", std::move(perm)}});
+}
+
+OnnxBuilder::Value OnnxBuilder::concat(std::vector<Value> parts, int64_t axis, std::string_view name) {
+  return node("Concat", name, std::move(parts), {{"axis", axis}});
+}
+
+OnnxBuilder::Value OnnxBuilder::slice(const Value& x, int64_t axis, const Value& begin, const Value& end,
+                                      std::string_view name) {
+  return node("Slice", name, {x, begin, end, integers({axis})});
+}
+
+OnnxBuilder::Value OnnxBuilder::sum(const Value& x, int64_t axis, std::string_view name) {
+  if (opset() >= kAxesInput) return node("ReduceSum", name, {x, integers({axis})}, {{"keepdims", int64_t{0}}});
+  return node("ReduceSum", name, {x}, {{"axes", std::vector<int64_t>{axis}}, {"keepdims", int64_t{0}}});
+}
+
+OnnxBuilder::Value OnnxBuilder::count_up(const Value& count, std::string_view name) {
+  const Value ones = node("Expand", fmt::format("{}/ones", name), {integer(1), count});
+  const Value from_one = node("CumSum", fmt::format("{}/from_one", name), {ones, integer(0)});
+  return node("Sub", name, {from_one, integer(1)});
+}
+
+/// [out, in]: a whole tensor as it is stored, else the layer's own part of it, written out.
+OnnxBuilder::Value OnnxBuilder::dense_weight(const Dense& layer) {
+  const Shape shape{layer.out, layer.in};
+  if (layer.weight.shape == shape && !layer.transposed) return weight(layer.weight);
+  std::vector<float> rows(static_cast<std::size_t>(layer.out) * static_cast<std::size_t>(layer.in));
+  read_dense_rows(checkpoint_.tensor(layer.weight), layer, 0, layer.out, rows);
+  return floats(fmt::format("{}.rows_{}", layer.weight.name, layer.first), shape, rows);
+}
+
+OnnxBuilder::Value OnnxBuilder::dense_bias(const Dense& layer) {
+  if (layer.bias.shape == Shape{layer.out}) return weight(layer.bias);
+  const std::vector<float> all = checkpoint_.values(layer.bias);
+  return floats(fmt::format("{}.rows_{}", layer.bias.name, layer.first), {layer.out},
+                {all.begin() + layer.first, all.begin() + layer.first + layer.out});
+}
+
 // Gemm reads the weight as it is stored, [out, in]; ONNX Runtime repacks it once either way.
 OnnxBuilder::Value OnnxBuilder::dense(const Value& x, const Dense& layer, std::string_view name) {
-  std::vector<Value> inputs{x, weight(layer.weight)};
-  if (!layer.bias.name.empty()) inputs.push_back(weight(layer.bias));
+  std::vector<Value> inputs{x, dense_weight(layer)};
+  if (layer.bias.exists()) inputs.push_back(dense_bias(layer));
   return node("Gemm", name, std::move(inputs), {{"transB", int64_t{1}}});
 }
 
@@ -156,7 +205,7 @@ OnnxBuilder::Value OnnxBuilder::dense_int8(const Value& x, const Dense& layer, s
   const Value scale = node("Mul", fmt::format("{}/scale", name), {input.scale, weight.scales});
   const Value scaled = node("Mul", fmt::format("{}/scaled", name),
                             {cast(sums, OnnxType::kFloat, fmt::format("{}/floats", name)), scale});
-  return layer.bias.name.empty() ? scaled : node("Add", name, {scaled, this->weight(layer.bias)});
+  return layer.bias.exists() ? node("Add", name, {scaled, dense_bias(layer)}) : scaled;
 }
 
 const OnnxBuilder::Quantised& OnnxBuilder::quantised(const Value& x) {
@@ -170,9 +219,10 @@ const OnnxBuilder::Quantised& OnnxBuilder::quantised(const Value& x) {
 
 /// [in, out] in s8, each column with the scale that makes its largest value 127.
 OnnxBuilder::Int8Weight OnnxBuilder::int8_weight(const Dense& layer) {
-  const std::vector<float> stored = checkpoint_.values(layer.weight);  // [out, in]
   const auto in = static_cast<std::size_t>(layer.in);
   const auto out = static_cast<std::size_t>(layer.out);
+  std::vector<float> stored(out * in);
+  read_dense_rows(checkpoint_.tensor(layer.weight), layer, 0, layer.out, stored);
   std::vector<float> scales(out);
   std::string bytes(stored.size(), '\0');
   for (std::size_t column = 0; column < out; ++column) {
@@ -186,13 +236,18 @@ OnnxBuilder::Int8Weight OnnxBuilder::int8_weight(const Dense& layer) {
       bytes[k * out + column] = static_cast<char>(static_cast<int8_t>(step));
     }
   }
-  return {.values = constant(layer.weight.name + ".int8", OnnxType::kInt8, {layer.in, layer.out}, std::move(bytes)),
-          .scales = floats(layer.weight.name + ".scales", {layer.out}, scales)};
+  const std::string part =
+      layer.first == 0 ? layer.weight.name : fmt::format("{}.rows_{}", layer.weight.name, layer.first);
+  return {.values = constant(part + ".int8", OnnxType::kInt8, {layer.in, layer.out}, std::move(bytes)),
+          .scales = floats(part + ".scales", {layer.out}, scales)};
 }
 
 OnnxBuilder::Value OnnxBuilder::layer_norm(const Value& x, const LayerNorm& norm, std::string_view name) {
+  if (!norm.exists()) return x;
   if (opset() < kLayerNormalization) return decomposed_layer_norm(x, norm, std::string(name));
-  return node("LayerNormalization", name, {x, weight(norm.scale), weight(norm.bias)},
+  std::vector<Value> inputs{x, weight(norm.scale)};
+  if (norm.bias.exists()) inputs.push_back(weight(norm.bias));
+  return node("LayerNormalization", name, std::move(inputs),
               {{"axis", int64_t{-1}}, {"epsilon", static_cast<float>(norm.epsilon)}});
 }
 
@@ -209,7 +264,7 @@ OnnxBuilder::Value OnnxBuilder::decomposed_layer_norm(const Value& x, const Laye
   const Value deviation = node("Sqrt", name + "/deviation", {safe});
   const Value normed = node("Div", name + "/normed", {centred, deviation});
   const Value scaled = node("Mul", name + "/scaled", {normed, weight(norm.scale)});
-  return node("Add", name, {scaled, weight(norm.bias)});
+  return norm.bias.exists() ? node("Add", name, {scaled, weight(norm.bias)}) : scaled;
 }
 
 OnnxBuilder::Value OnnxBuilder::activation(const Value& x, Activation function, std::string_view name) {
@@ -223,9 +278,14 @@ OnnxBuilder::Value OnnxBuilder::activation(const Value& x, Activation function, 
     case Activation::kRelu:
       return node("Relu", name, {x});
     case Activation::kGeluTanh:
+      return opset() >= kGelu ? node("Gelu", name, {x}, {{"approximate", std::string("tanh")}})
+                              : decomposed_gelu_tanh(x, std::string(name));
     case Activation::kSilu:
-    case Activation::kMish:
-      break;
+      return node("Mul", name, {x, node("Sigmoid", fmt::format("{}/sigmoid", name), {x})});
+    case Activation::kMish: {
+      const Value softplus = node("Softplus", fmt::format("{}/softplus", name), {x});
+      return node("Mul", name, {x, node("Tanh", fmt::format("{}/tanh", name), {softplus})});
+    }
   }
   throw Error(ErrorCode::kInternal, "[export onnx] An activation has no ONNX operator.");
 }
@@ -234,6 +294,17 @@ OnnxBuilder::Value OnnxBuilder::decomposed_gelu(const Value& x, const std::strin
   const Value scaled = node("Div", name + "/scaled", {x, number(std::numbers::sqrt2_v<float>)});
   const Value erf = node("Erf", name + "/erf", {scaled});
   const Value shifted = node("Add", name + "/shifted", {erf, number(1.0F)});
+  return node("Mul", name, {node("Mul", name + "/product", {x, shifted}), number(0.5F)});
+}
+
+OnnxBuilder::Value OnnxBuilder::decomposed_gelu_tanh(const Value& x, const std::string& name) {
+  const Value square = node("Mul", name + "/square", {x, x});
+  const Value cube = node("Mul", name + "/cube", {square, x});
+  const Value bent = node("Mul", name + "/bent", {cube, number(0.044715F)});
+  const Value inner = node("Add", name + "/inner", {x, bent});
+  const Value scaled =
+      node("Mul", name + "/scaled", {inner, number(static_cast<float>(std::sqrt(2 / std::numbers::pi)))});
+  const Value shifted = node("Add", name + "/shifted", {node("Tanh", name + "/tanh", {scaled}), number(1.0F)});
   return node("Mul", name, {node("Mul", name + "/product", {x, shifted}), number(0.5F)});
 }
 

@@ -41,16 +41,26 @@ class OnnxBuilder {
   Value integer(int64_t value, OnnxType type = OnnxType::kInt64);                        ///< []
   Value number(float value);                                                             ///< []
   Value floats(const std::string& name, Shape shape, const std::vector<float>& values);
+  /// A tensor of the checkpoint in another shape of as many values; `name` is added to its own.
+  Value reshaped(const Weight& weight, Shape shape, std::string_view name);
 
   /// One size of `x` as a one-element vector.
   Value dimension(const Value& x, int64_t axis, std::string_view name);
   Value cast(const Value& x, OnnxType type, std::string_view name);
   Value unsqueeze(const Value& x, std::vector<int64_t> axes, std::string_view name);
+  Value reshape(const Value& x, const std::vector<int64_t>& shape, std::string_view name);
+  Value transpose(const Value& x, std::vector<int64_t> perm, std::string_view name);
+  Value concat(std::vector<Value> parts, int64_t axis, std::string_view name);
+  Value slice(const Value& x, int64_t axis, const Value& begin, const Value& end, std::string_view name);
+  /// The sum over one axis, which is left out.
+  Value sum(const Value& x, int64_t axis, std::string_view name);
+  /// [n], 0 to n - 1, for a one-element vector that holds n.
+  Value count_up(const Value& count, std::string_view name);
   /// x [N, in] -> [N, out].
   Value dense(const Value& x, const Dense& layer, std::string_view name);
   /// The same in 8 bits: x quantised while it runs, once for all layers that read it; weights now, for each output.
   Value dense_int8(const Value& x, const Dense& layer, std::string_view name);
-  /// Over the last axis.
+  /// Over the last axis; x itself where there is no such norm.
   Value layer_norm(const Value& x, const LayerNorm& norm, std::string_view name);
   Value activation(const Value& x, Activation function, std::string_view name);
 
@@ -73,6 +83,9 @@ class OnnxBuilder {
   Value constant(std::string name, OnnxType type, Shape shape, std::string bytes);
   Value decomposed_layer_norm(const Value& x, const LayerNorm& norm, const std::string& name);
   Value decomposed_gelu(const Value& x, const std::string& name);
+  Value decomposed_gelu_tanh(const Value& x, const std::string& name);
+  Value dense_weight(const Dense& layer);
+  Value dense_bias(const Dense& layer);
   Value mean_of_last_axis(const Value& x, const std::string& name);
   void reserve(const std::string& name);
 

@@ -26,10 +26,10 @@ namespace node_field {
 constexpr int kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 5;
 }
 namespace attribute_field {
-constexpr int kName = 1, kFloat = 2, kInt = 3, kInts = 8, kType = 20;
+constexpr int kName = 1, kFloat = 2, kInt = 3, kString = 4, kInts = 8, kType = 20;
 }
 namespace attribute_type {
-constexpr int kFloat = 1, kInt = 2, kInts = 7;
+constexpr int kFloat = 1, kInt = 2, kString = 3, kInts = 7;
 }
 namespace tensor_field {
 constexpr int kDims = 1, kDataType = 2, kName = 8, kRawData = 9, kExternalData = 13, kDataLocation = 14;
@@ -74,6 +74,9 @@ ProtobufWriter attribute(const OnnxAttribute& value) {
   } else if (const auto* integer = std::get_if<int64_t>(&value.value)) {
     out.integer(attribute_field::kInt, *integer);
     out.integer(attribute_field::kType, attribute_type::kInt);
+  } else if (const auto* text = std::get_if<std::string>(&value.value)) {
+    out.bytes(attribute_field::kString, *text);
+    out.integer(attribute_field::kType, attribute_type::kString);
   } else {
     for (const int64_t item : std::get<std::vector<int64_t>>(value.value)) out.integer(attribute_field::kInts, item);
     out.integer(attribute_field::kType, attribute_type::kInts);

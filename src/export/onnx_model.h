@@ -18,7 +18,7 @@ enum class OnnxType : int32_t { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6, k
 
 struct OnnxAttribute {
   std::string name;
-  std::variant<int64_t, float, std::vector<int64_t>> value;
+  std::variant<int64_t, float, std::string, std::vector<int64_t>> value;
 };
 
 /// One operator of the default domain.

@@ -133,7 +133,7 @@ at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& atte
   at::Tensor mask = mask_of(attention, pass);
   if (added.defined()) {
     const bool whole = !mask.defined();
-    mask = whole                                ? added
+    mask = whole                             ? added
            : mask.scalar_type() == at::kBool ? added.masked_fill(mask.logical_not(), lowest_of(added.scalar_type()))
                                              : added + mask;
     mask = mask.to(query.scalar_type());
