@@ -60,7 +60,8 @@ OnnxAttention::Value OnnxAttention::visible_bias(const SelfAttention& layer) {
     hidden = graph_.node("Greater", "attention/behind", {rows_.distances(), graph_.integer(layer.visible_after)});
   }
   if (layer.visible_before >= 0) {
-    const Value before = graph_.node("Less", "attention/before", {rows_.distances(), graph_.integer(-layer.visible_before)});
+    const Value before =
+        graph_.node("Less", "attention/before", {rows_.distances(), graph_.integer(-layer.visible_before)});
     hidden = hidden.empty() ? before : graph_.node("Or", "attention/hidden", {hidden, before});
   }
   const Value lowest = graph_.number(std::numeric_limits<float>::lowest());
@@ -102,7 +103,8 @@ OnnxAttention::Value OnnxAttention::position_table() {
   if (relative.kind == RelativeKind::kLearned) {
     Value table = graph_.weight(relative.table);
     if (relative.table.shape.front() != 2 * relative.span) {
-      table = graph_.slice(table, 0, graph_.integers({0}), graph_.integers({2 * relative.span}), "attention/table/rows");
+      table =
+          graph_.slice(table, 0, graph_.integers({0}), graph_.integers({2 * relative.span}), "attention/table/rows");
     }
     table_ = graph_.layer_norm(table, relative.norm, "attention/table");
     return table_;
@@ -153,8 +155,9 @@ OnnxAttention::Value OnnxAttention::relative_scores(const Inputs& inputs, const 
 OnnxAttention::Value OnnxAttention::scores_by_row(const Value& x, const Value& positions, const Value& columns,
                                                   const std::string& name) {
   const Value by_row = graph_.node("MatMul", name + "/by_row", {x, positions});
-  const Value shape = graph_.concat({rows_.batch(), graph_.dimension(positions, 0, name + "/heads"), rows_.sequence(), rows_.sequence()},
-                                    0, name + "/shape");
+  const Value shape = graph_.concat(
+      {rows_.batch(), graph_.dimension(positions, 0, name + "/heads"), rows_.sequence(), rows_.sequence()}, 0,
+      name + "/shape");
   const Value whole = graph_.node("Expand", name + "/columns", {columns, shape});
   return graph_.node("GatherElements", name, {by_row, whole}, {{"axis", int64_t{3}}});
 }
@@ -170,7 +173,8 @@ OnnxAttention::Value OnnxAttention::segment_scores(const Value& query, const Sel
   const Value biased = with_bias(query, layer.segment_bias, layer, "attention/segmented");
   const Value both = graph_.node("MatMul", "attention/by_segment", {biased, segments});
   const auto one = [&](int64_t index) {
-    return graph_.slice(both, 3, graph_.integers({index}), graph_.integers({index + 1}), fmt::format("attention/segment_{}", index));
+    return graph_.slice(both, 3, graph_.integers({index}), graph_.integers({index + 1}),
+                        fmt::format("attention/segment_{}", index));
   };
   return graph_.node("Where", "attention/segment_scores", {differ_, one(1), one(0)});
 }
@@ -209,9 +213,10 @@ std::pair<OnnxAttention::Value, OnnxAttention::Value> OnnxAttention::angles(cons
 OnnxAttention::Value OnnxAttention::rotated(const Value& x, const SelfAttention& layer, const std::string& name) {
   const auto [cosines, sines] = angles(layer);
   const int64_t half = layer.head_dim / 2;
-  const Value shape = graph_.concat({rows_.batch(), rows_.sequence(), graph_.integers({layer.heads, layer.head_dim})}, 0,
-                                    name + "/shape");
-  const Value split = graph_.node("Reshape", name + "/split", {rows_.padded(x, width_of(layer), name + "/padded"), shape});
+  const Value shape = graph_.concat({rows_.batch(), rows_.sequence(), graph_.integers({layer.heads, layer.head_dim})},
+                                    0, name + "/shape");
+  const Value split =
+      graph_.node("Reshape", name + "/split", {rows_.padded(x, width_of(layer), name + "/padded"), shape});
   const Value first = graph_.slice(split, 3, graph_.integers({0}), graph_.integers({half}), name + "/first");
   const Value second = graph_.slice(split, 3, graph_.integers({half}), graph_.integers({2 * half}), name + "/second");
   const Value swapped = graph_.concat({graph_.node("Neg", name + "/negated", {second}), first}, 3, name + "/swapped");
@@ -231,22 +236,22 @@ OnnxAttention::Value OnnxAttention::heads(const Value& x, const SelfAttention& l
 
 OnnxAttention::Value OnnxAttention::fused(const Inputs& inputs, const SelfAttention& layer, const Value& mask) {
   const int32_t width = width_of(layer);
-  const Value context = graph_.node(
-      "Attention", "attention/context",
-      {inputs.reduced ? rows_.sequences(inputs.query, width, "attention/query/sequences")
-                      : rows_.padded(inputs.query, width, "attention/query/padded"),
-       rows_.padded(inputs.key, width, "attention/key/padded"), rows_.padded(inputs.value, width, "attention/value/padded"),
-       mask},
-      {{"q_num_heads", int64_t{layer.heads}},
-       {"kv_num_heads", int64_t{layer.heads}},
-       {"scale", static_cast<float>(layer.scale)}});
+  const Value context = graph_.node("Attention", "attention/context",
+                                    {inputs.reduced ? rows_.sequences(inputs.query, width, "attention/query/sequences")
+                                                    : rows_.padded(inputs.query, width, "attention/query/padded"),
+                                     rows_.padded(inputs.key, width, "attention/key/padded"),
+                                     rows_.padded(inputs.value, width, "attention/value/padded"), mask},
+                                    {{"q_num_heads", int64_t{layer.heads}},
+                                     {"kv_num_heads", int64_t{layer.heads}},
+                                     {"scale", static_cast<float>(layer.scale)}});
   return inputs.reduced ? rows_.flat(context, width, "attention/rows")
                         : rows_.packed(context, width, "attention/packed");
 }
 
 OnnxAttention::Value OnnxAttention::decomposed(const Inputs& inputs, const SelfAttention& layer, const Value& mask) {
   const auto split = [&](const Value& x, std::vector<int64_t> perm, const std::string& name) {
-    const Value shape = graph_.concat({rows_.batch(), graph_.integers({-1, layer.heads, layer.head_dim})}, 0, name + "/shape");
+    const Value shape =
+        graph_.concat({rows_.batch(), graph_.integers({-1, layer.heads, layer.head_dim})}, 0, name + "/shape");
     return graph_.transpose(graph_.node("Reshape", name + "/split", {x, shape}), std::move(perm), name + "/heads");
   };
   const Value queries = split(inputs.query, {0, 2, 1, 3}, "attention/query");

@@ -12,8 +12,8 @@
 
 namespace paceline {
 
-/// Attention of the graph: from rows of queries, keys and values to rows of what they mix. Masks, tables and angles that
-/// layers share are made once.
+/// Attention of the graph: from rows of queries, keys and values to rows of what they mix. Masks, tables and angles
+/// that layers share are made once.
 class OnnxAttention {
  public:
   using Value = OnnxBuilder::Value;
@@ -51,7 +51,7 @@ class OnnxAttention {
   OnnxBuilder& graph_;
   OnnxRows& rows_;
   const Network& network_;
-  std::map<std::pair<int32_t, int32_t>, Value> visible_;               // by what is seen before and behind
+  std::map<std::pair<int32_t, int32_t>, Value> visible_;                  // by what is seen before and behind
   std::map<std::pair<double, int32_t>, std::pair<Value, Value>> angles_;  // by theta and head_dim
   Value distance_bias_, table_, columns_, whole_columns_, differ_;
 };

@@ -101,7 +101,8 @@ OnnxRows::Value OnnxRows::pooled_rows(const Value& ids) {
     place = graph_.node("ArgMax", "pooled/place", {numbered}, {{"axis", int64_t{1}}, {"keepdims", int64_t{0}}});
   }
   if (unpadded()) {
-    const Value first = graph_.node("Gather", "pooled/first", {packed_rows_, graph_.integer(0)}, {{"axis", int64_t{1}}});
+    const Value first =
+        graph_.node("Gather", "pooled/first", {packed_rows_, graph_.integer(0)}, {{"axis", int64_t{1}}});
     return place.empty() ? first : graph_.node("Add", "pooled/row", {first, place});
   }
   const Value first = graph_.node("Mul", "pooled/first", {graph_.count_up(batch_, "pooled/texts"), sequence_});
