@@ -15,7 +15,7 @@
 
 #include <limits>
 
-#include "backend/torch/forward_pass_state.h"
+#include "backend/torch/forward_state.h"
 #include "backend/torch/network_forward.h"
 #include "paceline/error.h"
 
@@ -53,8 +53,8 @@ double lowest_of(at::ScalarType type) {
 
 }  // namespace
 
-NetworkForward::Pass NetworkForward::start(const ForwardInputs& inputs) const {
-  Pass pass;
+ForwardState NetworkForward::start(const ForwardInputs& inputs) const {
+  ForwardState pass;
   if (inputs.attention_mask.defined()) pass.keep = inputs.attention_mask.ne(0).unsqueeze(1).unsqueeze(1);
   bool placed = network_.relative.kind != RelativeKind::kNone;
   bool segmented = false;
@@ -83,13 +83,13 @@ NetworkForward::Pass NetworkForward::start(const ForwardInputs& inputs) const {
 }
 
 /// MPNet's, [1, H, S, S].
-at::Tensor NetworkForward::distance_bias(const Pass& pass) const {
+at::Tensor NetworkForward::distance_bias(const ForwardState& pass) const {
   const at::Tensor rows = at::take(relative_rows_, pass.distances + (network_.max_tokens - 1));
   return at::embedding(find(network_.relative.table), rows).permute({2, 0, 1}).unsqueeze(0);
 }
 
 /// The rows that position_key and position_query project, [R, C].
-at::Tensor NetworkForward::position_table(const Pass& pass) const {
+at::Tensor NetworkForward::position_table(const ForwardState& pass) const {
   const RelativePositions& relative = network_.relative;
   if (relative.kind == RelativeKind::kLearned) {
     return normalise(find(relative.table).narrow(0, 0, 2 * int64_t{relative.span}), relative.norm);
@@ -104,7 +104,7 @@ at::Tensor NetworkForward::position_table(const Pass& pass) const {
 }
 
 /// What is added to the scores, or which keys are kept; undefined: nothing is hidden.
-at::Tensor NetworkForward::mask_of(const SelfAttention& attention, Pass& pass) const {
+at::Tensor NetworkForward::mask_of(const SelfAttention& attention, ForwardState& pass) const {
   if (sees_all(attention)) return pass.keep;
   at::Tensor& mask = pass.masks[{attention.visible_before, attention.visible_after}];
   if (mask.defined()) return mask;
@@ -117,7 +117,7 @@ at::Tensor NetworkForward::mask_of(const SelfAttention& attention, Pass& pass) c
   return mask;
 }
 
-at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& attention, Pass& pass) const {
+at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& attention, ForwardState& pass) const {
   at::Tensor query = heads(dense(x, attention.query), attention);
   at::Tensor key = heads(dense(x, attention.key), attention);
   const at::Tensor value = heads(dense(x, attention.value), attention);
@@ -146,7 +146,7 @@ at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& atte
 
 /// Scaled, [B, H, S, S].
 at::Tensor NetworkForward::relative_scores(const at::Tensor& query, const at::Tensor& key,
-                                           const SelfAttention& attention, const Pass& pass) const {
+                                           const SelfAttention& attention, const ForwardState& pass) const {
   at::Tensor scores;
   const auto add = [&](const at::Tensor& more) { scores = scores.defined() ? scores + more : more; };
   if (attention.position_key.exists()) {
@@ -167,7 +167,7 @@ at::Tensor NetworkForward::relative_scores(const at::Tensor& query, const at::Te
 }
 
 at::Tensor NetworkForward::segment_scores(const at::Tensor& query, const SelfAttention& attention,
-                                          const Pass& pass) const {
+                                          const ForwardState& pass) const {
   const at::Tensor biased = query + find(attention.segment_bias).unsqueeze(1);
   const at::Tensor by_segment = at::matmul(biased, find(attention.segments).permute({1, 2, 0}));  // [B, H, S, 2]
   return at::where(pass.differ, by_segment.select(-1, 1).unsqueeze(-1), by_segment.select(-1, 0).unsqueeze(-1));

@@ -18,7 +18,7 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "backend/torch/forward_pass_state.h"
+#include "backend/torch/forward_state.h"
 #include "network/relative_rows.h"
 #include "paceline/error.h"
 
@@ -107,7 +107,7 @@ at::Tensor NetworkForward::normalise(const at::Tensor& x, const LayerNorm& norm)
 }
 
 at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
-  Pass pass = start(inputs);
+  ForwardState pass = start(inputs);
   at::Tensor x = embed(inputs);
   for (std::size_t i = 0; i < network_.layers.size(); ++i) {
     const bool convolved = i == 0 && network_.convolution.exists();
@@ -151,7 +151,7 @@ at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
   return x;
 }
 
-at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, Pass& pass) const {
+at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, ForwardState& pass) const {
   if (block.norm_before) {
     const at::Tensor y = x + attend(normalise(x, block.attention_norm), block.attention, pass);
     return y + feed_forward(normalise(y, block.ffn_norm), block.ffn);

@@ -18,6 +18,8 @@ struct ForwardInputs {
   at::Tensor token_type_ids;  ///< undefined: all are 0; read only where the network has more than one type
 };
 
+struct ForwardState;
+
 /// A checkpoint's network on ATen's operators, computed as transformers does with attn_implementation="sdpa": padded on
 /// the right, every layer for every token. The same function runs eagerly, under autocast and under the tracer, so it
 /// reads no size of an input.
@@ -34,27 +36,24 @@ class NetworkForward {
   const Network& network() const { return network_; }
 
  private:
-  /// What the layers of one forward pass share.
-  struct Pass;
-
   at::Tensor find(const Weight& weight) const;
   at::Tensor dense(const at::Tensor& x, const Dense& layer) const;
   at::Tensor normalise(const at::Tensor& x, const LayerNorm& norm) const;
 
   at::Tensor embed(const ForwardInputs& inputs) const;
   at::Tensor pool(const at::Tensor& x, const ForwardInputs& inputs) const;
-  at::Tensor run_block(const at::Tensor& x, const Block& block, Pass& pass) const;
-  at::Tensor attend(const at::Tensor& x, const SelfAttention& attention, Pass& pass) const;
+  at::Tensor run_block(const at::Tensor& x, const Block& block, ForwardState& pass) const;
+  at::Tensor attend(const at::Tensor& x, const SelfAttention& attention, ForwardState& pass) const;
   at::Tensor feed_forward(const at::Tensor& x, const FeedForward& ffn) const;
   at::Tensor convolve(const at::Tensor& x, const ForwardInputs& inputs) const;
 
-  Pass start(const ForwardInputs& inputs) const;
-  at::Tensor distance_bias(const Pass& pass) const;
-  at::Tensor position_table(const Pass& pass) const;
-  at::Tensor mask_of(const SelfAttention& attention, Pass& pass) const;
+  ForwardState start(const ForwardInputs& inputs) const;
+  at::Tensor distance_bias(const ForwardState& pass) const;
+  at::Tensor position_table(const ForwardState& pass) const;
+  at::Tensor mask_of(const SelfAttention& attention, ForwardState& pass) const;
   at::Tensor relative_scores(const at::Tensor& query, const at::Tensor& key, const SelfAttention& attention,
-                             const Pass& pass) const;
-  at::Tensor segment_scores(const at::Tensor& query, const SelfAttention& attention, const Pass& pass) const;
+                             const ForwardState& pass) const;
+  at::Tensor segment_scores(const at::Tensor& query, const SelfAttention& attention, const ForwardState& pass) const;
 
   Network network_;
   std::vector<std::pair<std::string, at::Tensor>> weights_;

@@ -6,11 +6,10 @@
 #include <map>
 #include <utility>
 
-#include "backend/torch/network_forward.h"
-
 namespace paceline {
 
-struct NetworkForward::Pass {
+/// What the layers of one forward pass of NetworkForward share.
+struct ForwardState {
   at::Tensor keep;       ///< [B, 1, 1, S], true where a key is real; undefined: all are
   at::Tensor places;     ///< [S]; this and what follows undefined where nothing depends on places
   at::Tensor distances;  ///< [S, S]: the key's place less the query's
