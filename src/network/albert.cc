@@ -37,6 +37,11 @@ Network describe_albert(const ArchitectureInput& input) {
                     "layers were expected.",
                     groups, sizes.layers));
   }
+  if (int64_t{sizes.layers} * inner > kMostLayers) {
+    config.contradiction(
+        fmt::format("\"num_hidden_layers\" is {} and \"inner_group_num\" is {}, a product of at most {} was expected.",
+                    sizes.layers, inner, kMostLayers));
+  }
   const std::string prefix = stored_prefix(input, "albert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
   network.embeddings = bert_embeddings(prefix, sizes, width);

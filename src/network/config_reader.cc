@@ -105,6 +105,10 @@ void ConfigReader::refuse_other_models() const {
   for (const std::string_view key : {"is_decoder", "add_cross_attention", "is_encoder_decoder"}) {
     refuse_flag(key, "an encoder that reads both ways");
   }
+  refuse_other_weights();
+}
+
+void ConfigReader::refuse_other_weights() const {
   if (has("quantization_config")) {
     refuse("\"quantization_config\" is there, float weights were expected. Use the checkpoint from before quantising.");
   }

@@ -50,6 +50,8 @@ class ConfigReader {
                      std::string_view fallback) const;
   /// Refuses what changes the arithmetic of any encoder: decoders, quantised weights, pruned heads.
   void refuse_other_models() const;
+  /// The part of it that decoders may not have either: quantised weights, pruned heads.
+  void refuse_other_weights() const;
   /// Refuses a true flag, saying what was expected instead.
   void refuse_flag(std::string_view key, std::string_view expected) const;
   void refuse_unless_absolute() const;

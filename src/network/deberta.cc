@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <vector>
 
@@ -23,7 +24,9 @@ PositionTerms read_terms(const ArchitectureInput& input, const ConfigReader& con
   const Json& field = input.config["pos_att_type"];
   std::vector<std::string> names;
   if (field.is_string()) {
-    const std::string text = field.get<std::string>();
+    std::string text = field.get<std::string>();
+    std::erase(text, ' ');
+    for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find('|', begin), text.size());
       names.push_back(text.substr(begin, end - begin));
@@ -59,10 +62,10 @@ RelativePositions read_relative_positions(const ConfigReader& config, const std:
   relative.max_distance = positive("max_relative_positions", sizes.positions);
   relative.buckets = positive("position_buckets", 0);
   relative.span = relative.buckets > 0 ? relative.buckets : relative.max_distance;
-  if (relative.buckets > 0 && relative.max_distance - 1 <= relative.buckets / 2) {
+  if (relative.buckets == 1 || (relative.buckets > 0 && relative.max_distance - 1 <= relative.buckets / 2)) {
     config.contradiction(
-        fmt::format("\"position_buckets\" is {} and \"max_relative_positions\" is {}, more than half "
-                    "as many positions as buckets were expected.",
+        fmt::format("\"position_buckets\" is {} and \"max_relative_positions\" is {}, two buckets or more and "
+                    "more than half as many positions as buckets were expected.",
                     relative.buckets, relative.max_distance));
   }
   relative.table = {prefix + "encoder.rel_embeddings.weight", {2 * relative.span, sizes.hidden_size}};

@@ -10,7 +10,7 @@ namespace {
 
 EncoderSizes read_sizes(const ConfigReader& config) {
   config.refuse_flag("add_cross_attention", "a model of its own");
-  if (config.has("quantization_config")) config.refuse_other_models();
+  config.refuse_other_weights();
   EncoderSizes sizes;
   sizes.vocab_size = config.size("vocab_size", kMostVocabulary, 50257);
   sizes.hidden_size = config.size("n_embd", kMostHidden, 768);

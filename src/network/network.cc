@@ -80,10 +80,13 @@ VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t 
 }
 
 double visible_pairs(const SelfAttention& attention, int32_t tokens) {
-  if (attention.visible_before < 0 && attention.visible_after < 0) return static_cast<double>(tokens) * tokens;
-  double pairs = 0;
-  for (int32_t place = 0; place < tokens; ++place) pairs += visible_keys(attention, place, tokens).size();
-  return pairs;
+  // The sum of min(place, limit) over all places.
+  const auto on_one_side = [tokens](int32_t limit) {
+    const double all = tokens - 1;
+    const double most = limit < 0 ? all : std::min<double>(limit, all);
+    return most * (most + 1) / 2 + (all - most) * most;
+  };
+  return tokens + on_one_side(attention.visible_before) + on_one_side(attention.visible_after);
 }
 
 double position_rows_met(const RelativePositions& relative, int32_t tokens) {

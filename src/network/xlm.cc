@@ -54,7 +54,7 @@ Network describe_xlm(const ArchitectureInput& input) {
                         .positions = {prefix + "position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
                         .token_types = words,
                         .norm = make_layer_norm(prefix + "layer_norm_emb", sizes.hidden_size, sizes.epsilon)};
-  const bool norm_before = config.flag("pre_norm", false);
+  const bool norm_before = config.text("model_type", "") == "flaubert" && config.flag("pre_norm", false);
   const bool causal = config.flag("causal", false);
   for (int32_t i = 0; i < sizes.layers; ++i) {
     Block block = make_layer(prefix, sizes, i);

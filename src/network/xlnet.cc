@@ -25,6 +25,15 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.layers = config.size("n_layer", kMostLayers, 24);
   sizes.heads = config.size("n_head", kMostHidden, 16);
   sizes.head_dim = config.head_dim("d_model", sizes.hidden_size, "n_head", sizes.heads);
+  if (sizes.hidden_size % 2 != 0) {
+    config.contradiction(fmt::format(
+        "\"d_model\" is {}, an even number was expected: positions are pairs of sine and cosine.", sizes.hidden_size));
+  }
+  const int32_t given = config.size("d_head", kMostHidden, sizes.head_dim);
+  if (given != sizes.head_dim) {
+    config.contradiction(
+        fmt::format("\"d_head\" is {}, \"d_model\" divided by \"n_head\", {}, was expected.", given, sizes.head_dim));
+  }
   sizes.intermediate_size = config.size("d_inner", kMostIntermediate, 4096);
   sizes.token_types = kTokenTypes;
   sizes.epsilon = config.number("layer_norm_eps", 0, 1, 1e-12);
@@ -82,6 +91,7 @@ Network describe_xlnet(const ArchitectureInput& input) {
   }
   network.pooling = Pooling::kLastToken;
   if (const int32_t labels = classifier_outputs(input, "logits_proj.weight"); labels > 0) {
+    config.refuse_flag("summary_proj_to_labels", "a summary that keeps its width");
     std::vector<HeadStep> head =
         read_summary(config, {.type = "last", .activation = "tanh", .to_labels = false}, labels, network);
     head.push_back({.dense = make_dense("logits_proj", sizes.hidden_size, labels)});
