@@ -114,7 +114,43 @@ CONFIG_CHANGES = {
 }
 
 
+# File name -> a whole config.json, one or two of each architecture beside CamemBERT.
+BERT_SIZES = {key: GOOD_CONFIG[key] for key in (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings")}
+XLM_SIZES = {"vocab_size": 99, "emb_dim": 8, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 20}
+FAMILY_CONFIGS = {
+    "bert": ("Bert", {**BERT_SIZES, "hidden_act": "gelu_pytorch_tanh"}),
+    "xlm-roberta": ("XLMRoberta", BERT_SIZES),
+    "distilbert": ("DistilBert", {"vocab_size": 99, "dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 16,
+                                  "activation": "relu", "max_position_embeddings": 20}),
+    "electra": ("Electra", {**BERT_SIZES, "embedding_size": 4}),
+    "albert": ("Albert", {**BERT_SIZES, "embedding_size": 4, "num_hidden_layers": 3, "num_hidden_groups": 2,
+                          "inner_group_num": 2}),
+    "mpnet": ("MPNet", {**BERT_SIZES, "relative_attention_num_buckets": 32}),
+    "deberta-v2": ("DebertaV2", {
+        **BERT_SIZES, "relative_attention": True, "position_buckets": 4, "max_relative_positions": -1,
+        "pos_att_type": ["c2p", "p2c"], "share_att_key": True, "norm_rel_ebd": "layer_norm", "type_vocab_size": 0,
+        "position_biased_input": False, "conv_kernel_size": 3, "conv_act": "gelu", "attention_head_size": 4,
+        "pooler_hidden_act": "mish"}),
+    "deberta-v2-old": ("DebertaV2", {**BERT_SIZES, "relative_attention": True, "pos_att_type": "p2c|c2p",
+                                     "embedding_size": 6, "type_vocab_size": 2}),
+    "modernbert": ("ModernBert", {**BERT_SIZES, "pad_token_id": 3, "local_attention": 4, "local_rope_theta": None,
+                                  "global_rope_theta": 5000.0, "global_attn_every_n_layers": 2, "norm_bias": True,
+                                  "attention_bias": True, "mlp_bias": True, "classifier_pooling": "mean"}),
+    "gpt2": ("GPT2", {"vocab_size": 99, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 20, "n_inner": None,
+                      "scale_attn_by_inverse_layer_idx": True, "pad_token_id": 5}),
+    "xlnet": ("XLNet", {"vocab_size": 99, "d_model": 8, "n_layer": 2, "n_head": 2, "d_head": 4, "d_inner": 16,
+                        "clamp_len": 7, "summary_type": "last", "summary_activation": "tanh"}),
+    "xlm": ("XLM", {**XLM_SIZES, "n_langs": 3, "causal": True, "gelu_activation": False, "summary_activation": None}),
+    "flaubert": ("Flaubert", {**XLM_SIZES, "pre_norm": True, "summary_type": "mean"}),
+}
+
+
 def config_corpus():
+    for name, (family, config) in FAMILY_CONFIGS.items():
+        whole = {"model_type": name.removesuffix("-old"), "architectures": [family + "ForSequenceClassification"]}
+        yield f"family_{name}", json.dumps({**whole, **config}).encode()
     for name, changes in CONFIG_CHANGES.items():
         config = {**GOOD_CONFIG, **changes}
         yield name, json.dumps({key: value for key, value in config.items() if value is not None}).encode()
