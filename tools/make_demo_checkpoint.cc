@@ -1,6 +1,7 @@
-/// Writes the demo's checkpoint: a sentence classifier of exactly CamemBERT-base's shape with seeded random weights.
+/// Writes the demo's checkpoint: a sentence classifier of exactly CamemBERT-base's shape with seeded random weights; or
+/// one of any config.json with five labels.
 ///
-///     make_demo_checkpoint --tokenizer DIR --texts FILE --out DIR
+///     make_demo_checkpoint --tokenizer DIR --texts FILE --out DIR [--config FILE]
 ///
 /// Speed does not depend on the weights' values, but the gate's question (are the answers still the same?) needs
 /// answers that differ. So the classifier's last layer is fitted to 200 of the texts: its five outputs are the five
@@ -126,6 +127,25 @@ constexpr std::array<Statistic, 9> kStatistics = {{
     {"", 0.0f, 0.02f},
 }};
 
+/// Of each norm, which not every architecture names as BERT does.
+std::map<std::string, Statistic> norm_statistics(const Network& network) {
+  std::map<std::string, Statistic> statistics;
+  const auto add = [&](const LayerNorm& norm) {
+    statistics[norm.scale.name] = {"", 1.0f, 0.1f};
+    statistics[norm.bias.name] = {"", 0.0f, 0.05f};
+  };
+  for (const LayerNorm* norm :
+       {&network.embeddings.norm, &network.relative.norm, &network.convolution.norm, &network.final_norm}) {
+    add(*norm);
+  }
+  for (const Block& block : network.blocks) {
+    add(block.attention_norm);
+    add(block.ffn_norm);
+  }
+  for (const HeadStep& step : network.head) add(step.norm);
+  return statistics;
+}
+
 const Statistic& statistic_of(std::string_view name) {
   return *std::find_if(kStatistics.begin(), kStatistics.end(), [&](const Statistic& row) {
     return name.size() >= row.ending.size() && name.substr(name.size() - row.ending.size()) == row.ending;
@@ -141,8 +161,10 @@ struct Weights {
 
 Weights draw_weights(const Network& network) {
   Weights weights;
+  const std::map<std::string, Statistic> norms = norm_statistics(network);
   for_each_weight(network, [&](const Weight& weight) {
-    const Statistic& statistic = statistic_of(weight.name);
+    const auto norm = norms.find(weight.name);
+    const Statistic& statistic = norm == norms.end() ? statistic_of(weight.name) : norm->second;
     const int64_t count = std::accumulate(weight.shape.begin(), weight.shape.end(), int64_t{1}, std::multiplies<>());
     std::vector<float>& values = weights.values[weight.name];
     values.resize(static_cast<std::size_t>(count));
@@ -314,13 +336,13 @@ std::array<double, kLabels> balancing_shifts(Matrix logits) {
   return best;
 }
 
-/// Says how the labels share the texts; throws where the checkpoint would be no use to a gate.
-void report_decisions(const Decisions& decisions) {
+/// Says how the labels share the texts; throws where the demo's checkpoint would be no use to a gate.
+void report_decisions(const Decisions& decisions, bool is_demo) {
   const auto [least, most] = std::minmax_element(decisions.shares.begin(), decisions.shares.end());
   const std::string found =
       fmt::format("labels get {:.1f} to {:.1f} % of {} texts, {:.1f} % have a margin below {}", 100 * *least,
                   100 * *most, kFitTexts, 100 * decisions.small_margins, kSmallMargin);
-  if (!is_balanced(decisions) || decisions.small_margins >= kMostSmallMargins) {
+  if (is_demo && (!is_balanced(decisions) || decisions.small_margins >= kMostSmallMargins)) {
     throw Error(
         ErrorCode::kInternal,
         fmt::format("[classifier] {}; {:.0f} to {:.0f} % and under {:.0f} % were expected. Are the texts alike?", found,
@@ -364,16 +386,21 @@ void fit_classifier(const Network& network, std::span<const float> states, Weigh
   for (std::size_t k = 0; k < kLabels; ++k) {
     bias[k] += static_cast<float>(shifts[k]);
   }
-  report_decisions(decide(stored_logits(*weights, classifier, states)));
+  report_decisions(decide(stored_logits(*weights, classifier, states)), network.architecture == "camembert");
 }
 
-void make(const fs::path& tokenizer, const fs::path& texts, const fs::path& out, const DemoShape& shape) {
+/// A layer with a bias for each of the labels, which fit_classifier can set.
+bool can_be_fitted(const Network& network) {
+  const Dense& classifier = network.head.back().dense;
+  return classifier.bias.exists() && classifier.in == network.hidden_size && classifier.out == int32_t{kLabels};
+}
+
+void make(const fs::path& tokenizer, const fs::path& texts, const fs::path& out, const Json& config) {
   constexpr std::size_t kMostTokenizerBytes = std::size_t{64} << 20;
-  const Json config = demo_config(shape);
-  const Network network = describe_network(config, {}, "demo config");
+  const Network network = describe_network(config, {}, "config");
   Weights weights = draw_weights(network);
   const std::vector<Encoding> encodings = encode_texts(tokenizer, texts, network);
-  fit_classifier(network, pooled_states(network, weights, encodings), &weights);
+  if (can_be_fitted(network)) fit_classifier(network, pooled_states(network, weights, encodings), &weights);
   fs::create_directories(out);
   for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
     write_file_atomically(out / name, read_file(tokenizer / name, kMostTokenizerBytes));
@@ -392,15 +419,18 @@ int main(int count, char** arguments) {
   std::string tokenizer;
   std::string texts;
   std::string out;
+  std::string config;
   paceline::DemoShape shape;
   app.add_option("--tokenizer", tokenizer, "folder with tokenizer.json and tokenizer_config.json")->required();
   app.add_option("--texts", texts, "file with a text a line, at least 200")->required();
   app.add_option("--out", out, "folder to write")->required();
   app.add_option("--hidden", shape.hidden, "width, 12 heads (default 768)")->check(CLI::PositiveNumber);
   app.add_option("--blocks", shape.blocks, "(default 12)")->check(CLI::PositiveNumber);
+  app.add_option("--config", config, "a config.json of another model with five labels");
   CLI11_PARSE(app, count, arguments);
   try {
-    paceline::make(tokenizer, texts, out, shape);
+    paceline::make(tokenizer, texts, out,
+                   config.empty() ? paceline::demo_config(shape) : paceline::read_json_file(config));
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
