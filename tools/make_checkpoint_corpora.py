@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes testdata/fuzz/safetensors/ and testdata/fuzz/config/: one small file per way through each parser.
+"""Writes testdata/fuzz/safetensors/, torch_file/ and config/: one small file per way through each parser.
 
 The fuzz targets start from these files, and the test suite runs each of them. Run it from anywhere; the same files come
 out each time.
 """
 
+import io
 import json
 import pathlib
 import struct
+import zipfile
 
 CORPORA = pathlib.Path(__file__).resolve().parent.parent / "testdata" / "fuzz"
 
@@ -53,6 +55,81 @@ def safetensors_corpus():
     yield "overlap", safetensors_file({"a": a, "b": tensor(begin=2, end=6)}, 6)
     yield "gap", safetensors_file({"a": tensor(begin=1, end=5)}, 5)
     yield "tail", safetensors_file({"a": a}, 9)
+
+
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def class_named(module, name):
+    return f"c{module}\n{name}\n".encode()
+
+
+def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Float", function="_rebuild_tensor_v2"):
+    def number(value):
+        return b"\x8a\x08" + struct.pack("<q", value)
+
+    def numbers(values):
+        return b"(" + b"".join(map(number, values)) + b"t"
+
+    storage = (b"(" + text("storage") + class_named("torch", dtype + "Storage") + text("0") + text("cpu")
+               + number(elements) + b"tQ")
+    hooks = class_named("collections", "OrderedDict") + b")R"
+    return (class_named("torch._utils", function) + b"(" + storage + number(offset) + numbers(sizes) + numbers(strides)
+            + b"\x89" + hooks + b"tR")
+
+
+def state_dict(*tensors):
+    items = b"".join(text(f"t{i}") + tensor for i, tensor in enumerate(tensors))
+    return b"\x80\x02}q\0(" + items + b"u."
+
+
+def torch_zip(pickle, storage=24, method=zipfile.ZIP_STORED, extra=()):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        entries = [("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", bytes(storage)), *extra]
+        for name, content in entries:
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, method)
+    return stream.getvalue()
+
+
+def torch_legacy(pickle, count=6, keys=b"]" + text("0") + b"a"):
+    magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+    machine = b"\x80\x02}" + text("little_endian") + b"\x88s."
+    head = magic + b"\x80\x02M\xe9\x03." + machine
+    return head + pickle + b"\x80\x02" + keys + b"." + struct.pack("<q", count) + bytes(24)
+
+
+def torch_file_corpus():
+    good = state_dict(torch_tensor())
+    transposed = torch_tensor(sizes=(3, 2), strides=(1, 3))
+    yield "zip", torch_zip(good)
+    yield "zip_views", torch_zip(state_dict(torch_tensor(offset=3, sizes=(3,), strides=(1,)), transposed))
+    yield "zip_empty", torch_zip(state_dict(torch_tensor(sizes=(0, 7), strides=(7, 1))))
+    yield "zip_half", torch_zip(state_dict(torch_tensor(elements=12, dtype="Half", function="_rebuild_tensor")))
+    yield "zip_deflated", torch_zip(good, method=zipfile.ZIP_DEFLATED)
+    yield "zip_program", torch_zip(good, extra=[("a/constants.pkl", b"")])
+    yield "zip_cut", torch_zip(good)[:-10]
+    yield "zip_short_storage", torch_zip(good, storage=20)
+    yield "zip_beyond", torch_zip(state_dict(torch_tensor(offset=1)))
+    yield "zip_huge", torch_zip(state_dict(torch_tensor(sizes=(2**62, 2**62))))
+    yield "zip_expanded", torch_zip(state_dict(torch_tensor(sizes=(99, 6), strides=(0, 1))))
+    yield "legacy", torch_legacy(good)
+    yield "legacy_views", torch_legacy(state_dict(torch_tensor(), transposed))
+    yield "legacy_count", torch_legacy(good, count=2**60)
+    yield "legacy_keys", torch_legacy(good, keys=b"]" + text("1") + b"a")
+    training = text("epoch") + b"K\x03" + text("state_dict") + good[2:-1] + text("rate") + b"G" + bytes(8)
+    yield "training", torch_zip(b"\x80\x02}(" + training + b"u.")
+    yield "ordered", torch_zip(b"\x80\x02" + class_named("collections", "OrderedDict") + b")R(" + text("a")
+                               + torch_tensor() + b"u}" + text("_metadata") + b"}sb.")
+    parameter = class_named("torch._utils", "_rebuild_parameter") + b"(" + torch_tensor() + b"\x88}tR"
+    yield "parameter", torch_zip(state_dict(parameter))
+    yield "itself", torch_zip(b"\x80\x02}q\0" + text("a") + torch_tensor() + b"s" + text("b") + b"h\0s.")
+    yield "calls", b"\x80\x02" + class_named("os", "system") + text("false") + b"\x85R."
+    yield "stack_global", b"\x80\x04\x95" + bytes(8) + b"\x8c\x02os\x94\x8c\x06system\x94\x93."
+    yield "memo", b"\x80\x02Nr\xff\xff\xff\xff."
+    yield "marks", b"\x80\x02" + b"(" * 99
+    yield "opcode", b"\x80\x02\xf0"
 
 
 GOOD_CONFIG = {
@@ -173,4 +250,5 @@ def write(name, files):
 
 if __name__ == "__main__":
     write("safetensors", safetensors_corpus())
+    write("torch_file", torch_file_corpus())
     write("config", config_corpus())

@@ -13,12 +13,6 @@
 
 namespace paceline {
 
-/// One tensor of a safetensors file, in the order of its data.
-struct NamedTensor {
-  std::string name;
-  TensorView tensor;
-};
-
 /// Reads the tensors of a safetensors file held in memory. Everything is checked before it is believed: header length
 /// (at most 16 MiB), key twice, dtype, shape times dtype against the offsets, overflow, overlap, gaps, exact file size.
 /// Throws Error{corrupt_data, unsupported} that names `where` and the tensor.

@@ -38,6 +38,12 @@ struct TensorView {
   int64_t elements() const;
 };
 
+/// A tensor of a file of weights.
+struct NamedTensor {
+  std::string name;
+  TensorView tensor;
+};
+
 /// Converts elements [first, first + out.size()) of an F64, F32, F16 or BF16 tensor. Throws Error{unsupported} for
 /// others.
 void convert_to_float(const TensorView& tensor, int64_t first, std::span<float> out);
