@@ -65,14 +65,15 @@ def class_named(module, name):
     return f"c{module}\n{name}\n".encode()
 
 
-def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Float", function="_rebuild_tensor_v2"):
+def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Float", function="_rebuild_tensor_v2",
+                 key="0"):
     def number(value):
         return b"\x8a\x08" + struct.pack("<q", value)
 
     def numbers(values):
         return b"(" + b"".join(map(number, values)) + b"t"
 
-    storage = (b"(" + text("storage") + class_named("torch", dtype + "Storage") + text("0") + text("cpu")
+    storage = (b"(" + text("storage") + class_named("torch", dtype + "Storage") + text(key) + text("cpu")
                + number(elements) + b"tQ")
     hooks = class_named("collections", "OrderedDict") + b")R"
     return (class_named("torch._utils", function) + b"(" + storage + number(offset) + numbers(sizes) + numbers(strides)

@@ -21,6 +21,8 @@ struct ClassifierOptions {
   std::string backend{};                      ///< "native", "onnxruntime", ...
   std::string compute_type{};                 ///< "fp32", ...
   std::filesystem::path file{};               ///< the user's own export, for a backend that runs such files
+  std::filesystem::path weights{};            ///< a state_dict in place of the folder's weights, under any name
+  std::string prefix{};                       ///< taken off the weights' names; names without it do not count
   std::optional<int32_t> threads{};           ///< of each instance; 0: the usable CPUs shared out among them
   std::optional<int32_t> instances{};         ///< copies of the model side by side, each pinned to CPUs of its own
   std::optional<int32_t> batch_size{};        ///< texts in a batch at most
@@ -45,10 +47,10 @@ struct ScoredLabel {
 /// One thread calls it at a time; it uses threads of its own. Separate objects are independent of one another.
 class PACELINE_EXPORT Classifier {
  public:
-  /// Loads a checkpoint's folder, or what a plan.json of `paceline bench` chose. A plan from another machine is obeyed.
-  /// Throws Error: not_found, corrupt_data or unsupported for the checkpoint or the plan (also where the plan was
-  /// measured on another checkpoint, or there is no classification head), unavailable for a missing engine,
-  /// invalid_argument for an option, resource_exhausted.
+  /// Loads a checkpoint's folder, a hub id (`org/name`) that is in the local Hugging Face cache, or what a plan.json of
+  /// `paceline bench` chose. A plan from another machine is obeyed. Throws Error: not_found, corrupt_data or
+  /// unsupported for the checkpoint or the plan (also where the plan was measured on another checkpoint, or there is no
+  /// classification head), unavailable for a missing engine, invalid_argument for an option, resource_exhausted.
   explicit Classifier(const std::filesystem::path& model_dir_or_plan, const ClassifierOptions& options = {});
   Classifier(Classifier&& other) noexcept;
   Classifier& operator=(Classifier&& other) noexcept;

@@ -14,6 +14,7 @@
 #include "bench/round_store.h"
 #include "bench/stage_profile.h"
 #include "bench/workload.h"
+#include "checkpoint/model_folder.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 
@@ -82,6 +83,7 @@ int32_t computing_threads(const BenchOptions& options, int32_t usable_cpus) {
 BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpoint) {
   BenchSubject subject;
   subject.model_dir = std::filesystem::absolute(checkpoint.model_dir()).lexically_normal();
+  subject.weights = checkpoint.weight_options();
   subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
   subject.usable_cpus = resolve_threads(0);
   subject.threads = computing_threads(options, subject.usable_cpus);
@@ -99,6 +101,7 @@ BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpo
 CheckpointSummary summarize_checkpoint(const Checkpoint& checkpoint, const BenchSubject& subject) {
   CheckpointSummary summary;
   summary.model_dir = subject.model_dir.string();
+  summary.weights = checkpoint.weight_options();
   summary.hash = subject.checkpoint_hash;
   summary.architecture = checkpoint.network().architecture;
   summary.dtype = dtype_name(checkpoint.dtype());
@@ -146,7 +149,7 @@ template <class Run>
 BenchResults with_subject(const BenchOptions& options, const Run& run) {
   const double started = monotonic_seconds();
   BenchResults results = begin(options);
-  const Checkpoint checkpoint = Checkpoint::open(options.model_dir);
+  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(options.model_dir), options.weights);
   const BenchSubject subject = make_subject(options, checkpoint);
   results.checkpoint = summarize_checkpoint(checkpoint, subject);
   results.workload = subject.workload.summary;

@@ -33,7 +33,8 @@ struct WorkerCommand {
 
 /// One field per flag of `paceline bench`.
 struct BenchOptions {
-  std::filesystem::path model_dir;
+  std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
+  WeightOptions weights{};
   std::filesystem::path text_file;  ///< verify: empty for made-up ids
   RowReaderOptions rows;
   int32_t texts = 1000;  ///< size of the sample

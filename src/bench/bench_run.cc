@@ -121,6 +121,7 @@ class BenchRun {
     contenders_.clear();
     const Configuration& choice = recommendation.choice;
     EndToEndRequest request{.model_dir = subject_.model_dir, .run = {}, .seconds = end_to_end_seconds()};
+    request.run.weights = subject_.weights;
     for (const BackendResult& backend : results_.backends) {
       if (runs(backend, choice)) request.run.backend = backend_options(backend, subject_.cache_dir);
     }

@@ -18,7 +18,8 @@ std::unique_ptr<Worker> load(Contender& contender, const BenchSubject& subject, 
   std::unique_ptr<Worker> worker = environment.start_worker(contender.name());
   const LoadedBackend loaded = worker->load({.model_dir = subject.model_dir,
                                              .backend = backend_options(contender.result, subject.cache_dir),
-                                             .instances = contender.result.instances});
+                                             .instances = contender.result.instances,
+                                             .weights = subject.weights});
   contender.result.version = loaded.info.version;
   contender.result.settings = loaded.info.settings;
   contender.result.dtype = loaded.info.dtype;

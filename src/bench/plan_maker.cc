@@ -24,6 +24,7 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   const Configuration& choice = recommendation.choice;
   Plan plan;
   plan.model_dir = results.checkpoint.model_dir;
+  plan.run.weights = results.checkpoint.weights;
   plan.checkpoint_hash = results.checkpoint.hash;
   plan.random_weights = results.checkpoint.random_weights;
   plan.run.instances = choice.instances;

@@ -206,18 +206,24 @@ TEST_F(ServerTest, ErrorsComeBackWithTheirCode) {
 
 TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   const WorkerRequest request{.model_dir = "/a b",
-                              .backend = {.name = "x", .compute_type = "int8", .threads = 3, .cache_dir = "/c"}};
+                              .backend = {.name = "x", .compute_type = "int8", .threads = 3, .cache_dir = "/c"},
+                              .weights = {.file = "/w.pt", .prefix = "module"}};
   const WorkerRequest back = decode_request(encode_request(request));
   EXPECT_EQ(back.model_dir, request.model_dir);
   EXPECT_EQ(back.backend.compute_type, "int8");
   EXPECT_EQ(back.backend.threads, 3);
+  EXPECT_EQ(back.weights.file, "/w.pt");
+  EXPECT_EQ(back.weights.prefix, "module");
   EndToEndRequest run{.model_dir = "/m", .run = {}, .seconds = 2.5};
+  run.run.weights = request.weights;
   run.run.limits = {.batch_size = 8, .max_batch_tokens = 0, .order = Order::kLength, .window = 100};
   const std::vector<Text> texts{{.first = "un", .second = {}}, {.first = "deux", .second = "trois"}};
   std::vector<Text> texts_back;
   const EndToEndRequest run_back = decode_end_to_end(encode_end_to_end(run, texts), texts_back);
   EXPECT_EQ(run_back.run.limits.batch_size, 8);
   EXPECT_EQ(run_back.run.limits.order, Order::kLength);
+  EXPECT_EQ(run_back.run.weights.file, "/w.pt");
+  EXPECT_EQ(run_back.run.weights.prefix, "module");
   EXPECT_EQ(run_back.seconds, 2.5);
   ASSERT_EQ(texts_back.size(), 2U);
   EXPECT_FALSE(texts_back[0].second.has_value());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
+#include "checkpoint/weight_options.h"
 #include "machine/machine.h"
 
 namespace paceline {
@@ -116,6 +117,7 @@ struct WorkloadSummary {
 
 struct CheckpointSummary {
   std::string model_dir;
+  WeightOptions weights{};
   std::string hash;
   std::string architecture;
   std::string dtype;

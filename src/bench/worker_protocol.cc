@@ -64,6 +64,15 @@ BackendOptions decode_backend(const Json& message) {
           .file = json_string(message, "file", kWhere)};
 }
 
+void encode_weights(const WeightOptions& weights, Json& message) {
+  message["weights"] = weights.file.string();
+  message["prefix"] = weights.prefix;
+}
+
+WeightOptions decode_weights(const Json& message) {
+  return {.file = json_string(message, "weights", kWhere), .prefix = json_string(message, "prefix", kWhere)};
+}
+
 template <class T>
 Json encode_any_numbers(std::span<const T> values) {
   Json numbers = Json::array();
@@ -79,6 +88,7 @@ Json encode_request(const WorkerRequest& request) {
   message["protocol"] = kWorkerProtocol;
   message["model_dir"] = request.model_dir.string();
   message["instances"] = request.instances;
+  encode_weights(request.weights, message);
   return message;
 }
 
@@ -86,7 +96,8 @@ WorkerRequest decode_request(const Json& message) {
   json_integer(message, "protocol", kWhere, kWorkerProtocol, kWorkerProtocol);
   return {.model_dir = json_string(message, "model_dir", kWhere),
           .backend = decode_backend(message),
-          .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads))};
+          .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads)),
+          .weights = decode_weights(message)};
 }
 
 Json encode_loaded(const LoadedBackend& loaded) {
@@ -159,6 +170,7 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   Json message = encode_backend(request.run.backend);
   message["op"] = "end_to_end";
   message["model_dir"] = request.model_dir.string();
+  encode_weights(request.run.weights, message);
   message["batch_size"] = request.run.limits.batch_size;
   message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
   message["order"] = order_name(request.run.limits.order);
@@ -180,6 +192,7 @@ EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts)
   EndToEndRequest request;
   request.model_dir = json_string(message, "model_dir", kWhere);
   request.run.backend = decode_backend(message);
+  request.run.weights = decode_weights(message);
   request.run.limits.batch_size = count_of(message, "batch_size");
   request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");
   request.run.limits.order = parse_order(json_string(message, "order", kWhere));

@@ -162,7 +162,7 @@ Json answer_or_error(WorkerServer& server, const std::string& payload) {
 }
 
 WorkerSession open_session(const WorkerRequest& request) {
-  auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(request.model_dir));
+  auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(request.model_dir, request.weights));
   WorkerSession session;
   session.instances =
       std::make_unique<BackendInstances>(*checkpoint, request.backend, request.instances, create_backend);

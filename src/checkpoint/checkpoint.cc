@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <system_error>
@@ -59,18 +60,38 @@ std::vector<std::string> names_of(const std::map<std::string, TensorView, std::l
   return names;
 }
 
+/// What all names begin with, up to a dot.
+std::string_view common_prefix(const std::vector<std::string>& names) {
+  std::string_view common = names.empty() ? std::string_view() : names.front();
+  for (const std::string& name : names) {
+    while (!name.starts_with(common)) common.remove_suffix(1);
+  }
+  return common.substr(0, common.rfind('.') + 1);
+}
+
+/// How to reach a tensor that is there behind a prefix; else the nearest name.
+std::string name_hint(std::string_view wanted, const std::vector<std::string>& names) {
+  const std::string ending = fmt::format(".{}", wanted);
+  const auto behind =
+      std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.ends_with(ending); });
+  if (behind != names.end()) {
+    const std::string_view common = common_prefix(names);
+    const std::string_view prefix =
+        common.empty() ? std::string_view(*behind).substr(0, behind->size() - wanted.size()) : common;
+    return fmt::format(" It is there as {}: give --prefix {}", excerpt(*behind), excerpt(prefix));
+  }
+  const std::string_view nearest = nearest_name(wanted, names);
+  return fmt::format("{} Was the checkpoint saved from another architecture?",
+                     nearest.empty() ? "" : fmt::format(" The nearest name is {}.", excerpt(nearest)));
+}
+
 /// The stored tensor of a weight, which has to be there with the shape that config.json implies and hold floats.
 const TensorView& find_checked(const WeightFiles& weights, const Weight& weight, const fs::path& model_dir) {
   const auto found = weights.tensors.find(weight.name);
   if (found == weights.tensors.end()) {
-    const std::vector<std::string> names = names_of(weights.tensors);
-    const std::string_view nearest = nearest_name(weight.name, names);
-    throw Error(
-        ErrorCode::kNotFound,
-        fmt::format("[{}] the weights have no tensor {}, which config.json asks for.{} Was the checkpoint saved "
-                    "from another architecture?",
-                    model_dir.string(), weight.name,
-                    nearest.empty() ? "" : fmt::format(" The nearest name is {}.", excerpt(nearest))));
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("[{}] the weights have no tensor {}, which config.json asks for.{}", model_dir.string(),
+                            weight.name, name_hint(weight.name, names_of(weights.tensors))));
   }
   const TensorView& tensor = found->second;
   const std::string where = fmt::format("{}: tensor {}", model_dir.string(), weight.name);
@@ -88,9 +109,9 @@ const TensorView& find_checked(const WeightFiles& weights, const Weight& weight,
 
 }  // namespace
 
-Checkpoint Checkpoint::open(const fs::path& model_dir) {
+Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& options) {
   const Json config = read_config_json(model_dir);
-  WeightFiles weights = open_weight_files(model_dir);
+  WeightFiles weights = open_weight_files(model_dir, options);
   std::set<std::string> names;
   for (const auto& [name, tensor] : weights.tensors) {
     names.insert(name);
@@ -118,6 +139,11 @@ Checkpoint Checkpoint::open(const fs::path& model_dir) {
   checkpoint.labels_ = std::move(read.labels);
   checkpoint.problem_type_ = read.problem_type;
   checkpoint.random_weights_ = read.random_weights;
+  checkpoint.unused_tensors_ =
+      static_cast<int64_t>(weights.tensors.size() - checkpoint.tensors_.size()) + weights.without_prefix;
+  checkpoint.without_prefix_ = weights.without_prefix;
+  checkpoint.weight_options_ = options;
+  if (!options.file.empty()) checkpoint.weight_options_.file = weights.names.front();
   checkpoint.weight_files_ = std::move(weights.names);
   checkpoint.files_ = std::move(weights.files);
   return checkpoint;
@@ -133,7 +159,7 @@ const TensorView& Checkpoint::tensor(const Weight& weight) const {
 }
 
 void Checkpoint::release_pages() const {
-  for (const SafetensorsFile& file : files_) file.release_pages();
+  for (const WeightFile& file : files_) file.release_pages();
 }
 
 std::vector<float> Checkpoint::values(const Weight& weight) const {

@@ -7,9 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/weight_options.h"
 #include "network/network.h"
-#include "tensor/safetensors.h"
 #include "tensor/tensor_view.h"
+#include "tensor/weight_file.h"
 
 namespace paceline {
 
@@ -18,13 +19,14 @@ enum class ProblemType { kSingleLabelClassification, kMultiLabelClassification, 
 
 std::string_view problem_type_name(ProblemType type);
 
-/// A model folder as Hugging Face lays it out: config.json, model.safetensors (or shards with their index),
-/// tokenizer.json, tokenizer_config.json. The weights stay mapped; nothing is copied.
+/// A model folder as Hugging Face lays it out: config.json, model.safetensors or pytorch_model.bin (or shards with
+/// their index), tokenizer.json, tokenizer_config.json. The weights stay mapped; only views that do not lie in a row in
+/// a file of torch.save are copied.
 class Checkpoint {
  public:
-  /// Reads and checks everything: each weight of the Network is there, has its shape and a float dtype.
-  /// Throws Error{not_found, corrupt_data, unsupported}.
-  static Checkpoint open(const std::filesystem::path& model_dir);
+  /// Reads and checks everything: each weight of the Network is there, has its shape and a float dtype. `weights` may
+  /// name another file than the folder's. Throws Error{not_found, corrupt_data, unsupported}.
+  static Checkpoint open(const std::filesystem::path& model_dir, const WeightOptions& weights = {});
 
   const std::filesystem::path& model_dir() const { return model_dir_; }
   const Network& network() const { return network_; }
@@ -35,6 +37,14 @@ class Checkpoint {
   bool has_head() const { return !network_.head.empty(); }
   bool random_weights() const { return random_weights_; }  ///< config.json says paceline_random_weights
   int64_t weight_bytes() const { return weight_bytes_; }
+  /// As given, with an absolute path.
+  const WeightOptions& weight_options() const { return weight_options_; }
+  /// Names within model_dir, or the absolute path of WeightOptions::file.
+  const std::vector<std::filesystem::path>& weight_files() const { return weight_files_; }
+  int64_t unused_tensors() const { return unused_tensors_; }  ///< that the files have and the network does not
+  int64_t without_prefix() const { return without_prefix_; }  ///< of those, the ones without WeightOptions::prefix
+  /// The part of a training checkpoint that the weights are, as "state_dict"; empty: the whole file.
+  const std::string& taken() const { return files_.front().taken(); }
 
   /// The stored tensor behind a weight of the network.
   const TensorView& tensor(const Weight& weight) const;
@@ -45,9 +55,9 @@ class Checkpoint {
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
 
-  /// Names the content of config.json, the weights and tokenizer.json; 32 hexadecimal digits. Reads every byte once
-  /// and remembers the answer in `cache_dir` by device, inode, size and mtime; a cache that cannot be written is no
-  /// error.
+  /// Names the content of config.json, the weights, their prefix and tokenizer.json; 32 hexadecimal digits. Reads every
+  /// byte once and remembers the answer in `cache_dir` by device, inode, size and mtime; a cache that cannot be written
+  /// is no error.
   std::string hash(const std::filesystem::path& cache_dir) const;
 
  private:
@@ -59,8 +69,11 @@ class Checkpoint {
   int32_t max_length_ = 0;
   bool random_weights_ = false;
   int64_t weight_bytes_ = 0;
-  std::vector<std::filesystem::path> weight_files_;  ///< names within model_dir_
-  std::vector<SafetensorsFile> files_;               ///< what the tensors point into
+  int64_t unused_tensors_ = 0;
+  int64_t without_prefix_ = 0;
+  WeightOptions weight_options_;
+  std::vector<std::filesystem::path> weight_files_;
+  std::vector<WeightFile> files_;  ///< what the tensors point into
   std::map<std::string, TensorView, std::less<>> tensors_;
 };
 

@@ -118,9 +118,9 @@ TEST_F(CheckpointTest, NamesAMissingFolderOrFile) {
   expect_error(
       ErrorCode::kNotFound, [&] { Checkpoint::open(dir() / "config.json"); }, "this is a file");
   fs::remove(dir() / "model.safetensors");
-  refused(ErrorCode::kNotFound, "no weights, model.safetensors was expected");
-  put("pytorch_model.bin", "pickle");
-  refused(ErrorCode::kNotFound, "There is pytorch_model.bin", "safe_serialization=True");
+  refused(ErrorCode::kNotFound, "no weights, model.safetensors or pytorch_model.bin was expected");
+  put("tf_model.h5", "\x89HDF");
+  refused(ErrorCode::kNotFound, "There is tf_model.h5", "safe_serialization=True");
   fs::remove(dir() / "config.json");
   refused(ErrorCode::kNotFound, "no config.json");
 }

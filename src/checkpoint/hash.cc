@@ -5,6 +5,7 @@
 #include <ctime>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -40,12 +41,31 @@ Stamp stamp_of(const fs::path& path) {
           .modified = modified};
 }
 
-/// The stamps of `names` in `folder`, one line each, and the youngest change among them.
-Stamp stamp_files(const fs::path& folder, const std::vector<fs::path>& names) {
+/// A file that is part of a checkpoint, and what stands for it in the hash.
+struct Part {
+  std::string label;
+  fs::path path;
+};
+
+/// The same weights under another prefix are another checkpoint; where the file lies is none of its content.
+std::vector<Part> parts_of(const Checkpoint& checkpoint) {
+  const fs::path& folder = checkpoint.model_dir();
+  std::vector<Part> parts = {{"config.json", folder / "config.json"}, {"tokenizer.json", folder / "tokenizer.json"}};
+  const WeightOptions& options = checkpoint.weight_options();
+  for (const fs::path& name : checkpoint.weight_files()) {
+    std::string label = options.file.empty() ? name.string() : "--weights";
+    if (!options.prefix.empty()) label += fmt::format("\n--prefix {}", options.prefix);
+    parts.push_back({std::move(label), folder / name});
+  }
+  return parts;
+}
+
+/// The stamps of the parts, one line each, and the youngest change among them.
+Stamp stamp_files(const std::vector<Part>& parts) {
   Stamp all;
-  for (const fs::path& name : names) {
-    const Stamp one = stamp_of(folder / name);
-    all.text += fmt::format("{} {}\n", name.string(), one.text);
+  for (const Part& part : parts) {
+    const Stamp one = stamp_of(part.path);
+    all.text += fmt::format("{} {}\n", part.label, one.text);
     all.modified = std::max(all.modified, one.modified);
   }
   return all;
@@ -80,15 +100,14 @@ void remember(const fs::path& memory, const std::string& stamps, const std::stri
   }
 }
 
-std::string hash_files(const fs::path& folder, const std::vector<fs::path>& names) {
+std::string hash_files(const std::vector<Part>& parts) {
   Hasher hasher;
   std::error_code ignored;
-  for (const fs::path& name : names) {
-    const fs::path path = folder / name;
-    const bool there = fs::exists(path, ignored);
-    const MappedFile file = there ? MappedFile::open(path) : MappedFile();
+  for (const Part& part : parts) {
+    const bool there = fs::exists(part.path, ignored);
+    const MappedFile file = there ? MappedFile::open(part.path) : MappedFile();
     // Name and size in front of the content, so that no two folders read as the same stream.
-    hasher.update(fmt::format("{}\n{}\n", name.string(), there ? std::to_string(file.bytes().size()) : "missing"));
+    hasher.update(fmt::format("{}\n{}\n", part.label, there ? std::to_string(file.bytes().size()) : "missing"));
     hasher.update(file.bytes());
   }
   return hasher.hex();
@@ -97,17 +116,16 @@ std::string hash_files(const fs::path& folder, const std::vector<fs::path>& name
 }  // namespace
 
 std::string Checkpoint::hash(const fs::path& cache_dir) const {
-  std::vector<fs::path> names = {"config.json", "tokenizer.json"};
-  names.insert(names.end(), weight_files_.begin(), weight_files_.end());
+  const std::vector<Part> parts = parts_of(*this);
   const fs::path memory = memory_file(cache_dir, model_dir_);
-  const Stamp before = stamp_files(model_dir_, names);
+  const Stamp before = stamp_files(parts);
   const std::string known = recall(memory, before.text);
   if (!known.empty()) {
     return known;
   }
-  const std::string hash = hash_files(model_dir_, names);
+  const std::string hash = hash_files(parts);
   const bool old = before.modified + kYoung < static_cast<int64_t>(std::time(nullptr)) * kSecond;
-  if (old && stamp_files(model_dir_, names).text == before.text) {
+  if (old && stamp_files(parts).text == before.text) {
     remember(memory, before.text, hash);
   }
   return hash;

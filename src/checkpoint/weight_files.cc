@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -15,8 +16,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSingleFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
+/// The two ways in which a folder holds weights of one kind.
+struct Layout {
+  const char* single;
+  const char* index;
+  const char* ending;  ///< of shards
+};
+
+/// safetensors where it is there: it is mapped as it is.
+constexpr std::array<Layout, 2> kLayouts = {{{"model.safetensors", "model.safetensors.index.json", ".safetensors"},
+                                             {"pytorch_model.bin", "pytorch_model.bin.index.json", ".bin"}}};
+
 constexpr std::size_t kMostShards = 1000;
 
 bool is_there(const fs::path& path) {
@@ -25,8 +35,8 @@ bool is_there(const fs::path& path) {
 }
 
 [[noreturn]] void throw_no_weights(const fs::path& model_dir) {
-  std::string hint = "Name a folder as Hugging Face's save_pretrained writes it.";
-  for (const char* other : {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"}) {
+  std::string hint = "Name a folder as Hugging Face's save_pretrained writes it, or the file with --weights.";
+  for (const char* other : {"tf_model.h5", "flax_model.msgpack"}) {
     if (is_there(model_dir / other)) {
       hint = fmt::format(
           "There is {}: load it with transformers and save it by "
@@ -35,23 +45,23 @@ bool is_there(const fs::path& path) {
       break;
     }
   }
-  throw Error(ErrorCode::kNotFound, fmt::format("[{}] the folder has no weights, {} was expected. {}",
-                                                model_dir.string(), kSingleFile, hint));
+  throw Error(ErrorCode::kNotFound, fmt::format("[{}] the folder has no weights, {} or {} was expected. {}",
+                                                model_dir.string(), kLayouts[0].single, kLayouts[1].single, hint));
 }
 
 /// A shard's name has to be a plain file name: the index comes from outside and must not lead elsewhere.
-void check_shard_name(const std::string& name, std::string_view where) {
+void check_shard_name(const std::string& name, const Layout& layout, std::string_view where) {
   const bool plain = !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
-                     name.find('\0') == std::string::npos && fs::path(name).extension() == ".safetensors";
+                     name.find('\0') == std::string::npos && fs::path(name).extension() == layout.ending;
   if (!plain) {
-    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the shard \"{}\" was expected to be the name of a "
-                                                     ".safetensors file in the same folder.",
-                                                     where, excerpt(name)));
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the shard \"{}\" was expected to be the name of a {} "
+                                                     "file in the same folder.",
+                                                     where, excerpt(name), layout.ending));
   }
 }
 
 /// Tensor name -> shard, as the index has it.
-std::map<std::string, std::string> read_index(const fs::path& path) {
+std::map<std::string, std::string> read_index(const fs::path& path, const Layout& layout) {
   const Json index = read_json_file(path);
   const auto weight_map = index.is_object() ? index.find("weight_map") : index.end();
   if (!index.is_object() || weight_map == index.end() || !weight_map->is_object() || weight_map->empty()) {
@@ -66,7 +76,7 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
                                                        path.string(), excerpt(tensor)));
     }
     const std::string name = shard.get<std::string>();
-    check_shard_name(name, path.string());
+    check_shard_name(name, layout, path.string());
     distinct.insert(name);
     shards.emplace(tensor, name);
   }
@@ -79,7 +89,7 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
 
 /// Maps one file and adds its tensors, none of which another file may have.
 void add_file(const fs::path& model_dir, const std::string& name, WeightFiles* weights) {
-  SafetensorsFile file = SafetensorsFile::open(model_dir / name);
+  WeightFile file = WeightFile::open(model_dir / name);
   for (const NamedTensor& named : file.tensors()) {
     if (!weights->tensors.emplace(named.name, named.tensor).second) {
       throw Error(ErrorCode::kCorruptData,
@@ -91,16 +101,16 @@ void add_file(const fs::path& model_dir, const std::string& name, WeightFiles* w
   weights->files.push_back(std::move(file));
 }
 
-void add_shard(const fs::path& model_dir, const std::string& name, WeightFiles* weights) {
+void add_shard(const fs::path& model_dir, const std::string& name, const Layout& layout, WeightFiles* weights) {
   if (!is_there(model_dir / name)) {
     throw Error(ErrorCode::kNotFound, fmt::format("[{}] the shard {} is missing, {} names it. Fetch the whole folder.",
-                                                  model_dir.string(), name, kIndexFile));
+                                                  model_dir.string(), name, layout.index));
   }
   add_file(model_dir, name, weights);
 }
 
-WeightFiles open_shards(const fs::path& model_dir) {
-  const std::map<std::string, std::string> shards = read_index(model_dir / kIndexFile);
+WeightFiles open_shards(const fs::path& model_dir, const Layout& layout) {
+  const std::map<std::string, std::string> shards = read_index(model_dir / layout.index, layout);
   std::set<std::string> names;
   for (const auto& [tensor, shard] : shards) {
     names.insert(shard);
@@ -108,7 +118,7 @@ WeightFiles open_shards(const fs::path& model_dir) {
   WeightFiles weights;
   std::map<std::string, std::string, std::less<>> holder;
   for (const std::string& name : names) {
-    add_shard(model_dir, name, &weights);
+    add_shard(model_dir, name, layout, &weights);
     for (const NamedTensor& named : weights.files.back().tensors()) {
       holder.emplace(named.name, name);
     }
@@ -117,24 +127,86 @@ WeightFiles open_shards(const fs::path& model_dir) {
     const auto found = holder.find(tensor);
     if (found == holder.end() || found->second != shard) {
       throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the tensor {} is not in {}, where the index puts it.",
-                                                       (model_dir / kIndexFile).string(), excerpt(tensor), shard));
+                                                       (model_dir / layout.index).string(), excerpt(tensor), shard));
     }
   }
   return weights;
 }
 
-}  // namespace
-
-WeightFiles open_weight_files(const fs::path& model_dir) {
-  if (is_there(model_dir / kSingleFile)) {
-    WeightFiles weights;
-    add_file(model_dir, kSingleFile, &weights);
-    return weights;
-  }
-  if (is_there(model_dir / kIndexFile)) {
-    return open_shards(model_dir);
+WeightFiles open_folder(const fs::path& model_dir) {
+  for (const Layout& layout : kLayouts) {
+    if (is_there(model_dir / layout.single)) {
+      WeightFiles weights;
+      add_file(model_dir, layout.single, &weights);
+      return weights;
+    }
+    if (is_there(model_dir / layout.index)) {
+      return open_shards(model_dir, layout);
+    }
   }
   throw_no_weights(model_dir);
+}
+
+WeightFiles open_file(const fs::path& file) {
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored)) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("[{}] --weights names a folder, a file with a state_dict was expected.", file.string()));
+  }
+  WeightFiles weights;
+  add_file({}, fs::absolute(file).lexically_normal().string(), &weights);
+  return weights;
+}
+
+/// The name without the prefix and the dot after it; empty where it does not begin with it.
+std::string_view without_prefix(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return {};
+  name.remove_prefix(prefix.size());
+  return name.starts_with('.') ? name.substr(1) : name;
+}
+
+void take_off_prefix(const std::string& prefix, const fs::path& model_dir, WeightFiles* weights) {
+  std::map<std::string, TensorView, std::less<>> kept;
+  for (const auto& [name, tensor] : weights->tensors) {
+    const std::string_view rest = without_prefix(name, prefix);
+    if (!rest.empty()) kept.emplace(rest, tensor);
+  }
+  if (kept.empty()) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("[{}] no tensor's name begins with the --prefix \"{}\", the first is {}.",
+                            (model_dir / weights->names.front()).string(), excerpt(prefix),
+                            weights->tensors.empty() ? "missing" : excerpt(weights->tensors.begin()->first)));
+  }
+  weights->without_prefix = static_cast<int64_t>(weights->tensors.size() - kept.size());
+  weights->tensors = std::move(kept);
+}
+
+/// What checkpoints converted from TensorFlow called a LayerNorm's scale and shift.
+void rename_gamma_beta(WeightFiles* weights) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kNames = {
+      {{".gamma", ".weight"}, {".beta", ".bias"}}};
+  for (const auto& [old_ending, ending] : kNames) {
+    std::vector<std::string> olds;
+    for (const auto& [name, tensor] : weights->tensors) {
+      if (name.ends_with(old_ending)) olds.push_back(name);
+    }
+    for (const std::string& old : olds) {
+      std::string name = old.substr(0, old.size() - old_ending.size()) + std::string(ending);
+      if (weights->tensors.contains(name)) continue;
+      auto node = weights->tensors.extract(old);
+      node.key() = std::move(name);
+      weights->tensors.insert(std::move(node));
+    }
+  }
+}
+
+}  // namespace
+
+WeightFiles open_weight_files(const fs::path& model_dir, const WeightOptions& options) {
+  WeightFiles weights = options.file.empty() ? open_folder(model_dir) : open_file(options.file);
+  if (!options.prefix.empty()) take_off_prefix(options.prefix, model_dir, &weights);
+  rename_gamma_beta(&weights);
+  return weights;
 }
 
 }  // namespace paceline

@@ -1,24 +1,30 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "tensor/safetensors.h"
+#include "checkpoint/weight_options.h"
+#include "tensor/weight_file.h"
 
 namespace paceline {
 
-/// The safetensors files of a model folder, mapped and checked.
+/// The files with a checkpoint's weights, mapped and checked.
 struct WeightFiles {
-  std::vector<std::filesystem::path> names;  ///< within the folder, in the order of their names
-  std::vector<SafetensorsFile> files;
+  std::vector<std::filesystem::path> names;  ///< within the folder, in the order of their names; or an absolute path
+  std::vector<WeightFile> files;
   std::map<std::string, TensorView, std::less<>> tensors;  ///< of all files; they point into `files`
+  int64_t without_prefix = 0;  ///< tensors that were passed over, since their names do not begin with the prefix
 };
 
-/// Opens model.safetensors, or else the shards that model.safetensors.index.json names.
-/// Throws Error{not_found} with a hint where neither is there or a shard is missing, {corrupt_data} where index and
-/// shards contradict each other or a shard's name leads out of the folder.
-WeightFiles open_weight_files(const std::filesystem::path& model_dir);
+/// Opens options.file, or else the first of these that the folder has: model.safetensors, the shards of
+/// model.safetensors.index.json, pytorch_model.bin, the shards of pytorch_model.bin.index.json. Tensors have the names
+/// of today: a LayerNorm's gamma and beta, as old files have them, are weight and bias.
+/// Throws Error{not_found} with a hint where none is there, a shard is missing or no tensor has the prefix,
+/// {corrupt_data} where index and shards contradict each other or a shard's name leads out of the folder, and what
+/// WeightFile::open throws.
+WeightFiles open_weight_files(const std::filesystem::path& model_dir, const WeightOptions& options = {});
 
 }  // namespace paceline

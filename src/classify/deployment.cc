@@ -4,16 +4,20 @@
 
 #include <algorithm>
 
+#include "checkpoint/model_folder.h"
 #include "paceline/error.h"
 
 namespace paceline {
 
 Deployment read_deployment(const std::filesystem::path& model) {
   Deployment deployment{.model_dir = model, .run = {}, .plan = std::nullopt};
-  if (!std::filesystem::is_directory(model) && (std::filesystem::exists(model) || model.extension() == ".json")) {
+  const bool folder = std::filesystem::is_directory(model);
+  if (!folder && (std::filesystem::exists(model) || model.extension() == ".json")) {
     deployment.plan = read_plan(model);
     deployment.model_dir = deployment.plan->model_dir;
     deployment.run = deployment.plan->run;
+  } else {
+    deployment.model_dir = find_model_folder(model);
   }
   return deployment;
 }
@@ -25,6 +29,8 @@ void change_run(RunOptions& run, const ClassifierOptions& changes) {
   }
   if (!changes.compute_type.empty()) run.backend.compute_type = changes.compute_type;
   if (!changes.file.empty()) run.backend.file = changes.file;
+  if (!changes.weights.empty()) run.weights.file = changes.weights;
+  if (!changes.prefix.empty()) run.weights.prefix = changes.prefix;
   if (changes.threads) run.backend.threads = *changes.threads;
   if (changes.instances) run.instances = *changes.instances;
   if (changes.batch_size || changes.max_batch_tokens) {
@@ -42,7 +48,7 @@ void change_run(RunOptions& run, const ClassifierOptions& changes) {
 }
 
 Checkpoint check_deployment(const Deployment& deployment) {
-  Checkpoint checkpoint = Checkpoint::open(deployment.model_dir);
+  Checkpoint checkpoint = Checkpoint::open(deployment.model_dir, deployment.run.weights);
   if (deployment.plan) {
     const std::filesystem::path& cache_dir = deployment.run.backend.cache_dir;
     check_plan_checkpoint(*deployment.plan, checkpoint, cache_dir.empty() ? default_cache_dir() : cache_dir);

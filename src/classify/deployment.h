@@ -16,7 +16,7 @@ struct Deployment {
   std::optional<Plan> plan;
 };
 
-/// `model` is a checkpoint's folder or a plan.json. Throws as read_plan does.
+/// `model` is a checkpoint's folder, its id on the hub or a plan.json. Throws as find_model_folder and read_plan do.
 Deployment read_deployment(const std::filesystem::path& model);
 
 /// Changes how a model is run where `changes` says so; a backend other than the plan's does not get the plan's file.

@@ -18,6 +18,8 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["paceline_version"] = version();
   json["model_dir"] = plan.model_dir.string();
   json["checkpoint_hash"] = plan.checkpoint_hash;
+  if (!plan.run.weights.file.empty()) json["weights"] = plan.run.weights.file.string();
+  if (!plan.run.weights.prefix.empty()) json["prefix"] = plan.run.weights.prefix;
   json["random_weights"] = plan.random_weights;
   json["backend"] = plan.run.backend.name;
   json["backend_version"] = plan.backend_version;

@@ -74,6 +74,10 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   plan.model_dir = json_string(json, "model_dir", where);
   if (plan.model_dir.is_relative()) plan.model_dir = file.parent_path() / plan.model_dir;
   plan.checkpoint_hash = json_string(json, "checkpoint_hash", where);
+  plan.run.weights = {.file = json_string(json, "weights", where, ""),
+                      .prefix = json_string(json, "prefix", where, "")};
+  std::filesystem::path& weights = plan.run.weights.file;
+  if (!weights.empty() && weights.is_relative()) weights = file.parent_path() / weights;
   plan.random_weights = json_bool(json, "random_weights", where, false);
   plan.run.backend = read_backend_options(json, where);
   std::filesystem::path& own_file = plan.run.backend.file;

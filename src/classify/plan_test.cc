@@ -74,6 +74,18 @@ TEST_F(PlanFile, RoundTrip) {
   EXPECT_EQ(read.reason, "fastest");
 }
 
+TEST_F(PlanFile, KeepsWhereTheWeightsAre) {
+  write_plan(plan_, file_);
+  EXPECT_TRUE(read_plan(file_).run.weights.file.empty());
+  plan_.run.weights = {.file = "/w/last.ckpt", .prefix = "model."};
+  write_plan(plan_, file_);
+  EXPECT_EQ(read_plan(file_).run.weights.file, "/w/last.ckpt");
+  EXPECT_EQ(read_plan(file_).run.weights.prefix, "model.");
+  plan_.run.weights.file = "last.ckpt";
+  write_plan(plan_, file_);
+  EXPECT_EQ(read_plan(file_).run.weights.file, folder_ / "last.ckpt");
+}
+
 TEST_F(PlanFile, ARelativeModelDirIsTakenFromThePlansFolder) {
   plan_.model_dir = "model";
   write_plan(plan_, file_);

@@ -21,6 +21,7 @@ struct RunOptions {
   BackendOptions backend;
   BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .window = 10000};
   int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
+  WeightOptions weights{};
 };
 
 /// A label and its probability (sigmoid or softmax; the raw value for a regression).

@@ -118,10 +118,13 @@ std::vector<Flag> run_flags(ClassifyFlags& flags) {
 Command make_classify_command() {
   const auto flags = std::make_shared<ClassifyFlags>();
   std::vector<Flag> table{
-      {"MODEL_DIR|plan.json", "", "a checkpoint's folder, or the plan that bench wrote", set_path(flags->model), true},
+      {"MODEL_DIR|plan.json", "",
+       "a checkpoint's folder, org/name in the local hub cache, or the plan that bench wrote", set_path(flags->model),
+       true},
       {"--input", "FILE", "texts, - for standard input (default -)", set_path(flags->input)},
       {"--output", "FILE", "where the rows go, - for standard output (default -)", set_path(flags->output)}};
-  for (auto&& part : {row_flags(flags->rows), output_flags(*flags), run_flags(*flags)}) {
+  for (auto&& part : {row_flags(flags->rows), output_flags(*flags), run_flags(*flags),
+                      weight_flags(flags->changes.weights, flags->changes.prefix)}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   table.push_back(cache_dir_flag(flags->changes.cache_dir));

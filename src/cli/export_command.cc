@@ -8,6 +8,7 @@
 #include "backend/registry.h"
 #include "base/device.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
@@ -22,6 +23,7 @@ constexpr const char* kTorchscript = "torchscript";
 
 struct ExportFlags {
   std::filesystem::path model_dir;
+  WeightOptions weights{};
   std::string to;
   std::filesystem::path out;
   std::vector<std::string> input_names;
@@ -94,7 +96,7 @@ void write_torchscript(const Checkpoint& checkpoint, ExportFlags& flags) {
 
 int run_export(ExportFlags& flags, Console& console) {
   refuse_flags_of_another_format(flags);
-  const Checkpoint checkpoint = Checkpoint::open(flags.model_dir);
+  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.weights);
   apply_input_names(flags.input_names, checkpoint.network().token_types > 1, flags.onnx);
   make_parent_folder(flags.out);
   if (flags.to == kTorchscript) {
@@ -147,7 +149,8 @@ Command make_export_command() {
       {"--to", "FORMAT", "onnx or torchscript", set_known(flags->to, {kOnnx, kTorchscript}), true},
       {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true},
       compute_type_flag(*flags)};
-  for (const auto& of_format : {onnx_flags(*flags), torchscript_flags(*flags)}) {
+  for (const auto& of_format :
+       {weight_flags(flags->weights.file, flags->weights.prefix), onnx_flags(*flags), torchscript_flags(*flags)}) {
     table.insert(table.end(), of_format.begin(), of_format.end());
   }
   return {.name = "export",

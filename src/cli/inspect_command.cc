@@ -6,7 +6,9 @@
 #include <map>
 
 #include "base/json.h"
+#include "base/suggest.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
@@ -27,6 +29,7 @@ const std::map<std::string, int64_t> kTypeBytes{{"fp32", 4}, {"bf16", 2}, {"fp16
 
 struct InspectOptions {
   std::filesystem::path model_dir;
+  WeightOptions weights{};
   std::filesystem::path cache_dir;
   bool json = false;
 };
@@ -39,9 +42,10 @@ struct Inspection {
 };
 
 Inspection inspect(const InspectOptions& options) {
-  Inspection found{.checkpoint = Checkpoint::open(options.model_dir), .hash = {}, .tokenizer_type = {}};
+  const std::filesystem::path model_dir = find_model_folder(options.model_dir);
+  Inspection found{.checkpoint = Checkpoint::open(model_dir, options.weights), .hash = {}, .tokenizer_type = {}};
   found.hash = found.checkpoint.hash(options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
-  const std::filesystem::path tokenizer_json = options.model_dir / "tokenizer.json";
+  const std::filesystem::path tokenizer_json = model_dir / "tokenizer.json";
   found.tokenizer_entries = Tokenizer::load(tokenizer_json, {.max_length = found.checkpoint.max_length()}).vocab_size();
   found.tokenizer_type = read_tokenizer_type(tokenizer_json);
   return found;
@@ -59,6 +63,25 @@ std::map<std::string, int64_t> weight_memory(const Network& network) {
   return memory;
 }
 
+std::vector<std::string> weight_file_names(const Checkpoint& checkpoint) {
+  std::vector<std::string> names;
+  for (const std::filesystem::path& file : checkpoint.weight_files()) names.push_back(file.string());
+  return names;
+}
+
+std::string weights_text(const Checkpoint& checkpoint) {
+  const std::vector<std::string> names = weight_file_names(checkpoint);
+  std::string out = names.front();
+  if (names.size() > 1) out += fmt::format(" and {} more", names.size() - 1);
+  if (!checkpoint.taken().empty()) out += fmt::format(", what is under {}", excerpt(checkpoint.taken()));
+  if (checkpoint.unused_tensors() > 0) {
+    out += fmt::format("; {} tensors are not used", grouped(checkpoint.unused_tensors()));
+    if (checkpoint.without_prefix() > 0)
+      out += fmt::format(", {} without the prefix", grouped(checkpoint.without_prefix()));
+  }
+  return out;
+}
+
 std::string inspect_json(const Inspection& found) {
   const Checkpoint& checkpoint = found.checkpoint;
   const Network& network = checkpoint.network();
@@ -69,6 +92,10 @@ std::string inspect_json(const Inspection& found) {
                    {"parameters", parameter_count(network)},
                    {"dtype", short_dtype_name(checkpoint.dtype())},
                    {"weight_bytes", checkpoint.weight_bytes()},
+                   {"weight_files", weight_file_names(checkpoint)},
+                   {"weights_taken", checkpoint.taken()},
+                   {"unused_tensors", checkpoint.unused_tensors()},
+                   {"tensors_without_prefix", checkpoint.without_prefix()},
                    {"random_weights", checkpoint.random_weights()},
                    {"layers", network.layers.size()},
                    {"hidden_size", network.hidden_size},
@@ -118,6 +145,7 @@ std::string inspect_text(const Inspection& found) {
   std::string out = fmt::format(
       "architecture     {}: {} layers, hidden {}, {} heads, intermediate {}\n"
       "parameters       {}, stored as {} in {:.4g} MB\n"
+      "weights          {}\n"
       "labels           {}\n"
       "tokenizer        {}, {} entries; the model has room for {}\n"
       "max_length       {} tokens\n"
@@ -127,8 +155,8 @@ std::string inspect_text(const Inspection& found) {
       network.architecture, network.layers.size(), network.hidden_size,
       network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
       grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
-      static_cast<double>(checkpoint.weight_bytes()) / 1e6, labels_text(checkpoint), found.tokenizer_type,
-      grouped(found.tokenizer_entries), grouped(network.vocab_size), checkpoint.max_length(),
+      static_cast<double>(checkpoint.weight_bytes()) / 1e6, weights_text(checkpoint), labels_text(checkpoint),
+      found.tokenizer_type, grouped(found.tokenizer_entries), grouped(network.vocab_size), checkpoint.max_length(),
       compute_text(network, checkpoint.max_length()), memory, found.hash);
   if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);
   return out;
@@ -138,11 +166,13 @@ std::string inspect_text(const Inspection& found) {
 
 Command make_inspect_command() {
   const auto options = std::make_shared<InspectOptions>();
+  std::vector<Flag> flags{model_dir_flag(options->model_dir),
+                          {"--json", "", "as JSON (default: for people)", set_switch(options->json)}};
+  for (Flag& flag : weight_flags(options->weights.file, options->weights.prefix)) flags.push_back(std::move(flag));
+  flags.push_back(cache_dir_flag(options->cache_dir));
   return {.name = "inspect",
           .summary = "say what a checkpoint is",
-          .flags = {model_dir_flag(options->model_dir),
-                    {"--json", "", "as JSON (default: for people)", set_switch(options->json)},
-                    cache_dir_flag(options->cache_dir)},
+          .flags = std::move(flags),
           .notes = "",
           .run = [options](const Invocation& invocation) {
             const Inspection found = inspect(*options);

@@ -1,5 +1,6 @@
 #include "base/cpu_topology.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/model_folder.h"
 #include "classify/tokenize_stream.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
@@ -20,9 +21,10 @@ struct TokenizeOptions {
 };
 
 int run_tokenize(const TokenizeOptions& options, Console& console) {
-  const CheckpointConfig config = read_checkpoint_config(options.model_dir);
+  const std::filesystem::path model_dir = find_model_folder(options.model_dir);
+  const CheckpointConfig config = read_checkpoint_config(model_dir);
   const Tokenizer tokenizer =
-      Tokenizer::load(options.model_dir / "tokenizer.json",
+      Tokenizer::load(model_dir / "tokenizer.json",
                       {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;

@@ -25,6 +25,8 @@ std::string workload_facts(const BenchResults& results) {
        {"Rows skipped", is.rows_skipped > 0 ? format_count(is.rows_skipped) : ""},
        {"Tokenising", is.tokenize_ms_per_text > 0 ? format_number(is.tokenize_ms_per_text) + " ms per text" : ""},
        {"Checkpoint", checkpoint.model_dir},
+       {"Weights", checkpoint.weights.file.string()},
+       {"Prefix of the weights", checkpoint.weights.prefix},
        {"Hash", checkpoint.hash},
        {"Architecture", checkpoint.architecture},
        {"Parameters", checkpoint.parameters > 0

@@ -56,14 +56,17 @@ OrderedJson machine_json(const BenchResults& results) {
 }
 
 OrderedJson checkpoint_json(const CheckpointSummary& checkpoint) {
-  return {{"model_dir", checkpoint.model_dir},
-          {"hash", checkpoint.hash},
-          {"architecture", checkpoint.architecture},
-          {"dtype", checkpoint.dtype},
-          {"parameters", checkpoint.parameters},
-          {"random_weights", checkpoint.random_weights},
-          {"labels", checkpoint.labels},
-          {"mflops_per_token", number(checkpoint.mflops_per_token)}};
+  OrderedJson json{{"model_dir", checkpoint.model_dir}};
+  if (!checkpoint.weights.file.empty()) json["weights"] = checkpoint.weights.file.string();
+  if (!checkpoint.weights.prefix.empty()) json["prefix"] = checkpoint.weights.prefix;
+  json.update({{"hash", checkpoint.hash},
+               {"architecture", checkpoint.architecture},
+               {"dtype", checkpoint.dtype},
+               {"parameters", checkpoint.parameters},
+               {"random_weights", checkpoint.random_weights},
+               {"labels", checkpoint.labels},
+               {"mflops_per_token", number(checkpoint.mflops_per_token)}});
+  return json;
 }
 
 OrderedJson workload_json(const WorkloadSummary& workload) {

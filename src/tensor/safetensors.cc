@@ -196,11 +196,4 @@ std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std:
   return tensors;
 }
 
-SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  SafetensorsFile file;
-  file.file_ = MappedFile::open(path);
-  file.tensors_ = parse_safetensors(file.file_.bytes(), path.string());
-  return file;
-}
-
 }  // namespace paceline

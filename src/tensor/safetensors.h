@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.h"
 #include "tensor/tensor_view.h"
 
 namespace paceline {
@@ -17,19 +16,6 @@ namespace paceline {
 /// (at most 16 MiB), key twice, dtype, shape times dtype against the offsets, overflow, overlap, gaps, exact file size.
 /// Throws Error{corrupt_data, unsupported} that names `where` and the tensor.
 std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std::string_view where);
-
-/// A mapped safetensors file.
-class SafetensorsFile {
- public:
-  static SafetensorsFile open(const std::filesystem::path& path);
-  std::span<const NamedTensor> tensors() const { return tensors_; }
-  /// As MappedFile's.
-  void release_pages() const { file_.release_pages(); }
-
- private:
-  MappedFile file_;
-  std::vector<NamedTensor> tensors_;
-};
 
 /// Writes a safetensors file, atomically: the header, padded so that the data starts at a multiple of 8 bytes, then the
 /// tensors' bytes in the order given. The same input gives the same bytes.

@@ -10,6 +10,7 @@
 
 #include "base/expect_error.h"
 #include "base/temporary_folder.h"
+#include "tensor/weight_file.h"
 
 namespace paceline {
 namespace {
@@ -126,13 +127,13 @@ TEST(ParseSafetensors, RefusesOverlapAndGapsBetweenTensors) {
   two("[5,9]", "tensor b] the 1 bytes before");
 }
 
-TEST(SafetensorsFileTest, NamesAMissingOrEmptyFile) {
+TEST(WeightFileTest, NamesAMissingOrEmptyFile) {
   const TemporaryFolder folder;
   expect_error(
-      ErrorCode::kNotFound, [&] { SafetensorsFile::open(folder / "m.safetensors"); }, "m.safetensors");
+      ErrorCode::kNotFound, [&] { WeightFile::open(folder / "m.safetensors"); }, "m.safetensors");
   write_file_atomically(folder / "m.safetensors", "");
   expect_error(
-      ErrorCode::kCorruptData, [&] { SafetensorsFile::open(folder / "m.safetensors"); }, "0 bytes");
+      ErrorCode::kCorruptData, [&] { WeightFile::open(folder / "m.safetensors"); }, "0 bytes");
 }
 
 TensorView view(const std::vector<float>& values, Shape shape) {
@@ -184,7 +185,7 @@ TEST(WriteSafetensors, ReadsBackWhateverWasWritten) {
       tensors.push_back({name, {dtype, shape, bytes}});
     }
     write_safetensors(folder / "m", tensors, {{"seed", "1"}});
-    const SafetensorsFile file = SafetensorsFile::open(folder / "m");
+    const WeightFile file = WeightFile::open(folder / "m");
     std::map<std::string, TensorView> found;
     for (const NamedTensor& named : file.tensors()) {
       found[named.name] = named.tensor;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <set>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "paceline/error.h"
 #include "tensor/safetensors.h"

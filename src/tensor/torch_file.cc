@@ -32,6 +32,15 @@ constexpr std::array<std::string_view, 4> kModelKeys = {"state_dict", "model_sta
   throw Error(ErrorCode::kCorruptData, fmt::format("[{}] {}", place, what));
 }
 
+/// A pickle begins with its protocol. So may the length of a safetensors header, a number far below 2^32 before a '{'.
+bool is_pickle(std::span<const std::byte> file) {
+  constexpr std::size_t kBrace = 8;
+  if (file.size() < 2 || file[0] != kProtoOpcode || file[1] < std::byte{2} || file[1] > std::byte{5}) return false;
+  if (file.size() <= kBrace || file[kBrace] != std::byte{'{'}) return true;
+  const auto high = file.subspan(4, 4);
+  return std::any_of(high.begin(), high.end(), [](std::byte byte) { return byte != std::byte{0}; });
+}
+
 /// A tensor as the pickle describes it, in elements of its storage.
 struct Layout {
   Shape sizes;
@@ -264,9 +273,7 @@ class StateDict {
 
 }  // namespace
 
-bool is_torch_file(std::span<const std::byte> file) {
-  return is_zip(file) || (!file.empty() && file.front() == kProtoOpcode);
-}
+bool is_torch_file(std::span<const std::byte> file) { return is_zip(file) || is_pickle(file); }
 
 TorchWeights parse_torch_file(std::span<const std::byte> file, std::string_view where) {
   const TorchArchive archive = is_zip(file) ? read_zip_form(file, where) : read_legacy_form(file, where);

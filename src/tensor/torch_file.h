@@ -17,7 +17,8 @@ struct TorchWeights {
   std::string taken;  ///< the key of the part that was taken, as "state_dict"; empty: the whole
 };
 
-/// Whether this is a file of torch.save, by its first bytes: a ZIP archive or, before torch 1.6, a pickle.
+/// Whether this is a file of torch.save, by its first bytes: a ZIP archive or, before torch 1.6, a pickle; and no
+/// safetensors file, whose length may look like the latter.
 bool is_torch_file(std::span<const std::byte> file);
 
 /// Reads a file of torch.save held in memory, without running anything that it asks for: as read_pickle and

@@ -70,6 +70,15 @@ TEST(TorchFile, EveryFormGivesWhatSafetensorsGives) {
   }
 }
 
+TEST(TorchFile, ASafetensorsHeaderOfAnyLengthIsNotMistaken) {
+  for (const uint64_t length : {0x0280, 0x0380, 0x020280}) {
+    const std::string file = raw(length) + "{" + std::string(length, ' ');
+    EXPECT_FALSE(is_torch_file(bytes_of(file)));
+  }
+  const std::string framed = "\x80\x04\x95" + raw<uint64_t>(13) + "rest";
+  EXPECT_TRUE(is_torch_file(bytes_of(framed)));
+}
+
 TEST(TorchFile, OnlyWhatDoesNotLieInARowIsCopied) {
   const std::string file = golden("zip.pt");
   const TorchWeights weights = parse_torch_file(bytes_of(file), "zip.pt");

@@ -72,12 +72,13 @@ inline std::string pickle_global(std::string_view module, std::string_view name)
 inline std::string pickle_tuple(const std::string& items) { return std::string("(") + items + "t"; }
 inline std::string pickle_of(const std::string& opcodes) { return std::string("\x80\x02") + opcodes + "."; }
 
-/// For tests: a tensor of FloatStorage "0".
+/// For tests: a tensor of a FloatStorage.
 struct TestTensor {
   int64_t elements = 6;
   int64_t offset = 0;
   std::vector<int64_t> sizes = {2, 3};
   std::vector<int64_t> strides = {3, 1};
+  std::string key = "0";  ///< of the storage
 };
 
 inline std::string pickle_tensor(const TestTensor& tensor) {
@@ -85,9 +86,10 @@ inline std::string pickle_tensor(const TestTensor& tensor) {
   for (const int64_t size : tensor.sizes) sizes += pickle_number(size);
   std::string strides;
   for (const int64_t stride : tensor.strides) strides += pickle_number(stride);
-  const std::string storage = pickle_tuple(pickle_text("storage") + pickle_global("torch", "FloatStorage") +
-                                           pickle_text("0") + pickle_text("cpu") + pickle_number(tensor.elements)) +
-                              "Q";
+  const std::string storage =
+      pickle_tuple(pickle_text("storage") + pickle_global("torch", "FloatStorage") + pickle_text(tensor.key) +
+                   pickle_text("cpu") + pickle_number(tensor.elements)) +
+      "Q";
   const std::string arguments = storage + pickle_number(tensor.offset) + pickle_tuple(sizes) + pickle_tuple(strides) +
                                 "\x89" + pickle_global("collections", "OrderedDict") + ")R";
   return pickle_global("torch._utils", "_rebuild_tensor_v2") + pickle_tuple(arguments) + "R";
