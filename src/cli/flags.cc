@@ -236,16 +236,13 @@ Flag cache_dir_flag(std::filesystem::path& cache_dir) {
 }
 
 Flag model_dir_flag(std::filesystem::path& model_dir) {
-  return {"MODEL_DIR", "",
-          "folder with config.json, weights and tokenizer.json, or org/name[@revision] in the local hub cache",
-          set_path(model_dir), true};
+  return {"MODEL_DIR", "", "folder of a model, or org/name[@revision] in the local hub cache", set_path(model_dir),
+          true};
 }
 
 std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix) {
-  return {{"--weights", "FILE", "state_dict as .safetensors, .bin, .pt or .ckpt (default: the folder's weights)",
-           set_path(file)},
-          {"--prefix", "P", "taken off the weights' names, such as module; others are left out (default none)",
-           set_string(prefix)}};
+  return {{"--weights", "FILE", "a state_dict of any name (default: the folder's weights)", set_path(file)},
+          {"--prefix", "P", "taken off the weights' names; others are left out (default none)", set_string(prefix)}};
 }
 
 }  // namespace paceline

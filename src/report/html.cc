@@ -54,12 +54,25 @@ std::string when_words(const std::string& iso) {
   return fmt::format("{} {} UTC", iso.substr(0, 10), iso.substr(11, 5));
 }
 
+/// What people call the model: its folder's name, or the id of a snapshot in the hub's cache,
+/// models--org--name/snapshots/commit.
+std::string model_name(const std::string& model_dir) {
+  constexpr std::string_view kModels = "models--";
+  const std::filesystem::path folder = std::filesystem::path(model_dir).lexically_normal();
+  std::string id = folder.parent_path().parent_path().filename().string();
+  if (folder.parent_path().filename() != "snapshots" || !id.starts_with(kModels)) return folder.filename().string();
+  id.erase(0, kModels.size());
+  const std::size_t dashes = id.find("--");
+  if (dashes != std::string::npos) id.replace(dashes, 2, "/");
+  return id;
+}
+
 std::string page_header(const BenchResults& results) {
   std::vector<std::string> parts;
   const auto add = [&](std::string text) {
     if (!text.empty()) parts.push_back(std::move(text));
   };
-  add(std::filesystem::path(results.checkpoint.model_dir).lexically_normal().filename().string());
+  add(model_name(results.checkpoint.model_dir));
   if (results.workload.texts > 0) add(format_count(results.workload.texts) + " texts");
   add(results.machine.cpu);
   add(when_words(results.started_at));

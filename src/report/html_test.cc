@@ -55,6 +55,14 @@ TEST(HtmlTest, SaysThatWeightsAreRandomOnlyWhereTheyAre) {
   EXPECT_THAT(page(results), Not(HasSubstr("weights of this checkpoint are random")));
 }
 
+TEST(HtmlTest, AModelOfTheHubHasItsId) {
+  BenchResults results = example_results();
+  results.checkpoint.model_dir = "/c/hub/models--org--tiny/snapshots/0123abcd";
+  results.checkpoint.weights = {.file = "/w/last.ckpt", .prefix = "module."};
+  EXPECT_THAT(page(results), HasSubstr("org/tiny, 1,000 texts"));
+  EXPECT_THAT(page(results), HasSubstr("/w/last.ckpt"));
+}
+
 std::size_t count(const std::string& text, std::string_view part) {
   std::size_t found = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;

@@ -84,7 +84,7 @@ class WeightsTest(PacelineTest):
         plan = json.loads((self.folder / "out" / "plan.json").read_text())
         self.assertEqual((plan["weights"], plan["prefix"]), (str(last), "module"))
         self.logits(self.folder / "out" / "plan.json")
-        self.paceline("verify", self.bare, "--backends", "native", "--quiet", *flags)
+        self.paceline("verify", self.bare, "--backends", "native", "--compute-types", "fp32", "--quiet", *flags)
         self.paceline("export", self.bare, "--to", "onnx", "--out", self.folder / "m.onnx", *flags)
         write_torch(last, {**prefixed, "module.more": ([1], bytes(4))})
         self.fails("classify", self.folder / "out" / "plan.json", "--input", self.input, expect=3,
