@@ -63,8 +63,7 @@ std::string model_name(const std::string& model_dir) {
   if (folder.parent_path().filename() != "snapshots" || !id.starts_with(kModels)) return folder.filename().string();
   id.erase(0, kModels.size());
   const std::size_t dashes = id.find("--");
-  if (dashes != std::string::npos) id.replace(dashes, 2, "/");
-  return id;
+  return dashes == std::string::npos ? id : fmt::format("{}/{}", id.substr(0, dashes), id.substr(dashes + 2));
 }
 
 std::string page_header(const BenchResults& results) {
