@@ -65,8 +65,7 @@ def class_named(module, name):
     return f"c{module}\n{name}\n".encode()
 
 
-def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Float", function="_rebuild_tensor_v2",
-                 key="0"):
+def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Float", key="0"):
     def number(value):
         return b"\x8a\x08" + struct.pack("<q", value)
 
@@ -76,7 +75,7 @@ def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Floa
     storage = (b"(" + text("storage") + class_named("torch", dtype + "Storage") + text(key) + text("cpu")
                + number(elements) + b"tQ")
     hooks = class_named("collections", "OrderedDict") + b")R"
-    return (class_named("torch._utils", function) + b"(" + storage + number(offset) + numbers(sizes) + numbers(strides)
+    return (class_named("torch._utils", "_rebuild_tensor_v2") + b"(" + storage + number(offset) + numbers(sizes) + numbers(strides)
             + b"\x89" + hooks + b"tR")
 
 
@@ -107,7 +106,8 @@ def torch_file_corpus():
     yield "zip", torch_zip(good)
     yield "zip_views", torch_zip(state_dict(torch_tensor(offset=3, sizes=(3,), strides=(1,)), transposed))
     yield "zip_empty", torch_zip(state_dict(torch_tensor(sizes=(0, 7), strides=(7, 1))))
-    yield "zip_half", torch_zip(state_dict(torch_tensor(elements=12, dtype="Half", function="_rebuild_tensor")))
+    half = torch_tensor(elements=12, dtype="Half").replace(b"_rebuild_tensor_v2", b"_rebuild_tensor")
+    yield "zip_half", torch_zip(state_dict(half))
     yield "zip_deflated", torch_zip(good, method=zipfile.ZIP_DEFLATED)
     yield "zip_program", torch_zip(good, extra=[("a/constants.pkl", b"")])
     yield "zip_cut", torch_zip(good)[:-10]
