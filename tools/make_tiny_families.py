@@ -103,13 +103,17 @@ FAMILY_MODELS = {
 
 
 def make_model(name):
-    family, labels, settings = FAMILY_MODELS[name]
+    return build_model(*FAMILY_MODELS[name], SEED + sum(map(ord, name)))
+
+
+def build_model(family, labels, settings, seed):
+    """A model of these settings in transformers, its weights drawn from `seed`."""
     config = getattr(transformers, family + "Config")(vocab_size=VOCABULARY, **settings)
     if labels:
         config.num_labels = labels
     kind = getattr(transformers, family + ("ForSequenceClassification" if labels else "Model"))
     model = kind._from_config(config, attn_implementation="eager")
-    generator = torch.Generator().manual_seed(SEED + sum(map(ord, name)))
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)

@@ -1,0 +1,234 @@
+"""Fresh random configurations of every architecture, three each, through `paceline classify` on every backend in fp32
+and through transformers in double: the same logits. Texts are words that a tokenizer of one id a word reads, so that any
+id may stand anywhere, pad tokens too; pairs have token types.
+
+The seed is printed; PACELINE_SEED=N in the environment draws the same configurations again.
+
+usage: families_oracle.py --paceline BINARY --tools tools --backends native,torch-eager
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import time
+import unittest
+
+import torch
+from original_models import TOLERANCE
+
+OPTIONS = None
+CONFIGURATIONS = 3
+# Relative to the largest logit. ONNX Runtime's own exponentials and erf are coarser than those of the others.
+TOLERANCES = {"onnxruntime": 1e-4, "onnxruntime-unpadded": 1e-4}
+ACTIVATIONS = ["gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python", "relu", "silu", "swish", "mish"]
+FIRST, SEPARATOR = 3, 4  # ids of the special tokens
+DECODERS = ("gpt2",)
+TYPES_OF_PAIRS = ("xlnet", "xlm", "flaubert")  # whose tokenizers hand out token types, whatever the config says
+
+
+class Draw:
+    """Draws configurations that differ in what a config.json of the family may change."""
+
+    def __init__(self, seed):
+        self.source = random.Random(seed)
+
+    def one(self, *choices):
+        return self.source.choice(choices)
+
+    def activation(self):
+        return self.source.choice(ACTIVATIONS)
+
+    def heads(self, even_heads=False):
+        """A number of heads and the size of all of them."""
+        heads, size = self.source.randint(1, 5), self.source.randint(3, 20)
+        size += size % 2 if even_heads else 0
+        return heads, heads * size
+
+    def bert_like(self, even_heads=False):
+        heads, hidden = self.heads(even_heads)
+        return {"hidden_size": hidden, "num_attention_heads": heads, "num_hidden_layers": self.source.randint(1, 4),
+                "intermediate_size": self.source.randint(8, 90), "max_position_embeddings": 70,
+                "layer_norm_eps": self.one(1e-12, 1e-7, 1e-5)}
+
+    def bert(self):
+        return {**self.bert_like(), "hidden_act": self.activation(), "type_vocab_size": self.one(1, 2)}
+
+    def roberta(self):
+        return {**self.bert(), "pad_token_id": self.one(0, 1, 2)}
+
+    def distilbert(self):
+        heads, hidden = self.heads()
+        return {"dim": hidden, "n_heads": heads, "n_layers": self.source.randint(1, 4),
+                "hidden_dim": self.source.randint(8, 90), "max_position_embeddings": 66,
+                "activation": self.activation(), "sinusoidal_pos_embds": hidden % 2 == 0 and self.one(True, False)}
+
+    def electra(self):
+        return {**self.bert(), "embedding_size": self.source.randint(5, 50)}
+
+    def albert(self):
+        layers = self.source.randint(1, 5)
+        groups = self.source.randint(1, layers)
+        # transformers itself fails where a group has more blocks than layers.
+        return {**self.bert(), "embedding_size": self.source.randint(5, 50), "num_hidden_layers": layers,
+                "num_hidden_groups": groups, "inner_group_num": self.source.randint(1, layers // groups)}
+
+    def mpnet(self):
+        return {**self.bert_like(), "hidden_act": self.activation(), "relative_attention_num_buckets": self.one(32, 40)}
+
+    def deberta(self):
+        settings = {**self.bert_like(), "hidden_act": self.activation(), "type_vocab_size": self.one(0, 1, 2),
+                    "relative_attention": self.one(True, True, True, False),
+                    "max_relative_positions": self.one(-1, 30, 50), "share_att_key": self.one(True, False),
+                    "position_buckets": self.one(-1, 4, 11, 24), "position_biased_input": self.one(True, False),
+                    "pos_att_type": self.one(["c2p"], ["p2c"], ["c2p", "p2c"], "p2c|c2p", None),
+                    "norm_rel_ebd": self.one("none", "layer_norm"), "pooler_hidden_act": self.activation()}
+        settings["pooler_hidden_size"] = settings["hidden_size"]
+        if self.one(True, False):
+            settings["embedding_size"] = self.source.randint(5, 50)
+        if self.one(True, False):
+            settings.update(conv_kernel_size=self.one(3, 5), conv_act=self.activation(),
+                            conv_groups=self.one(1, settings["num_attention_heads"]))
+        return settings
+
+    def modernbert(self):
+        settings = {**self.bert_like(even_heads=True), "num_hidden_layers": self.source.randint(1, 5),
+                    "pad_token_id": 2, "hidden_activation": self.activation(), "reference_compile": False,
+                    "local_attention": self.source.randint(1, 40), "norm_eps": self.one(1e-5, 1e-7),
+                    "global_attn_every_n_layers": self.source.randint(1, 4),
+                    "global_rope_theta": self.one(160000.0, 500.0), "local_rope_theta": self.one(10000.0, 200.0),
+                    "classifier_pooling": self.one("cls", "mean"), "classifier_activation": self.activation()}
+        for bias in ("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"):
+            settings[bias] = self.one(True, False)
+        del settings["layer_norm_eps"]
+        return settings
+
+    def gpt2(self):
+        heads, hidden = self.heads()
+        return {"n_embd": hidden, "n_head": heads, "n_layer": self.source.randint(1, 4), "n_positions": 64,
+                "n_inner": self.one(None, 50), "activation_function": self.activation(),
+                "pad_token_id": self.one(None, 7, 11), "scale_attn_weights": self.one(True, True, False),
+                "scale_attn_by_inverse_layer_idx": self.one(True, False)}
+
+    def xlnet(self):
+        heads, hidden = self.heads(even_heads=True)
+        return {"d_model": hidden, "n_head": heads, "n_layer": self.source.randint(1, 4),
+                "d_inner": self.source.randint(8, 90), "ff_activation": self.activation(),
+                "clamp_len": self.one(-1, 5, 20), "summary_type": self.one("first", "last", "mean"),
+                "summary_activation": self.one(None, "tanh")}
+
+    def xlm(self):
+        heads, hidden = self.heads()
+        return {"emb_dim": hidden, "n_heads": heads, "n_layers": self.source.randint(1, 4),
+                "max_position_embeddings": 64, "gelu_activation": self.one(True, False), "n_langs": self.one(1, 3),
+                "causal": self.one(True, False), "summary_type": self.one("first", "last", "mean"),
+                "summary_activation": self.one(None, "tanh", "relu")}
+
+    def flaubert(self):
+        return {**self.xlm(), "pre_norm": self.one(True, False)}
+
+
+# Class names in transformers begin with this; who draws its settings.
+FAMILIES = {"Bert": Draw.bert, "Roberta": Draw.roberta, "Camembert": Draw.roberta, "XLMRoberta": Draw.roberta,
+            "DistilBert": Draw.distilbert, "Electra": Draw.electra, "Albert": Draw.albert, "MPNet": Draw.mpnet,
+            "DebertaV2": Draw.deberta, "ModernBert": Draw.modernbert, "GPT2": Draw.gpt2, "XLNet": Draw.xlnet,
+            "XLM": Draw.xlm, "Flaubert": Draw.flaubert}
+
+
+def write_tokenizer(folder, kind, types, vocabulary):
+    """One id a word: w0, w1, ... Token types as the family's own tokenizer hands them out."""
+    whole = {"type": "TemplateProcessing", "special_tokens": {
+        f"w{id}": {"id": f"w{id}", "ids": [id], "tokens": [f"w{id}"]} for id in (FIRST, SEPARATOR)}}
+
+    def special(id, type_id):
+        return {"SpecialToken": {"id": f"w{id}", "type_id": type_id}}
+
+    def text(name, type_id):
+        return {"Sequence": {"id": name, "type_id": type_id}}
+
+    # A decoder's text may end in padding.
+    whole["single"] = [special(FIRST, 0), text("A", 0), *([] if kind in DECODERS else [special(SEPARATOR, 0)])]
+    whole["pair"] = [*whole["single"], text("B", 1), special(SEPARATOR, 1)]
+    tokenizer = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
+                 "pre_tokenizer": {"type": "WhitespaceSplit"}, "decoder": None,
+                 "post_processor": whole,
+                 "model": {"type": "WordLevel", "vocab": {f"w{id}": id for id in range(vocabulary)},
+                           "unk_token": "w0"}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if types else [])]
+    (folder / "tokenizer_config.json").write_text(json.dumps(
+        {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names, "model_max_length": 60}),
+        encoding="utf-8")
+
+
+def make_rows(source, vocabulary, types, last):
+    """Texts from empty to longer than what is read, pairs where the model reads token types; some end in `last`."""
+    rows = []
+    for length in [0, 1, 2, 3, 5, 9, 17, 30, 50, 58, 64, 90]:
+        words = [f"w{source.randrange(vocabulary)}" for _ in range(length)]
+        if last is not None and length % 2:
+            words[-length // 2:] = [f"w{last}"] * len(words[-length // 2:])
+        row = {"text": " ".join(words)}
+        if types:
+            row["pair"] = " ".join(f"w{source.randrange(vocabulary)}" for _ in range(source.randint(0, 30)))
+        rows.append(row)
+    return rows
+
+
+class FamiliesTest(unittest.TestCase):
+    """One test for each architecture, made below."""
+
+    def compare_one(self, family, index):
+        draw = Draw(f"{OPTIONS.seed} {family} {index}")
+        settings, labels = FAMILIES[family](draw), draw.one(1, 2, 3, 1000)
+        with tempfile.TemporaryDirectory(prefix="paceline-oracle-") as temporary:
+            folder = pathlib.Path(temporary) / "model"
+            model = make_tiny_families.build_model(family, labels, settings, draw.source.randrange(1 << 30))
+            model.save_pretrained(folder)
+            kind = model.config.model_type
+            types = kind in TYPES_OF_PAIRS or getattr(model.config, "type_vocab_size", 1) > 1
+            vocabulary = make_tiny_families.VOCABULARY
+            write_tokenizer(folder, kind, types, vocabulary)
+            rows = make_rows(draw.source, vocabulary, types, model.config.pad_token_id)
+            os.environ["XDG_CACHE_HOME"] = temporary
+            expected = compare_transformers.Original(folder, torch.float64).logits(rows, 60)
+            for backend in OPTIONS.backends.split(","):
+                with self.subTest(family=family, settings=settings, labels=labels, backend=backend):
+                    found = compare_transformers.compare(
+                        expected, compare_transformers.paceline_logits(OPTIONS.paceline, folder, rows, backend, "fp32"))
+                    self.assertLessEqual(found.relative, TOLERANCES.get(backend, TOLERANCE),
+                                         rows[found.farthest])
+                    if OPTIONS.show:
+                        print(f"{family:<12} {index} {backend:<22} {found.relative:.1e}")
+
+
+def test_of(family):
+    def test(self):
+        for index in range(CONFIGURATIONS):
+            self.compare_one(family, index)
+
+    return test
+
+
+for name in FAMILIES:
+    setattr(FamiliesTest, f"test_{name}", test_of(name))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--paceline", type=pathlib.Path, required=True)
+    parser.add_argument("--tools", type=pathlib.Path, required=True)
+    parser.add_argument("--backends", default="native")
+    parser.add_argument("--show", action="store_true", help="every difference")
+    OPTIONS, REST = parser.parse_known_args()
+    OPTIONS.seed = int(os.environ.get("PACELINE_SEED") or time.time_ns() % 1_000_000)
+    sys.path.insert(0, str(OPTIONS.tools))
+    import compare_transformers
+    import make_tiny_families
+
+    torch.set_num_threads(1)  # the models are tiny; threads that wait for one another only take time
+    print(f"PACELINE_SEED={OPTIONS.seed}", flush=True)
+    unittest.main(argv=["families_oracle.py", *REST])
