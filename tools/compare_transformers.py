@@ -45,7 +45,11 @@ def paceline_logits(binary, folder, rows, backend, compute_type):
     answers = run_paceline(binary, "classify", folder, "--format", "jsonl", "--raw-logits", "--quiet", "--backends",
                            backend, "--compute-types", compute_type, *pair, text=lines)
     # Not splitlines(): a text may hold other ends of line.
-    return torch.tensor([json.loads(answer)["logits"] for answer in answers.split("\n") if answer])
+    parsed = [json.loads(answer) for answer in answers.split("\n") if answer]
+    for index, answer in enumerate(parsed):
+        if "logits" not in answer:
+            raise PacelineFailed(f"text {index + 1}: {answer.get('error', 'no logits')}")
+    return torch.tensor([answer["logits"] for answer in parsed])
 
 
 class Original:
@@ -90,6 +94,8 @@ def same_labels(expected, found, kind):
 
 
 def compare(expected, found, kind="single_label_classification"):
+    if expected.shape != found.shape:
+        raise PacelineFailed(f"logits of shape {list(found.shape)}, {list(expected.shape)} were expected")
     difference = (expected.double() - found.double()).abs()
     largest = difference.max().item()
     # A number that is no number is the worst difference, and compares as none.
@@ -124,7 +130,7 @@ def compare_all(options):
     print(f"{about['architecture']}, {len(rows)} texts, {expected.shape[1]} labels, largest logit "
           f"{expected.abs().max():.4g}; torch {torch.__version__}, transformers {transformers.__version__}")
     print(f"{'backend':<22} {'type':<14} {'max diff':>10} {'mean diff':>10} {'relative':>10} {'same label':>11}")
-    good = True
+    good, compared = True, 0
     engines = {one["name"]: one for one in json.loads(run_paceline(options.paceline, "doctor", "--json"))["backends"]}
     for backend in options.backends.split(","):
         for compute_type in options.compute_types.split(","):
@@ -137,12 +143,15 @@ def compare_all(options):
                 print(f"{backend:<22} {compute_type:<14} {error}")
                 good = False
                 continue
+            compared += 1
             print(table_row(backend, compute_type, found), flush=True)
             if compute_type == "fp32" and found.relative > options.tolerance:
                 print(f"  more than {options.tolerance:g} apart, furthest for text {found.farthest + 1}: "
                       f"{json.dumps(rows[found.farthest]['text'][:80])}")
                 good = False
-    return good
+    if not compared:
+        print("No engine was compared.", file=sys.stderr)
+    return good and compared > 0
 
 
 def main():
