@@ -103,7 +103,7 @@ def main():
             model_dir = pathlib.Path(folder) / name
             model_dir.mkdir()
             shutil.copy(arguments.testdata / CONFIG, model_dir / "config.json")
-            shutil.copy(arguments.testdata / f"tokenizers/{name}.json", model_dir / "tokenizer.json")
+            shutil.copy(arguments.testdata / f"tokenizers/{name}/tokenizer.json", model_dir / "tokenizer.json")
             tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
             tokenizer.no_padding()
             for rows, paired in ((texts, False), (pairs, True)):

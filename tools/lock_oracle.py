@@ -24,6 +24,7 @@ WANTED = [
     "onnxscript",
     "numpy",
     "safetensors",
+    "sentencepiece==0.2.3",
     "tokenizers",
 ]
 

@@ -196,7 +196,7 @@ std::vector<Encoding> encode_texts(const fs::path& tokenizer_dir, const fs::path
     throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] {} texts, at least {} were expected, one a line.",
                                                          texts.string(), lines.size(), kFitTexts));
   }
-  const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir / "tokenizer.json", {.max_length = network.max_tokens});
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir, {.max_length = network.max_tokens});
   if (tokenizer.vocab_size() > network.vocab_size) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[{}] the tokenizer has {} entries, at most {} were expected.", tokenizer_dir.string(),

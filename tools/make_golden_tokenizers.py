@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes testdata/tokenizers/: three small tokenizer.json files, and what Hugging Face tokenizers makes of texts.
+"""Makes testdata/tokenizers/: three folders with a small tokenizer.json, and what Hugging Face tokenizers makes of texts.
 
     .deps/venv/bin/python tools/make_golden_tokenizers.py       (./dev setup oracle makes that Python)
 
-  unigram.json     CamemBERT's kind: Metaspace, Unigram, <s> A </s>, <s> A </s> </s> B </s>
-  byte_bpe.json    RoBERTa's kind: ByteLevel, BPE, RoBERTa's own post-processor
-  wordpiece.json   BERT's kind: lower case, WordPiece, [CLS] A [SEP] B [SEP] with token types
+  unigram/         CamemBERT's kind: Metaspace, Unigram, <s> A </s>, <s> A </s> </s> B </s>
+  byte_bpe/        RoBERTa's kind: ByteLevel, BPE, RoBERTa's own post-processor
+  wordpiece/       BERT's kind: lower case, WordPiece, [CLS] A [SEP] B [SEP] with token types
   golden.json      the cases: texts in, ids out, and the versions that made them
 
 The vocabularies come from counting substrings of the sentences below, so every run writes the same files.
@@ -144,7 +144,8 @@ def main():
     cases = []
     for name, make in (("unigram", make_unigram), ("byte_bpe", make_byte_bpe), ("wordpiece", make_wordpiece)):
         tokenizer = make()
-        tokenizer.save(str(FOLDER / f"{name}.json"), pretty=False)
+        (FOLDER / name).mkdir(exist_ok=True)
+        tokenizer.save(str(FOLDER / name / "tokenizer.json"), pretty=False)
         cases += encode_cases(name, tokenizer)
     head = {"made_by": "tools/make_golden_tokenizers.py",
             "versions": {"tokenizers": tokenizers.__version__, "python": sys.version.split()[0]}}

@@ -22,8 +22,10 @@ typedef enum PacelineStatus {
   kPacelineOk = 0,
   kPacelineInvalidArgument =
       1,                     ///< text that is not UTF-8, a max_length smaller than the special tokens, a null pointer
-  kPacelineUnsupported = 2,  ///< well formed, but its ids would be random, or it adds no special tokens
-  kPacelineCorruptData = 3,  ///< not a tokenizer.json, or one that makes the library fail
+  kPacelineUnsupported = 2,  ///< well formed, but its ids would be random, it adds no special tokens, or is of a class
+                             ///< that is not built from vocabulary files
+  kPacelineCorruptData = 3,  ///< not a tokenizer, one that contradicts itself, or one that makes the library fail
+  kPacelineNotFound = 4,     ///< neither a tokenizer.json nor the vocabulary files of the class
 } PacelineStatus;
 
 /// Borrowed bytes. `data` may be null where `size` is 0.
@@ -31,6 +33,12 @@ typedef struct PacelineBytes {
   const uint8_t* data;
   size_t size;
 } PacelineBytes;
+
+/// One file of a model folder, by its name.
+typedef struct PacelineFile {
+  PacelineBytes name;
+  PacelineBytes content;
+} PacelineFile;
 
 /// A loaded tokenizer. Immutable: any number of threads may encode with it at the same time.
 typedef struct PacelineTokenizer PacelineTokenizer;
@@ -53,8 +61,12 @@ typedef struct PacelineEncoding {
 /// one (null), Rust prints and aborts. It must not unwind.
 void paceline_rust_on_out_of_memory(void (*handler)(void));
 
-/// Parses a tokenizer.json. Its padding and truncation are ignored.
-PacelineStatus paceline_tokenizer_load(PacelineBytes json, PacelineTokenizer** out, char* message, size_t message_size);
+/// Makes the tokenizer of a model folder from what it has of tokenizer.json, tokenizer_config.json,
+/// special_tokens_map.json, added_tokens.json, config.json, vocab.txt, vocab.json, merges.txt, sentencepiece.bpe.model,
+/// spiece.model and spm.model. A tokenizer.json is used alone; its padding and truncation are ignored. Without one the
+/// tokenizer is built as transformers 4.57 does, its class by tokenizer_class, else by config.json's model_type.
+PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_count, PacelineTokenizer** out,
+                                       char* message, size_t message_size);
 
 /// Null is allowed.
 void paceline_tokenizer_free(PacelineTokenizer* tokenizer);
@@ -79,6 +91,12 @@ size_t paceline_tokenizer_vocab_size(const PacelineTokenizer* tokenizer);
 /// Writes the piece behind `id` into `buffer`, cut to `capacity` bytes and without NUL. Returns the bytes it has; 0
 /// where there is no such id.
 size_t paceline_tokenizer_token(const PacelineTokenizer* tokenizer, int32_t id, char* buffer, size_t capacity);
+
+/// As paceline_tokenizer_token: the kind of its model, "WordPiece", "BPE", "Unigram" or "WordLevel".
+size_t paceline_tokenizer_kind(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
+
+/// As paceline_tokenizer_token: the files that it was made from, such as "vocab.txt + tokenizer_config.json".
+size_t paceline_tokenizer_origin(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,33 +1,17 @@
-//! A tokenizer.json, loaded and applied: what the C ABI exposes, in safe Rust.
+//! A folder's tokenizer, loaded and applied: what the C ABI exposes, in safe Rust.
 
+use crate::components::check_components;
+use crate::failure::{Failure, Status};
+use crate::from_vocabulary;
 use crate::long_text::{can_be_cut, find_cut};
+use crate::pattern::Growth;
+use crate::regex_limits;
+use crate::settings::Files;
 use tokenizers::models::ModelWrapper;
 use tokenizers::utils::truncation::truncate_encodings;
 use tokenizers::{
     Encoding, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
 };
-
-/// Why something failed; the numbers are PacelineStatus in paceline_rust.h.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub enum Status {
-    Ok = 0,
-    InvalidArgument = 1,
-    Unsupported = 2,
-    CorruptData = 3,
-}
-
-#[derive(Debug)]
-pub struct Failure {
-    pub status: Status,
-    pub message: String,
-}
-
-impl Failure {
-    pub fn new(status: Status, message: impl ToString) -> Self {
-        Failure { status, message: message.to_string() }
-    }
-}
 
 /// How long a sequence may get.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,38 +43,76 @@ struct Start {
 /// The tokenizer without its post-processor, which runs after our truncation.
 pub struct Encoder {
     tokenizer: Tokenizer,
-    post_processor: PostProcessorWrapper,
+    post_processor: Option<PostProcessorWrapper>,
+    origin: String,
     can_be_cut: bool,
+    growth: Growth,
+}
+
+/// Bytes of a text where a pattern's cost grows with the square: half a second.
+const LONGEST_SQUARE: usize = 20_000;
+
+/// Models that are made for texts without special tokens: model_type in config.json.
+const WITHOUT_SPECIAL_TOKENS: [&str; 1] = ["gpt2"];
+
+/// tokenizer.json where the folder has one, else the vocabulary files; and what it came from.
+fn read_tokenizer(files: &Files) -> Result<(Tokenizer, String, Growth), Failure> {
+    let Some(json) = files.get("tokenizer.json") else {
+        return from_vocabulary::build(files).map(|(tokenizer, origin)| (tokenizer, origin, Growth::Linear));
+    };
+    let growth = check_components(json)?;
+    let fail =
+        |e| Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"));
+    Ok((Tokenizer::from_bytes(json).map_err(fail)?, "tokenizer.json".to_owned(), growth))
 }
 
 impl Encoder {
-    pub fn load(json: &[u8]) -> Result<Self, Failure> {
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| Failure::new(Status::CorruptData, e))?;
+    pub fn load(files: &Files) -> Result<Self, Failure> {
+        regex_limits::set();
+        let (mut tokenizer, origin, growth) = read_tokenizer(files)?;
         if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
             if let Some(dropout) = bpe.dropout.filter(|&p| p > 0.0) {
-                let message = format!("BPE dropout {dropout} draws other tokens each time, expected none");
-                return Err(Failure::new(Status::Unsupported, message));
+                let message = format!("{origin}: BPE dropout {dropout} draws other tokens each time, expected none");
+                return Err(Failure::unsupported(message));
             }
         }
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|e| Failure::new(Status::CorruptData, e))?;
-        let without_special_tokens = || {
-            let message = "no special tokens around a text, so that the empty text would have no token at all";
-            Failure::new(Status::Unsupported, message)
-        };
-        let post_processor = tokenizer.get_post_processor().cloned().ok_or_else(without_special_tokens)?;
+        tokenizer.with_truncation(None).map_err(Failure::corrupt)?;
+        let post_processor = tokenizer.get_post_processor().cloned();
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         let can_be_cut = can_be_cut(&tokenizer);
-        let encoder = Encoder { tokenizer, post_processor, can_be_cut };
+        let encoder = Encoder { tokenizer, post_processor, origin, can_be_cut, growth };
         // A post-processor that cannot work fails on every text, so the empty one shows it.
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
-            return Err(without_special_tokens());
+            let config = files.settings("config.json")?;
+            if !config.string("model_type")?.is_some_and(|model| WITHOUT_SPECIAL_TOKENS.contains(&model)) {
+                let message = "no special tokens around a text, so that the empty text would have no token at all";
+                return Err(Failure::unsupported(format!(
+                    "{}: {message}, expected some for this model",
+                    encoder.origin
+                )));
+            }
         }
         Ok(encoder)
     }
 
+    /// Where the tokenizer came from: "tokenizer.json", or the vocabulary files.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The kind of its model: "WordPiece", "BPE", "Unigram", "WordLevel".
+    pub fn kind(&self) -> &'static str {
+        match self.tokenizer.get_model() {
+            ModelWrapper::BPE(_) => "BPE",
+            ModelWrapper::WordPiece(_) => "WordPiece",
+            ModelWrapper::WordLevel(_) => "WordLevel",
+            ModelWrapper::Unigram(_) => "Unigram",
+        }
+    }
+
     pub fn special_tokens(&self, pair: bool) -> usize {
-        self.post_processor.added_tokens(pair)
+        self.post_processor.as_ref().map_or(0, |processor| processor.added_tokens(pair))
     }
 
     pub fn vocab_size(&self) -> usize {
@@ -112,7 +134,11 @@ impl Encoder {
         if let Some(encoding) = second.as_mut() {
             encoding.take_overflowing();
         }
-        let encoding = self.post_processor.process(first, second, true).map_err(Self::failed)?;
+        let encoding = match &self.post_processor {
+            Some(processor) => processor.process(first, second, true),
+            None => without_processor(first, second),
+        };
+        let encoding = encoding.map_err(Self::failed)?;
         Ok(Tokens {
             input_ids: to_i32(encoding.get_ids())?,
             token_type_ids: to_i32(encoding.get_type_ids())?,
@@ -161,6 +187,14 @@ impl Encoder {
     }
 
     fn encode_alone(&self, text: &str) -> Result<Encoding, Failure> {
+        if self.growth == Growth::Square && text.len() > LONGEST_SQUARE {
+            let message = format!(
+                "a text of {} bytes, and a pattern in {} whose cost grows with its square, expected at most {LONGEST_SQUARE}",
+                text.len(),
+                self.origin
+            );
+            return Err(Failure::unsupported(message));
+        }
         self.tokenizer.encode_fast(text, false).map_err(Self::failed)
     }
 
@@ -191,6 +225,18 @@ impl Encoder {
     fn failed(error: tokenizers::Error) -> Failure {
         Failure::new(Status::CorruptData, error)
     }
+}
+
+/// What the library makes of a text or pair without a post-processor.
+fn without_processor(first: Encoding, second: Option<Encoding>) -> tokenizers::Result<Encoding> {
+    let encodings = std::iter::once(first).chain(second);
+    let encodings = encodings.enumerate().map(|(index, mut encoding)| {
+        encoding.set_sequence_id(index);
+        let types = vec![index as u32; encoding.len()];
+        encoding.set_type_ids(types);
+        encoding
+    });
+    Ok(Encoding::merge(encodings, false))
 }
 
 fn to_i32(ids: &[u32]) -> Result<Vec<i32>, Failure> {

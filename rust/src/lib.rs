@@ -3,12 +3,26 @@
 //! No panic leaves a function here: `guarded` turns it into a status. The panic hook is silent because the library
 //! never prints.
 
+mod components;
 mod encoder;
+mod failure;
+mod family;
+mod from_vocabulary;
 mod long_text;
 mod out_of_memory;
+mod pattern;
+mod python_digits;
+mod regex_limits;
+mod sentence_piece;
+mod sentence_piece_tokenizer;
+mod settings;
+mod special_tokens;
+mod vocabulary_files;
 
-use encoder::{Encoder, Failure, Limit, Status};
+use encoder::{Encoder, Limit};
+use failure::{Failure, Status};
 use out_of_memory::{Allocator, Handler};
+use settings::Files;
 use std::any::Any;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,6 +57,13 @@ impl Bytes {
             Failure::new(Status::InvalidArgument, format!("text that is not UTF-8 from byte {}", e.valid_up_to()))
         })
     }
+}
+
+/// One file of a model folder.
+#[repr(C)]
+pub struct File {
+    name: Bytes,
+    content: Bytes,
 }
 
 #[repr(C)]
@@ -136,7 +157,8 @@ pub unsafe extern "C" fn paceline_rust_on_out_of_memory(handler: Option<Handler>
 /// As the header says: pointers are null or valid for the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn paceline_tokenizer_load(
-    json: Bytes,
+    files: *const File,
+    file_count: usize,
     out: *mut *mut Encoder,
     message: *mut c_char,
     message_size: usize,
@@ -145,8 +167,17 @@ pub unsafe extern "C" fn paceline_tokenizer_load(
         if out.is_null() {
             return Err(null_pointer("out"));
         }
-        // SAFETY: promised by the caller.
-        let encoder = Encoder::load(unsafe { json.as_slice() })?;
+        let mut folder = Files::default();
+        for index in 0..file_count {
+            // SAFETY: promised by the caller.
+            let (name, content) =
+                unsafe { ((*files.add(index)).name.as_str()?, (*files.add(index)).content.as_slice()) };
+            folder.add(name, content);
+        }
+        let load = AssertUnwindSafe(|| Encoder::load(&folder));
+        let place = if folder.get("tokenizer.json").is_some() { "tokenizer.json" } else { "the vocabulary files" };
+        let encoder = catch_unwind(load)
+            .unwrap_or_else(|payload| Err(Failure::corrupt(format!("{place}: {}", panic_message(&*payload)))))?;
         // SAFETY: not null, and promised to be writable.
         unsafe { *out = Box::into_raw(Box::new(encoder)) };
         Ok(())
@@ -236,6 +267,17 @@ pub unsafe extern "C" fn paceline_tokenizer_vocab_size(tokenizer: *const Encoder
 }
 
 /// # Safety
+/// `buffer` must be null or `capacity` writable bytes.
+unsafe fn copy_out(text: &str, buffer: *mut u8, capacity: usize) -> usize {
+    if !buffer.is_null() {
+        let size = text.len().min(capacity);
+        // SAFETY: at most `capacity` bytes into the caller's buffer.
+        unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), buffer, size) };
+    }
+    text.len()
+}
+
+/// # Safety
 /// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn paceline_tokenizer_token(
@@ -248,11 +290,27 @@ pub unsafe extern "C" fn paceline_tokenizer_token(
         // SAFETY: null or valid.
         let encoder = unsafe { tokenizer.as_ref() };
         let token = u32::try_from(id).ok().and_then(|id| encoder?.token(id)).unwrap_or_default();
-        if !buffer.is_null() {
-            let size = token.len().min(capacity);
-            // SAFETY: at most `capacity` bytes into the caller's buffer.
-            unsafe { std::ptr::copy_nonoverlapping(token.as_ptr(), buffer, size) };
-        }
-        token.len()
+        // SAFETY: promised by the caller.
+        unsafe { copy_out(&token, buffer, capacity) }
     })
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_kind(tokenizer: *const Encoder, buffer: *mut u8, capacity: usize) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::kind), buffer, capacity) })
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_origin(
+    tokenizer: *const Encoder,
+    buffer: *mut u8,
+    capacity: usize,
+) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::origin), buffer, capacity) })
 }

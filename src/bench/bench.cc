@@ -57,11 +57,13 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
     return make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
                                    std::min(kMadeUpTokens, checkpoint.max_length()), token_types);
   }
-  const Tokenizer tokenizer = Tokenizer::load(checkpoint.model_dir() / "tokenizer.json",
-                                              {.max_length = checkpoint.max_length(), .token_types = token_types});
+  const Tokenizer tokenizer =
+      Tokenizer::load(checkpoint.model_dir(), {.max_length = checkpoint.max_length(), .token_types = token_types});
   RowReaderOptions rows = options.rows;
   rows.go_on = [&] { return options.interrupted == nullptr || !*options.interrupted; };
-  return make_workload(read_all_texts(options.text_file, rows), tokenizer,
+  TextSet texts = read_all_texts(options.text_file, rows);
+  if (!tokenizer.adds_special_tokens()) skip_empty_texts(texts);
+  return make_workload(std::move(texts), tokenizer,
                        {.source = options.text_file.filename().string(),
                         .texts = options.texts,
                         .seed = options.seed,

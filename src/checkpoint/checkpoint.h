@@ -55,9 +55,9 @@ class Checkpoint {
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
 
-  /// Names the content of config.json, the weights, their prefix and tokenizer.json; 32 hexadecimal digits. Reads every
-  /// byte once and remembers the answer in `cache_dir` by device, inode, size and mtime; a cache that cannot be written
-  /// is no error.
+  /// Names the content of config.json, the weights, their prefix and the tokenizer's files; 32 hexadecimal digits.
+  /// Reads every byte once and remembers the answer in `cache_dir` by device, inode, size and mtime; a cache that
+  /// cannot be written is no error.
   std::string hash(const std::filesystem::path& cache_dir) const;
 
  private:

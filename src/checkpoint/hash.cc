@@ -47,10 +47,25 @@ struct Part {
   fs::path path;
 };
 
+/// What a tokenizer is built from where there is no tokenizer.json.
+constexpr const char* kVocabularyFiles[] = {"tokenizer_config.json",
+                                            "special_tokens_map.json",
+                                            "added_tokens.json",
+                                            "vocab.txt",
+                                            "vocab.json",
+                                            "merges.txt",
+                                            "spiece.model",
+                                            "spm.model",
+                                            "sentencepiece.bpe.model"};
+
 /// The same weights under another prefix are another checkpoint; where the file lies is none of its content.
 std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   const fs::path& folder = checkpoint.model_dir();
   std::vector<Part> parts = {{"config.json", folder / "config.json"}, {"tokenizer.json", folder / "tokenizer.json"}};
+  std::error_code ignored;
+  if (!fs::exists(folder / "tokenizer.json", ignored)) {
+    for (const char* name : kVocabularyFiles) parts.push_back({name, folder / name});
+  }
   const WeightOptions& options = checkpoint.weight_options();
   for (const fs::path& name : checkpoint.weight_files()) {
     std::string label = options.file.empty() ? name.string() : "--weights";

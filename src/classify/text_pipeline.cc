@@ -33,8 +33,8 @@ struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
       : options(run_options),
         checkpoint(Checkpoint::open(model_dir, run_options.weights)),
-        tokenizer(Tokenizer::load(model_dir / "tokenizer.json", {.max_length = checkpoint.max_length(),
-                                                                 .token_types = checkpoint.network().token_types > 1})),
+        tokenizer(Tokenizer::load(
+            model_dir, {.max_length = checkpoint.max_length(), .token_types = checkpoint.network().token_types > 1})),
         instances(checkpoint, run_options.backend, run_options.instances, create_backend),
         pool(pool_threads(run_options)) {
     options.limits.padded = instances.info().padded;

@@ -21,7 +21,8 @@ void append_integers(std::string_view key, std::span<const int32_t> values, std:
 }
 
 void append_encoding(const Tokenizer& tokenizer, const Encoding& encoding, std::string& out) {
-  std::string_view separator = "{\"tokens\": [";
+  out += "{\"tokens\": [";
+  std::string_view separator;
   for (const int32_t id : encoding.input_ids) {
     out += separator;
     append_string(tokenizer.token(id), out);

@@ -67,8 +67,9 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   StreamOptions stream{.top_k = flags.top_k, .all_labels = flags.all_labels, .stop = &interrupted()};
   RowReaderOptions rows = flags.rows;
   rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
-  const auto reader = RowReader::open(flags.input, rows);
+  auto reader = RowReader::open(flags.input, rows);
   TextPipeline pipeline(setup.model_dir, setup.run);
+  if (!pipeline.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
                                        .labels = pipeline.checkpoint().labels(),

@@ -12,7 +12,6 @@
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
-#include "cli/tokenizer_type.h"
 #include "network/network.h"
 #include "text/tokenizer.h"
 
@@ -38,16 +37,21 @@ struct Inspection {
   Checkpoint checkpoint;
   std::string hash;
   std::string tokenizer_type;
+  std::string tokenizer_origin;
   int32_t tokenizer_entries = 0;
 };
 
 Inspection inspect(const InspectOptions& options) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
-  Inspection found{.checkpoint = Checkpoint::open(model_dir, options.weights), .hash = {}, .tokenizer_type = {}};
+  Inspection found{.checkpoint = Checkpoint::open(model_dir, options.weights),
+                   .hash = {},
+                   .tokenizer_type = {},
+                   .tokenizer_origin = {}};
   found.hash = found.checkpoint.hash(options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
-  const std::filesystem::path tokenizer_json = model_dir / "tokenizer.json";
-  found.tokenizer_entries = Tokenizer::load(tokenizer_json, {.max_length = found.checkpoint.max_length()}).vocab_size();
-  found.tokenizer_type = read_tokenizer_type(tokenizer_json);
+  const Tokenizer tokenizer = Tokenizer::load(model_dir, {.max_length = found.checkpoint.max_length()});
+  found.tokenizer_entries = tokenizer.vocab_size();
+  found.tokenizer_type = tokenizer.kind();
+  found.tokenizer_origin = tokenizer.origin();
   return found;
 }
 
@@ -106,7 +110,8 @@ std::string inspect_json(const Inspection& found) {
   json["heads"] = network.blocks.empty() ? 0 : network.blocks.front().attention.heads;
   json["problem_type"] =
       checkpoint.has_head() ? OrderedJson(problem_type_name(checkpoint.problem_type())) : OrderedJson(nullptr);
-  json["tokenizer"] = {{"type", found.tokenizer_type}, {"vocab_size", found.tokenizer_entries}};
+  json["tokenizer"] = {
+      {"type", found.tokenizer_type}, {"vocab_size", found.tokenizer_entries}, {"made_from", found.tokenizer_origin}};
   for (const int32_t tokens : kLengths) {
     if (tokens <= checkpoint.max_length()) {
       json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);
@@ -135,6 +140,10 @@ std::string labels_text(const Checkpoint& checkpoint) {
                      labels.size() > kShown ? ", ..." : "", problem_type_name(checkpoint.problem_type()));
 }
 
+std::string made_text(const std::string& origin) {
+  return (origin == "tokenizer.json" ? "read from " : "built from ") + origin;
+}
+
 std::string inspect_text(const Inspection& found) {
   const Checkpoint& checkpoint = found.checkpoint;
   const Network& network = checkpoint.network();
@@ -147,7 +156,7 @@ std::string inspect_text(const Inspection& found) {
       "parameters       {}, stored as {} in {:.4g} MB\n"
       "weights          {}\n"
       "labels           {}\n"
-      "tokenizer        {}, {} entries; the model has room for {}\n"
+      "tokenizer        {}, {} entries; {}; the model has room for {}\n"
       "max_length       {} tokens\n"
       "compute          {}, per token\n"
       "memory           {}, the weights alone\n"
@@ -156,8 +165,9 @@ std::string inspect_text(const Inspection& found) {
       network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
       grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
       static_cast<double>(checkpoint.weight_bytes()) / 1e6, weights_text(checkpoint), labels_text(checkpoint),
-      found.tokenizer_type, grouped(found.tokenizer_entries), grouped(network.vocab_size), checkpoint.max_length(),
-      compute_text(network, checkpoint.max_length()), memory, found.hash);
+      found.tokenizer_type, grouped(found.tokenizer_entries), made_text(found.tokenizer_origin),
+      grouped(network.vocab_size), checkpoint.max_length(), compute_text(network, checkpoint.max_length()), memory,
+      found.hash);
   if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);
   return out;
 }

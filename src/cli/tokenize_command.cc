@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "base/cpu_topology.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
@@ -23,9 +25,11 @@ struct TokenizeOptions {
 int run_tokenize(const TokenizeOptions& options, Console& console) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
   const CheckpointConfig config = read_checkpoint_config(model_dir);
-  const Tokenizer tokenizer =
-      Tokenizer::load(model_dir / "tokenizer.json",
-                      {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
+  const Tokenizer tokenizer = Tokenizer::load(
+      model_dir, {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
+  if (!options.quiet && tokenizer.origin() != "tokenizer.json") {
+    console.note(fmt::format("paceline: the tokenizer is built from {}.", tokenizer.origin()));
+  }
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;
   rows.go_on = [] { return !interrupted(); };
@@ -49,14 +53,17 @@ Command make_tokenize_command() {
       {"--output", "FILE", "JSON lines, - for standard output (default -)", set_path(options->output)}};
   for (Flag& flag : row_flags(options->rows)) flags.push_back(std::move(flag));
   flags.push_back(threads_flag(options->threads));
-  flags.push_back({"--quiet", "", "no progress (default: shown when --output is a file)", set_switch(options->quiet)});
-  return {.name = "tokenize",
-          .summary = "show texts as the model reads them, one JSON object a line",
-          .flags = std::move(flags),
-          .notes =
-              "Each object has tokens, input_ids, token_type_ids and truncated (tokens cut off to fit the model), "
-              "or error. Needs config.json and tokenizer.json, no weights.",
-          .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
+  flags.push_back(
+      {"--quiet", "", "no notes, no progress (default: progress when --output is a file)", set_switch(options->quiet)});
+  return {
+      .name = "tokenize",
+      .summary = "show texts as the model reads them, one JSON object a line",
+      .flags = std::move(flags),
+      .notes =
+          "Each object has tokens, input_ids, token_type_ids and truncated (tokens cut off to fit the model), "
+          "or error. Needs config.json and a tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, or a "
+          "SentencePiece .model), no weights.",
+      .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
 }
 
 }  // namespace paceline

@@ -2,12 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string_view>
 
+#include "report/findings.h"
 #include "report/format.h"
 #include "report/html_parts.h"
 
 namespace paceline {
+
+namespace {
+
+/// What tokenizing takes, and its share of the fastest configuration whose answers were not rejected.
+std::string tokenizing_fact(const BenchResults& results) {
+  const double tokenizing = results.workload.tokenize_ms_per_text;
+  if (tokenizing <= 0) return "";
+  double fastest = std::numeric_limits<double>::infinity();
+  for (const CellResult& cell : results.cells) {
+    if (was_measured(cell) && !was_rejected(results, cell)) fastest = std::min(fastest, cell.ms_per_text.median);
+  }
+  std::string fact = format_number(tokenizing) + " ms per text";
+  if (fastest > 0 && std::isfinite(fastest)) {
+    fact += fmt::format(", {} of the fastest configuration's time", format_percent(tokenizing / fastest));
+  }
+  return fact;
+}
+
+}  // namespace
 
 std::string workload_facts(const BenchResults& results) {
   const WorkloadSummary& is = results.workload;
@@ -23,7 +46,7 @@ std::string workload_facts(const BenchResults& results) {
               : ""},
        {"Cut to the model's limit", is.truncated_texts > 0 ? format_count(is.truncated_texts) + " texts" : ""},
        {"Rows skipped", is.rows_skipped > 0 ? format_count(is.rows_skipped) : ""},
-       {"Tokenising", is.tokenize_ms_per_text > 0 ? format_number(is.tokenize_ms_per_text) + " ms per text" : ""},
+       {"Tokenising", tokenizing_fact(results)},
        {"Checkpoint", checkpoint.model_dir},
        {"Weights", checkpoint.weights.file.string()},
        {"Prefix of the weights", checkpoint.weights.prefix},

@@ -26,12 +26,12 @@ struct Both {
 
 Both load_both(const std::string& name, int32_t max_length, const std::function<void(Json&)>& change) {
   const TemporaryFolder folder;
-  Json json = read_json_file(kFolder / (name + ".json"));
+  Json json = read_json_file(kFolder / name / "tokenizer.json");
   change(json);
-  const std::filesystem::path path = folder / "tokenizer.json";
-  write_file_atomically(path, json.dump());
-  return {.cutting = Tokenizer::load(path, {.max_length = max_length, .token_types = true}),
-          .counting = Tokenizer::load(path, {.max_length = max_length, .token_types = true, .count_truncated = true})};
+  write_file_atomically(folder / "tokenizer.json", json.dump());
+  return {.cutting = Tokenizer::load(folder.path(), {.max_length = max_length, .token_types = true}),
+          .counting =
+              Tokenizer::load(folder.path(), {.max_length = max_length, .token_types = true, .count_truncated = true})};
 }
 
 std::vector<std::string> split(const std::string& list) {
@@ -169,7 +169,7 @@ TEST(LongText, HasTheTokensOfTheWholeTextWhateverItsStages) {
 }
 
 TEST(LongText, IsEncodedWholeWhereAStageCouldLookFurther) {
-  const Json metaspace = read_json_file(kFolder / "unigram.json").at("pre_tokenizer");
+  const Json metaspace = read_json_file(kFolder / "unigram/tokenizer.json").at("pre_tokenizer");
   const std::vector<std::function<void(Json&)>> changes = {
       [](Json& json) { json["pre_tokenizer"] = nullptr; },
       [](Json& json) { json["pre_tokenizer"]["split"] = false; },

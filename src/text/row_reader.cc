@@ -40,6 +40,32 @@ void check_columns(const std::string& name, const RowReaderOptions& options, Row
   }
 }
 
+bool is_empty(const Text& text) { return text.first.empty() && (!text.second || text.second->empty()); }
+
+/// Rows for a model without special tokens.
+class FilledRows : public RowReader {
+ public:
+  explicit FilledRows(std::unique_ptr<RowReader> rows) : rows_(std::move(rows)) {}
+
+  bool next(Row& row) override {
+    if (!rows_->next(row)) return false;
+    ++count_;
+    if (row.error.empty() && is_empty(row.text)) {
+      row.error = fmt::format("[row {}] an empty text, expected a character: this model has no token for it.", count_);
+      row.text = {};
+    }
+    return true;
+  }
+  RowFormat format() const override { return rows_->format(); }
+  const std::vector<std::string>& columns() const override { return rows_->columns(); }
+  uint64_t bytes_read() const override { return rows_->bytes_read(); }
+  uint64_t bytes_total() const override { return rows_->bytes_total(); }
+
+ private:
+  std::unique_ptr<RowReader> rows_;
+  uint64_t count_ = 0;
+};
+
 }  // namespace
 
 std::string_view row_format_name(RowFormat format) {
@@ -87,6 +113,12 @@ std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const s
       return make_txt_reader(std::move(input));
   }
 }
+
+std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows) {
+  return std::make_unique<FilledRows>(std::move(rows));
+}
+
+void skip_empty_texts(TextSet& set) { set.skipped += std::erase_if(set.texts, is_empty); }
 
 std::unique_ptr<RowReader> RowReader::open(const std::filesystem::path& path, const RowReaderOptions& options) {
   return open_rows(open_byte_source(path, options.go_on), path, options);

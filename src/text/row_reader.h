@@ -51,11 +51,18 @@ class RowReader {
   virtual ~RowReader() = default;
 };
 
+/// The same rows, where one without a character in its texts has an error: for models without special tokens, which
+/// have no token for it.
+std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows);
+
 /// Every usable text of a file, for bench and verify. Rows with an error are counted, not returned.
 struct TextSet {
   std::vector<Text> texts;
   uint64_t skipped = 0;
 };
 TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options);
+
+/// Texts without a character count as skipped: see refuse_empty_rows.
+void skip_empty_texts(TextSet& set);
 
 }  // namespace paceline

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/expect_error.h"
+#include "base/file.h"
 #include "base/temporary_folder.h"
 #include "text/row_readers.h"
 
@@ -295,6 +296,25 @@ TEST(RowReader, AStopEndsTheWaitForAPipe) {
   EXPECT_FALSE(reader->next(row));
   stopper.join();
   ::close(writer);
+}
+
+TEST(RowReader, RefusesEmptyRowsWhereAsked) {
+  const TemporaryFolder folder;
+  write_file_atomically(
+      folder / "a.jsonl",
+      "{\"text\": \"\", \"pair\": \"b\"}\n{\"text\": \"\", \"pair\": \"\"}\n{\"text\": \" \", \"pair\": \"\"}\n");
+  const RowReaderOptions options{.pair_column = "pair"};
+  const auto reader = refuse_empty_rows(RowReader::open(folder / "a.jsonl", options));
+  std::vector<std::string> errors;
+  for (Row row; reader->next(row);) errors.push_back(row.error);
+  ASSERT_EQ(errors.size(), 3U);
+  EXPECT_EQ(errors[0], "");
+  EXPECT_THAT(errors[1], testing::HasSubstr("[row 2] an empty text"));
+  EXPECT_EQ(errors[2], "");
+  TextSet set = read_all_texts(folder / "a.jsonl", options);
+  skip_empty_texts(set);
+  EXPECT_EQ(set.texts.size(), 2U);
+  EXPECT_EQ(set.skipped, 1U);
 }
 
 }  // namespace

@@ -20,7 +20,19 @@ namespace {
 /// The largest tokenizer.json that we know has 250,000 pieces and takes 17 MB.
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
 
-constexpr std::size_t kMessageBytes = 512;
+constexpr std::size_t kMessageBytes = 1024;
+
+constexpr const char* kTokenizerJson = "tokenizer.json";
+/// What a tokenizer is built from where there is no tokenizer.json.
+constexpr std::array<const char*, 9> kVocabularyFiles{"tokenizer_config.json",
+                                                      "special_tokens_map.json",
+                                                      "added_tokens.json",
+                                                      "vocab.txt",
+                                                      "vocab.json",
+                                                      "merges.txt",
+                                                      "spiece.model",
+                                                      "spm.model",
+                                                      "sentencepiece.bpe.model"};
 
 ErrorCode error_code(PacelineStatus status) {
   switch (status) {
@@ -30,6 +42,8 @@ ErrorCode error_code(PacelineStatus status) {
       return ErrorCode::kUnsupported;
     case kPacelineCorruptData:
       return ErrorCode::kCorruptData;
+    case kPacelineNotFound:
+      return ErrorCode::kNotFound;
     case kPacelineOk:
       break;
   }
@@ -53,6 +67,40 @@ struct RustEncoding {
 
   PacelineEncoding value{};
 };
+
+/// The files of a model folder that say how its tokenizer works, by name.
+std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::path& model_dir) {
+  std::map<std::string, std::string> files;
+  const auto read = [&](const char* name) {
+    std::error_code ignored;
+    const std::filesystem::path path = model_dir / name;
+    if (std::filesystem::exists(path, ignored)) files.emplace(name, read_file(path, kMaxFileBytes));
+  };
+  read(kTokenizerJson);
+  if (files.empty()) std::for_each(kVocabularyFiles.begin(), kVocabularyFiles.end(), read);
+  if (files.empty()) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format("[{}] there is no tokenizer.json and no vocabulary, expected a folder with a tokenizer. Save "
+                    "the tokenizer there with save_pretrained().",
+                    model_dir.string()));
+  }
+  read("config.json");
+  return files;
+}
+
+/// A text that the Rust library copies out, whatever its length.
+template <typename Copy>
+std::string copied(const Copy& copy) {
+  std::string text(64, '\0');
+  std::size_t size = copy(text.data(), text.size());
+  if (size > text.size()) {
+    text.resize(size);
+    size = copy(text.data(), text.size());
+  }
+  text.resize(size);
+  return text;
+}
 
 /// Texts by falling length: the long ones first, so that none is still running when all others are done.
 std::vector<std::size_t> longest_first(std::span<const Text> texts) {
@@ -83,20 +131,26 @@ Tokenizer::Tokenizer(Tokenizer&& other) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&& other) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json, const TokenizerOptions& options) {
-  const std::string content = read_file(tokenizer_json, kMaxFileBytes);
+Tokenizer Tokenizer::load(const std::filesystem::path& model_dir, const TokenizerOptions& options) {
+  return load(read_tokenizer_files(model_dir), options, model_dir);
+}
+
+Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, const TokenizerOptions& options,
+                          const std::filesystem::path& where) {
+  std::vector<PacelineFile> files;
+  for (const auto& [name, content] : contents) files.push_back({.name = as_bytes(name), .content = as_bytes(content)});
   auto state = std::make_unique<State>();
   state->options = options;
-  state->path = tokenizer_json.string();
+  state->path = (contents.contains(kTokenizerJson) ? where / kTokenizerJson : where).string();
 
   PacelineTokenizer* rust = nullptr;
   std::array<char, kMessageBytes> message{};
-  const PacelineStatus status = paceline_tokenizer_load(as_bytes(content), &rust, message.data(), message.size());
+  const PacelineStatus status =
+      paceline_tokenizer_load(files.data(), files.size(), &rust, message.data(), message.size());
   if (status != kPacelineOk) {
+    const char* hint = status == kPacelineUnsupported ? "" : " Save the tokenizer again with save_pretrained().";
     throw Error(error_code(status),
-                fmt::format("[{}] {}, expected a tokenizer.json of Hugging Face tokenizers. Save the tokenizer again "
-                            "with save_pretrained().",
-                            state->path, excerpt(message.data(), kMessageBytes)));
+                fmt::format("[{}] {}.{}", where.string(), excerpt(message.data(), kMessageBytes), hint));
   }
   state->rust.reset(rust);
 
@@ -152,14 +206,20 @@ std::vector<Encoding> Tokenizer::encode_all(std::span<const Text> texts, ThreadP
 }
 
 std::string Tokenizer::token(int32_t id) const {
-  std::string piece(64, '\0');
-  std::size_t size = paceline_tokenizer_token(state_->rust.get(), id, piece.data(), piece.size());
-  if (size > piece.size()) {
-    piece.resize(size);
-    size = paceline_tokenizer_token(state_->rust.get(), id, piece.data(), piece.size());
-  }
-  piece.resize(size);
-  return piece;
+  return copied(
+      [&](char* buffer, std::size_t size) { return paceline_tokenizer_token(state_->rust.get(), id, buffer, size); });
+}
+
+bool Tokenizer::adds_special_tokens() const { return paceline_tokenizer_special_tokens(state_->rust.get(), false) > 0; }
+
+std::string Tokenizer::kind() const {
+  return copied(
+      [&](char* buffer, std::size_t size) { return paceline_tokenizer_kind(state_->rust.get(), buffer, size); });
+}
+
+std::string Tokenizer::origin() const {
+  return copied(
+      [&](char* buffer, std::size_t size) { return paceline_tokenizer_origin(state_->rust.get(), buffer, size); });
 }
 
 int32_t Tokenizer::vocab_size() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,14 +39,19 @@ struct TokenizerOptions {
 /// cannot throw, and would print and abort. It must neither throw nor allocate.
 void on_tokenizer_out_of_memory(void (*handler)());
 
-/// A Hugging Face tokenizer.json. Its own padding and truncation are ignored; longest-first truncation at max_length.
-/// Immutable once loaded: any number of threads may encode at the same time.
+/// The tokenizer of a model folder: a Hugging Face tokenizer.json, or one built from vocab.txt, vocab.json + merges.txt
+/// or a SentencePiece model as transformers builds it. The file's own padding and truncation are ignored; longest-first
+/// truncation at max_length. Immutable once loaded: any number of threads may encode at the same time.
 class Tokenizer {
  public:
-  /// Throws Error: not_found; corrupt_data, also for a file that makes the tokenizer library panic; unsupported for one
-  /// that asks for random ids (BPE dropout) or adds no special tokens; invalid_argument for a max_length that leaves no
-  /// room beside the special tokens.
-  static Tokenizer load(const std::filesystem::path& tokenizer_json, const TokenizerOptions& options);
+  /// Throws Error: not_found; corrupt_data, also for files that contradict each other or make the tokenizer library
+  /// panic; unsupported for one that asks for random ids (BPE dropout), is of a class that is not built from vocabulary
+  /// files, or adds no special tokens where the model needs them; invalid_argument for a max_length that leaves no room
+  /// beside the special tokens.
+  static Tokenizer load(const std::filesystem::path& model_dir, const TokenizerOptions& options);
+  /// The same from files in memory, by name; `where` stands in messages for the folder.
+  static Tokenizer load(const std::map<std::string, std::string>& files, const TokenizerOptions& options,
+                        const std::filesystem::path& where);
   Tokenizer(Tokenizer&& other) noexcept;
   Tokenizer& operator=(Tokenizer&& other) noexcept;
   ~Tokenizer();
@@ -60,6 +66,15 @@ class Tokenizer {
 
   /// The piece behind an id, as `tokenize` shows it; empty where the vocabulary has none.
   std::string token(int32_t id) const;
+
+  /// Whether an empty text has tokens, special ones. Without them it has none, and no model can read it.
+  bool adds_special_tokens() const;
+
+  /// The kind of its model: "WordPiece", "BPE", "Unigram" or "WordLevel".
+  std::string kind() const;
+
+  /// The files that it was made from: "tokenizer.json", or such as "vocab.txt + tokenizer_config.json".
+  std::string origin() const;
 
   /// Entries, added tokens included.
   int32_t vocab_size() const;

@@ -25,11 +25,11 @@ using testing::IsEmpty;
 const std::filesystem::path kFolder = std::filesystem::path(PACELINE_TESTDATA) / "tokenizers";
 
 Tokenizer load(const std::string& name, int32_t max_length = 0, bool token_types = false) {
-  return Tokenizer::load(kFolder / (name + ".json"), {.max_length = max_length, .token_types = token_types});
+  return Tokenizer::load(kFolder / name, {.max_length = max_length, .token_types = token_types});
 }
 
 Tokenizer load_counting(const std::string& name, int32_t max_length, bool token_types = false) {
-  return Tokenizer::load(kFolder / (name + ".json"),
+  return Tokenizer::load(kFolder / name,
                          {.max_length = max_length, .token_types = token_types, .count_truncated = true});
 }
 
@@ -38,16 +38,16 @@ Text text_of(std::string first) { return {.first = std::move(first), .second = s
 /// Loads unigram.json after `change`.
 Tokenizer load_changed(const std::function<void(Json&)>& change, int32_t max_length = 0) {
   const TemporaryFolder folder;
-  Json json = read_json_file(kFolder / "unigram.json");
+  Json json = read_json_file(kFolder / "unigram/tokenizer.json");
   change(json);
   write_file_atomically(folder / "tokenizer.json", json.dump());
-  return Tokenizer::load(folder / "tokenizer.json", {.max_length = max_length});
+  return Tokenizer::load(folder.path(), {.max_length = max_length});
 }
 
 Tokenizer load_bytes(std::string_view bytes) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "tokenizer.json", bytes);
-  return Tokenizer::load(folder / "tokenizer.json", {});
+  return Tokenizer::load(folder.path(), {});
 }
 
 TEST(Tokenizer, EncodesAsTheOriginalDoes) {
@@ -84,12 +84,12 @@ TEST(Tokenizer, GivesTokenTypesOnlyWhenAsked) {
 
 TEST(Tokenizer, TakesAPairsTypesFromThePostProcessor) {
   const TemporaryFolder folder;
-  Json json = read_json_file(kFolder / "wordpiece.json");
+  Json json = read_json_file(kFolder / "wordpiece/tokenizer.json");
   // Special tokens around the first text only.
   json["post_processor"]["pair"] = json["post_processor"]["single"];
   json["post_processor"]["pair"].push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
   write_file_atomically(folder / "tokenizer.json", json.dump());
-  const Tokenizer tokenizer = Tokenizer::load(folder / "tokenizer.json", {.token_types = true});
+  const Tokenizer tokenizer = Tokenizer::load(folder.path(), {.token_types = true});
   EXPECT_THAT(tokenizer.encode({.first = "a", .second = "b"}).token_type_ids, ElementsAre(0, 0, 0, 1));
 }
 
@@ -112,7 +112,7 @@ TEST(Tokenizer, ShowsAPieceOfAnyLength) {
 }
 
 TEST(Tokenizer, CountsAddedTokensOnce) {
-  const auto pieces = read_json_file(kFolder / "unigram.json").at("model").at("vocab").size();
+  const auto pieces = read_json_file(kFolder / "unigram/tokenizer.json").at("model").at("vocab").size();
   EXPECT_EQ(load("unigram").vocab_size(), static_cast<int32_t>(pieces));
 }
 
@@ -144,12 +144,12 @@ TEST(Tokenizer, SaysWhichTextItCannotEncode) {
   ThreadPool pool(2);
   expect_error(
       ErrorCode::kInvalidArgument, [&] { tokenizer.encode_all(texts, pool); },
-      "unigram.json] text 2: text that is not UTF-8");
+      "tokenizer.json] text 2: text that is not UTF-8");
 }
 
 TEST(Tokenizer, RefusesALimitWithoutRoomForText) {
   expect_error(
-      ErrorCode::kInvalidArgument, [] { load("unigram", 2); }, "unigram.json", "2 tokens", "2 special tokens");
+      ErrorCode::kInvalidArgument, [] { load("unigram", 2); }, "tokenizer.json]", "2 tokens", "2 special tokens");
   expect_error(
       ErrorCode::kInvalidArgument, [] { load("unigram", -1); }, "-1");
   const Tokenizer tokenizer = load("unigram", 3);
@@ -178,9 +178,9 @@ TEST(Tokenizer, IgnoresTheFilesOwnPaddingAndTruncation) {
 }
 
 TEST(Tokenizer, RefusesWhatIsNoTokenizer) {
-  const std::string good = read_file(kFolder / "unigram.json", 1 << 20);
+  const std::string good = read_file(kFolder / "unigram/tokenizer.json", 1 << 20);
   expect_error(
-      ErrorCode::kNotFound, [] { load("missing"); }, "missing.json");
+      ErrorCode::kNotFound, [] { load("missing"); }, "missing] there is no tokenizer.json and no vocabulary");
   for (const std::string& bytes : {std::string(), std::string("{}"), std::string("[]"), std::string("null"),
                                    good.substr(0, good.size() / 2), std::string("\xFF\xFE{}"), std::string(100, '[')}) {
     expect_error(
@@ -199,7 +199,6 @@ TEST(Tokenizer, RefusesAFileThatContradictsItself) {
       [](Json& json) {
         json["model"]["vocab"] = {{"a", 1}};
       },
-      [](Json& json) { json["model"]["type"] = "Unheard"; },
       [](Json& json) {
         json["normalizer"] = {{"type", "Replace"}, {"pattern", {{"Regex", "("}}}, {"content", ""}};
       },
@@ -254,24 +253,63 @@ TEST(Tokenizer, RefusesWhatItCannotHonour) {
       ErrorCode::kUnsupported, [] { load_changed([](Json& json) { json["post_processor"] = nullptr; }); },
       "no special tokens");
   const TemporaryFolder folder;
-  Json json = read_json_file(kFolder / "byte_bpe.json");
+  Json json = read_json_file(kFolder / "byte_bpe/tokenizer.json");
   json["model"]["dropout"] = 0.5;
   write_file_atomically(folder / "tokenizer.json", json.dump());
   expect_error(
-      ErrorCode::kUnsupported, [&] { Tokenizer::load(folder / "tokenizer.json", {}); }, "dropout 0.5");
+      ErrorCode::kUnsupported, [&] { Tokenizer::load(folder.path(), {}); }, "dropout 0.5");
   json["model"]["dropout"] = 0.0;
   write_file_atomically(folder / "tokenizer.json", json.dump());
-  EXPECT_NO_THROW(Tokenizer::load(folder / "tokenizer.json", {}));
+  EXPECT_NO_THROW(Tokenizer::load(folder.path(), {}));
+}
+
+TEST(Tokenizer, RefusesUnknownComponentsByName) {
+  const std::vector<std::pair<std::string, std::function<void(Json&)>>> changes = {
+      {"the model is of type \"Unheard\", expected one of BPE, WordPiece",
+       [](Json& json) { json["model"]["type"] = "Unheard"; }},
+      {"the normalizer is of type \"Unheard\", expected one of BertNormalizer",
+       [](Json& json) {
+         json["normalizer"]["normalizers"].push_back({{"type", "Unheard"}});
+       }},
+      {"the pre_tokenizer is of type \"Unheard\"",
+       [](Json& json) {
+         json["pre_tokenizer"] = {{"type", "Unheard"}};
+       }},
+      {"the post_processor is of type 5", [](Json& json) { json["post_processor"]["type"] = 5; }},
+  };
+  for (const auto& [message, change] : changes) {
+    expect_error(
+        ErrorCode::kUnsupported, [&, &made = change] { load_changed(made); }, "tokenizer.json", message);
+  }
+}
+
+TEST(Tokenizer, NeedsNoSpecialTokensForGpt2) {
+  const TemporaryFolder folder;
+  Json json = read_json_file(kFolder / "byte_bpe/tokenizer.json");
+  for (const Json& processor :
+       {Json(), Json{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}}}) {
+    json["post_processor"] = processor;
+    write_file_atomically(folder / "tokenizer.json", json.dump());
+    write_file_atomically(folder / "config.json", R"({"model_type": "gpt2"})");
+    const Tokenizer tokenizer = Tokenizer::load(folder.path(), {.token_types = true});
+    EXPECT_THAT(tokenizer.encode(text_of("")).input_ids, IsEmpty());
+    std::vector<int32_t> inner = load("byte_bpe").encode(text_of("le vent")).input_ids;
+    inner.pop_back();
+    inner.erase(inner.begin());
+    EXPECT_EQ(tokenizer.encode(text_of("le vent")).input_ids, inner);
+    write_file_atomically(folder / "config.json", R"({"model_type": "roberta"})");
+    expect_error(
+        ErrorCode::kUnsupported, [&] { Tokenizer::load(folder.path(), {}); }, "no special tokens");
+  }
 }
 
 TEST(Tokenizer, RefusesAnIdAboveTheRange) {
   const TemporaryFolder folder;
-  Json json = read_json_file(kFolder / "wordpiece.json");
+  Json json = read_json_file(kFolder / "wordpiece/tokenizer.json");
   json["model"]["vocab"]["[UNK]"] = 4'000'000'000;
   write_file_atomically(folder / "tokenizer.json", json.dump());
   expect_error(
-      ErrorCode::kCorruptData, [&] { Tokenizer::load(folder / "tokenizer.json", {}).encode(text_of("\u65e5")); },
-      "4000000000");
+      ErrorCode::kCorruptData, [&] { Tokenizer::load(folder.path(), {}).encode(text_of("\u65e5")); }, "4000000000");
 }
 
 TEST(Tokenizer, TruncatesAVeryLongText) {

@@ -78,6 +78,38 @@ class InspectTest(PacelineTest):
         encoder = self.inspect(MODELS / "roberta-encoder")
         self.assertEqual((encoder["labels"], encoder["problem_type"]), ([], None))
 
+    def test_a_tokenizer_built_from_its_vocabulary(self):
+        model = self.folder / "model"
+        shutil.copytree(MODELS / "bert-fp32", model)
+        texts = b"The riders share the wind.\n[SEP] \xc3\xa9t\xc3\xa9\n"
+        before = self.paceline("tokenize", model, stdin=texts)
+        pieces = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+        (model / "tokenizer.json").unlink()
+        self.fails("inspect", model, expect=3, mentions="no tokenizer.json and no vocab.txt")
+        (model / "vocab.txt").write_text("".join(f"{piece}\n" for piece in sorted(pieces, key=pieces.get)), "utf-8")
+        self.assertIn("built from vocab.txt", self.paceline("inspect", model).stdout.decode())
+        found = self.inspect(model)
+        self.assertIn("vocab.txt", found["tokenizer"]["made_from"])
+        after = self.paceline("tokenize", model, stdin=texts)
+        self.assertEqual(after.stdout, before.stdout)
+        self.assertIn(b"the tokenizer is built from vocab.txt", after.stderr)
+        self.assertNotIn(b"built from", self.paceline("tokenize", model, "--quiet", stdin=texts).stderr)
+        (model / "vocab.txt").write_text((model / "vocab.txt").read_text("utf-8") + "[SEP]\n", "utf-8")
+        self.fails("classify", model, stdin=texts, expect=3, mentions=["vocab.txt: lines", "[SEP]"])
+        self.assertNotEqual(self.inspect(MODELS / "bert-fp32")["hash"], found["hash"])
+
+    def test_an_empty_text_of_a_model_without_special_tokens(self):
+        model = self.folder / "model"
+        model.mkdir()
+        config = {"model_type": "gpt2", "architectures": ["GPT2ForSequenceClassification"], "vocab_size": 1000,
+                  "n_embd": 8, "n_layer": 1, "n_head": 1, "n_positions": 64}
+        (model / "config.json").write_text(json.dumps(config), "utf-8")
+        tokenizer = json.loads((ROOT / "testdata/tokenizers/byte_bpe/tokenizer.json").read_text("utf-8"))
+        (model / "tokenizer.json").write_text(json.dumps({**tokenizer, "post_processor": None}), "utf-8")
+        rows = [json.loads(line) for line in self.paceline("tokenize", model, stdin=b"\nle\n").stdout.splitlines()]
+        self.assertEqual(rows[0], {"tokens": [], "input_ids": [], "token_type_ids": [], "truncated": 0})
+        self.assertEqual(rows[1]["tokens"], ["le"])
+
     def test_for_people(self):
         self.assertIn("low, middle, high", self.paceline("inspect", self.model).stdout.decode())
 

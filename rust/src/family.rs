@@ -1,0 +1,186 @@
+//! The tokenizer classes of transformers 4.57 that are rebuilt from vocabulary files, and which one a folder asks for.
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::special_tokens::{Defaults, Form, MASK_NORMALIZED, MASK_RAW, MASK_SPECIAL, NORMALIZED, SPECIAL};
+
+/// What a class reads, and how its texts become pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Bert,
+    MpNet,
+    Roberta,
+    Gpt2,
+    Deberta,
+    DebertaV2,
+    Albert,
+    XlNet,
+    Camembert,
+    XlmRoberta,
+}
+
+pub struct Family {
+    pub class: &'static str,
+    /// model_type in config.json; "" where only tokenizer_class asks for the class.
+    pub model_type: &'static str,
+    pub kind: Kind,
+    /// Vocabulary files.
+    pub files: &'static [&'static str],
+    pub defaults: Defaults,
+}
+
+const WORD_PIECE: &[&str] = &["vocab.txt"];
+const BYTE_BPE: &[&str] = &["vocab.json", "merges.txt"];
+const BPE_MODEL: &[&str] = &["sentencepiece.bpe.model"];
+const SPIECE_MODEL: &[&str] = &["spiece.model"];
+const SPM_MODEL: &[&str] = &["spm.model"];
+
+const fn bert(class: &'static str, model_type: &'static str) -> Family {
+    let tokens = ["", "", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
+    let defaults = Defaults { tokens, forms: [None; 7], additional: &[] };
+    Family { class, model_type, kind: Kind::Bert, files: WORD_PIECE, defaults }
+}
+
+const FAIRSEQ_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"];
+const BRACKET_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
+const ALBERT_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"];
+const XLNET_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"];
+const CAMEMBERT_ADDITIONAL: &[&str] = &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
+
+/// All kinds but the mask in one form, the mask in its own.
+const fn forms(all: Option<Form>, mask: Option<Form>) -> [Option<Form>; 7] {
+    [all, all, all, all, all, all, mask]
+}
+
+const DEBERTA_V2_UNKNOWN: Option<Form> = Some(Form { lstrip: false, normalized: Some(true), special: true });
+
+const FAMILIES: &[Family] = &[
+    bert("BertTokenizer", "bert"),
+    bert("DistilBertTokenizer", "distilbert"),
+    bert("ElectraTokenizer", "electra"),
+    Family {
+        class: "MPNetTokenizer",
+        model_type: "mpnet",
+        kind: Kind::MpNet,
+        files: WORD_PIECE,
+        defaults: Defaults {
+            tokens: ["<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"],
+            forms: forms(SPECIAL, MASK_SPECIAL),
+            additional: &[],
+        },
+    },
+    Family {
+        class: "RobertaTokenizer",
+        model_type: "roberta",
+        kind: Kind::Roberta,
+        files: BYTE_BPE,
+        defaults: Defaults { tokens: FAIRSEQ_TOKENS, forms: forms(NORMALIZED, MASK_RAW), additional: &[] },
+    },
+    Family {
+        class: "GPT2Tokenizer",
+        model_type: "gpt2",
+        kind: Kind::Gpt2,
+        files: BYTE_BPE,
+        defaults: Defaults {
+            tokens: ["<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "", "", "", ""],
+            forms: [NORMALIZED, NORMALIZED, NORMALIZED, None, NORMALIZED, None, None],
+            additional: &[],
+        },
+    },
+    Family {
+        class: "DebertaTokenizer",
+        model_type: "deberta",
+        kind: Kind::Deberta,
+        files: BYTE_BPE,
+        defaults: Defaults { tokens: BRACKET_TOKENS, forms: forms(SPECIAL, MASK_NORMALIZED), additional: &[] },
+    },
+    Family {
+        class: "DebertaV2Tokenizer",
+        model_type: "deberta-v2",
+        kind: Kind::DebertaV2,
+        files: SPM_MODEL,
+        defaults: Defaults {
+            tokens: BRACKET_TOKENS,
+            forms: [None, None, DEBERTA_V2_UNKNOWN, None, None, None, None],
+            additional: &[],
+        },
+    },
+    Family {
+        class: "AlbertTokenizer",
+        model_type: "albert",
+        kind: Kind::Albert,
+        files: SPIECE_MODEL,
+        defaults: Defaults { tokens: ALBERT_TOKENS, forms: forms(None, MASK_RAW), additional: &[] },
+    },
+    Family {
+        class: "XLNetTokenizer",
+        model_type: "xlnet",
+        kind: Kind::XlNet,
+        files: SPIECE_MODEL,
+        defaults: Defaults { tokens: XLNET_TOKENS, forms: forms(None, MASK_SPECIAL), additional: &["<eop>", "<eod>"] },
+    },
+    Family {
+        class: "CamembertTokenizer",
+        model_type: "camembert",
+        kind: Kind::Camembert,
+        files: BPE_MODEL,
+        defaults: Defaults {
+            tokens: FAIRSEQ_TOKENS,
+            forms: forms(None, Some(Form { lstrip: true, normalized: Some(false), special: true })),
+            additional: CAMEMBERT_ADDITIONAL,
+        },
+    },
+    Family {
+        class: "XLMRobertaTokenizer",
+        model_type: "xlm-roberta",
+        kind: Kind::XlmRoberta,
+        files: BPE_MODEL,
+        defaults: Defaults { tokens: FAIRSEQ_TOKENS, forms: forms(None, MASK_SPECIAL), additional: &[] },
+    },
+];
+
+/// Classes without a fast counterpart that people bring none the less.
+const MOSES_CLASSES: [(&str, &str); 2] = [("XLMTokenizer", "xlm"), ("FlaubertTokenizer", "flaubert")];
+
+fn known_classes() -> String {
+    let names: Vec<&str> = FAMILIES.iter().map(|family| family.class).collect();
+    names.join(", ")
+}
+
+fn refuse(place: String) -> Failure {
+    let message = format!(
+        "no tokenizer.json, and {place}, which Paceline does not build from vocabulary files, expected one of {}",
+        known_classes()
+    );
+    Failure::unsupported(message)
+}
+
+/// tokenizer_class where a file has one, else config.json's model_type.
+pub fn choose(tokenizer_config: &Settings, config: &Settings) -> Result<&'static Family, Failure> {
+    for settings in [tokenizer_config, config] {
+        let Some(class) = settings.string("tokenizer_class")? else { continue };
+        let slow = class.strip_suffix("Fast").unwrap_or(class);
+        if MOSES_CLASSES.iter().any(|(name, _)| *name == slow) {
+            return Err(moses(slow));
+        }
+        let family = FAMILIES.iter().find(|family| family.class == slow);
+        return family.ok_or_else(|| refuse(format!("{} asks for {class:?}", settings.file)));
+    }
+    let Some(model_type) = config.string("model_type")? else {
+        let message = "no tokenizer.json, and neither tokenizer_config.json's tokenizer_class nor config.json's model_type \
+                       says which tokenizer to build, expected one of them";
+        return Err(Failure::corrupt(message));
+    };
+    if let Some((class, _)) = MOSES_CLASSES.iter().find(|(_, name)| *name == model_type) {
+        return Err(moses(class));
+    }
+    let family = FAMILIES.iter().find(|family| family.model_type == model_type);
+    family.ok_or_else(|| refuse(format!("config.json's model_type is {model_type:?}")))
+}
+
+fn moses(class: &str) -> Failure {
+    Failure::unsupported(format!(
+        "{class} cuts texts by the rules of Moses, which Paceline does not have, expected a tokenizer.json or one of {}",
+        known_classes()
+    ))
+}

@@ -1,0 +1,88 @@
+//! The small JSON files of a model folder that say how its tokenizer is made.
+
+use crate::failure::{Failure, Status};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Files of a model folder, by name. What is not there is not in the folder.
+#[derive(Default)]
+pub struct Files<'a>(BTreeMap<&'a str, &'a [u8]>);
+
+impl<'a> Files<'a> {
+    pub fn add(&mut self, name: &'a str, content: &'a [u8]) {
+        self.0.insert(name, content);
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        self.0.get(name).copied()
+    }
+
+    pub fn require(&self, name: &str) -> Result<&'a [u8], Failure> {
+        let missing =
+            || Failure::new(Status::NotFound, format!("no tokenizer.json and no {name}, expected one of them"));
+        self.get(name).ok_or_else(missing)
+    }
+
+    /// The object in a JSON file; empty where there is no such file.
+    pub fn settings(&self, name: &'static str) -> Result<Settings, Failure> {
+        let Some(content) = self.get(name) else { return Ok(Settings { file: name, values: Map::new() }) };
+        let value: Value = serde_json::from_slice(content).map_err(|e| Failure::corrupt(format!("{name}: {e}")))?;
+        match value {
+            Value::Object(values) => Ok(Settings { file: name, values }),
+            _ => Err(Failure::corrupt(format!("{name} holds no JSON object, expected one"))),
+        }
+    }
+}
+
+/// A JSON object, and the file it is from. `null` counts as absent unless something else is said.
+pub struct Settings {
+    pub file: &'static str,
+    pub values: Map<String, Value>,
+}
+
+impl Settings {
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    fn wrong(&self, key: &str, value: &Value, expected: &str) -> Failure {
+        Failure::corrupt(format!("{}: {key} is {}, expected {expected}", self.file, shown(value)))
+    }
+
+    pub fn string(&self, key: &str) -> Result<Option<&str>, Failure> {
+        let text = |value: &Value| value.is_string().then_some(());
+        self.get(key)
+            .map(|value| text(value).and(value.as_str()).ok_or_else(|| self.wrong(key, value, "a string")))
+            .transpose()
+    }
+
+    pub fn switch(&self, key: &str) -> Result<Option<bool>, Failure> {
+        self.get(key).map(|value| value.as_bool().ok_or_else(|| self.wrong(key, value, "true or false"))).transpose()
+    }
+
+    pub fn object(&self, key: &str) -> Result<Option<&Map<String, Value>>, Failure> {
+        self.get(key).map(|value| value.as_object().ok_or_else(|| self.wrong(key, value, "an object"))).transpose()
+    }
+
+    pub fn count(&self, key: &str) -> Result<Option<u64>, Failure> {
+        self.get(key).map(|value| value.as_u64().ok_or_else(|| self.wrong(key, value, "a whole number"))).transpose()
+    }
+}
+
+/// A value as an error shows it: not longer than a line.
+pub fn shown(value: &Value) -> String {
+    short(&value.to_string())
+}
+
+/// A text as an error shows it.
+pub fn short(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,325 @@
+//! Special and added tokens of a model folder, in the order and with the properties that transformers 4.57 gives them.
+//!
+//! There a slow tokenizer is made first, whose properties of special tokens its fast counterpart takes over; both
+//! orders and the moments at which `normalized` is settled decide which tokens are found in a text.
+
+use crate::failure::Failure;
+use crate::settings::{Files, Settings, shown};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use tokenizers::AddedToken;
+
+/// Kinds of special tokens, in the order in which they are added.
+pub const KINDS: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const ADDITIONAL: &str = "additional_special_tokens";
+
+/// A token with properties; `normalized` follows from `special` until it is settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    pub content: String,
+    single_word: bool,
+    lstrip: bool,
+    rstrip: bool,
+    normalized: Option<bool>,
+    special: bool,
+}
+
+impl Token {
+    fn settle(mut self) -> Self {
+        self.normalized.get_or_insert(!self.special);
+        self
+    }
+
+    fn to_added(&self, special: bool) -> AddedToken {
+        AddedToken::from(self.content.clone(), special)
+            .single_word(self.single_word)
+            .lstrip(self.lstrip)
+            .rstrip(self.rstrip)
+            .normalized(self.normalized.unwrap_or(!special))
+    }
+}
+
+/// A special token as a file names it: bare, or with properties.
+#[derive(Clone, Debug, PartialEq)]
+enum Named {
+    Bare(String),
+    Full(Token),
+}
+
+impl Named {
+    fn content(&self) -> &str {
+        match self {
+            Named::Bare(content) => content,
+            Named::Full(token) => &token.content,
+        }
+    }
+}
+
+/// What a tokenizer class makes of a bare special token; None: it stays bare.
+#[derive(Clone, Copy)]
+pub struct Form {
+    pub lstrip: bool,
+    pub normalized: Option<bool>,
+    pub special: bool,
+}
+
+pub const SPECIAL: Option<Form> = Some(Form { lstrip: false, normalized: None, special: true });
+/// Not called special where its properties are settled, so that it is looked for in the normalized text.
+pub const NORMALIZED: Option<Form> = Some(Form { lstrip: false, normalized: None, special: false });
+pub const MASK_SPECIAL: Option<Form> = Some(Form { lstrip: true, normalized: None, special: true });
+pub const MASK_NORMALIZED: Option<Form> = Some(Form { lstrip: true, normalized: None, special: false });
+pub const MASK_RAW: Option<Form> = Some(Form { lstrip: true, normalized: Some(false), special: false });
+
+/// A tokenizer class' own special tokens.
+pub struct Defaults {
+    /// As KINDS; "" where there is none.
+    pub tokens: [&'static str; 7],
+    pub forms: [Option<Form>; 7],
+    pub additional: &'static [&'static str],
+}
+
+/// All special and added tokens of a folder.
+pub struct SpecialTokens {
+    named: [Option<Named>; 7],
+    additional: Vec<Named>,
+    /// By the id that a file gives them.
+    added: BTreeMap<u64, Token>,
+    /// The file that gives ids to `added`.
+    added_file: &'static str,
+}
+
+fn read_token(place: &str, value: &Map<String, Value>) -> Result<Token, Failure> {
+    let switch = |key: &str| match value.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(on)) => Ok(Some(*on)),
+        Some(other) => Err(Failure::corrupt(format!("{place}: {key} is {}, expected true or false", shown(other)))),
+    };
+    let content = value.get("content").and_then(Value::as_str);
+    let content = content.ok_or_else(|| Failure::corrupt(format!("{place} has no content, expected a string")))?;
+    Ok(Token {
+        content: content.to_owned(),
+        single_word: switch("single_word")?.unwrap_or(false),
+        lstrip: switch("lstrip")?.unwrap_or(false),
+        rstrip: switch("rstrip")?.unwrap_or(false),
+        normalized: switch("normalized")?,
+        special: switch("special")?.unwrap_or(false),
+    })
+}
+
+fn read_named(place: &str, value: &Value) -> Result<Named, Failure> {
+    match value {
+        Value::String(content) => Ok(Named::Bare(content.clone())),
+        Value::Object(token) => Ok(Named::Full(read_token(place, token)?)),
+        other => {
+            Err(Failure::corrupt(format!("{place} is {}, expected a string or a token's properties", shown(other))))
+        }
+    }
+}
+
+fn read_list(place: &str, value: &Value) -> Result<Vec<Named>, Failure> {
+    let list = value.as_array();
+    let list =
+        list.ok_or_else(|| Failure::corrupt(format!("{place} is {}, expected a list of tokens", shown(value))))?;
+    list.iter().map(|token| read_named(place, token)).collect()
+}
+
+impl SpecialTokens {
+    pub fn read(files: &Files, config: &Settings, defaults: &Defaults) -> Result<Self, Failure> {
+        let bare = |content: &str| (!content.is_empty()).then(|| Named::Bare(content.to_owned()));
+        let mut tokens = SpecialTokens {
+            named: defaults.tokens.map(bare),
+            additional: defaults.additional.iter().map(|content| Named::Bare((*content).to_owned())).collect(),
+            added: BTreeMap::new(),
+            added_file: config.file,
+        };
+        tokens.take(config)?;
+        if let Some(added) = config.object("added_tokens_decoder")? {
+            for (id, value) in added {
+                tokens.add(config.file, id, value)?;
+            }
+            tokens.refer_to_added(config);
+        } else {
+            let mut map = files.settings("special_tokens_map.json")?;
+            for value in map.values.values_mut().filter_map(Value::as_object_mut) {
+                value.insert("special".to_owned(), Value::Bool(true));
+            }
+            let configured = config.get(ADDITIONAL).map(|_| std::mem::take(&mut tokens.additional));
+            tokens.take(&map)?;
+            if let Some(mut all) = configured {
+                if map.get(ADDITIONAL).is_some() {
+                    let new = std::mem::take(&mut tokens.additional).into_iter();
+                    new.for_each(|token| {
+                        if !all.contains(&token) {
+                            all.push(token)
+                        }
+                    });
+                }
+                tokens.additional = all;
+            }
+            tokens.take_added_tokens(&files.settings("added_tokens.json")?, &[config, &map])?;
+        }
+        tokens.shape(defaults);
+        Ok(tokens)
+    }
+
+    /// What a file says of special tokens; null takes one away.
+    fn take(&mut self, settings: &Settings) -> Result<(), Failure> {
+        for (kind, named) in KINDS.iter().zip(&mut self.named) {
+            match settings.values.get(*kind) {
+                None => {}
+                Some(Value::Null) => *named = None,
+                Some(value) => *named = Some(read_named(&format!("{}: {kind}", settings.file), value)?),
+            }
+        }
+        match settings.values.get(ADDITIONAL) {
+            None => {}
+            Some(Value::Null) => self.additional.clear(),
+            Some(value) => {
+                let mut list = read_list(&format!("{}: {ADDITIONAL}", settings.file), value)?;
+                if settings.file == "special_tokens_map.json" {
+                    list.iter_mut().for_each(|token| {
+                        if let Named::Full(token) = token {
+                            token.special = true
+                        }
+                    });
+                }
+                self.additional = list;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, file: &str, id: &str, value: &Value) -> Result<(), Failure> {
+        let place = format!("{file}: added_tokens_decoder's {id:?}");
+        let id =
+            id.parse::<u64>().map_err(|_| Failure::corrupt(format!("{place} is no id, expected a whole number")))?;
+        let token = value.as_object();
+        let token = token
+            .ok_or_else(|| Failure::corrupt(format!("{place} is {}, expected a token's properties", shown(value))))?;
+        self.added.insert(id, read_token(&place, token)?);
+        Ok(())
+    }
+
+    /// added_tokens.json: tokens and their ids. Special are those that a file calls so; the class' own do not count.
+    fn take_added_tokens(&mut self, file: &Settings, named_in: &[&Settings]) -> Result<(), Failure> {
+        let is_named = |kind: &str| named_in.iter().any(|settings| settings.get(kind).is_some());
+        let named =
+            KINDS.iter().zip(&self.named).filter(|(kind, _)| is_named(kind)).filter_map(|(_, named)| named.as_ref());
+        let additional = self.additional.iter().filter(|_| is_named(ADDITIONAL));
+        let special: Vec<String> = named.chain(additional).map(|named| named.content().to_owned()).collect();
+        for content in file.values.keys() {
+            let id = file.count(content)?.unwrap_or(u64::MAX);
+            let special = special.contains(content);
+            let token = Token {
+                content: content.clone(),
+                single_word: false,
+                lstrip: false,
+                rstrip: false,
+                normalized: Some(!special),
+                special,
+            };
+            if let Some(other) = self.added.insert(id, token) {
+                let message = format!(
+                    "{}: {:?} and {content:?} both have id {id}, expected each id once",
+                    file.file, other.content
+                );
+                return Err(Failure::corrupt(message));
+            }
+        }
+        self.added_file = file.file;
+        Ok(())
+    }
+
+    /// A special token that the file names is the added token of that content, with its properties.
+    fn refer_to_added(&mut self, config: &Settings) {
+        let configured = KINDS.iter().zip(&mut self.named).filter(|(kind, _)| config.get(kind).is_some());
+        for named in configured.filter_map(|(_, named)| named.as_mut()) {
+            // The last one where a content stands there twice.
+            if let Some(token) = self.added.values().rev().find(|token| token.content == named.content()) {
+                *named = Named::Full(token.clone());
+            }
+        }
+    }
+
+    /// Bare tokens in the class' form, and all properties settled.
+    fn shape(&mut self, defaults: &Defaults) {
+        for (named, form) in self.named.iter_mut().zip(defaults.forms) {
+            *named = match (named.take(), form) {
+                (Some(Named::Bare(content)), Some(form)) => Some(Named::Full(
+                    Token {
+                        content,
+                        single_word: false,
+                        lstrip: form.lstrip,
+                        rstrip: false,
+                        normalized: form.normalized,
+                        special: form.special,
+                    }
+                    .settle(),
+                )),
+                (Some(Named::Full(token)), _) => Some(Named::Full(token.settle())),
+                (other, _) => other,
+            };
+        }
+        for named in &mut self.additional {
+            if let Named::Full(token) = named {
+                *token = token.clone().settle();
+            }
+        }
+    }
+
+    /// The content of a special token.
+    pub fn content(&self, kind: &str) -> Option<&str> {
+        let index = KINDS.iter().position(|name| *name == kind)?;
+        self.named[index].as_ref().map(Named::content).filter(|content| !content.is_empty())
+    }
+
+    /// Special tokens, each content once.
+    fn all_special(&self) -> Vec<&Named> {
+        let mut all: Vec<&Named> = Vec::new();
+        for named in self.named.iter().flatten() {
+            if !named.content().is_empty() && all.iter().all(|other| other.content() != named.content()) {
+                all.push(named);
+            }
+        }
+        let before = all.clone();
+        all.extend(
+            self.additional.iter().filter(|named| before.iter().all(|other| other.content() != named.content())),
+        );
+        all
+    }
+
+    /// The tokens to add to a tokenizer that has `present` already, in order.
+    pub fn to_add(&self, present: &[String]) -> Vec<AddedToken> {
+        let special = self.all_special();
+        let is_special = |content: &str| special.iter().any(|named| named.content() == content);
+        let mut list: Vec<AddedToken> =
+            self.added.values().map(|token| token.to_added(token.special || is_special(&token.content))).collect();
+        let known: Vec<String> =
+            list.iter().map(|token| token.content.clone()).chain(present.iter().cloned()).collect();
+        for named in &special {
+            match named {
+                Named::Bare(content) if known.contains(content) => {}
+                Named::Bare(content) => list.push(AddedToken::from(content.clone(), true)),
+                Named::Full(token) => list.push(token.to_added(true)),
+            }
+        }
+        list
+    }
+
+    /// Refuses a file that gives a token another id than it has.
+    pub fn check_ids(&self, id_of: impl Fn(&str) -> Option<u32>) -> Result<(), Failure> {
+        for (id, token) in &self.added {
+            let real = id_of(&token.content);
+            if real.map(u64::from) != Some(*id) && !token.content.is_empty() {
+                let real = real.map_or("none".to_owned(), |id| id.to_string());
+                let message = format!(
+                    "{}: {:?} has id {id}, but its id by the vocabulary is {real}, expected the same",
+                    self.added_file, token.content
+                );
+                return Err(Failure::corrupt(message));
+            }
+        }
+        Ok(())
+    }
+}

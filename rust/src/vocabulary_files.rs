@@ -1,0 +1,133 @@
+//! vocab.txt, vocab.json and merges.txt, read as Python's text files are.
+
+use crate::failure::Failure;
+use crate::settings::short;
+use ahash::AHashMap;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use std::collections::HashMap;
+use std::fmt;
+
+pub type Vocabulary = AHashMap<String, u32>;
+pub type Merge = (String, String);
+
+/// The content of a text file, with "\r\n" and "\r" read as "\n".
+fn read_text(name: &str, content: &[u8]) -> Result<String, Failure> {
+    let text = std::str::from_utf8(content)
+        .map_err(|e| Failure::corrupt(format!("{name} is not UTF-8 from byte {}, expected UTF-8", e.valid_up_to())))?;
+    Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() })
+}
+
+fn too_many(name: &str) -> Failure {
+    Failure::corrupt(format!("{name} has more pieces than ids, expected less than 2^31"))
+}
+
+fn to_id(name: &str, id: u64) -> Result<u32, Failure> {
+    i32::try_from(id).map(|id| id as u32).map_err(|_| too_many(name))
+}
+
+/// One piece a line; its id is the line's index.
+pub fn read_vocab_txt(content: &[u8]) -> Result<Vocabulary, Failure> {
+    const NAME: &str = "vocab.txt";
+    let text = read_text(NAME, content)?;
+    let mut vocabulary = Vocabulary::new();
+    for (line, piece) in text.split_terminator('\n').enumerate() {
+        if let Some(first) = vocabulary.insert(piece.to_owned(), to_id(NAME, line as u64)?) {
+            let message = format!(
+                "{NAME}: lines {} and {} are both \"{}\", expected each piece once",
+                first + 1,
+                line + 1,
+                short(piece)
+            );
+            return Err(Failure::corrupt(message));
+        }
+    }
+    if vocabulary.is_empty() {
+        return Err(Failure::corrupt(format!("{NAME} is empty, expected a piece on each line")));
+    }
+    Ok(vocabulary)
+}
+
+/// The entries of an object in the file's order, twice where a key stands there twice.
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(String, u64)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object of pieces and their ids")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+/// An object of pieces and their ids.
+pub fn read_vocab_json(content: &[u8]) -> Result<Vocabulary, Failure> {
+    const NAME: &str = "vocab.json";
+    let fail = |e| Failure::corrupt(format!("{NAME}: {e}"));
+    let mut json = serde_json::Deserializer::from_slice(content);
+    let entries = json.deserialize_map(Entries).map_err(fail)?;
+    json.end().map_err(fail)?;
+    let mut vocabulary = Vocabulary::new();
+    let mut pieces: HashMap<u64, &str> = HashMap::new();
+    for (piece, id) in &entries {
+        if let Some(other) = pieces.insert(*id, piece) {
+            let message = format!(
+                "{NAME}: \"{}\" and \"{}\" both have id {id}, expected each id once",
+                short(other),
+                short(piece)
+            );
+            return Err(Failure::corrupt(message));
+        }
+        if vocabulary.insert(piece.clone(), to_id(NAME, *id)?).is_some() {
+            return Err(Failure::corrupt(format!(
+                "{NAME}: \"{}\" stands there twice, expected each piece once",
+                short(piece)
+            )));
+        }
+    }
+    if vocabulary.is_empty() {
+        return Err(Failure::corrupt(format!("{NAME} is empty, expected pieces and their ids")));
+    }
+    Ok(vocabulary)
+}
+
+/// What Python's str.split() splits at.
+fn is_python_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+/// Two pieces a line, after a first line that is a comment. What follows the last line end is not read.
+pub fn read_merges_txt(content: &[u8], vocabulary: &Vocabulary) -> Result<Vec<Merge>, Failure> {
+    const NAME: &str = "merges.txt";
+    let text = read_text(NAME, content)?;
+    let lines: Vec<&str> = text.split('\n').collect();
+    let mut merges = Vec::new();
+    let mut seen = HashMap::new();
+    for (index, line) in lines.iter().enumerate().take(lines.len().saturating_sub(1)).skip(1) {
+        let place = || format!("{NAME}: line {} is \"{}\"", index + 1, short(line));
+        let mut words = line.split(is_python_blank).filter(|word| !word.is_empty());
+        let (Some(left), Some(right), None) = (words.next(), words.next(), words.next()) else {
+            return Err(Failure::corrupt(format!("{}, expected two pieces", place())));
+        };
+        let joined = format!("{left}{right}");
+        for piece in [left, right, &joined] {
+            if !vocabulary.contains_key(piece) {
+                let message =
+                    format!("{}, but vocab.json has no \"{}\", expected pieces of vocab.json", place(), short(piece));
+                return Err(Failure::corrupt(message));
+            }
+        }
+        let merge = (left.to_owned(), right.to_owned());
+        if let Some(first) = seen.insert(merge.clone(), index + 1) {
+            return Err(Failure::corrupt(format!("{}, as line {first} is, expected each merge once", place())));
+        }
+        merges.push(merge);
+    }
+    Ok(merges)
+}
