@@ -260,7 +260,7 @@ struct ReferenceModel::State {
       const int32_t first = batch.cu_seqlens[static_cast<std::size_t>(sequence)];
       PositionRows position_rows(embeddings);
       for (int32_t place = 0; place < batch.length(sequence); ++place) {
-        const auto token = static_cast<std::size_t>(first + place);
+        const std::size_t token = static_cast<std::size_t>(first) + static_cast<std::size_t>(place);
         add_row(embeddings.words, batch.input_ids[token], buffer, x, token);
         add_row(embeddings.positions, position_rows.next(batch.input_ids[token]), buffer, x, token);
         add_row(embeddings.token_types, batch.token_type_ids.empty() ? 0 : batch.token_type_ids[token], buffer, x,

@@ -121,7 +121,7 @@ std::vector<float> position_rows(const Network& network, const WeightSource& sou
   const auto width = static_cast<std::size_t>(network.hidden_size);
   if (relative.kind == RelativeKind::kSinusoid) return sinusoid_rows(relative, network.max_tokens, network.hidden_size);
   std::vector<float> rows = finite_values(source, relative.table);
-  const auto count = static_cast<std::size_t>(2 * relative.span);
+  const std::size_t count = 2 * static_cast<std::size_t>(relative.span);
   rows.resize(count * width);
   if (relative.norm.exists()) {
     const std::vector<float> scale = finite_values(source, relative.norm.scale);
