@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,27 @@
 #include "paceline/export.h"
 
 namespace paceline {
+
+/// What a text's labels follow besides the model's output. Not for a regression.
+struct LabelOptions {
+  std::optional<float> threshold{};                 ///< the score that a label needs, 0 to 1
+  std::map<std::string, float> label_thresholds{};  ///< the same for single labels, before `threshold`
+  std::map<std::string, float> class_weights{};     ///< multiply the probabilities; above 0, 1 for those not named
+};
+
+/// What becomes of texts that are longer than the model reads.
+struct LongTextOptions {
+  enum class Mode {
+    kTruncate,  ///< their end is cut off
+    kWindow,    ///< they are read in windows, and the windows' answers combined
+  };
+  enum class Combine { kMean, kMax, kFirst };
+
+  Mode mode = Mode::kTruncate;
+  int32_t stride = 0;                ///< tokens that a window shares with the one before it
+  Combine combine = Combine::kMean;  ///< over the windows of a text
+  bool over_logits = false;          ///< combine logits; else probabilities
+};
 
 /// What to change about how a model is run. What is left alone is as plan.json says, or without a plan: backend native,
 /// fp32, all CPUs that the process may use, texts sorted by length, 16,384 tokens a batch.
@@ -28,6 +50,8 @@ struct ClassifierOptions {
   std::optional<int32_t> batch_size{};        ///< texts in a batch at most
   std::optional<int32_t> max_batch_tokens{};  ///< tokens in a batch at most
   std::filesystem::path cache_dir{};          ///< for exports that Paceline makes; empty: ~/.cache/paceline
+  std::optional<LabelOptions> labels{};       ///< thresholds and class weights
+  std::optional<LongTextOptions> long_texts{};
 };
 
 /// Two texts that are classified together.
@@ -57,19 +81,23 @@ class PACELINE_EXPORT Classifier {
   ~Classifier();
 
   const std::vector<std::string>& labels() const;  ///< [K], in the order of the logits
+  std::string_view problem_type() const;           ///< "single_label_classification", "regression", ...
   const BackendInfo& backend() const;              ///< of each instance
 
-  /// The best label of one text, the same as classify of that text alone. Throws as classify does.
+  /// The best label of one text, the same as classify of that text alone; an empty one with the best score where a
+  /// threshold lets none through. Throws as classify does.
   ScoredLabel classify_one(std::string_view text);
 
-  /// For each text, in the texts' order, its `top_k` best labels, best first; 0: all. A text longer than the model
-  /// reads is truncated. Texts of like length are batched together, so give many at once. Throws Error:
-  /// invalid_argument for a text that is not UTF-8 (the message says which) or a negative top_k, corrupt_data where the
-  /// model's output is not a number, and what the engine throws.
+  /// For each text, in the texts' order, its `top_k` best labels, best first; 0: all. With thresholds only those of
+  /// them that reach theirs, so maybe none. A text longer than the model reads is truncated, or read in windows. Texts
+  /// of like length are batched together, so give many at once. Throws Error: invalid_argument for a text that is not
+  /// UTF-8 (the message says which) or a negative top_k, corrupt_data where the model's output is not a number, and
+  /// what the engine throws.
   std::vector<std::vector<ScoredLabel>> classify(std::span<const std::string> texts, int32_t top_k = 1);
   std::vector<std::vector<ScoredLabel>> classify(std::span<const TextPair> pairs, int32_t top_k = 1);
 
-  /// The raw output [texts, K], row-major. Throws as classify does, but lets every number through.
+  /// The raw output [texts, K], row-major; of a text in windows what they were combined to. Throws as classify does,
+  /// but lets every number through.
   std::vector<float> logits(std::span<const std::string> texts);
   std::vector<float> logits(std::span<const TextPair> pairs);
 

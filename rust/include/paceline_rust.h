@@ -47,6 +47,8 @@ typedef struct PacelineTokenizer PacelineTokenizer;
 typedef struct PacelineTruncation {
   size_t max_length;     ///< tokens, special ones included; 0: no limit
   bool count_truncated;  ///< encode a long text to its end, so that PacelineEncoding::truncated is exact
+  bool windows;          ///< window after window in one PacelineEncoding, all but the last of max_length tokens
+  size_t stride;         ///< tokens that a window shares with the one before it; less than half of the room
 } PacelineTruncation;
 
 /// One encoded text or pair, owned by the library until paceline_encoding_free.

@@ -146,6 +146,45 @@ impl Encoder {
         })
     }
 
+    /// The first text's windows, each but the last of `max_length` tokens, one behind the other; the second text stands
+    /// in each. `stride` tokens are shared; they must be fewer than half of the room.
+    pub fn encode_windows(
+        &self,
+        first: &str,
+        second: Option<&str>,
+        max_length: usize,
+        stride: usize,
+    ) -> Result<Tokens, Failure> {
+        let room = max_length.saturating_sub(self.special_tokens(second.is_some()));
+        let mut first = self.encode_alone(first)?;
+        let mut second = second.map(|text| self.encode_alone(text)).transpose()?;
+        let mut truncated = 0;
+        if let Some(encoding) = second.as_mut() {
+            let keep = (room / 2).min(room.saturating_sub(2 * stride));
+            if first.len() + encoding.len() > room && encoding.len() > keep {
+                // A short first text leaves the second all that it does not need.
+                let keep = keep.max(room.saturating_sub(first.len()));
+                truncated = encoding.len().saturating_sub(keep);
+                encoding.truncate(keep, 0, TruncationDirection::Right);
+                encoding.take_overflowing();
+            }
+        }
+        let first_room = room.saturating_sub(second.as_ref().map_or(0, Encoding::len));
+        if first_room <= stride && first.len() > first_room {
+            let message = format!("windows with room for {first_room} tokens cannot share {stride}");
+            return Err(Failure::new(Status::InvalidArgument, message));
+        }
+        first.truncate(first_room, stride, TruncationDirection::Right);
+        let behind = first.take_overflowing();
+        let mut tokens = Tokens { input_ids: Vec::new(), token_type_ids: Vec::new(), truncated };
+        for window in std::iter::once(first).chain(behind) {
+            let encoding = self.post_processor.process(window, second.clone(), true).map_err(Self::failed)?;
+            tokens.input_ids.append(&mut to_i32(encoding.get_ids())?);
+            tokens.token_type_ids.append(&mut to_i32(encoding.get_type_ids())?);
+        }
+        Ok(tokens)
+    }
+
     /// The texts' tokens; of a long text those that truncation will keep and at least one more.
     fn encode_as_far_as_needed(
         &self,

@@ -70,6 +70,8 @@ pub struct File {
 pub struct TruncationOptions {
     max_length: usize,
     count_truncated: bool,
+    windows: bool,
+    stride: usize,
 }
 
 /// One encoded text or pair; the arrays are boxed slices of `size`.
@@ -218,7 +220,11 @@ pub unsafe extern "C" fn paceline_tokenizer_encode(
         // SAFETY: promised by the caller.
         let (first, second) = unsafe { (first.as_str()?, second.map(|bytes| bytes.as_str()).transpose()?) };
         let limit = Limit { max_length: truncation.max_length, count_truncated: truncation.count_truncated };
-        let tokens = encoder.encode(first, second, limit)?;
+        let tokens = if truncation.windows {
+            encoder.encode_windows(first, second, truncation.max_length, truncation.stride)?
+        } else {
+            encoder.encode(first, second, limit)?
+        };
         let arrays = EncodingArrays {
             size: tokens.input_ids.len(),
             truncated: tokens.truncated,

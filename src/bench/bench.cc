@@ -110,6 +110,7 @@ CheckpointSummary summarize_checkpoint(const Checkpoint& checkpoint, const Bench
   summary.parameters = parameter_count(checkpoint.network());
   summary.random_weights = checkpoint.random_weights();
   summary.labels = checkpoint.labels();
+  if (checkpoint.has_head()) summary.problem_type = problem_type_name(checkpoint.problem_type());
   const int32_t mean = std::max(1, static_cast<int32_t>(subject.workload.summary.mean_tokens + 0.5));
   summary.mflops_per_token = forward_flops(checkpoint.network(), mean) / mean / 1e6;
   return summary;

@@ -27,6 +27,8 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   plan.run.weights = results.checkpoint.weights;
   plan.checkpoint_hash = results.checkpoint.hash;
   plan.random_weights = results.checkpoint.random_weights;
+  plan.labels = results.checkpoint.labels;
+  plan.problem_type = results.checkpoint.problem_type;
   plan.run.instances = choice.instances;
   plan.run.limits.batch_size = choice.batch_size;
   plan.run.limits.max_batch_tokens = choice.max_batch_tokens;

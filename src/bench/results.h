@@ -124,6 +124,7 @@ struct CheckpointSummary {
   int64_t parameters = 0;
   bool random_weights = false;  ///< its labels mean nothing; every page that shows one says so
   std::vector<std::string> labels;
+  std::string problem_type{};   ///< empty without a head; only in plan.json
   double mflops_per_token = 0;  ///< at the mean length
 };
 

@@ -16,6 +16,7 @@ Deployment read_deployment(const std::filesystem::path& model) {
     deployment.plan = read_plan(model);
     deployment.model_dir = deployment.plan->model_dir;
     deployment.run = deployment.plan->run;
+    deployment.labels = deployment.plan->label_options;
   } else {
     deployment.model_dir = find_model_folder(model);
   }
@@ -45,6 +46,15 @@ void change_run(RunOptions& run, const ClassifierOptions& changes) {
     }
   }
   run.backend.cache_dir = changes.cache_dir;
+  if (changes.long_texts) run.long_texts = changes.long_texts;
+}
+
+void change_labels(LabelOptions& labels, const LabelOptions& changes) {
+  if (changes.threshold || !changes.label_thresholds.empty()) {
+    labels.threshold = changes.threshold;
+    labels.label_thresholds = changes.label_thresholds;
+  }
+  if (!changes.class_weights.empty()) labels.class_weights = changes.class_weights;
 }
 
 Checkpoint check_deployment(const Deployment& deployment) {

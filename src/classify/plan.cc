@@ -1,15 +1,38 @@
 #include "classify/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/suggest.h"
+#include "classify/windows.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 
 namespace paceline {
+namespace {
+
+/// Only what was given, so that plans that need none of it stay short.
+void write_label_options(const LabelOptions& options, nlohmann::ordered_json& json) {
+  if (options.threshold) json["threshold"] = *options.threshold;
+  if (!options.label_thresholds.empty()) json["label_thresholds"] = options.label_thresholds;
+  if (!options.class_weights.empty()) json["class_weights"] = options.class_weights;
+}
+
+void write_long_texts(const std::optional<LongTextOptions>& options, nlohmann::ordered_json& json) {
+  if (!options) return;
+  json["long"] = long_mode_name(options->mode);
+  if (options->mode != LongTextOptions::Mode::kWindow) return;
+  json["stride"] = options->stride;
+  json["combine"] = combine_name(options->combine);
+  json["combine_over"] = options->over_logits ? "logits" : "probabilities";
+}
+
+std::string join(const std::vector<std::string>& labels) { return fmt::format("{}", fmt::join(labels, ", ")); }
+
+}  // namespace
 
 void write_plan(const Plan& plan, const std::filesystem::path& file) {
   const BatchLimits& limits = plan.run.limits;
@@ -21,6 +44,12 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   if (!plan.run.weights.file.empty()) json["weights"] = plan.run.weights.file.string();
   if (!plan.run.weights.prefix.empty()) json["prefix"] = plan.run.weights.prefix;
   json["random_weights"] = plan.random_weights;
+  if (!plan.labels.empty()) {
+    json["labels"] = plan.labels;
+    json["problem_type"] = plan.problem_type;
+  }
+  write_label_options(plan.label_options, json);
+  write_long_texts(plan.run.long_texts, json);
   json["backend"] = plan.run.backend.name;
   json["backend_version"] = plan.backend_version;
   json["compute_type"] = plan.run.backend.compute_type;
@@ -47,6 +76,21 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
 }
 
 void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const std::filesystem::path& cache_dir) {
+  if (!plan.labels.empty() && plan.labels != checkpoint.labels()) {
+    throw Error{
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] the checkpoint's labels are {}, the plan was measured with {}. Run paceline bench on "
+                    "this checkpoint, or give its folder instead of the plan.",
+                    checkpoint.model_dir().string(), excerpt(join(checkpoint.labels())), excerpt(join(plan.labels)))};
+  }
+  const std::string_view type = checkpoint.has_head() ? problem_type_name(checkpoint.problem_type()) : "";
+  if (!plan.problem_type.empty() && plan.problem_type != type) {
+    throw Error{
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] the checkpoint's problem_type is {}, the plan was measured with {}. Run paceline bench "
+                    "on this checkpoint, or give its folder instead of the plan.",
+                    checkpoint.model_dir().string(), type, excerpt(plan.problem_type))};
+  }
   const std::string hash = checkpoint.hash(cache_dir);
   if (hash == plan.checkpoint_hash) return;
   throw Error{ErrorCode::kCorruptData,

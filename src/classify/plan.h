@@ -11,11 +11,14 @@ namespace paceline {
 
 /// plan.json: the chosen configuration and its evidence. bench writes it, classify (later serve) obeys it.
 struct Plan {
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;  ///< 2: labels, problem_type, thresholds, class weights, long texts
 
   std::filesystem::path model_dir;  ///< as bench saw it, absolute
   std::string checkpoint_hash;
   bool random_weights = false;
+  std::vector<std::string> labels{};  ///< the checkpoint's, in their order; empty in plans of schema 1
+  std::string problem_type{};         ///< likewise
+  LabelOptions label_options{};       ///< given to bench
   RunOptions run;           ///< backend, its file, compute type, threads, instances, order, batch limits, window
   std::string file_hash{};  ///< of run.backend.file, where that is set
   std::string backend_version;
@@ -36,7 +39,8 @@ Plan read_plan(const std::filesystem::path& file);
 /// The same from the text of a plan that stands in `file`, which is not opened.
 Plan plan_from_json(std::string_view text, const std::filesystem::path& file);
 
-/// Throws Error{corrupt_data} where the checkpoint is not the one that the plan was measured on; names both hashes.
+/// Throws Error{corrupt_data} where the checkpoint is not the one that the plan was measured on: other labels, another
+/// problem type, or another hash; names both.
 void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const std::filesystem::path& cache_dir);
 
 /// What a plan stores of the user's own export, so that another one is not mistaken for it: the file's content, without

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/suggest.h"
 #include "classify/plan.h"
+#include "classify/windows.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 
@@ -48,6 +49,53 @@ BatchLimits read_limits(const Json& json, const std::string& where) {
   return limits;
 }
 
+std::map<std::string, float> read_numbers_by_label(const Json& json, const char* key, const std::string& where) {
+  std::map<std::string, float> numbers;
+  const auto found = json.find(key);
+  if (found == json.end()) return numbers;
+  if (!found->is_object()) refuse(where, fmt::format("{} is not an object", key));
+  for (const auto& [label, value] : found->items()) {
+    if (!value.is_number()) refuse(where, fmt::format("{} has something else than a number", key));
+    numbers[label] = value.get<float>();
+  }
+  return numbers;
+}
+
+/// Whether the values fit is seen with the checkpoint (resolve_labels).
+LabelOptions read_label_options(const Json& json, const std::string& where) {
+  LabelOptions options;
+  if (json.contains("threshold")) options.threshold = static_cast<float>(json_number(json, "threshold", where, 0, 1));
+  options.label_thresholds = read_numbers_by_label(json, "label_thresholds", where);
+  options.class_weights = read_numbers_by_label(json, "class_weights", where);
+  return options;
+}
+
+std::vector<std::string> read_plan_labels(const Json& json, const std::string& where) {
+  std::vector<std::string> labels;
+  const auto found = json.find("labels");
+  if (found == json.end()) return labels;
+  if (!found->is_array()) refuse(where, "labels is not a list");
+  for (const Json& label : *found) {
+    if (!label.is_string()) refuse(where, "labels has something else than strings");
+    labels.push_back(label.get<std::string>());
+  }
+  return labels;
+}
+
+std::optional<LongTextOptions> read_long_texts(const Json& json, const std::string& where) {
+  if (!json.contains("long")) return std::nullopt;
+  LongTextOptions options;
+  options.mode = find_long_mode(json_string(json, "long", where), where);
+  options.stride = static_cast<int32_t>(json_integer(json, "stride", where, 0, kMaxInt32, 0));
+  options.combine = find_combine(json_string(json, "combine", where, "mean"), where);
+  const std::string over = json_string(json, "combine_over", where, "probabilities");
+  if (over != "logits" && over != "probabilities") {
+    refuse(where, fmt::format("combine_over is \"{}\", probabilities or logits was expected", excerpt(over)));
+  }
+  options.over_logits = over == "logits";
+  return options;
+}
+
 /// The schema is looked at first: a newer plan may mean something else by every other field.
 void check_schema(const Json& json, const std::string& where) {
   if (!json.is_object()) refuse(where, "this is not a JSON object, a plan was expected");
@@ -79,6 +127,10 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   std::filesystem::path& weights = plan.run.weights.file;
   if (!weights.empty() && weights.is_relative()) weights = file.parent_path() / weights;
   plan.random_weights = json_bool(json, "random_weights", where, false);
+  plan.labels = read_plan_labels(json, where);
+  plan.problem_type = json_string(json, "problem_type", where, "");
+  plan.label_options = read_label_options(json, where);
+  plan.run.long_texts = read_long_texts(json, where);
   plan.run.backend = read_backend_options(json, where);
   std::filesystem::path& own_file = plan.run.backend.file;
   if (!own_file.empty()) plan.file_hash = json_string(json, "file_hash", where);

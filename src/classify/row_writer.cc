@@ -25,6 +25,24 @@ void append_logit(std::string& out, float value) { fmt::format_to(std::back_inse
                           excerpt(name), where)};
 }
 
+/// Empty where no label was good enough.
+std::string_view label_of(const RowWriterOptions& options, const Prediction& prediction) {
+  return prediction.label == kNoLabel ? std::string_view{} : options.labels[static_cast<std::size_t>(prediction.label)];
+}
+
+struct Count {
+  const char* name;
+  int32_t value;
+};
+
+/// What the options say is to be told of how a text was read.
+std::vector<Count> reading_counts(const RowWriterOptions& options, const Answer& answer) {
+  std::vector<Count> counts;
+  if (options.truncated) counts.push_back({"truncated", answer.truncated});
+  if (options.windows) counts.push_back({"windows", answer.windows});
+  return counts;
+}
+
 class TxtWriter : public RowWriter {
  public:
   explicit TxtWriter(const RowWriterOptions& options) : options_(options) {}
@@ -36,7 +54,7 @@ class TxtWriter : public RowWriter {
     std::string_view separator;
     for (const Prediction& prediction : answer.predictions) {
       out += separator;
-      append_cell(options_.labels[static_cast<std::size_t>(prediction.label)], out);
+      append_cell(label_of(options_, prediction), out);
       out += '\t';
       append_number(out, prediction.score);
       separator = "\t";
@@ -47,6 +65,7 @@ class TxtWriter : public RowWriter {
         append_logit(out, logit);
       }
     }
+    for (const Count& count : reading_counts(options_, answer)) out += fmt::format("\t{}", count.value);
     out += '\n';
   }
 
@@ -113,12 +132,13 @@ class TopLevelKeys : public nlohmann::json_sax<Json> {
 class JsonlWriter : public RowWriter {
  public:
   explicit JsonlWriter(const RowWriterOptions& options)
-      : options_(options), list_(options.all_labels || options.top_k > 1) {
+      : options_(options), list_(options.all_labels || options.top_k != 1) {
     for (const char* name : {"label", "score", "labels", "logits", "error"}) {
       const std::string_view field = name;
       const bool used = field == "labels" ? list_ : field == "logits" ? options.raw_logits : field == "error" || !list_;
       if (used) names_.push_back(options.output_prefix + name);
     }
+    for (const Count& count : reading_counts(options, {})) names_.push_back(options.output_prefix + count.name);
   }
 
   void check(const Row& row) const override {
@@ -134,12 +154,17 @@ class JsonlWriter : public RowWriter {
       append_list(answer.predictions, out);
     } else {
       append_key("label", out);
-      append_string(label(answer.predictions.front()), out);
+      append_label(answer.predictions.front(), out);
       out += ", ";
       append_key("score", out);
       append_number(out, answer.predictions.front().score);
     }
     if (options_.raw_logits) append_logits(answer.logits, out);
+    for (const Count& count : reading_counts(options_, answer)) {
+      out += ", ";
+      append_key(count.name, out);
+      out += std::to_string(count.value);
+    }
     out += "}\n";
   }
 
@@ -157,8 +182,12 @@ class JsonlWriter : public RowWriter {
     return keys;
   }
 
-  const std::string& label(const Prediction& prediction) const {
-    return options_.labels[static_cast<std::size_t>(prediction.label)];
+  void append_label(const Prediction& prediction, std::string& out) const {
+    if (prediction.label == kNoLabel) {
+      out += "null";
+    } else {
+      append_string(label_of(options_, prediction), out);
+    }
   }
 
   /// The object as it stands but for its closing brace, ready for one more field.
@@ -182,11 +211,13 @@ class JsonlWriter : public RowWriter {
 
   void append_list(std::span<const Prediction> predictions, std::string& out) const {
     append_key("labels", out);
-    std::string_view separator = "[";
+    out += '[';
+    std::string_view separator;
     for (const Prediction& prediction : predictions) {
+      if (prediction.label == kNoLabel) continue;
       out += separator;
       out += "{\"label\": ";
-      append_string(label(prediction), out);
+      append_label(prediction, out);
       out += ", \"score\": ";
       append_number(out, prediction.score);
       out += '}';
@@ -220,7 +251,8 @@ class CsvWriter : public RowWriter {
     if (options.all_labels) {
       for (const std::string& label : options.labels) add("score_" + label);
     } else {
-      ranks_ = std::min(options.top_k, static_cast<int32_t>(options.labels.size()));
+      const auto labels = static_cast<int32_t>(options.labels.size());
+      ranks_ = options.top_k == 0 ? labels : std::min(options.top_k, labels);
       for (int32_t rank = 2; rank <= ranks_; ++rank) {
         add(fmt::format("label_{}", rank));
         add(fmt::format("score_{}", rank));
@@ -229,6 +261,7 @@ class CsvWriter : public RowWriter {
     if (options.raw_logits) {
       for (const std::string& label : options.labels) add("logit_" + label);
     }
+    for (const Count& count : reading_counts(options, {})) add(count.name);
     add("error");
   }
 
@@ -249,6 +282,7 @@ class CsvWriter : public RowWriter {
       for (std::size_t rank = 1; rank < answer.predictions.size(); ++rank) {
         append_prediction(answer.predictions[rank], out);
       }
+      for (std::size_t rank = answer.predictions.size(); rank < static_cast<std::size_t>(ranks_); ++rank) out += ",,";
     }
     if (options_.raw_logits) {
       for (const float logit : answer.logits) {
@@ -256,6 +290,7 @@ class CsvWriter : public RowWriter {
         out += ',';
       }
     }
+    for (const Count& count : reading_counts(options_, answer)) out += fmt::format("{},", count.value);
     out += '\n';
   }
 
@@ -295,7 +330,7 @@ class CsvWriter : public RowWriter {
   }
 
   void append_prediction(const Prediction& prediction, std::string& out) const {
-    append_field(options_.labels[static_cast<std::size_t>(prediction.label)], out);
+    append_field(label_of(options_, prediction), out);
     append_number(out, prediction.score);
     out += ',';
   }

@@ -17,16 +17,20 @@ struct RowWriterOptions {
   RowFormat format = RowFormat::kTxt;  ///< the reader's, never kAuto
   std::vector<std::string> columns{};  ///< CSV: the input's header
   std::vector<std::string> labels{};   ///< [K]
-  int32_t top_k = 1;                   ///< how many labels a row gets, best first
+  int32_t top_k = 1;                   ///< how many labels a row gets at most, best first; 0: all
   bool all_labels = false;             ///< every label, whatever top_k is
   bool raw_logits = false;             ///< the logits too
+  bool windows = false;                ///< each row says in how many windows its text was read
+  bool truncated = false;              ///< each row says how many tokens were cut off
   std::string output_prefix{};         ///< stands before the name of each new field
 };
 
 /// What the model says of one text.
 struct Answer {
-  std::span<const Prediction> predictions;  ///< best first, at least one
+  std::span<const Prediction> predictions;  ///< best first, at least one; of kNoLabel where none is good enough
   std::span<const float> logits;            ///< [K]
+  int32_t truncated = 0;                    ///< tokens cut off
+  int32_t windows = 1;                      ///< that the text was read in
 };
 
 /// One row of the input and its answer as a line of output, in the input's format. Text in, text out: no file here.
@@ -38,8 +42,10 @@ struct Answer {
 /// | CSV    | the fields plus label, score, error              | label_2, score_2, ...        | score_NAME per label  |
 ///
 /// raw_logits adds, with the nine digits that tell every float apart: txt a TAB and a number per label, JSONL logits,
-/// CSV logit_NAME per label. A row with an error keeps its place: txt has it as third column behind an empty label and
-/// score, JSONL as field error (alone where the row is no object), CSV in the column error.
+/// CSV logit_NAME per label. truncated and windows add a number: JSONL and CSV under that name, txt as the last
+/// columns. kNoLabel is an empty label (JSONL: null, or no entry in labels). A row with an error keeps its place: txt
+/// has it as third column behind an empty label and score, JSONL as field error (alone where the row is no object), CSV
+/// in the column error.
 class RowWriter {
  public:
   /// Throws Error{invalid_argument} where a CSV column of the input has the name of a new field.

@@ -24,15 +24,20 @@ constexpr int kWindows = 3;
 /// A window on its way, with what has become of its texts so far.
 struct Work {
   RowWindow window;
-  std::vector<Encoding> encodings;
-  std::vector<float> logits;  ///< [texts, K]
+  Sequences sequences;
+  std::vector<float> logits;  ///< [sequences, K]
 };
 
 /// Writes rows and counts them.
 class AnswerWriter {
  public:
-  AnswerWriter(const RowWriter& writer, const Checkpoint& checkpoint, int32_t top_k, TextSink& sink)
-      : writer_(writer), checkpoint_(checkpoint), top_k_(top_k), buffer_(sink) {
+  AnswerWriter(const RowWriter& writer, const TextPipeline& pipeline, const StreamOptions& options, TextSink& sink)
+      : writer_(writer),
+        checkpoint_(pipeline.checkpoint()),
+        long_texts_(pipeline.options().long_texts.value_or(LongTextOptions{})),
+        top_k_(options.all_labels ? 0 : options.top_k),
+        rules_(options.rules),
+        buffer_(sink) {
     writer.append_header(buffer_.text());
   }
 
@@ -45,37 +50,52 @@ class AnswerWriter {
     ++summary_.errors;
     writer_.append_error(row, error, buffer_.text());
   }
-  void write_answer(const Row& row, std::span<const float> logits);
+  /// `answer` without its predictions.
+  void write_answer(const Row& row, Answer answer);
 
   const RowWriter& writer_;
   const Checkpoint& checkpoint_;
+  LongTextOptions long_texts_;
   int32_t top_k_;
+  LabelRules rules_;
   SinkBuffer buffer_;
   ClassifySummary summary_;
 };
 
 /// NaN and infinity are no answers.
-void AnswerWriter::write_answer(const Row& row, std::span<const float> logits) {
+void AnswerWriter::write_answer(const Row& row, Answer answer) {
+  const std::span<const float> logits = answer.logits;
   if (!std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); })) {
     write_error(row, "the model's output for this text is not a number.");
     return;
   }
-  const std::vector<Prediction> predictions = predict(logits, checkpoint_.problem_type(), top_k_);
-  writer_.append(row, {.predictions = predictions, .logits = logits}, buffer_.text());
+  const std::vector<Prediction> predictions = predict(logits, checkpoint_.problem_type(), top_k_, rules_);
+  answer.predictions = predictions;
+  writer_.append(row, answer, buffer_.text());
 }
 
 void AnswerWriter::write(const Work& work) {
   const std::size_t columns = checkpoint_.labels().size();
+  const std::vector<std::size_t>& begins = work.sequences.begins;
+  const std::vector<float> logits = combine_windows(work.logits, begins, checkpoint_.problem_type(), long_texts_);
   std::size_t text = 0;
   for (const Row& row : work.window.rows()) {
     ++summary_.rows;
     if (!row.error.empty()) {
       write_error(row, row.error);
     } else {
-      const Encoding& encoding = work.encodings[text];
-      summary_.tokens += encoding.input_ids.size();
-      if (encoding.truncated > 0) ++summary_.truncated;
-      write_answer(row, std::span(work.logits).subspan(text * columns, columns));
+      const std::size_t begin = begins[text];
+      const auto windows = static_cast<int32_t>(begins[text + 1] - begin);
+      const int32_t truncated = work.sequences.encodings[begin].truncated;
+      for (std::size_t i = begin; i < begins[text + 1]; ++i) {
+        summary_.tokens += work.sequences.encodings[i].input_ids.size();
+      }
+      if (truncated > 0) ++summary_.truncated;
+      if (windows > 1) ++summary_.windowed;
+      write_answer(row, {.predictions = {},
+                         .logits = std::span(logits).subspan(text * columns, columns),
+                         .truncated = truncated,
+                         .windows = windows});
       ++text;
     }
     buffer_.flush_if_full();
@@ -92,7 +112,7 @@ class Stages {
         writer_(writer),
         pipeline_(pipeline),
         options_(options),
-        output_(writer, pipeline.checkpoint(), options.all_labels ? 0 : options.top_k, sink) {
+        output_(writer, pipeline, options, sink) {
     for (int i = 0; i < kWindows; ++i) free_.push({});
   }
   Stages(const Stages&) = delete;
@@ -143,7 +163,7 @@ class Stages {
     try {
       while (std::optional<Work> work = free_.pop([this] { return !unwanted_ && !stopped(); })) {
         if (!work->window.read(reader_, options_, [this](const Row& row) { writer_.check(row); })) break;
-        work->encodings = pipeline_.encode(work->window.texts());
+        work->sequences = pipeline_.encode_sequences(work->window.texts());
         encoded_.push(std::move(*work));
       }
     } catch (...) {
@@ -155,10 +175,12 @@ class Stages {
 
   /// False where a stop came before the end of the window.
   bool answer(Work& work, uint64_t rows_before, Progress& progress) {
-    work.logits.resize(work.window.texts().size() * pipeline_.checkpoint().labels().size());
-    return pipeline_.run(work.encodings, work.logits, [&](std::size_t done) {
-      const double share = static_cast<double>(done) / static_cast<double>(work.window.texts().size());
-      report_progress(progress, work.window.place(), share, rows_before + done);
+    const std::vector<Encoding>& encodings = work.sequences.encodings;
+    work.logits.resize(encodings.size() * pipeline_.checkpoint().labels().size());
+    return pipeline_.run(encodings, work.logits, [&](std::size_t done) {
+      const double share = static_cast<double>(done) / static_cast<double>(encodings.size());
+      const double rows = share * static_cast<double>(work.window.texts().size());
+      report_progress(progress, work.window.place(), share, rows_before + static_cast<uint64_t>(rows));
       return !stopped();
     });
   }

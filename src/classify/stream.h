@@ -21,8 +21,9 @@ class TextSink {
 };
 
 struct StreamOptions {
-  int32_t top_k = 1;                                 ///< as the writer's
+  int32_t top_k = 1;                                 ///< as the writer's; 0: all
   bool all_labels = false;                           ///< as the writer's
+  LabelRules rules{};                                ///< thresholds and class weights
   int32_t window = 10000;                            ///< rows read, sorted and run together
   std::size_t window_bytes = std::size_t{64} << 20;  ///< text of a window, so that long rows cannot fill the memory
   const std::atomic<bool>* stop = nullptr;           ///< looked at after each batch
@@ -33,6 +34,7 @@ struct ClassifySummary {
   uint64_t rows = 0;       ///< written
   uint64_t errors = 0;     ///< of them with an error instead of an answer
   uint64_t truncated = 0;  ///< texts cut to max_length
+  uint64_t windowed = 0;   ///< texts read in more than one window
   uint64_t tokens = 0;
   bool interrupted = false;
 };

@@ -10,6 +10,7 @@
 #include "base/cpu_topology.h"
 #include "base/thread_pool.h"
 #include "classify/backend_instances.h"
+#include "classify/windows.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -27,14 +28,23 @@ int32_t pool_threads(const RunOptions& options) {
 constexpr int64_t kBatchesOfEach = 4;
 constexpr int64_t kSmallestBudget = 512;
 
+int32_t stride_of(const RunOptions& options) { return in_windows(options) ? options.long_texts->stride : 0; }
+
 }  // namespace
+
+bool in_windows(const RunOptions& options) {
+  return options.long_texts && options.long_texts->mode == LongTextOptions::Mode::kWindow;
+}
 
 struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
       : options(run_options),
         checkpoint(Checkpoint::open(model_dir, run_options.weights)),
-        tokenizer(Tokenizer::load(
-            model_dir, {.max_length = checkpoint.max_length(), .token_types = checkpoint.network().token_types > 1})),
+        tokenizer(Tokenizer::load(model_dir, {.max_length = checkpoint.max_length(),
+                                              .token_types = checkpoint.network().token_types > 1,
+                                              .count_truncated = run_options.long_texts.has_value(),
+                                              .windows = in_windows(run_options),
+                                              .stride = stride_of(run_options)})),
         instances(checkpoint, run_options.backend, run_options.instances, create_backend),
         pool(pool_threads(run_options)) {
     options.limits.padded = instances.info().padded;
@@ -77,6 +87,14 @@ const RunOptions& TextPipeline::options() const { return state_->options; }
 
 std::vector<Encoding> TextPipeline::encode(std::span<const Text> texts) {
   return state_->tokenizer.encode_all(texts, state_->pool);
+}
+
+Sequences TextPipeline::encode_sequences(std::span<const Text> texts) {
+  Sequences sequences{.encodings = encode(texts), .begins = {}};
+  if (in_windows(state_->options))
+    return split_windows(std::move(sequences.encodings), state_->checkpoint.max_length());
+  for (std::size_t i = 0; i <= texts.size(); ++i) sequences.begins.push_back(i);
+  return sequences;
 }
 
 void TextPipeline::run(std::span<const Encoding> encodings, std::span<float> logits) {

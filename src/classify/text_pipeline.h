@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "batch/batch_planner.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/backend.h"
+#include "paceline/classifier.h"
 #include "text/tokenizer.h"
 
 namespace paceline {
@@ -20,9 +22,13 @@ namespace paceline {
 struct RunOptions {
   BackendOptions backend;
   BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .window = 10000};
+  std::optional<LongTextOptions> long_texts{};  ///< empty: cut, and nobody asks how much
   int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
   WeightOptions weights{};
 };
+
+/// Whether long texts are read in windows.
+bool in_windows(const RunOptions& options);
 
 /// A label and its probability (sigmoid or softmax; the raw value for a regression).
 struct Prediction {
@@ -30,9 +36,40 @@ struct Prediction {
   float score = 0;
 };
 
+/// LabelOptions for the labels of a checkpoint.
+struct LabelRules {
+  std::vector<float> thresholds{};  ///< [K], or empty: every label is good enough
+  std::vector<float> weights{};     ///< [K], or empty: all 1
+};
+
+/// Throws Error{invalid_argument} for a label that is not there, a number out of range, and anything for a regression.
+LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type);
+
+/// How many labels a text gets where nobody says: those over the threshold (0: all of them) where a text may have
+/// several and there is one, else the best.
+int32_t default_top_k(const LabelRules& rules, ProblemType type);
+
 /// Logits to predictions as the checkpoint's problem_type asks: best first, ties in the labels' order; a regression's
 /// values in the order of its outputs. At most `top_k` (0: all). The logits must be finite.
-std::vector<Prediction> predict(std::span<const float> logits, ProblemType type, int32_t top_k);
+///
+/// Class weights multiply the probabilities: of a single label they add up to 1 again, of several each stays at most 1.
+/// Thresholds leave those that reach them: of a single label out of the `top_k` best, of several before counting.
+/// Where none does, there is one Prediction of kNoLabel with the best score.
+std::vector<Prediction> predict(std::span<const float> logits, ProblemType type, int32_t top_k,
+                                const LabelRules& rules = {});
+inline constexpr int32_t kNoLabel = -1;
+
+/// Texts as sequences that the model reads: one each, or its windows.
+struct Sequences {
+  std::vector<Encoding> encodings;
+  std::vector<std::size_t> begins;  ///< [texts + 1]: where each text's begin
+};
+
+/// The logits [sequences, K] of texts in windows as one row each, [texts, K]: what scores as the combination does. Over
+/// probabilities these are their logarithms, or log odds where labels are independent. A row with a logit that is not
+/// finite is not finite.
+std::vector<float> combine_windows(std::span<const float> logits, std::span<const std::size_t> begins, ProblemType type,
+                                   const LongTextOptions& options);
 
 /// Texts in, logits out: tokenizer, planner and backend behind one door. bench times it, classify streams through it.
 class TextPipeline {
@@ -48,6 +85,9 @@ class TextPipeline {
 
   /// Encodes on all threads. May be called beside run, by another thread.
   std::vector<Encoding> encode(std::span<const Text> texts);
+
+  /// As above, in windows where the options ask for them.
+  Sequences encode_sequences(std::span<const Text> texts);
 
   /// Plans, packs and runs; row i of `logits` [texts, outputs] is text i, whatever the order. Several instances are
   /// given batches below the token budget where there would be too few for all of them.

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "bench/bench.h"
+#include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
@@ -22,6 +23,7 @@ constexpr int64_t kMaxThreads = 1024;
 
 struct BenchFlags {
   BenchOptions bench;
+  LabelOptions labels;  ///< for the plan; they change no speed
   std::filesystem::path out;
   bool has_budget = false;  ///< named on the command line
   bool profile = false;
@@ -102,6 +104,18 @@ void check_protocol(const BenchFlags& flags) {
   }
 }
 
+/// Before hours of measuring.
+void check_labels(const BenchFlags& flags) {
+  const LabelOptions& labels = flags.labels;
+  if (!labels.threshold && labels.label_thresholds.empty() && labels.class_weights.empty()) return;
+  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.bench.model_dir), flags.bench.weights);
+  if (!checkpoint.has_head()) {
+    throw Error{ErrorCode::kInvalidArgument,
+                "[bench] the model has no labels, --threshold and --class-weights need some. Leave them out."};
+  }
+  resolve_labels(labels, checkpoint.labels(), checkpoint.problem_type());
+}
+
 /// What an unfinished article run leaves, and how to go on.
 void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, const Invocation& invocation) {
   invocation.console.note(fmt::format("paceline: {}. The finished rounds are in {}; go on with:\n  {}{}",
@@ -111,7 +125,8 @@ void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, con
 }
 
 std::string write_results(const BenchFlags& flags, const BenchResults& results) {
-  const std::optional<Plan> plan = make_plan(results);
+  std::optional<Plan> plan = make_plan(results);
+  if (plan) plan->label_options = flags.labels;
   PlanWriter plan_writer;
   if (plan) plan_writer = [&](const std::filesystem::path& file) { write_plan(*plan, file); };
   return write_report(results, flags.out, plan_writer);
@@ -152,6 +167,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
   }
   check_protocol(flags);
+  check_labels(flags);
   const auto progress = make_progress(flags.quiet, "bench", "s");
   bench.rounds_dir = flags.out;
   bench.progress = progress.get();
@@ -192,6 +208,10 @@ Command make_bench_command() {
       {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts", set_path(flags->out)});
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
+  for (Flag& flag : label_flags(flags->labels)) {
+    flag.help = "kept in plan.json for classify; see there (default none)";
+    table.push_back(std::move(flag));
+  }
   table.push_back(cache_dir_flag(flags->bench.cache_dir));
   table.push_back({"--quiet", "", "no progress (default: shown)", set_switch(flags->quiet)});
   return {.name = "bench",

@@ -21,13 +21,15 @@ struct ClassifyFlags {
   std::filesystem::path input = "-";
   std::filesystem::path output = "-";
   RowReaderOptions rows;
-  int32_t top_k = 1;
+  std::optional<int32_t> top_k;
   bool all_labels = false;
   bool raw_logits = false;
   bool strict = false;
   bool quiet = false;
   std::string output_prefix;
   ClassifierOptions changes;  ///< to the plan or the defaults
+  LabelOptions labels;
+  LongTextFlags long_texts;
   std::string order;
 };
 
@@ -35,7 +37,44 @@ Deployment read_setup(const ClassifyFlags& flags) {
   Deployment setup = read_deployment(flags.model);
   if (!flags.order.empty()) setup.run.limits.order = parse_order(flags.order);
   change_run(setup.run, flags.changes);
+  setup.run.long_texts = long_text_options(flags.long_texts, setup.run.long_texts);
+  change_labels(setup.labels, flags.labels);
   return setup;
+}
+
+/// What the command line says otherwise than the plan about labels and long texts, which change answers.
+void note_changes(const Plan& plan, const ClassifyFlags& flags, Console& console) {
+  const LabelOptions& planned = plan.label_options;
+  const LabelOptions& given = flags.labels;
+  const auto note = [&](std::string_view flag) {
+    console.note(fmt::format("paceline: {} of the command line is used instead of the plan's.", flag));
+  };
+  const bool has_threshold = given.threshold || !given.label_thresholds.empty();
+  const bool plan_has_threshold = planned.threshold || !planned.label_thresholds.empty();
+  if (has_threshold && plan_has_threshold &&
+      (given.threshold != planned.threshold || given.label_thresholds != planned.label_thresholds)) {
+    note("--threshold");
+  }
+  if (!given.class_weights.empty() && !planned.class_weights.empty() && given.class_weights != planned.class_weights) {
+    note("--class-weights");
+  }
+  if (flags.long_texts.mode && plan.run.long_texts && *flags.long_texts.mode != plan.run.long_texts->mode) {
+    note("--long");
+  }
+}
+
+/// --all-labels gives what a threshold takes away. Throws Error{invalid_argument}.
+LabelRules make_rules(const ClassifyFlags& flags, const Deployment& setup, const Checkpoint& checkpoint,
+                      Console& console) {
+  LabelRules rules = resolve_labels(setup.labels, checkpoint.labels(), checkpoint.problem_type());
+  if (!flags.all_labels || rules.thresholds.empty()) return rules;
+  if (flags.labels.threshold || !flags.labels.label_thresholds.empty()) {
+    throw Error{ErrorCode::kInvalidArgument,
+                "[classify] --threshold leaves labels out and --all-labels gives every one. Choose one of the two."};
+  }
+  console.note("paceline: --all-labels gives every label, whatever the plan's threshold is.");
+  rules.thresholds.clear();
+  return rules;
 }
 
 void note_plan(const Plan& plan, Console& console) {
@@ -47,24 +86,29 @@ void note_plan(const Plan& plan, Console& console) {
                   plan.cpu, cpu));
 }
 
-void check_setup(const Deployment& setup, Console& console) {
-  const Checkpoint checkpoint = check_deployment(setup);
+Checkpoint check_setup(const Deployment& setup, Console& console) {
+  Checkpoint checkpoint = check_deployment(setup);
   if (setup.plan) note_plan(*setup.plan, console);
   if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
+  return checkpoint;
 }
 
 void note_summary(const ClassifySummary& summary, double seconds, Console& console) {
   std::string line = fmt::format("{} texts in {:.1f} s, {:.1f} texts/s", grouped(static_cast<int64_t>(summary.rows)),
                                  seconds, static_cast<double>(summary.rows) / seconds);
   if (summary.truncated > 0) line += fmt::format("; {} truncated", grouped(static_cast<int64_t>(summary.truncated)));
+  if (summary.windowed > 0) line += fmt::format("; {} in windows", grouped(static_cast<int64_t>(summary.windowed)));
   if (summary.errors > 0) line += fmt::format("; {} with an error", grouped(static_cast<int64_t>(summary.errors)));
   console.note(line);
 }
 
 int run_classify(const ClassifyFlags& flags, Console& console) {
   const Deployment setup = read_setup(flags);
-  check_setup(setup, console);
-  StreamOptions stream{.top_k = flags.top_k, .all_labels = flags.all_labels, .stop = &interrupted()};
+  const Checkpoint checkpoint = check_setup(setup, console);
+  if (setup.plan) note_changes(*setup.plan, flags, console);
+  const LabelRules rules = make_rules(flags, setup, checkpoint, console);
+  const int32_t top_k = flags.top_k.value_or(default_top_k(rules, checkpoint.problem_type()));
+  StreamOptions stream{.top_k = top_k, .all_labels = flags.all_labels, .rules = rules, .stop = &interrupted()};
   RowReaderOptions rows = flags.rows;
   rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
   auto reader = RowReader::open(flags.input, rows);
@@ -73,9 +117,11 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
                                        .labels = pipeline.checkpoint().labels(),
-                                       .top_k = flags.top_k,
+                                       .top_k = top_k,
                                        .all_labels = flags.all_labels,
                                        .raw_logits = flags.raw_logits,
+                                       .windows = in_windows(setup.run),
+                                       .truncated = setup.run.long_texts.has_value(),
                                        .output_prefix = flags.output_prefix});
   if (setup.run.limits.window > 0) stream.window = setup.run.limits.window;
   Output output(flags.output, console);
@@ -90,7 +136,8 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
 
 std::vector<Flag> output_flags(ClassifyFlags& flags) {
   return {
-      {"--top-k", "N", "labels per text, best first (default 1)", set_integer(flags.top_k, 1, 1'000'000)},
+      {"--top-k", "N", "labels per text, best first (default 1; all over a multi-label model's threshold)",
+       set_integer(flags.top_k, 1, 1'000'000)},
       {"--all-labels", "", "every label, whatever --top-k is (default: --top-k of them)", set_switch(flags.all_labels)},
       {"--raw-logits", "", "the logits too, with nine digits (default: not)", set_switch(flags.raw_logits)},
       {"--output-prefix", "P", "stands before the names of new fields (default none)", set_string(flags.output_prefix)},
@@ -123,8 +170,9 @@ Command make_classify_command() {
        set_path(flags->model), true},
       {"--input", "FILE", "texts, - for standard input (default -)", set_path(flags->input)},
       {"--output", "FILE", "where the rows go, - for standard output (default -)", set_path(flags->output)}};
-  for (auto&& part : {row_flags(flags->rows), output_flags(*flags), run_flags(*flags),
-                      weight_flags(flags->changes.weights, flags->changes.prefix)}) {
+  for (auto&& part :
+       {row_flags(flags->rows), output_flags(*flags), label_flags(flags->labels), long_text_flags(flags->long_texts),
+        run_flags(*flags), weight_flags(flags->changes.weights, flags->changes.prefix)}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   table.push_back(cache_dir_flag(flags->changes.cache_dir));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
+#include "paceline/classifier.h"
 #include "text/row_reader.h"
 
 namespace paceline {
@@ -66,6 +67,25 @@ std::vector<std::string> known_compute_types();
 
 /// --format, --text-column, --pair-column.
 std::vector<Flag> row_flags(RowReaderOptions& rows);
+/// --threshold, --class-weights.
+std::vector<Flag> label_flags(LabelOptions& labels);
+/// "0.5", "spam=0.3,ham=0.7", or both: a number without a label counts for all others. A label may hold "=", not ",".
+/// Throws Error{invalid_argument}.
+Setter set_threshold(LabelOptions& target);
+Setter set_class_weights(LabelOptions& target);
+
+/// --long, --stride, --combine, --combine-over, together.
+struct LongTextFlags {
+  std::optional<LongTextOptions::Mode> mode;
+  std::optional<int32_t> stride;
+  std::optional<LongTextOptions::Combine> combine;
+  std::string combine_over;
+};
+std::vector<Flag> long_text_flags(LongTextFlags& flags);
+/// `planned` with what was given instead. Throws Error{invalid_argument} for windows' flags without windows.
+std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
+                                                 const std::optional<LongTextOptions>& planned);
+
 Flag threads_flag(int32_t& threads);
 Flag cache_dir_flag(std::filesystem::path& cache_dir);
 /// A folder, or an id of the hub: find_model_folder says which.

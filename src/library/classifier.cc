@@ -14,6 +14,7 @@ namespace {
 Deployment deployment_of(const std::filesystem::path& model, const ClassifierOptions& options) {
   Deployment deployment = read_deployment(model);
   change_run(deployment.run, options);
+  if (options.labels) change_labels(deployment.labels, *options.labels);
   check_deployment(deployment);
   return deployment;
 }
@@ -24,7 +25,10 @@ Text text_of(const TextPair& pair) { return {.first = pair.first, .second = pair
 }  // namespace
 
 struct Classifier::State {
-  explicit State(const Deployment& deployment) : pipeline(deployment.model_dir, deployment.run) {}
+  explicit State(const Deployment& deployment)
+      : pipeline(deployment.model_dir, deployment.run),
+        rules(resolve_labels(deployment.labels, pipeline.checkpoint().labels(), pipeline.checkpoint().problem_type())) {
+  }
 
   /// Texts of one chunk are sorted together, and their ids are in memory together.
   template <class Item>
@@ -45,14 +49,19 @@ struct Classifier::State {
   }
 
   void encode_and_run(std::span<const Text> texts, std::size_t start, std::span<float> rows) {
-    std::vector<Encoding> encodings;
+    Sequences sequences;
     try {
-      encodings = pipeline.encode(texts);
+      sequences = pipeline.encode_sequences(texts);
     } catch (const Error& error) {
       if (start == 0) throw;
       throw Error(error.code(), fmt::format("{} Counted from text {}.", error.what(), start));
     }
-    pipeline.run(encodings, rows);
+    const Checkpoint& checkpoint = pipeline.checkpoint();
+    std::vector<float> output(sequences.encodings.size() * checkpoint.labels().size());
+    pipeline.run(sequences.encodings, output);
+    const LongTextOptions options = pipeline.options().long_texts.value_or(LongTextOptions{});
+    const std::vector<float> combined = combine_windows(output, sequences.begins, checkpoint.problem_type(), options);
+    std::copy(combined.begin(), combined.end(), rows.begin());
   }
 
   template <class Item>
@@ -70,7 +79,11 @@ struct Classifier::State {
         throw Error(ErrorCode::kCorruptData,
                     fmt::format("[classifier] the model's output for text {} is not a number.", text));
       }
-      for (const Prediction& prediction : predict(row, pipeline.checkpoint().problem_type(), top_k)) {
+      for (const Prediction& prediction : predict(row, pipeline.checkpoint().problem_type(), top_k, rules)) {
+        if (prediction.label == kNoLabel) {
+          best_below = prediction.score;
+          continue;
+        }
         answers[text].push_back({labels[static_cast<std::size_t>(prediction.label)], prediction.score});
       }
     }
@@ -78,6 +91,8 @@ struct Classifier::State {
   }
 
   TextPipeline pipeline;
+  LabelRules rules;
+  float best_below = 0;  ///< the best score of the last text that no label was good enough for
 };
 
 Classifier::Classifier(const std::filesystem::path& model_dir_or_plan, const ClassifierOptions& options)
@@ -87,11 +102,16 @@ Classifier& Classifier::operator=(Classifier&& other) noexcept = default;
 Classifier::~Classifier() = default;
 
 const std::vector<std::string>& Classifier::labels() const { return state_->pipeline.checkpoint().labels(); }
+std::string_view Classifier::problem_type() const {
+  return problem_type_name(state_->pipeline.checkpoint().problem_type());
+}
 const BackendInfo& Classifier::backend() const { return state_->pipeline.info(); }
 
 ScoredLabel Classifier::classify_one(std::string_view text) {
   const std::string one(text);
-  return std::move(classify(std::span(&one, 1)).front().front());
+  std::vector<ScoredLabel> labels = std::move(classify(std::span(&one, 1)).front());
+  if (labels.empty()) return {.label = {}, .score = state_->best_below};
+  return std::move(labels.front());
 }
 
 std::vector<std::vector<ScoredLabel>> Classifier::classify(std::span<const std::string> texts, int32_t top_k) {

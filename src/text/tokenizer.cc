@@ -160,6 +160,13 @@ Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, co
                 fmt::format("[{}] max_length is {} tokens, expected more than the {} special tokens of a text.",
                             state->path, options.max_length, special));
   }
+  const auto pair_room = options.max_length - static_cast<int64_t>(paceline_tokenizer_special_tokens(rust, true));
+  if (options.windows && (options.max_length == 0 || options.stride < 0 || 2 * int64_t{options.stride} >= pair_room)) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("[{}] windows of {} tokens that share {} of them were asked for, expected 0 to {} shared ones.",
+                    state->path, options.max_length, options.stride, std::max<int64_t>(0, (pair_room - 1) / 2)));
+  }
   return Tokenizer(std::move(state));
 }
 
@@ -168,7 +175,9 @@ Encoding Tokenizer::State::encode(const Text& text, std::optional<std::size_t> i
   RustEncoding result;
   std::array<char, kMessageBytes> message{};
   const PacelineTruncation truncation = {.max_length = static_cast<std::size_t>(options.max_length),
-                                         .count_truncated = options.count_truncated};
+                                         .count_truncated = options.count_truncated,
+                                         .windows = options.windows,
+                                         .stride = static_cast<std::size_t>(options.stride)};
   const PacelineStatus status =
       paceline_tokenizer_encode(rust.get(), as_bytes(text.first), text.second ? &second : nullptr, truncation,
                                 &result.value, message.data(), message.size());

@@ -33,6 +33,12 @@ struct TokenizerOptions {
   /// Makes Encoding::truncated exact; else it is at least 1 where anything was cut off, and the end of a text that is
   /// far too long is mostly not read.
   bool count_truncated = false;
+  /// Instead of cutting a text off, append window after window of it: each but the last has max_length tokens, special
+  /// ones included, and shares `stride` tokens of the text with the one before. Of a pair the first text is read in
+  /// windows, and the second stands in each; that one is cut where it takes more than half of the room, or leaves less
+  /// than twice the stride.
+  bool windows = false;
+  int32_t stride = 0;  ///< less than half of the room beside a pair's special tokens
 };
 
 /// `handler` is called by any thread that tokenizes when memory ends, and has to end the process: the tokenizer library
@@ -47,7 +53,7 @@ class Tokenizer {
   /// Throws Error: not_found; corrupt_data, also for files that contradict each other or make the tokenizer library
   /// panic; unsupported for one that asks for random ids (BPE dropout), is of a class that is not built from vocabulary
   /// files, or adds no special tokens where the model needs them; invalid_argument for a max_length that leaves no room
-  /// beside the special tokens.
+  /// beside the special tokens, or for a stride out of range.
   static Tokenizer load(const std::filesystem::path& model_dir, const TokenizerOptions& options);
   /// The same from files in memory, by name; `where` stands in messages for the folder.
   static Tokenizer load(const std::map<std::string, std::string>& files, const TokenizerOptions& options,

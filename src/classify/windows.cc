@@ -1,0 +1,152 @@
+#include "classify/windows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "base/suggest.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+using Mode = LongTextOptions::Mode;
+using Combine = LongTextOptions::Combine;
+constexpr Mode kModes[] = {Mode::kTruncate, Mode::kWindow};
+constexpr Combine kCombines[] = {Combine::kMean, Combine::kMax, Combine::kFirst};
+
+template <class Value, class Name>
+Value find_name(std::span<const Value> values, Name name_of, std::string_view given, std::string_view where) {
+  std::vector<std::string> names;
+  for (const Value value : values) {
+    if (name_of(value) == given) return value;
+    names.emplace_back(name_of(value));
+  }
+  throw Error(ErrorCode::kCorruptData,
+              fmt::format("[{}] \"{}\" is not known. {}", where, excerpt(given), suggestion(given, names)));
+}
+
+/// Logits as something that can be averaged, [K].
+std::vector<double> to_values(std::span<const float> logits, ProblemType type, bool over_logits) {
+  std::vector<double> values(logits.begin(), logits.end());
+  if (over_logits || type == ProblemType::kRegression) return values;
+  if (type == ProblemType::kMultiLabelClassification) {
+    for (double& value : values) value = 1 / (1 + std::exp(-value));
+    return values;
+  }
+  const double largest = *std::max_element(values.begin(), values.end());
+  double sum = 0;
+  for (double& value : values) sum += value = std::exp(value - largest);
+  for (double& value : values) value /= sum;
+  return values;
+}
+
+/// The way back. Bounds keep logits finite; beyond them a float's probability is 0 or 1 anyway.
+float to_logit(double value, ProblemType type, bool over_logits) {
+  constexpr double kSmallest = 1e-38;
+  constexpr double kNearOne = 1 - 1e-9;
+  if (over_logits || type == ProblemType::kRegression) return static_cast<float>(value);
+  if (type == ProblemType::kSingleLabelClassification) return static_cast<float>(std::log(std::max(value, kSmallest)));
+  const double bounded = std::clamp(value, kSmallest, kNearOne);
+  return static_cast<float>(std::log(bounded / (1 - bounded)));
+}
+
+/// One text's windows [windows, K] to [K].
+std::vector<float> combine_text(std::span<const float> logits, std::size_t columns, ProblemType type,
+                                const LongTextOptions& options) {
+  const std::size_t windows = logits.size() / columns;
+  if (windows == 1 || options.combine == Combine::kFirst) return {logits.begin(), logits.begin() + columns};
+  if (!std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); })) {
+    return std::vector<float>(columns, std::numeric_limits<float>::quiet_NaN());
+  }
+  std::vector<double> combined;
+  for (std::size_t window = 0; window < windows; ++window) {
+    const std::vector<double> values = to_values(logits.subspan(window * columns, columns), type, options.over_logits);
+    if (window == 0) {
+      combined = values;
+      continue;
+    }
+    for (std::size_t k = 0; k < columns; ++k) {
+      combined[k] = options.combine == Combine::kMax ? std::max(combined[k], values[k]) : combined[k] + values[k];
+    }
+  }
+  const double divisor = options.combine == Combine::kMean ? static_cast<double>(windows) : 1;
+  std::vector<float> result(columns);
+  for (std::size_t k = 0; k < columns; ++k) result[k] = to_logit(combined[k] / divisor, type, options.over_logits);
+  return result;
+}
+
+template <class Ids>
+Ids slice(const Ids& ids, std::size_t begin, std::size_t end) {
+  if (ids.empty()) return {};
+  return Ids(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end));
+}
+
+}  // namespace
+
+Sequences split_windows(std::vector<Encoding> encodings, int32_t max_length) {
+  const auto step = static_cast<std::size_t>(max_length);
+  Sequences sequences;
+  for (Encoding& encoding : encodings) {
+    sequences.begins.push_back(sequences.encodings.size());
+    const std::size_t size = encoding.input_ids.size();
+    if (size <= step) {
+      sequences.encodings.push_back(std::move(encoding));
+      continue;
+    }
+    for (std::size_t begin = 0; begin < size; begin += step) {
+      const std::size_t end = std::min(begin + step, size);
+      sequences.encodings.push_back({.input_ids = slice(encoding.input_ids, begin, end),
+                                     .token_type_ids = slice(encoding.token_type_ids, begin, end),
+                                     .truncated = begin == 0 ? encoding.truncated : 0});
+    }
+    encoding = {};
+  }
+  sequences.begins.push_back(sequences.encodings.size());
+  return sequences;
+}
+
+std::vector<float> combine_windows(std::span<const float> logits, std::span<const std::size_t> begins, ProblemType type,
+                                   const LongTextOptions& options) {
+  if (logits.empty() || logits.size() % begins.back() != 0) return {};
+  const std::size_t columns = logits.size() / begins.back();
+  if (begins.back() + 1 == begins.size()) return {logits.begin(), logits.end()};
+  std::vector<float> rows;
+  rows.reserve((begins.size() - 1) * columns);
+  for (std::size_t text = 0; text + 1 < begins.size(); ++text) {
+    const std::size_t count = begins[text + 1] - begins[text];
+    const std::vector<float> row =
+        combine_text(logits.subspan(begins[text] * columns, count * columns), columns, type, options);
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  return rows;
+}
+
+std::string_view long_mode_name(Mode mode) { return mode == Mode::kWindow ? "window" : "truncate"; }
+
+std::string_view combine_name(Combine combine) {
+  switch (combine) {
+    case Combine::kMean:
+      return "mean";
+    case Combine::kMax:
+      return "max";
+    case Combine::kFirst:
+      return "first";
+  }
+  return "unknown";
+}
+
+Mode find_long_mode(std::string_view name, std::string_view where) {
+  return find_name<Mode>(kModes, long_mode_name, name, where);
+}
+
+Combine find_combine(std::string_view name, std::string_view where) {
+  return find_name<Combine>(kCombines, combine_name, name, where);
+}
+
+}  // namespace paceline

@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/suggest.h"
+#include "cli/flags.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr float kLargestWeight = 1e6F;
+
+float parse_number(std::string_view text, float low, float high) {
+  float value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high) return value;
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" was given, a number from {} to {} was expected.", excerpt(text), low, high)};
+}
+
+/// LABEL=NUMBER items; an item without "=" goes to `all`, where there is one.
+std::map<std::string, float> parse_by_label(std::string_view given, float low, float high, std::optional<float>* all) {
+  std::map<std::string, float> values;
+  while (true) {
+    const std::size_t comma = given.find(',');
+    const std::string_view item = given.substr(0, comma);
+    const std::size_t equals = item.rfind('=');
+    if (equals == std::string_view::npos && all == nullptr) {
+      throw Error{
+          ErrorCode::kInvalidArgument,
+          fmt::format("\"{}\" was given, LABEL=NUMBER was expected, several separated by commas.", excerpt(item))};
+    }
+    if (equals == std::string_view::npos) {
+      *all = parse_number(item, low, high);
+    } else {
+      values[std::string(item.substr(0, equals))] = parse_number(item.substr(equals + 1), low, high);
+    }
+    if (comma == std::string_view::npos) return values;
+    given.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+Setter set_threshold(LabelOptions& target) {
+  return [&target](const std::string& given) {
+    target.threshold.reset();
+    target.label_thresholds = parse_by_label(given, 0, 1, &target.threshold);
+  };
+}
+
+Setter set_class_weights(LabelOptions& target) {
+  return [&target](const std::string& given) {
+    target.class_weights = parse_by_label(given, 1 / kLargestWeight, kLargestWeight, nullptr);
+  };
+}
+
+std::vector<Flag> label_flags(LabelOptions& labels) {
+  return {{"--threshold", "X", "score that a label needs; for some: LABEL=X,... (default: the plan's, else none)",
+           set_threshold(labels)},
+          {"--class-weights", "LIST", "LABEL=W,...: multiply the probabilities (default: the plan's, else 1)",
+           set_class_weights(labels)}};
+}
+
+std::vector<Flag> long_text_flags(LongTextFlags& flags) {
+  using Mode = LongTextOptions::Mode;
+  using Combine = LongTextOptions::Combine;
+  const auto set_mode = [&flags](const std::string& given) {
+    Mode mode{};
+    set_choice(mode, {{"truncate", Mode::kTruncate}, {"window", Mode::kWindow}})(given);
+    flags.mode = mode;
+  };
+  const auto set_combine = [&flags](const std::string& given) {
+    Combine combine{};
+    set_choice(combine, {{"mean", Combine::kMean}, {"max", Combine::kMax}, {"first", Combine::kFirst}})(given);
+    flags.combine = combine;
+  };
+  return {
+      {"--long", "HOW", "truncate or window, and say so in each row (default: the plan's, else truncate)", set_mode},
+      {"--stride", "N", "tokens that a window shares with the one before (default 0)",
+       set_integer(flags.stride, 0, 1'000'000)},
+      {"--combine", "HOW", "a text's windows: mean, max or first (default mean)", set_combine},
+      {"--combine-over", "WHAT", "probabilities or logits (default probabilities)",
+       set_known(flags.combine_over, {"probabilities", "logits"})}};
+}
+
+std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
+                                                 const std::optional<LongTextOptions>& planned) {
+  std::optional<LongTextOptions> options = planned;
+  if (flags.mode) {
+    if (!options) options.emplace();
+    options->mode = *flags.mode;
+  }
+  const bool of_windows = flags.stride || flags.combine || !flags.combine_over.empty();
+  if (of_windows && (!options || options->mode != LongTextOptions::Mode::kWindow)) {
+    throw Error{
+        ErrorCode::kInvalidArgument,
+        "[classify] --stride, --combine and --combine-over are of windows, and texts are truncated. Give --long "
+        "window too."};
+  }
+  if (flags.stride) options->stride = *flags.stride;
+  if (flags.combine) options->combine = *flags.combine;
+  if (!flags.combine_over.empty()) options->over_logits = flags.combine_over == "logits";
+  return options;
+}
+
+}  // namespace paceline
