@@ -62,7 +62,53 @@ def probabilities(config, logits):
     return logits.sigmoid() if kind == "multi_label_classification" else logits.softmax(dim=-1)
 
 
+STRIDE = 3
+
+
+def window_logits(folder, rows, pair):
+    """Of each row the logits [windows, K] of what transformers' tokenizer gives as overflowing tokens."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager").eval()
+    before = 0 if model.config.model_type == "bert" else model.config.pad_token_id + 1
+    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings - before)
+    result = []
+    for row in rows:
+        texts = ([row["text"]], [row["other"]]) if pair else ([row["text"]],)
+        encoded = tokenizer(*texts, truncation="only_first", max_length=limit, stride=STRIDE,
+                            return_overflowing_tokens=True)
+        windows = []
+        for index in range(len(encoded["input_ids"])):
+            inputs = {key: torch.tensor([encoded[key][index]]) for key in tokenizer.model_input_names}
+            with torch.no_grad():
+                windows.append(model(**inputs).logits[0])
+        result.append(torch.stack(windows))
+    return model.config, result
+
+
 class ClassifyOracle(unittest.TestCase):
+    def compare_windows(self, folder, pair):
+        rows = [{**row, "other": " ".join(row["other"].split()[:2])} for row in make_rows(30)]
+        config, expected = window_logits(folder, rows, pair)
+        self.assertTrue(any(len(windows) > 1 for windows in expected))
+        tolerance = TOLERANCE * max(float(windows.abs().max()) for windows in expected)
+        flags = ["--long", "window", "--stride", str(STRIDE), *(["--pair-column", "other"] if pair else [])]
+        combinations = {"mean": lambda values: values.mean(dim=0), "max": lambda values: values.amax(dim=0),
+                        "first": lambda values: values[0]}
+        for name, combine in combinations.items():
+            answers = classify(folder, rows, *flags, "--combine", name, "--combine-over", "logits")
+            for row, windows, answer in zip(rows, expected, answers):
+                self.assertEqual(answer["windows"], len(windows), row)
+                self.assertEqual(answer["truncated"], 0, row)
+                off = (torch.tensor(answer["logits"]) - combine(windows)).abs().max()
+                self.assertLessEqual(float(off), tolerance, (name, row))
+        for row, windows, answer in zip(rows, expected, classify(folder, rows, *flags)):
+            mean = probabilities(config, windows).mean(dim=0)
+            for entry in answer["labels"]:
+                score = float(mean[config.label2id[entry["label"]]])
+                self.assertLessEqual(abs(entry["score"] - score), 2 * tolerance, row)
+
+
     def compare(self, folder, pair):
         rows = make_rows()
         config, expected = transformers_logits(folder, rows, pair)
@@ -87,6 +133,7 @@ class ClassifyOracle(unittest.TestCase):
             for pair in (False, True):
                 with self.subTest(model=folder.name, pair=pair):
                     self.compare(folder, pair)
+                    self.compare_windows(folder, pair)
 
 
 if __name__ == "__main__":

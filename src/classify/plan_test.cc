@@ -156,5 +156,50 @@ TEST_F(PlanFile, RefusesWhatIsNoPlan) {
   EXPECT_THROW(read_plan(folder_ / "missing.json"), Error);
 }
 
+TEST_F(PlanFile, KeepsWhatAnswersMean) {
+  plan_.labels = {"ham", "spam"};
+  plan_.problem_type = "multi_label_classification";
+  plan_.label_options = {.threshold = 0.5F, .label_thresholds = {{"spam", 0.75F}}, .class_weights = {{"ham", 2.0F}}};
+  plan_.run.long_texts = {.mode = LongTextOptions::Mode::kWindow,
+                          .stride = 16,
+                          .combine = LongTextOptions::Combine::kMax,
+                          .over_logits = true};
+  write_plan(plan_, file_);
+  const Plan read = read_plan(file_);
+  EXPECT_EQ(read.labels, plan_.labels);
+  EXPECT_EQ(read.problem_type, plan_.problem_type);
+  EXPECT_EQ(read.label_options.threshold, 0.5F);
+  EXPECT_EQ(read.label_options.label_thresholds, plan_.label_options.label_thresholds);
+  EXPECT_EQ(read.label_options.class_weights, plan_.label_options.class_weights);
+  ASSERT_TRUE(read.run.long_texts.has_value());
+  EXPECT_EQ(read.run.long_texts->mode, LongTextOptions::Mode::kWindow);
+  EXPECT_EQ(read.run.long_texts->stride, 16);
+  EXPECT_EQ(read.run.long_texts->combine, LongTextOptions::Combine::kMax);
+  EXPECT_TRUE(read.run.long_texts->over_logits);
+}
+
+TEST_F(PlanFile, RefusesAnswersItCannotGive) {
+  EXPECT_EQ(refusal("labels", 7), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("labels", {1, 2}), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("threshold", 2), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("class_weights", {{"ham", "much"}}), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("label_thresholds", 1), ErrorCode::kCorruptData);
+  EXPECT_EQ(refusal("long", "windows"), ErrorCode::kCorruptData);
+}
+
+TEST_F(PlanFile, RefusesACheckpointOfOtherLabelsOrAnotherType) {
+  const Checkpoint checkpoint = Checkpoint::open(PACELINE_TESTDATA "/models/roberta-fp32");
+  plan_.checkpoint_hash = checkpoint.hash(folder_);
+  plan_.labels = checkpoint.labels();
+  plan_.problem_type = "single_label_classification";
+  check_plan_checkpoint(plan_, checkpoint, folder_);
+  plan_.problem_type = "regression";
+  expect_error(
+      ErrorCode::kCorruptData, [&] { check_plan_checkpoint(plan_, checkpoint, folder_); }, "regression");
+  plan_.labels.front() = "none";
+  expect_error(
+      ErrorCode::kCorruptData, [&] { check_plan_checkpoint(plan_, checkpoint, folder_); }, "none, middle");
+}
+
 }  // namespace
 }  // namespace paceline

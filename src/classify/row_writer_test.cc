@@ -147,7 +147,7 @@ TEST(CsvWriter, ErrorRowsStayRectangular) {
   EXPECT_EQ(write_error(options_for(RowFormat::kCsv), row),
             "only one,,,,\"2 fields were expected, \"\"1\"\" given\"\n");
   row.fields = {"a", "b", "c"};
-  row.error = "3";
+  row.error = std::string("3");  // a move: GCC 12 warns of the copy
   EXPECT_EQ(write_error(options_for(RowFormat::kCsv), row), "a,b,,,3\n");
 }
 
@@ -157,6 +157,44 @@ TEST(CsvWriter, RefusesAColumnThatIsThere) {
   expect_refused(options, {});
   options.output_prefix = "my_";
   EXPECT_NO_THROW(RowWriter::make(options));
+}
+
+const std::vector<Prediction> kNone{{kNoLabel, 0.75F}};
+
+TEST(RowWriters, ATextWithoutALabelKeepsItsBestScore) {
+  EXPECT_EQ(write(options_for(RowFormat::kTxt), {}, kNone), "\t0.75\n");
+  EXPECT_EQ(write(options_for(RowFormat::kJsonl), jsonl("{}"), kNone), "{\"label\": null, \"score\": 0.75}\n");
+  EXPECT_EQ(write(options_for(RowFormat::kCsv), csv({"1", "a"}), kNone), "id,text,label,score,error\n1,a,,0.75,\n");
+}
+
+TEST(RowWriters, AsManyLabelsAsReachTheThreshold) {
+  RowWriterOptions options = options_for(RowFormat::kJsonl);
+  options.top_k = 0;
+  EXPECT_EQ(write(options, jsonl("{}"), kNone), "{\"labels\": []}\n");
+  EXPECT_EQ(write(options, jsonl("{}"), kOne), "{\"labels\": [{\"label\": \"pos\", \"score\": 0.75}]}\n");
+  options = options_for(RowFormat::kCsv);
+  options.top_k = 0;
+  EXPECT_EQ(write(options, csv({"1", "a"}), kOne), "id,text,label,score,label_2,score_2,error\n1,a,pos,0.75,,,\n")
+      << "the columns are as many whatever a row has";
+}
+
+TEST(RowWriters, SayHowATextWasRead) {
+  const auto written = [](RowFormat format, const Row& row) {
+    RowWriterOptions options = options_for(format);
+    options.truncated = true;
+    options.windows = true;
+    std::string out;
+    const Answer answer{.predictions = kOne, .logits = kLogits, .truncated = 4, .windows = 3};
+    RowWriter::make(options)->append(row, answer, out);
+    return out;
+  };
+  EXPECT_EQ(written(RowFormat::kTxt, {}), "pos\t0.75\t4\t3\n");
+  EXPECT_EQ(written(RowFormat::kJsonl, jsonl("{}")),
+            "{\"label\": \"pos\", \"score\": 0.75, \"truncated\": 4, \"windows\": 3}\n");
+  EXPECT_EQ(written(RowFormat::kCsv, csv({"1", "a"})), "1,a,pos,0.75,4,3,\n");
+  RowWriterOptions options = options_for(RowFormat::kJsonl);
+  options.windows = true;
+  expect_refused(options, jsonl("{\"windows\": 1}"));
 }
 
 }  // namespace

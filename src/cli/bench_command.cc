@@ -73,7 +73,7 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
           {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved as it goes (default: the budget)",
            set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
           {"--resume", "", "go on with the unfinished article run in --out (default: begin)", set_switch(bench.resume)},
-          {"--profile", "", "time each stage of the native engine, no report (default: compare configurations)",
+          {"--profile", "", "time each stage of native, no report (default: compare configurations)",
            set_switch(flags.profile)},
           {"--dry-run", "", "print the plan and its predicted time, measure nothing (default: measure)",
            set_switch(bench.dry_run)},

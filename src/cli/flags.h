@@ -76,10 +76,10 @@ Setter set_class_weights(LabelOptions& target);
 
 /// --long, --stride, --combine, --combine-over, together.
 struct LongTextFlags {
-  std::optional<LongTextOptions::Mode> mode;
-  std::optional<int32_t> stride;
-  std::optional<LongTextOptions::Combine> combine;
-  std::string combine_over;
+  std::optional<LongTextOptions::Mode> mode{};
+  std::optional<int32_t> stride{};
+  std::optional<LongTextOptions::Combine> combine{};
+  std::string combine_over{};
 };
 std::vector<Flag> long_text_flags(LongTextFlags& flags);
 /// `planned` with what was given instead. Throws Error{invalid_argument} for windows' flags without windows.

@@ -95,5 +95,32 @@ TEST(Notices, GroupedThousands) {
   EXPECT_EQ(grouped(-123456), "-123,456");
 }
 
+TEST(Flags, ThresholdsAndWeightsByLabel) {
+  LabelOptions labels;
+  set_threshold(labels)("0.5");
+  EXPECT_EQ(labels.threshold, 0.5F);
+  set_threshold(labels)("a=b=0.25,c=1");
+  EXPECT_FALSE(labels.threshold.has_value()) << "the last flag counts";
+  EXPECT_EQ(labels.label_thresholds, (std::map<std::string, float>{{"a=b", 0.25F}, {"c", 1.0F}}));
+  set_threshold(labels)("0.5,c=0");
+  EXPECT_EQ(labels.threshold, 0.5F);
+  set_class_weights(labels)("a=2,b=0.5");
+  EXPECT_EQ(labels.class_weights, (std::map<std::string, float>{{"a", 2.0F}, {"b", 0.5F}}));
+  for (const char* bad : {"", "x", "1.5", "-1", "a=", "a=0.5,", "nan", "a=inf"}) {
+    EXPECT_THROW(set_threshold(labels)(bad), Error) << bad;
+  }
+  for (const char* bad : {"", "2", "a=0", "a=-1", "a=nan"}) EXPECT_THROW(set_class_weights(labels)(bad), Error) << bad;
+}
+
+TEST(Flags, WindowsFlagsNeedWindows) {
+  EXPECT_FALSE(long_text_options({}, std::nullopt).has_value());
+  EXPECT_THROW(long_text_options({.stride = 3}, std::nullopt), Error);
+  const LongTextOptions planned{.mode = LongTextOptions::Mode::kWindow, .stride = 7};
+  const auto changed = long_text_options({.combine_over = "logits"}, planned);
+  EXPECT_TRUE(changed->over_logits);
+  EXPECT_EQ(changed->stride, 7) << "as planned";
+  EXPECT_THROW(long_text_options({.mode = LongTextOptions::Mode::kTruncate, .stride = 3}, planned), Error);
+}
+
 }  // namespace
 }  // namespace paceline

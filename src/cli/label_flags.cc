@@ -58,7 +58,7 @@ Setter set_class_weights(LabelOptions& target) {
 }
 
 std::vector<Flag> label_flags(LabelOptions& labels) {
-  return {{"--threshold", "X", "score that a label needs; for some: LABEL=X,... (default: the plan's, else none)",
+  return {{"--threshold", "X", "score that labels need, or LABEL=X,... (default: the plan's, else none)",
            set_threshold(labels)},
           {"--class-weights", "LIST", "LABEL=W,...: multiply the probabilities (default: the plan's, else 1)",
            set_class_weights(labels)}};
@@ -78,7 +78,7 @@ std::vector<Flag> long_text_flags(LongTextFlags& flags) {
     flags.combine = combine;
   };
   return {
-      {"--long", "HOW", "truncate or window, and say so in each row (default: the plan's, else truncate)", set_mode},
+      {"--long", "HOW", "truncate or window; rows say it (default: the plan's, else truncate)", set_mode},
       {"--stride", "N", "tokens that a window shares with the one before (default 0)",
        set_integer(flags.stride, 0, 1'000'000)},
       {"--combine", "HOW", "a text's windows: mean, max or first (default mean)", set_combine},

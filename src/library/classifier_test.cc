@@ -81,5 +81,42 @@ TEST(Classifier, RefusesWhatItCannotDo) {
   expect_error(ErrorCode::kInvalidArgument, open(kModel, {.file = "mine.onnx"}), "mine.onnx");
 }
 
+TEST(Classifier, ThresholdsWeightsAndTheProblemType) {
+  Classifier plain(kModel, {.threads = 1});
+  EXPECT_EQ(plain.problem_type(), "single_label_classification");
+  const ScoredLabel best = plain.classify_one("hello");
+  Classifier strict(kModel, {.threads = 1, .labels = LabelOptions{.threshold = 1.0F}});
+  EXPECT_TRUE(strict.classify(std::vector<std::string>{"hello"}).front().empty());
+  EXPECT_EQ(strict.classify_one("hello").label, "");
+  EXPECT_EQ(strict.classify_one("hello").score, best.score);
+  Classifier weighted(kModel, {.threads = 1, .labels = LabelOptions{.class_weights = {{best.label, 1e-6F}}}});
+  EXPECT_NE(weighted.classify_one("hello").label, best.label);
+  expect_error(
+      ErrorCode::kInvalidArgument,
+      [] {
+        Classifier(kModel, {.labels = LabelOptions{.class_weights = {{"hihg", 2.0F}}}});
+      },
+      "hihg", "high");
+}
+
+TEST(Classifier, WindowsReadTheWholeText) {
+  std::string text = "hello";
+  for (int i = 0; i < 300; ++i) text += " and more";
+  const std::vector<std::string> texts = {text + " one", text + " two", "short"};
+  Classifier cut(kModel, {.threads = 1});
+  LongTextOptions options{.mode = LongTextOptions::Mode::kWindow, .stride = 2};
+  Classifier whole(kModel, {.threads = 1, .long_texts = options});
+  const std::vector<float> logits = whole.logits(texts);
+  EXPECT_NE(logits[0], logits[3]) << "the texts differ at their end";
+  const std::vector<float> first = cut.logits(texts);
+  EXPECT_EQ(first[0], first[3]);
+  EXPECT_EQ(std::vector(logits.begin() + 6, logits.end()), std::vector(first.begin() + 6, first.end()));
+  options.combine = LongTextOptions::Combine::kFirst;
+  EXPECT_EQ(Classifier(kModel, {.threads = 1, .long_texts = options}).logits(texts), first);
+  options.stride = 100000;
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { Classifier(kModel, {.long_texts = options}); }, "100000");
+}
+
 }  // namespace
 }  // namespace paceline

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -321,6 +322,72 @@ TEST(Tokenizer, TruncatesAVeryLongText) {
   EXPECT_EQ(static_cast<std::size_t>(cut.truncated), whole.input_ids.size() - 512);
   EXPECT_TRUE(std::equal(cut.input_ids.begin(), cut.input_ids.end() - 1, whole.input_ids.begin()));
   EXPECT_EQ(cut.input_ids.back(), 6);
+}
+
+/// The windows of a text's tokens, cut as transformers documents it.
+std::vector<std::vector<int32_t>> windows_of(const std::vector<int32_t>& text, std::size_t room, std::size_t stride) {
+  std::vector<std::vector<int32_t>> windows;
+  for (std::size_t begin = 0;; begin += room - stride) {
+    const std::size_t end = std::min(begin + room, text.size());
+    windows.emplace_back(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                         text.begin() + static_cast<std::ptrdiff_t>(end));
+    if (end == text.size()) return windows;
+  }
+}
+
+TEST(Tokenizer, ReadsALongTextInWindowsThatOverlap) {
+  constexpr int32_t kLength = 10;
+  for (const char* name : {"unigram", "byte_bpe", "wordpiece"}) {
+    const std::filesystem::path path = kFolder / (std::string(name) + ".json");
+    const Tokenizer whole = Tokenizer::load(path, {});
+    for (const int32_t stride : {0, 1, 2}) {
+      const Tokenizer tokenizer = Tokenizer::load(path, {.max_length = kLength, .windows = true, .stride = stride});
+      std::string text;
+      for (int words = 0; words < 40; ++words) {
+        const std::vector<int32_t> ids = whole.encode(text_of(text)).input_ids;
+        const std::vector<int32_t> inner(ids.begin() + 1, ids.end() - 1);
+        std::vector<int32_t> expected;
+        for (const auto& window : windows_of(inner, kLength - 2, static_cast<std::size_t>(stride))) {
+          expected.push_back(ids.front());
+          expected.insert(expected.end(), window.begin(), window.end());
+          expected.push_back(ids.back());
+        }
+        const Encoding encoding = tokenizer.encode(text_of(text));
+        EXPECT_EQ(encoding.input_ids, expected) << name << ", stride " << stride << ", " << words << " words";
+        EXPECT_EQ(encoding.truncated, 0);
+        text += words % 3 == 0 ? "the " : "peloton roule ";
+      }
+    }
+  }
+}
+
+TEST(Tokenizer, APairsSecondTextStandsInEachWindow) {
+  constexpr int32_t kLength = 16;
+  const std::filesystem::path path = kFolder / "wordpiece.json";
+  const Tokenizer tokenizer =
+      Tokenizer::load(path, {.max_length = kLength, .token_types = true, .windows = true, .stride = 2});
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += "the ";
+  const Encoding one_window = tokenizer.encode({.first = "the", .second = many});
+  EXPECT_EQ(one_window.input_ids.size(), static_cast<std::size_t>(kLength)) << "the second text has all that is left";
+  EXPECT_GT(one_window.truncated, 0);
+  const Encoding encoding = tokenizer.encode({.first = many, .second = "the"});
+  EXPECT_EQ(encoding.truncated, 0);
+  EXPECT_GT(encoding.input_ids.size(), static_cast<std::size_t>(kLength));
+  EXPECT_EQ(encoding.token_type_ids.size(), encoding.input_ids.size());
+  EXPECT_EQ(encoding.token_type_ids[kLength - 1], 1) << "the first window ends with the second text";
+  EXPECT_EQ(encoding.token_type_ids[kLength], 0);
+  const Encoding both = tokenizer.encode({.first = many, .second = many});
+  EXPECT_GT(both.truncated, 0);
+}
+
+TEST(Tokenizer, RefusesAStrideThatLeavesNoStep) {
+  for (const int32_t stride : {-1, 8, 1000}) {
+    expect_error(
+        ErrorCode::kInvalidArgument,
+        [&] { Tokenizer::load(kFolder / "wordpiece.json", {.max_length = 16, .windows = true, .stride = stride}); },
+        std::to_string(stride));
+  }
 }
 
 }  // namespace

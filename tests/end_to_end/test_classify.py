@@ -105,6 +105,50 @@ class ClassifyTest(PacelineTest):
                                         stdin=b"bonjour").stdout)[0].split("\t")
         self.assertAlmostEqual(float(regression[1]), float(regression[2]), places=6)
 
+    def test_thresholds(self):
+        multi = MODELS / "camembert-multi-label"
+        given = b'{"text": "bonjour"}'
+        everything = json_rows(self.paceline("classify", multi, "--all-labels", stdin=given).stdout)[0]["labels"]
+        middle = everything[1]["score"]
+        over = json_rows(self.paceline("classify", multi, "--threshold", middle, stdin=given).stdout)[0]["labels"]
+        self.assertEqual(over, everything[:2], "a label at the threshold counts")
+        self.assertEqual(json_rows(self.paceline("classify", multi, "--threshold", 1, stdin=given).stdout)[0]["labels"], [])
+        single = rows(self.paceline("classify", self.model, "--quiet", "--threshold", "1", stdin=b"hello").stdout)[0]
+        self.assertTrue(single.startswith("\t0."), single)
+        self.fails("classify", MODELS / "roberta-regression", "--threshold", "0.5", stdin=b"a", expect=2,
+                   mentions=["regression", "--threshold"])
+        self.fails("classify", multi, "--threshold", "0.5", "--all-labels", stdin=b"a", expect=2, mentions="--all-labels")
+        self.fails("classify", self.model, "--threshold", "hihg=0.5", stdin=b"a", expect=2, mentions=["hihg", "high"])
+        self.fails("classify", self.model, "--class-weights", "0.5", stdin=b"a", expect=2, mentions="LABEL=NUMBER")
+
+    def test_class_weights_change_the_prior(self):
+        flags = ["--all-labels", "--quiet"]
+        given = b'{"text": "hello"}'
+        plain = {entry["label"]: entry["score"]
+                 for entry in json_rows(self.paceline("classify", self.model, *flags, stdin=given).stdout)[0]["labels"]}
+        weighted = json_rows(self.paceline("classify", self.model, *flags, "--class-weights", "high=4,low=0.5",
+                                           stdin=given).stdout)[0]["labels"]
+        products = {label: score * {"high": 4, "low": 0.5}.get(label, 1) for label, score in plain.items()}
+        for entry in weighted:
+            self.assertAlmostEqual(entry["score"], products[entry["label"]] / sum(products.values()), places=6)
+
+    def test_windows(self):
+        texts = ["hello", "a longer text " * 60, "b\"", "another text " * 45]
+        given = "\n".join(json.dumps({"text": text}) for text in texts).encode()
+        flags = ["--long", "window", "--stride", "2"]
+        answers = json_rows(self.paceline("classify", self.model, *flags, stdin=given).stdout)
+        self.assertEqual([row["text"] for row in answers], texts)
+        self.assertEqual([row["windows"] > 1 for row in answers], [False, True, False, True])
+        self.assertEqual([row["truncated"] for row in answers], [0] * 4)
+        for batch in (["--batch-sizes", "1"], ["--orders", "input", "--instances", "2"]):
+            again = json_rows(self.paceline("classify", self.model, *flags, *batch, stdin=given).stdout)
+            self.assertEqual(again, answers, "the way to batch changed an answer")
+        cut = json_rows(self.paceline("classify", self.model, "--long", "truncate", stdin=given).stdout)
+        self.assertEqual([row["truncated"] > 0 for row in cut], [False, True, False, True])
+        self.assertNotIn("windows", cut[0])
+        self.fails("classify", self.model, "--stride", "2", stdin=given, expect=2, mentions="--long window")
+        self.fails("classify", self.model, "--long", "window", "--stride", "4000", stdin=given, expect=2, mentions="4000")
+
     def test_a_closed_pipe_ends_quietly(self):
         with subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment()) as process:
@@ -189,6 +233,18 @@ class PlanTest(PacelineTest):
         result = self.paceline("classify", self.plan(), "--quiet", stdin=b"a\nb\n")
         self.assertEqual(result.stdout, expected)
         self.assertEqual(result.stderr, b"")
+
+    def test_obeys_thresholds_and_long_texts_until_a_flag_says_otherwise(self):
+        plan = self.plan(schema_version=2, labels=["low", "middle", "high"], threshold=1, long="window", stride=2)
+        given = json.dumps({"text": "hello " * 200}).encode()
+        row = json_rows(self.paceline("classify", plan, "--quiet", stdin=given).stdout)[0]
+        self.assertIsNone(row["label"])
+        self.assertGreater(row["windows"], 1)
+        result = self.paceline("classify", plan, "--threshold", "0.1", "--long", "truncate", stdin=given)
+        self.assertIn(json_rows(result.stdout)[0]["label"], ["low", "middle", "high"])
+        self.assertIn("--threshold of the command line is used", result.stderr.decode())
+        self.assertIn("--long of the command line is used", result.stderr.decode())
+        self.fails("classify", self.plan(labels=["low", "high"]), stdin=given, expect=3, mentions=["middle", "labels"])
 
     def test_warns_on_another_machine(self):
         result = self.paceline("classify", self.plan(cpu="Z80"), "--quiet", stdin=b"a\n")
