@@ -135,6 +135,33 @@ class ClassifyOracle(unittest.TestCase):
                     self.compare(folder, pair)
                     self.compare_windows(folder, pair)
 
+    def test_pipeline(self):
+        """The scores of transformers' own text-classification pipeline, of one text and of pairs."""
+        rows = [row for row in make_rows(40) if row["text"] and row["other"]]
+        kinds = {"roberta-fp32": "single_label_classification", "camembert-multi-label": "multi_label_classification",
+                 "roberta-regression": "regression"}
+        for name, kind in kinds.items():
+            folder = OPTIONS.models / name
+            model = transformers.AutoModelForSequenceClassification.from_pretrained(
+                folder, dtype=torch.float32, attn_implementation="eager")
+            # The pipeline takes one output without a problem_type for a label; the model's own loss for a regression.
+            model.config.problem_type = kind
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            limit = min(tokenizer.model_max_length,
+                        model.config.max_position_embeddings - model.config.pad_token_id - 1)
+            pipeline = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
+            for pair in (False, True):
+                with self.subTest(model=name, pair=pair):
+                    given = [{"text": row["text"], **({"text_pair": row["other"]} if pair else {})} for row in rows]
+                    answers = classify(folder, rows, *(["--pair-column", "other"] if pair else []))
+                    for row, answer in zip(given, answers):
+                        expected = pipeline(row, top_k=None, truncation=True, max_length=limit)
+                        scores = {entry["label"]: entry["score"] for entry in expected}
+                        self.assertEqual(scores.keys(), {entry["label"] for entry in answer["labels"]})
+                        for entry in answer["labels"]:
+                            tolerance = 2 * TOLERANCE * max(1.0, *(abs(logit) for logit in answer["logits"]), 0.0)
+                            self.assertLessEqual(abs(entry["score"] - scores[entry["label"]]), tolerance, row)
+
 
 if __name__ == "__main__":
     PARSER = argparse.ArgumentParser()

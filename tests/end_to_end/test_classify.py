@@ -54,6 +54,24 @@ class ClassifyTest(PacelineTest):
                                          stdin=lines).stdout)
         self.assertNotEqual(output[0]["logits"], output[1]["logits"])
 
+    def test_every_command_reads_pairs(self):
+        table = self.write("pairs.csv", "text,other\nhello,world\n\"a, b\",c\n" + "word " * 300 + "," + "more " * 300 + "\n")
+        txt = self.write("texts.txt", "hello\n")
+        flags = ["--pair-column", "other"]
+        alone = json_rows(self.paceline("tokenize", self.model, "--input", table).stdout)
+        pairs = json_rows(self.paceline("tokenize", self.model, "--input", table, *flags).stdout)
+        for one, two in zip(alone[:2], pairs):
+            self.assertEqual(two["input_ids"][:len(one["input_ids"])], one["input_ids"])
+            self.assertGreater(len(two["input_ids"]), len(one["input_ids"]))
+        self.assertGreater(pairs[2]["truncated"], 0)
+        self.assertEqual(len(rows(self.paceline("classify", self.model, "--input", table, *flags).stdout)), 4)
+        self.paceline("verify", self.model, "--backends", "native", "--text", table, *flags)
+        self.paceline("bench", self.model, "--backends", "native", "--text", table, "--dry-run", *flags)
+        for command in (["classify", self.model, "--input", txt], ["tokenize", self.model, "--input", txt],
+                        ["verify", self.model, "--backends", "native", "--text", txt],
+                        ["bench", self.model, "--backends", "native", "--text", txt, "--dry-run"]):
+            self.fails(*command, *flags, expect=2, mentions=["txt", "other", "CSV"])
+
     def test_bad_rows_keep_their_place(self):
         result = self.paceline("classify", self.model, stdin=b"good\nb\xffd\ngood\n")
         output = rows(result.stdout)
