@@ -134,16 +134,20 @@ impl Encoder {
         if let Some(encoding) = second.as_mut() {
             encoding.take_overflowing();
         }
-        let encoding = match &self.post_processor {
-            Some(processor) => processor.process(first, second, true),
-            None => without_processor(first, second),
-        };
-        let encoding = encoding.map_err(Self::failed)?;
+        let encoding = self.process(first, second)?;
         Ok(Tokens {
             input_ids: to_i32(encoding.get_ids())?,
             token_type_ids: to_i32(encoding.get_type_ids())?,
             truncated,
         })
+    }
+
+    fn process(&self, first: Encoding, second: Option<Encoding>) -> Result<Encoding, Failure> {
+        let encoding = match &self.post_processor {
+            Some(processor) => processor.process(first, second, true),
+            None => without_processor(first, second),
+        };
+        encoding.map_err(Self::failed)
     }
 
     /// The first text's windows, each but the last of `max_length` tokens, one behind the other; the second text stands
@@ -178,7 +182,7 @@ impl Encoder {
         let behind = first.take_overflowing();
         let mut tokens = Tokens { input_ids: Vec::new(), token_type_ids: Vec::new(), truncated };
         for window in std::iter::once(first).chain(behind) {
-            let encoding = self.post_processor.process(window, second.clone(), true).map_err(Self::failed)?;
+            let encoding = self.process(window, second.clone())?;
             tokens.input_ids.append(&mut to_i32(encoding.get_ids())?);
             tokens.token_type_ids.append(&mut to_i32(encoding.get_type_ids())?);
         }

@@ -338,7 +338,7 @@ std::vector<std::vector<int32_t>> windows_of(const std::vector<int32_t>& text, s
 TEST(Tokenizer, ReadsALongTextInWindowsThatOverlap) {
   constexpr int32_t kLength = 10;
   for (const char* name : {"unigram", "byte_bpe", "wordpiece"}) {
-    const std::filesystem::path path = kFolder / (std::string(name) + ".json");
+    const std::filesystem::path path = kFolder / name;
     const Tokenizer whole = Tokenizer::load(path, {});
     for (const int32_t stride : {0, 1, 2}) {
       const Tokenizer tokenizer = Tokenizer::load(path, {.max_length = kLength, .windows = true, .stride = stride});
@@ -363,7 +363,7 @@ TEST(Tokenizer, ReadsALongTextInWindowsThatOverlap) {
 
 TEST(Tokenizer, APairsSecondTextStandsInEachWindow) {
   constexpr int32_t kLength = 16;
-  const std::filesystem::path path = kFolder / "wordpiece.json";
+  const std::filesystem::path path = kFolder / "wordpiece";
   const Tokenizer tokenizer =
       Tokenizer::load(path, {.max_length = kLength, .token_types = true, .windows = true, .stride = 2});
   std::string many;
@@ -385,7 +385,7 @@ TEST(Tokenizer, RefusesAStrideThatLeavesNoStep) {
   for (const int32_t stride : {-1, 8, 1000}) {
     expect_error(
         ErrorCode::kInvalidArgument,
-        [&] { Tokenizer::load(kFolder / "wordpiece.json", {.max_length = 16, .windows = true, .stride = stride}); },
+        [&] { Tokenizer::load(kFolder / "wordpiece", {.max_length = 16, .windows = true, .stride = stride}); },
         std::to_string(stride));
   }
 }
