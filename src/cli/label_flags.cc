@@ -77,13 +77,12 @@ std::vector<Flag> long_text_flags(LongTextFlags& flags) {
     set_choice(combine, {{"mean", Combine::kMean}, {"max", Combine::kMax}, {"first", Combine::kFirst}})(given);
     flags.combine = combine;
   };
-  return {
-      {"--long", "HOW", "truncate or window; rows say it (default: the plan's, else truncate)", set_mode},
-      {"--stride", "N", "tokens that a window shares with the one before (default 0)",
-       set_integer(flags.stride, 0, 1'000'000)},
-      {"--combine", "HOW", "a text's windows: mean, max or first (default mean)", set_combine},
-      {"--combine-over", "WHAT", "probabilities or logits (default probabilities)",
-       set_known(flags.combine_over, {"probabilities", "logits"})}};
+  return {{"--long", "HOW", "truncate or window; rows say it (default: the plan's, else truncate)", set_mode},
+          {"--stride", "N", "tokens that a window shares with the one before (default 0)",
+           set_integer(flags.stride, 0, 1'000'000)},
+          {"--combine", "HOW", "a text's windows: mean, max or first (default mean)", set_combine},
+          {"--combine-over", "WHAT", "probabilities or logits (default probabilities)",
+           set_known(flags.combine_over, {"probabilities", "logits"})}};
 }
 
 std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,

@@ -264,6 +264,22 @@ class PlanTest(PacelineTest):
         self.assertIn("--long of the command line is used", result.stderr.decode())
         self.fails("classify", self.plan(labels=["low", "high"]), stdin=given, expect=3, mentions=["middle", "labels"])
 
+    def test_bench_keeps_what_labels_follow(self):
+        texts = self.write("texts.txt", "\n".join(TEXTS))
+        flags = ["--threshold", "0.25,high=1", "--class-weights", "low=2"]
+        self.paceline("bench", self.model, "--text", texts, "--out", self.folder / "out", "--backends", "native",
+                      "--compute-types", "fp32", "--batch-sizes", "2", "--budget", "1s", "--quiet", *flags)
+        file = self.folder / "out" / "plan.json"
+        plan = json.loads(file.read_text())
+        self.assertEqual(plan["labels"], ["low", "middle", "high"])
+        self.assertEqual(plan["problem_type"], "single_label_classification")
+        self.assertEqual((plan["threshold"], plan["label_thresholds"], plan["class_weights"]),
+                         (0.25, {"high": 1}, {"low": 2}))
+        planned = self.paceline("classify", file, "--quiet", stdin=b"hello\n").stdout
+        self.assertEqual(planned, self.paceline("classify", self.model, "--quiet", *flags, stdin=b"hello\n").stdout)
+        self.fails("bench", MODELS / "roberta-regression", "--text", texts, "--out", self.folder / "none", "--threshold",
+                   "0.5", expect=2, mentions="regression")
+
     def test_warns_on_another_machine(self):
         result = self.paceline("classify", self.plan(cpu="Z80"), "--quiet", stdin=b"a\n")
         self.assertIn("Z80", result.stderr.decode())
