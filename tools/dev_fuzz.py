@@ -21,16 +21,22 @@ LEAST_COVERAGE = 80.0
 # What each target is for: these files have to be reached by its corpus.
 PARSERS = {
     "safetensors": ["src/tensor/safetensors.cc"],
-    "config": ["src/network/architecture.cc", "src/network/bert_family.cc", "src/network/labels.cc",
-               "src/network/roberta.cc", "src/checkpoint/model_config.cc"],
+    "config": ["src/network/albert.cc", "src/network/architecture.cc", "src/network/bert.cc",
+               "src/network/bert_family.cc", "src/network/config_reader.cc", "src/network/deberta.cc",
+               "src/network/distilbert.cc", "src/network/electra.cc", "src/network/encoder_parts.cc",
+               "src/network/gpt2.cc", "src/network/labels.cc", "src/network/modernbert.cc", "src/network/mpnet.cc",
+               "src/network/roberta.cc", "src/network/summary_head.cc", "src/network/xlm.cc", "src/network/xlnet.cc",
+               "src/checkpoint/model_config.cc"],
     "csv_reader": ["src/text/csv_reader.cc", "src/text/csv_scanner.cc"],
     "jsonl_reader": ["src/text/jsonl_reader.cc"],
     "plan": ["src/classify/plan_reader.cc"],
     "report_reader": ["src/report/report_reader.cc"],
     "round_store": ["src/bench/round_store.cc"],
-    # What reads the files is Rust, which this does not count.
-    "tokenizer": ["src/text/tokenizer.cc"],
+    "torch_file": ["src/tensor/pickle_globals.cc", "src/tensor/pickle_reader.cc", "src/tensor/torch_file.cc",
+                   "src/tensor/torch_storages.cc", "src/tensor/zip_reader.cc"],
 }
+# Targets whose parser is Rust: clang's coverage does not see it.
+RUST_PARSERS = {"tokenizer"}
 
 
 def targets():
@@ -93,6 +99,9 @@ def coverage():
     folder, failed = build("coverage"), 0
     print(f"{'target':14} {'inputs':>6} {'lines':>11} {'reached':>8}  file")
     for name in targets():
+        if name in RUST_PARSERS:
+            print(f"{name:14} its parser is Rust, whose lines are not counted")
+            continue
         raw, profile = OUT / f"{name}.profraw", OUT / f"{name}.profdata"
         corpus = CORPORA / name
         subprocess.run([str(folder / f"{name}_fuzz"), "-runs=0", str(corpus)], check=True, stdout=subprocess.DEVNULL,
@@ -109,7 +118,7 @@ def coverage():
             verdict = "" if share >= LEAST_COVERAGE else f"  below {LEAST_COVERAGE:.0f} %"
             print(f"{name:14} {inputs:6} {lines['covered']:5}/{lines['count']:<5} {share:6.1f} %  {file}{verdict}")
             failed += share < LEAST_COVERAGE
-    print(f"coverage: {len(targets())} parsers, {failed} below {LEAST_COVERAGE:.0f} %")
+    print(f"coverage: {len(PARSERS)} parsers, {failed} below {LEAST_COVERAGE:.0f} %")
     return 1 if failed else 0
 
 

@@ -8,6 +8,7 @@ out each time.
 import io
 import json
 import pathlib
+import re
 import struct
 import zipfile
 
@@ -93,6 +94,50 @@ def torch_zip(pickle, storage=24, method=zipfile.ZIP_STORED, extra=()):
     return stream.getvalue()
 
 
+LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+
+
+def patched(archive, signature, offset, value, size="<H"):
+    """The archive with one number of its last record of a kind replaced."""
+    at = archive.rindex(signature) + offset
+    raw = struct.pack(size, value)
+    return archive[:at] + raw + archive[at + len(raw):]
+
+
+def with_zip64(archive, entries=None, begin=None):
+    """The archive with the ZIP64 records before its end record, as torch writes them."""
+    end = archive.rindex(END)
+    count, = struct.unpack_from("<H", archive, end + 10)
+    size, start = struct.unpack_from("<II", archive, end + 12)
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count if entries is None else entries, count, size,
+                         start if begin is None else begin)
+    record = record[:24] + struct.pack("<QQ", count, count if entries is None else entries) + record[40:]
+    locator = struct.pack("<IIQI", 0x07064B50, 0, end, 1)
+    return archive[:end] + record + locator + archive[end:]
+
+
+def broken_archives(archive):
+    yield "zip_no_end", LOCAL + bytes(60)
+    yield "zip_parts", patched(archive, END, 4, 1)
+    yield "zip_directory_size", patched(archive, END, 12, 9, "<I")
+    yield "zip_announced", patched(archive, END, 10, 9999)
+    yield "zip_fewer", patched(archive, END, 10, 1)
+    yield "zip_no_record", patched(archive, CENTRAL, 0, 0, "<I")
+    yield "zip_record_long", patched(archive, CENTRAL, 28, 9999)
+    yield "zip_encrypted", patched(archive, CENTRAL, 8, 1)
+    yield "zip_elsewhere", patched(archive, CENTRAL, 42, 7, "<I")
+    yield "zip_size", patched(archive, CENTRAL, 24, 7, "<I")
+    yield "zip_size64", patched(archive, CENTRAL, 24, 2**32 - 1, "<I")
+    yield "zip_size_beyond", patched(patched(archive, CENTRAL, 24, 2**20, "<I"), CENTRAL, 20, 2**20, "<I")
+    yield "zip_method", patched(archive, LOCAL, 8, 8)
+    yield "zip_name", patched(archive, LOCAL, 30, 0)
+    yield "zip64", with_zip64(archive)
+    yield "zip64_missing", patched(archive, END, 10, 0xFFFF)
+    yield "zip64_elsewhere", patched(with_zip64(archive), b"PK\x06\x07", 8, 2**40, "<Q")
+    yield "zip64_announced", with_zip64(archive, entries=2**40)
+    yield "zip64_begin", with_zip64(archive, begin=2**40)
+
+
 def torch_legacy(pickle, count=6, keys=b"]" + text("0") + b"a"):
     magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
     machine = b"\x80\x02}" + text("little_endian") + b"\x88s."
@@ -126,6 +171,10 @@ def torch_file_corpus():
     parameter = class_named("torch._utils", "_rebuild_parameter") + b"(" + torch_tensor() + b"\x88}tR"
     yield "parameter", torch_zip(state_dict(parameter))
     yield "itself", torch_zip(b"\x80\x02}q\0" + text("a") + torch_tensor() + b"s" + text("b") + b"h\0s.")
+    yield from broken_archives(torch_zip(good))
+    twice = torch_zip(good, extra=[("a/data/1", b""), ("a/data/2", b"")])
+    yield "zip_twice", twice.replace(b"a/data/2", b"a/data/1")
+    yield "module", b"\x80\x02" + class_named("torch.nn.modules.linear", "Linear") + b")R."
     yield "calls", b"\x80\x02" + class_named("os", "system") + text("false") + b"\x85R."
     yield "stack_global", b"\x80\x04\x95" + bytes(8) + b"\x8c\x02os\x94\x8c\x06system\x94\x93."
     yield "memo", b"\x80\x02Nr\xff\xff\xff\xff."
@@ -222,12 +271,14 @@ FAMILY_CONFIGS = {
                         "clamp_len": 7, "summary_type": "last", "summary_activation": "tanh"}),
     "xlm": ("XLM", {**XLM_SIZES, "n_langs": 3, "causal": True, "gelu_activation": False, "summary_activation": None}),
     "flaubert": ("Flaubert", {**XLM_SIZES, "pre_norm": True, "summary_type": "mean"}),
+    "xlm-bare": ("XLM", {**XLM_SIZES, "summary_use_proj": False}),
+    "xlm-silent": ("XLM", {**XLM_SIZES, "summary_use_proj": False, "summary_activation": "tanh"}),
 }
 
 
 def config_corpus():
     for name, (family, config) in FAMILY_CONFIGS.items():
-        whole = {"model_type": name.removesuffix("-old"), "architectures": [family + "ForSequenceClassification"]}
+        whole = {"model_type": re.sub("-(old|bare|silent)$", "", name), "architectures": [family + "ForSequenceClassification"]}
         yield f"family_{name}", json.dumps({**whole, **config}).encode()
     for name, changes in CONFIG_CHANGES.items():
         config = {**GOOD_CONFIG, **changes}

@@ -145,6 +145,19 @@ def plan_corpus():
     yield "rate_huge", {**PLAN, "ms_per_text": 1e300}
     yield "hash_missing", changed(PLAN, "checkpoint_hash", without=True)
     yield "flag_number", {**PLAN, "random_weights": 1}
+    labelled = {**PLAN, "schema_version": 2, "labels": ["ham", "spam"], "problem_type": "multi_label_classification",
+                "threshold": 0.5, "label_thresholds": {"spam": 0.3}, "class_weights": {"ham": 2}, "weights": "a.bin",
+                "prefix": "model."}
+    yield "labelled", labelled
+    yield "labels_text", {**labelled, "labels": "ham"}
+    yield "labels_numbers", {**labelled, "labels": [1, 2]}
+    yield "thresholds_list", {**labelled, "label_thresholds": [0.3]}
+    yield "weights_texts", {**labelled, "class_weights": {"ham": "2"}}
+    windows = {**PLAN, "schema_version": 2, "long": "window", "stride": 16, "combine": "max", "combine_over": "logits"}
+    yield "windows", windows
+    yield "long_unknown", {**windows, "long": "wrap"}
+    yield "combine_unknown", {**windows, "combine": "median"}
+    yield "over_unknown", {**windows, "combine_over": "scores"}
 
 
 TURN = {"key": "native|fp32|cpu|1x2|batch 1|budget 0|length", "round": 0, "confirmation": False, "batches": 2,
