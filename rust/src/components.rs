@@ -1,5 +1,6 @@
 //! What a tokenizer.json is made of, looked at before the library builds it: components by name, patterns by cost.
 
+use crate::charsmap::check_encoded_charsmap;
 use crate::failure::Failure;
 use crate::pattern::{Growth, check_pattern};
 use crate::settings::{short, shown};
@@ -174,6 +175,9 @@ fn check_name(place: &str, name: Option<&Value>, known: &[&str]) -> Result<(), F
 
 fn check_section(section: &Section, value: &Value) -> Result<(), Failure> {
     check_name(section.name, value.get("type"), section.known)?;
+    if let Some(map) = value.get("precompiled_charsmap").and_then(Value::as_str) {
+        check_encoded_charsmap(map, "tokenizer.json")?;
+    }
     let parts = value.get(section.parts).and_then(Value::as_array);
     parts.into_iter().flatten().try_for_each(|part| check_section(section, part))
 }

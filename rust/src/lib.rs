@@ -3,6 +3,7 @@
 //! No panic leaves a function here: `guarded` turns it into a status. The panic hook is silent because the library
 //! never prints.
 
+mod charsmap;
 mod components;
 mod encoder;
 mod failure;

@@ -1,5 +1,6 @@
 //! Tokenizers of SentencePiece models.
 
+use crate::charsmap::check_charsmap;
 use crate::failure::Failure;
 use crate::family::Kind;
 use crate::from_vocabulary::Sources;
@@ -125,7 +126,10 @@ fn replace(pattern: ReplacePattern, content: &str) -> Result<NormalizerWrapper, 
 fn normalizer(sources: &Sources, model: &SentencePiece) -> Result<Sequence, Failure> {
     let charsmap = match model.charsmap.is_empty() {
         true => None,
-        false => Some(Precompiled::from(&model.charsmap).map_err(Failure::corrupt)?.into()),
+        false => {
+            check_charsmap(&model.charsmap, sources.family.files[0])?;
+            Some(Precompiled::from(&model.charsmap).map_err(Failure::corrupt)?.into())
+        }
     };
     let blanks = || ReplacePattern::Regex(" {2,}".to_owned());
     let mut stages: Vec<NormalizerWrapper> = Vec::new();

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -194,6 +195,30 @@ TEST(BuiltTokenizer, RefusesMergesThatContradictTheVocabulary) {
       ErrorCode::kCorruptData, [&] { load(R"({"<s>": -1})", kMergesTxt); }, "vocab.json");
   expect_error(
       ErrorCode::kCorruptData, [&] { load("[]", kMergesTxt); }, "vocab.json");
+}
+
+// The library would ask for as much memory as the first four bytes of a map say.
+TEST(BuiltTokenizer, AMapOfCharactersHasTheBytesThatItAnnounces) {
+  const auto load = [](const char* map) {
+    const std::string json = fmt::format(
+        R"({{"normalizer": {{"type": "Precompiled", "precompiled_charsmap": "{}"}}, "model": {{"type": "Unigram"}}}})",
+        map);
+    Tokenizer::load({{"tokenizer.json", json}}, {}, "folder");
+  };
+  expect_error(
+      ErrorCode::kCorruptData, [&] { load("////fw=="); }, "the map of characters announces 2147483647 bytes");
+  // ModelProto: pieces of text and type, the model's type, the normaliser's map.
+  const std::string unk("\x0a\x09\x0a\x05<unk>\x18\x02", 11);
+  const std::string begin("\x0a\x07\x0a\x03<s>\x18\x03", 9);
+  const std::string end("\x0a\x08\x0a\x04</s>\x18\x03", 10);
+  const std::string model = unk + begin + end + "\x12\x02\x18\x01" + "\x1a\x06\x12\x04\xff\xff\xff\x7f";
+  expect_error(
+      ErrorCode::kCorruptData,
+      [&] {
+        Tokenizer::load({{"config.json", R"({"model_type": "xlm-roberta"})"}, {"sentencepiece.bpe.model", model}}, {},
+                        "folder");
+      },
+      "the map of characters announces 2147483647 bytes");
 }
 
 }  // namespace
