@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/tokenizer_files.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/error.h"
 
@@ -47,23 +48,12 @@ struct Part {
   fs::path path;
 };
 
-/// What a tokenizer is built from where there is no tokenizer.json.
-constexpr const char* kVocabularyFiles[] = {"tokenizer_config.json",
-                                            "special_tokens_map.json",
-                                            "added_tokens.json",
-                                            "vocab.txt",
-                                            "vocab.json",
-                                            "merges.txt",
-                                            "spiece.model",
-                                            "spm.model",
-                                            "sentencepiece.bpe.model"};
-
 /// The same weights under another prefix are another checkpoint; where the file lies is none of its content.
 std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   const fs::path& folder = checkpoint.model_dir();
-  std::vector<Part> parts = {{"config.json", folder / "config.json"}, {"tokenizer.json", folder / "tokenizer.json"}};
+  std::vector<Part> parts = {{"config.json", folder / "config.json"}, {kTokenizerFile, folder / kTokenizerFile}};
   std::error_code ignored;
-  if (!fs::exists(folder / "tokenizer.json", ignored)) {
+  if (!fs::exists(folder / kTokenizerFile, ignored)) {
     for (const char* name : kVocabularyFiles) parts.push_back({name, folder / name});
   }
   const WeightOptions& options = checkpoint.weight_options();

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/suggest.h"
+#include "base/tokenizer_files.h"
 #include "paceline/error.h"
 #include "paceline_rust.h"
 
@@ -21,18 +22,6 @@ namespace {
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
 
 constexpr std::size_t kMessageBytes = 1024;
-
-constexpr const char* kTokenizerJson = "tokenizer.json";
-/// What a tokenizer is built from where there is no tokenizer.json.
-constexpr std::array<const char*, 9> kVocabularyFiles{"tokenizer_config.json",
-                                                      "special_tokens_map.json",
-                                                      "added_tokens.json",
-                                                      "vocab.txt",
-                                                      "vocab.json",
-                                                      "merges.txt",
-                                                      "spiece.model",
-                                                      "spm.model",
-                                                      "sentencepiece.bpe.model"};
 
 ErrorCode error_code(PacelineStatus status) {
   switch (status) {
@@ -76,7 +65,7 @@ std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::p
     const std::filesystem::path path = model_dir / name;
     if (std::filesystem::exists(path, ignored)) files.emplace(name, read_file(path, kMaxFileBytes));
   };
-  read(kTokenizerJson);
+  read(kTokenizerFile);
   if (files.empty()) std::for_each(kVocabularyFiles.begin(), kVocabularyFiles.end(), read);
   if (files.empty()) {
     throw Error(
@@ -141,7 +130,7 @@ Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, co
   for (const auto& [name, content] : contents) files.push_back({.name = as_bytes(name), .content = as_bytes(content)});
   auto state = std::make_unique<State>();
   state->options = options;
-  state->path = (contents.contains(kTokenizerJson) ? where / kTokenizerJson : where).string();
+  state->path = (contents.contains(kTokenizerFile) ? where / kTokenizerFile : where).string();
 
   PacelineTokenizer* rust = nullptr;
   std::array<char, kMessageBytes> message{};

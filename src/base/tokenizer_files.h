@@ -1,0 +1,21 @@
+#pragma once
+
+#include <array>
+
+namespace paceline {
+
+/// The file of a model folder that holds a whole tokenizer.
+inline constexpr const char* kTokenizerFile = "tokenizer.json";
+
+/// The files that a tokenizer is built from where there is no kTokenizerFile.
+inline constexpr std::array<const char*, 9> kVocabularyFiles{"tokenizer_config.json",
+                                                             "special_tokens_map.json",
+                                                             "added_tokens.json",
+                                                             "vocab.txt",
+                                                             "vocab.json",
+                                                             "merges.txt",
+                                                             "spiece.model",
+                                                             "spm.model",
+                                                             "sentencepiece.bpe.model"};
+
+}  // namespace paceline
