@@ -58,11 +58,8 @@ Network describe_albert(const ArchitectureInput& input) {
     const auto group = static_cast<int32_t>(layer / (static_cast<double>(sizes.layers) / groups));
     for (int32_t i = 0; i < inner; ++i) network.layers.push_back(group * inner + i);
   }
-  if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
-    set_head(network, {{.dense = make_dense(prefix + "pooler", sizes.hidden_size, sizes.hidden_size),
-                        .activation = Activation::kTanh},
-                       {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
-  }
+  add_two_layer_head(input, {.first = prefix + "pooler", .activation = Activation::kTanh, .last = "classifier"},
+                     network);
   return network;
 }
 

@@ -12,12 +12,9 @@ Network describe_bert(const ArchitectureInput& input) {
   const std::string prefix = stored_prefix(input, "bert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
   network.embeddings = bert_embeddings(prefix, sizes, sizes.hidden_size);
-  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(prefix, sizes, i));
-  if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
-    set_head(network, {{.dense = make_dense(prefix + "pooler.dense", sizes.hidden_size, sizes.hidden_size),
-                        .activation = Activation::kTanh},
-                       {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
-  }
+  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(bert_layer(prefix, i), sizes));
+  add_two_layer_head(input, {.first = prefix + "pooler.dense", .activation = Activation::kTanh, .last = "classifier"},
+                     network);
   return network;
 }
 

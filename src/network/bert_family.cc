@@ -31,17 +31,20 @@ Embeddings bert_embeddings(const std::string& prefix, const EncoderSizes& sizes,
           .norm = make_layer_norm(base + "LayerNorm", width, sizes.epsilon)};
 }
 
-Block bert_block(const std::string& prefix, const EncoderSizes& sizes, int32_t index) {
-  const std::string base = fmt::format("{}encoder.layer.{}.", prefix, index);
-  return make_block({.query = base + "attention.self.query",
-                     .key = base + "attention.self.key",
-                     .value = base + "attention.self.value",
+Block bert_block(const std::string& base, const EncoderSizes& sizes, std::string_view ending) {
+  return make_block({.query = fmt::format("{}attention.self.query{}", base, ending),
+                     .key = fmt::format("{}attention.self.key{}", base, ending),
+                     .value = fmt::format("{}attention.self.value{}", base, ending),
                      .output = base + "attention.output.dense",
                      .attention_norm = base + "attention.output.LayerNorm",
                      .up = base + "intermediate.dense",
                      .down = base + "output.dense",
                      .ffn_norm = base + "output.LayerNorm"},
                     sizes);
+}
+
+std::string bert_layer(const std::string& prefix, int32_t index) {
+  return fmt::format("{}encoder.layer.{}.", prefix, index);
 }
 
 int32_t count_positions_from(int32_t padding_id, const EncoderSizes& sizes, const ConfigReader& config,

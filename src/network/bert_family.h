@@ -20,7 +20,10 @@ int32_t read_token_types(const ConfigReader& config);
 
 /// Tables `width` wide below `prefix` ("roberta.").
 Embeddings bert_embeddings(const std::string& prefix, const EncoderSizes& sizes, int32_t width);
-Block bert_block(const std::string& prefix, const EncoderSizes& sizes, int32_t index);
+/// The block below `base` ("roberta.encoder.layer.3."); `ending`: of the names of query, key and value.
+Block bert_block(const std::string& base, const EncoderSizes& sizes, std::string_view ending = "");
+/// What `base` is for a layer of BERT's names.
+std::string bert_layer(const std::string& prefix, int32_t index);
 
 /// Positions that start behind `padding_id`, which itself is not counted, in a text either. Returns how many tokens the
 /// table serves. Throws Error{corrupt_data} where it serves none.

@@ -78,18 +78,6 @@ RelativePositions read_relative_positions(const ConfigReader& config, const std:
   return relative;
 }
 
-Block make_layer(const std::string& base, const EncoderSizes& sizes) {
-  return make_block({.query = base + "attention.self.query_proj",
-                     .key = base + "attention.self.key_proj",
-                     .value = base + "attention.self.value_proj",
-                     .output = base + "attention.output.dense",
-                     .attention_norm = base + "attention.output.LayerNorm",
-                     .up = base + "intermediate.dense",
-                     .down = base + "output.dense",
-                     .ffn_norm = base + "output.LayerNorm"},
-                    sizes);
-}
-
 void add_position_terms(const std::string& base, const EncoderSizes& sizes, const PositionTerms& terms, bool shared,
                         SelfAttention& attention) {
   const int32_t width = sizes.heads * sizes.head_dim;
@@ -149,8 +137,8 @@ Network describe_deberta(const ArchitectureInput& input) {
   network.convolution = read_convolution(prefix, sizes, config);
   const PositionTerms terms = read_terms(input, config);
   for (int32_t i = 0; i < sizes.layers; ++i) {
-    const std::string base = fmt::format("{}encoder.layer.{}.", prefix, i);
-    Block block = make_layer(base, sizes);
+    const std::string base = bert_layer(prefix, i);
+    Block block = bert_block(base, sizes, "_proj");
     // The scale counts the terms even where relative attention is off.
     const int32_t summands = 1 + (terms.key ? 1 : 0) + (terms.query ? 1 : 0);
     block.attention.scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim) * summands);

@@ -50,11 +50,8 @@ Network describe_distilbert(const ArchitectureInput& input) {
       .positions = {prefix + "embeddings.position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
       .norm = make_layer_norm(prefix + "embeddings.LayerNorm", sizes.hidden_size, sizes.epsilon)};
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
-  if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
-    set_head(network, {{.dense = make_dense("pre_classifier", sizes.hidden_size, sizes.hidden_size),
-                        .activation = Activation::kRelu},
-                       {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
-  }
+  add_two_layer_head(input, {.first = "pre_classifier", .activation = Activation::kRelu, .last = "classifier"},
+                     network);
   return network;
 }
 

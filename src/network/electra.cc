@@ -17,12 +17,9 @@ Network describe_electra(const ArchitectureInput& input) {
   if (width != sizes.hidden_size) {
     network.embeddings.projection = make_dense(prefix + "embeddings_project", width, sizes.hidden_size);
   }
-  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(prefix, sizes, i));
-  if (const int32_t labels = classifier_outputs(input, "classifier.out_proj.weight"); labels > 0) {
-    set_head(network, {{.dense = make_dense("classifier.dense", sizes.hidden_size, sizes.hidden_size),
-                        .activation = Activation::kGelu},
-                       {.dense = make_dense("classifier.out_proj", sizes.hidden_size, labels)}});
-  }
+  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(bert_layer(prefix, i), sizes));
+  add_two_layer_head(
+      input, {.first = "classifier.dense", .activation = Activation::kGelu, .last = "classifier.out_proj"}, network);
   return network;
 }
 

@@ -52,4 +52,14 @@ int32_t classifier_outputs(const ArchitectureInput& input, std::string_view prob
 /// Gives the network a head, whose last step makes the logits.
 void set_head(Network& network, std::vector<HeadStep> head);
 
+/// The layers of a head on the pooled row, each without ".weight", and what stands between them.
+struct TwoLayerHead {
+  std::string first;
+  Activation activation = Activation::kTanh;
+  std::string last;
+};
+
+/// Gives the network that head where one is asked for (classifier_outputs, by the last layer). Throws as that.
+void add_two_layer_head(const ArchitectureInput& input, const TwoLayerHead& head, Network& network);
+
 }  // namespace paceline

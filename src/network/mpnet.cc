@@ -7,7 +7,7 @@ namespace paceline {
 namespace {
 
 Block make_layer(const std::string& prefix, const EncoderSizes& sizes, int32_t index) {
-  const std::string base = fmt::format("{}encoder.layer.{}.", prefix, index);
+  const std::string base = bert_layer(prefix, index);
   return make_block({.query = base + "attention.attn.q",
                      .key = base + "attention.attn.k",
                      .value = base + "attention.attn.v",
@@ -49,11 +49,8 @@ Network describe_mpnet(const ArchitectureInput& input) {
   network.embeddings = embeddings;
   network.relative = read_relative_positions(config, prefix, sizes.heads);
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
-  if (const int32_t labels = classifier_outputs(input, "classifier.out_proj.weight"); labels > 0) {
-    set_head(network, {{.dense = make_dense("classifier.dense", sizes.hidden_size, sizes.hidden_size),
-                        .activation = Activation::kTanh},
-                       {.dense = make_dense("classifier.out_proj", sizes.hidden_size, labels)}});
-  }
+  add_two_layer_head(
+      input, {.first = "classifier.dense", .activation = Activation::kTanh, .last = "classifier.out_proj"}, network);
   return network;
 }
 

@@ -14,12 +14,9 @@ Network describe_roberta(const ArchitectureInput& input) {
   Embeddings embeddings = bert_embeddings(prefix, sizes, sizes.hidden_size);
   Network network = start_network(sizes, count_positions_from(sizes.pad_token_id, sizes, config, embeddings));
   network.embeddings = embeddings;
-  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(prefix, sizes, i));
-  if (const int32_t labels = classifier_outputs(input, "classifier.out_proj.weight"); labels > 0) {
-    set_head(network, {{.dense = make_dense("classifier.dense", sizes.hidden_size, sizes.hidden_size),
-                        .activation = Activation::kTanh},
-                       {.dense = make_dense("classifier.out_proj", sizes.hidden_size, labels)}});
-  }
+  for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(bert_layer(prefix, i), sizes));
+  add_two_layer_head(
+      input, {.first = "classifier.dense", .activation = Activation::kTanh, .last = "classifier.out_proj"}, network);
   return network;
 }
 
