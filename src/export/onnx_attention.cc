@@ -89,7 +89,7 @@ OnnxAttention::Value OnnxAttention::position_columns() {
     return columns_;
   }
   const std::vector<int32_t> rows = relative_rows(network_.relative, network_.max_tokens);
-  const Value table = graph_.integers({rows.begin(), rows.end()});
+  const Value table = graph_.table("attention.position_rows", {rows.begin(), rows.end()});
   const Value shifted =
       graph_.node("Add", "attention/shifted", {rows_.distances(), graph_.integer(network_.max_tokens - 1)});
   columns_ = graph_.node("Gather", "attention/columns", {table, shifted});
@@ -130,7 +130,6 @@ OnnxAttention::Value OnnxAttention::projected_positions(const Dense& projection,
 OnnxAttention::Value OnnxAttention::relative_scores(const Inputs& inputs, const SelfAttention& layer,
                                                     const Value& types) {
   const Value query = heads(inputs.query, layer, "attention/query");
-  const Value columns = position_columns();
   Value scores;
   const auto add = [&](const Value& more) {
     scores = scores.empty() ? more : graph_.node("Add", "attention/relative", {scores, more});
@@ -138,28 +137,35 @@ OnnxAttention::Value OnnxAttention::relative_scores(const Inputs& inputs, const 
   if (layer.position_key.exists()) {
     const Value positions = projected_positions(layer.position_key, layer, "attention/position_key");
     const Value biased = with_bias(query, layer.position_bias, layer, "attention/positioned");
-    add(scores_by_row(biased, positions, columns, "attention/content_to_position"));
+    add(scores_by_row(biased, positions, whole_columns(layer.heads, false), "attention/content_to_position"));
   }
   if (layer.position_query.exists()) {
     const Value positions = projected_positions(layer.position_query, layer, "attention/position_query");
-    const Value turned = graph_.transpose(columns, {1, 0}, "attention/columns_of_keys");
-    const Value by_key =
-        scores_by_row(heads(inputs.key, layer, "attention/key"), positions, turned, "attention/position_to_content");
+    const Value by_key = scores_by_row(heads(inputs.key, layer, "attention/key"), positions,
+                                       whole_columns(layer.heads, true), "attention/position_to_content");
     add(graph_.transpose(by_key, {0, 1, 3, 2}, "attention/of_queries"));
   }
   if (layer.segments.exists() && !types.empty()) add(segment_scores(query, layer, types));
   return graph_.node("Mul", "attention/scaled", {scores, graph_.number(static_cast<float>(layer.scale))});
 }
 
-/// x [B, H, S, D], positions [H, D, R], columns [S, S] -> [B, H, S, S]
-OnnxAttention::Value OnnxAttention::scores_by_row(const Value& x, const Value& positions, const Value& columns,
+/// [B, H, S, S]: position_columns for each head, for keys the other way round.
+OnnxAttention::Value OnnxAttention::whole_columns(int32_t heads, bool of_keys) {
+  Value& made = whole_columns_[{heads, of_keys}];
+  if (!made.empty()) return made;
+  Value columns = position_columns();
+  if (of_keys) columns = graph_.transpose(columns, {1, 0}, "attention/columns_of_keys");
+  const Value shape = graph_.concat({rows_.batch(), graph_.integers({heads}), rows_.sequence(), rows_.sequence()}, 0,
+                                    "attention/whole_columns/shape");
+  made = graph_.node("Expand", "attention/whole_columns", {columns, shape});
+  return made;
+}
+
+/// x [B, H, S, D], positions [H, D, R] -> [B, H, S, S]
+OnnxAttention::Value OnnxAttention::scores_by_row(const Value& x, const Value& positions, const Value& whole_columns,
                                                   const std::string& name) {
   const Value by_row = graph_.node("MatMul", name + "/by_row", {x, positions});
-  const Value shape = graph_.concat(
-      {rows_.batch(), graph_.dimension(positions, 0, name + "/heads"), rows_.sequence(), rows_.sequence()}, 0,
-      name + "/shape");
-  const Value whole = graph_.node("Expand", name + "/columns", {columns, shape});
-  return graph_.node("GatherElements", name, {by_row, whole}, {{"axis", int64_t{3}}});
+  return graph_.node("GatherElements", name, {by_row, whole_columns}, {{"axis", int64_t{3}}});
 }
 
 OnnxAttention::Value OnnxAttention::segment_scores(const Value& query, const SelfAttention& layer, const Value& types) {

@@ -42,7 +42,8 @@ class OnnxAttention {
   Value heads(const Value& x, const SelfAttention& layer, std::string_view name);
   Value projected_positions(const Dense& projection, const SelfAttention& layer, const std::string& name);
   Value relative_scores(const Inputs& inputs, const SelfAttention& layer, const Value& types);
-  Value scores_by_row(const Value& x, const Value& positions, const Value& columns, const std::string& name);
+  Value scores_by_row(const Value& x, const Value& positions, const Value& whole_columns, const std::string& name);
+  Value whole_columns(int32_t heads, bool of_keys);
   Value segment_scores(const Value& query, const SelfAttention& layer, const Value& types);
   Value with_bias(const Value& query, const Weight& bias, const SelfAttention& layer, const std::string& name);
   Value fused(const Inputs& inputs, const SelfAttention& layer, const Value& mask);
@@ -53,7 +54,8 @@ class OnnxAttention {
   const Network& network_;
   std::map<std::pair<int32_t, int32_t>, Value> visible_;                  // by what is seen before and behind
   std::map<std::pair<double, int32_t>, std::pair<Value, Value>> angles_;  // by theta and head_dim
-  Value distance_bias_, table_, columns_, whole_columns_, differ_;
+  std::map<std::pair<int32_t, bool>, Value> whole_columns_;               // by heads, of keys or of queries
+  Value distance_bias_, table_, columns_, differ_;
 };
 
 }  // namespace paceline

@@ -112,6 +112,10 @@ OnnxBuilder::Value OnnxBuilder::integers(const std::vector<int64_t>& values, Onn
                   {static_cast<int64_t>(values.size())}, integer_bytes(values, type));
 }
 
+OnnxBuilder::Value OnnxBuilder::table(const std::string& name, const std::vector<int64_t>& values) {
+  return constant(name, OnnxType::kInt64, {static_cast<int64_t>(values.size())}, raw_bytes(std::span(values)));
+}
+
 OnnxBuilder::Value OnnxBuilder::integer(int64_t value, OnnxType type) {
   return constant(fmt::format("/constant/{}_scalar_{}", integer_name(type), value), type, {},
                   integer_bytes({value}, type));

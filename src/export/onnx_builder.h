@@ -40,6 +40,7 @@ class OnnxBuilder {
   Value integers(const std::vector<int64_t>& values, OnnxType type = OnnxType::kInt64);  ///< [n]
   Value integer(int64_t value, OnnxType type = OnnxType::kInt64);                        ///< []
   Value number(float value);                                                             ///< []
+  Value table(const std::string& name, const std::vector<int64_t>& values);              ///< [n], long: by its name
   Value floats(const std::string& name, Shape shape, const std::vector<float>& values);
   /// A tensor of the checkpoint in another shape of as many values; `name` is added to its own.
   Value reshaped(const Weight& weight, Shape shape, std::string_view name);
