@@ -18,6 +18,7 @@ struct ForwardState {
   at::Tensor rows;       ///< [S, S]: the table's row for each pair
   at::Tensor differ;     ///< [B, 1, S, S], true where the token types do; undefined: nowhere
   std::map<std::pair<int32_t, int32_t>, at::Tensor> masks;  ///< by what is visible before and after
+  std::map<std::pair<double, int32_t>, std::pair<at::Tensor, at::Tensor>> turns;  ///< cosines and sines, by theta and D
 };
 
 }  // namespace paceline

@@ -32,14 +32,23 @@ at::Tensor rotate_half(const at::Tensor& x, int64_t half) {
   return at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
 }
 
-/// Turned to their places as transformers does it: angles in fp32. x: [B, H, S, D].
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& places, const SelfAttention& attention) {
-  const at::Tensor steps = at::arange(0, attention.head_dim, 2, at::TensorOptions(at::kFloat).device(x.device()));
+/// Cosines and sines of the places, [S, D] each, as transformers makes them: angles in fp32. Once for each theta.
+const std::pair<at::Tensor, at::Tensor>& turns_of(const SelfAttention& attention, at::ScalarType type,
+                                                  ForwardState& pass) {
+  auto& turns = pass.turns[{attention.rotary_theta, attention.head_dim}];
+  if (turns.first.defined()) return turns;
+  const at::Tensor steps =
+      at::arange(0, attention.head_dim, 2, at::TensorOptions(at::kFloat).device(pass.places.device()));
   const at::Tensor frequencies = at::pow(at::Scalar(attention.rotary_theta), steps / attention.head_dim).reciprocal();
-  const at::Tensor half = at::outer(places.to(at::kFloat), frequencies);
+  const at::Tensor half = at::outer(pass.places.to(at::kFloat), frequencies);
   const at::Tensor angles = at::cat({half, half}, -1);
-  const at::Tensor cosines = angles.cos().to(x.scalar_type());
-  const at::Tensor sines = angles.sin().to(x.scalar_type());
+  turns = {angles.cos().to(type), angles.sin().to(type)};
+  return turns;
+}
+
+/// x [B, H, S, D], turned to its places.
+at::Tensor rotate(const at::Tensor& x, const SelfAttention& attention, ForwardState& pass) {
+  const auto& [cosines, sines] = turns_of(attention, x.scalar_type(), pass);
   return x * cosines + rotate_half(x, attention.head_dim / 2) * sines;
 }
 
@@ -122,8 +131,8 @@ at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& atte
   at::Tensor key = heads(dense(x, attention.key), attention);
   const at::Tensor value = heads(dense(x, attention.value), attention);
   if (attention.rotary_theta != 0) {
-    query = rotate(query, pass.places, attention);
-    key = rotate(key, pass.places, attention);
+    query = rotate(query, attention, pass);
+    key = rotate(key, attention, pass);
   }
   at::Tensor added = pass.bias;
   if (attention.position_key.exists() || attention.position_query.exists() || attention.segments.exists()) {
