@@ -14,6 +14,7 @@
 #include "base/temporary_folder.h"
 #include "checkpoint/tiny_checkpoint.h"
 #include "export/onnx_export.h"
+#include "tests/golden_models.h"
 #include "tests/sequences.h"
 
 namespace paceline {
@@ -116,42 +117,6 @@ TEST_P(OnnxRuntime, ReadsTokenTypesWhereTheModelHasThem) {
   EXPECT_GT(std::abs(ones[0] - zeros[0]), 1e-3);
 }
 
-std::vector<std::filesystem::path> golden_folders() {
-  std::vector<std::filesystem::path> folders;
-  for (const char* kind : {PACELINE_TESTDATA "/models", PACELINE_TESTDATA "/families"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(kind)) {
-      if (std::filesystem::exists(entry.path() / "golden.json")) folders.push_back(entry.path());
-    }
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
-/// What transformers computed in double precision.
-struct Golden {
-  explicit Golden(const std::filesystem::path& folder) {
-    std::vector<std::vector<int32_t>> sequences;
-    std::vector<int32_t> types;
-    const Json file = read_json_file(folder / "golden.json");
-    for (const Json& item : file.at("cases")) {
-      sequences.push_back(item.at("input_ids").get<std::vector<int32_t>>());
-      for (const Json& type : item.value("token_type_ids", Json::array())) types.push_back(type.get<int32_t>());
-      for (const Json& logit : item.at("logits_fp64")) logits.push_back(logit.get<float>());
-    }
-    batch = batch_of(sequences);
-    batch.token_type_ids = types;
-  }
-
-  std::vector<float> run(Backend& backend) const {
-    std::vector<float> made(logits.size());
-    backend.run(batch, made);
-    return made;
-  }
-
-  PackedBatch batch;
-  std::vector<float> logits;
-};
-
 TEST_P(OnnxRuntime, AgreesWithTransformers) {
   EXPECT_GE(golden_folders().size(), 49U);
   for (const std::filesystem::path& folder : golden_folders()) {
@@ -159,7 +124,7 @@ TEST_P(OnnxRuntime, AgreesWithTransformers) {
     const Checkpoint checkpoint = Checkpoint::open(folder);
     const auto backend = create(checkpoint, GetParam());
     const Golden golden(folder);
-    expect_close(golden.run(*backend), golden.logits);
+    expect_close(run_batch(*backend, golden.batch), golden.logits);
   }
 }
 
@@ -189,7 +154,7 @@ TEST_F(OnnxRuntime, ThePortableFormAgreesWithTransformers) {
       const auto backend =
           create_plugin_backend(load_plugin("onnxruntime", "./dev setup"), checkpoint,
                                 {.name = "onnxruntime", .threads = 1, .cache_dir = cache_.path(), .file = file});
-      expect_close(golden.run(*backend), golden.logits);
+      expect_close(run_batch(*backend, golden.batch), golden.logits);
     }
   }
 }
@@ -212,7 +177,7 @@ TEST_F(OnnxRuntime, Int8StaysNearTransformers) {
       const auto backend =
           create_plugin_backend(load_plugin("onnxruntime", "./dev setup"), checkpoint,
                                 {.name = name, .compute_type = "int8", .threads = 1, .cache_dir = cache_.path()});
-      const std::vector<float> logits = golden.run(*backend);
+      const std::vector<float> logits = run_batch(*backend, golden.batch);
       for (std::size_t i = 0; i < logits.size(); ++i)
         ASSERT_NEAR(logits[i], golden.logits[i], bound) << name << ", " << i;
     }

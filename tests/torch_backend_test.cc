@@ -12,6 +12,7 @@
 #include "base/expect_error.h"
 #include "base/temporary_folder.h"
 #include "checkpoint/tiny_checkpoint.h"
+#include "tests/golden_models.h"
 #include "tests/sequences.h"
 
 namespace paceline {
@@ -75,38 +76,6 @@ void expect_close(const std::vector<float>& left, const std::vector<float>& righ
   for (std::size_t i = 0; i < left.size(); ++i) EXPECT_NEAR(left[i], right[i], tolerance * largest) << i;
 }
 
-struct Golden {
-  PackedBatch batch;
-  std::vector<float> logits;
-};
-
-// The logits that transformers computed in double precision.
-Golden read_golden(const fs::path& folder) {
-  Golden golden;
-  std::vector<std::vector<int32_t>> sequences;
-  std::vector<int32_t> types;
-  const Json file = read_json_file(folder / "golden.json");
-  for (const Json& item : file.at("cases")) {
-    sequences.push_back(item.at("input_ids").get<std::vector<int32_t>>());
-    for (const Json& type : item.value("token_type_ids", Json::array())) types.push_back(type.get<int32_t>());
-    for (const Json& logit : item.at("logits_fp64")) golden.logits.push_back(logit.get<float>());
-  }
-  golden.batch = batch_of(sequences);
-  golden.batch.token_type_ids = types;
-  return golden;
-}
-
-std::vector<fs::path> models() {
-  std::vector<fs::path> folders;
-  for (const char* kind : {PACELINE_TESTDATA "/models", PACELINE_TESTDATA "/families"}) {
-    for (const auto& entry : fs::directory_iterator(kind)) {
-      if (fs::exists(entry.path() / "golden.json")) folders.push_back(entry.path());
-    }
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
 /// Of a scripted form only a trace has an alternative: relative or rotary positions, windows, a convolution.
 bool can_be_scripted(const Network& network) {
   const SelfAttention& attention = network.blocks.back().attention;
@@ -115,8 +84,8 @@ bool can_be_scripted(const Network& network) {
 }
 
 TEST_P(Torch, AgreesWithTransformersAndTheReference) {
-  EXPECT_GE(models().size(), 49U);
-  for (const fs::path& folder : models()) {
+  EXPECT_GE(golden_folders().size(), 49U);
+  for (const fs::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
     const Checkpoint checkpoint = Checkpoint::open(folder);
     if (GetParam().how == "script" && !can_be_scripted(checkpoint.network())) {
@@ -125,7 +94,7 @@ TEST_P(Torch, AgreesWithTransformersAndTheReference) {
       continue;
     }
     const auto backend = create(checkpoint, GetParam());
-    const Golden golden = read_golden(folder);
+    const Golden golden(folder);
     // Three times: TorchScript's executor watches the first runs and specialises later ones.
     for (int pass = 0; pass < 3; ++pass) expect_close(run_batch(*backend, golden.batch), golden.logits);
     const auto reference = create_backend(checkpoint, {.name = kReferenceBackendName});
@@ -145,14 +114,14 @@ TEST_P(Torch, AnswersOfABatchAreThoseOfEachSequenceAlone) {
 }
 
 TEST_P(Torch, Bf16IsCloseAndIsBf16) {
-  for (const fs::path& folder : models()) {
+  for (const fs::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
     const Checkpoint checkpoint = Checkpoint::open(folder);
     if (GetParam().how == "script" && !can_be_scripted(checkpoint.network())) continue;
     const auto backend = create(checkpoint, GetParam(), "bf16");
     EXPECT_EQ(backend->info().dtype, "bf16");
     EXPECT_EQ(backend->info().compute_type, "bf16");
-    const Golden golden = read_golden(folder);
+    const Golden golden(folder);
     const std::vector<float> logits = run_batch(*backend, golden.batch);
     expect_close(logits, golden.logits, bf16_tolerance(checkpoint.network()));
     float most = 0;
@@ -233,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, Torch,
 
 TEST_F(Torch, AutocastKeepsFp32WeightsAndLeavesNothingSwitchedOn) {
   const Checkpoint checkpoint = Checkpoint::open(PACELINE_TESTDATA "/models/roberta-fp32");
-  const Golden golden = read_golden(PACELINE_TESTDATA "/models/roberta-fp32");
+  const Golden golden(PACELINE_TESTDATA "/models/roberta-fp32");
   const auto plain = create(checkpoint, {"torch-eager", ""});
   const std::vector<float> before = run_batch(*plain, golden.batch);
   const auto autocast = create(checkpoint, {"torch-eager", ""}, "bf16-autocast");
