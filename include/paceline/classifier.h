@@ -21,6 +21,8 @@ struct LabelOptions {
   std::optional<float> threshold{};                 ///< the score that a label needs, 0 to 1
   std::map<std::string, float> label_thresholds{};  ///< the same for single labels, before `threshold`
   std::map<std::string, float> class_weights{};     ///< multiply the probabilities; above 0, 1 for those not named
+
+  bool has_threshold() const { return threshold.has_value() || !label_thresholds.empty(); }
 };
 
 /// What becomes of texts that are longer than the model reads.

@@ -50,7 +50,7 @@ void change_run(RunOptions& run, const ClassifierOptions& changes) {
 }
 
 void change_labels(LabelOptions& labels, const LabelOptions& changes) {
-  if (changes.threshold || !changes.label_thresholds.empty()) {
+  if (changes.has_threshold()) {
     labels.threshold = changes.threshold;
     labels.label_thresholds = changes.label_thresholds;
   }

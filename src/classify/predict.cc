@@ -63,14 +63,13 @@ void set_by_label(const std::map<std::string, float>& given, const std::vector<s
 }  // namespace
 
 LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type) {
-  const bool has_threshold = options.threshold || !options.label_thresholds.empty();
-  if (type == ProblemType::kRegression && (has_threshold || !options.class_weights.empty())) {
+  if (type == ProblemType::kRegression && (options.has_threshold() || !options.class_weights.empty())) {
     throw Error(ErrorCode::kInvalidArgument,
                 "[classify] the model is a regression: its values are no probabilities, so that thresholds and class "
                 "weights have no meaning. Leave --threshold and --class-weights out.");
   }
   LabelRules rules;
-  if (has_threshold) {
+  if (options.has_threshold()) {
     rules.thresholds.assign(labels.size(), options.threshold.value_or(0));
     set_by_label(options.label_thresholds, labels, rules.thresholds);
   }

@@ -77,7 +77,11 @@ void AnswerWriter::write_answer(const Row& row, Answer answer) {
 void AnswerWriter::write(const Work& work) {
   const std::size_t columns = checkpoint_.labels().size();
   const std::vector<std::size_t>& begins = work.sequences.begins;
-  const std::vector<float> logits = combine_windows(work.logits, begins, checkpoint_.problem_type(), long_texts_);
+  std::vector<float> combined;
+  if (!work.sequences.one_each()) {
+    combined = combine_windows(work.logits, begins, checkpoint_.problem_type(), long_texts_);
+  }
+  const std::span<const float> logits = work.sequences.one_each() ? work.logits : combined;
   std::size_t text = 0;
   for (const Row& row : work.window.rows()) {
     ++summary_.rows;
@@ -93,7 +97,7 @@ void AnswerWriter::write(const Work& work) {
       if (truncated > 0) ++summary_.truncated;
       if (windows > 1) ++summary_.windowed;
       write_answer(row, {.predictions = {},
-                         .logits = std::span(logits).subspan(text * columns, columns),
+                         .logits = logits.subspan(text * columns, columns),
                          .truncated = truncated,
                          .windows = windows});
       ++text;

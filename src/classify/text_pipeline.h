@@ -63,6 +63,9 @@ inline constexpr int32_t kNoLabel = -1;
 struct Sequences {
   std::vector<Encoding> encodings;
   std::vector<std::size_t> begins;  ///< [texts + 1]: where each text's begin
+
+  /// Whether each text is one sequence, whose logits are the text's own.
+  bool one_each() const { return encodings.size() + 1 == begins.size(); }
 };
 
 /// The logits [sequences, K] of texts in windows as one row each, [texts, K]: what scores as the combination does. Over

@@ -115,7 +115,6 @@ std::vector<float> combine_windows(std::span<const float> logits, std::span<cons
                                    const LongTextOptions& options) {
   if (logits.empty() || logits.size() % begins.back() != 0) return {};
   const std::size_t columns = logits.size() / begins.back();
-  if (begins.back() + 1 == begins.size()) return {logits.begin(), logits.end()};
   std::vector<float> rows;
   rows.reserve((begins.size() - 1) * columns);
   for (std::size_t text = 0; text + 1 < begins.size(); ++text) {

@@ -107,7 +107,7 @@ void check_protocol(const BenchFlags& flags) {
 /// Before hours of measuring.
 void check_labels(const BenchFlags& flags) {
   const LabelOptions& labels = flags.labels;
-  if (!labels.threshold && labels.label_thresholds.empty() && labels.class_weights.empty()) return;
+  if (!labels.has_threshold() && labels.class_weights.empty()) return;
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.bench.model_dir), flags.bench.weights);
   if (!checkpoint.has_head()) {
     throw Error{ErrorCode::kInvalidArgument,

@@ -49,9 +49,7 @@ void note_changes(const Plan& plan, const ClassifyFlags& flags, Console& console
   const auto note = [&](std::string_view flag) {
     console.note(fmt::format("paceline: {} of the command line is used instead of the plan's.", flag));
   };
-  const bool has_threshold = given.threshold || !given.label_thresholds.empty();
-  const bool plan_has_threshold = planned.threshold || !planned.label_thresholds.empty();
-  if (has_threshold && plan_has_threshold &&
+  if (given.has_threshold() && planned.has_threshold() &&
       (given.threshold != planned.threshold || given.label_thresholds != planned.label_thresholds)) {
     note("--threshold");
   }
@@ -68,7 +66,7 @@ LabelRules make_rules(const ClassifyFlags& flags, const Deployment& setup, const
                       Console& console) {
   LabelRules rules = resolve_labels(setup.labels, checkpoint.labels(), checkpoint.problem_type());
   if (!flags.all_labels || rules.thresholds.empty()) return rules;
-  if (flags.labels.threshold || !flags.labels.label_thresholds.empty()) {
+  if (flags.labels.has_threshold()) {
     throw Error{ErrorCode::kInvalidArgument,
                 "[classify] --threshold leaves labels out and --all-labels gives every one. Choose one of the two."};
   }

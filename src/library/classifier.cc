@@ -57,6 +57,10 @@ struct Classifier::State {
       throw Error(error.code(), fmt::format("{} Counted from text {}.", error.what(), start));
     }
     const Checkpoint& checkpoint = pipeline.checkpoint();
+    if (sequences.one_each()) {
+      pipeline.run(sequences.encodings, rows);
+      return;
+    }
     std::vector<float> output(sequences.encodings.size() * checkpoint.labels().size());
     pipeline.run(sequences.encodings, output);
     const LongTextOptions options = pipeline.options().long_texts.value_or(LongTextOptions{});
