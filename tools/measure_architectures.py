@@ -40,15 +40,13 @@ def make_checkpoint(options, name):
 
 
 def bench(options, name, folder):
-    """Milliseconds per text by (engine, compute type, order): median, low, high."""
+    """The report of `paceline bench` over every engine and compute type."""
     report = options.out / f"{name}-report"
     command = [options.build / "paceline", "bench", folder, "--text", DEMO / "texts.txt", "--out", report,
                "--texts", options.texts, "--batch-sizes", "64", "--orders", "input,length", "--budget", options.budget,
                "--backends", ",".join(ENGINES), "--compute-types", "fp32,bf16,int8", "--quiet"]
     subprocess.run([str(word) for word in command], check=False)
-    found = json.loads((report / "report.json").read_text())
-    return {(row["backend"], row["compute_type"], row["order"]): row["ms_per_text"]
-            for row in found["configurations"] if "ms_per_text" in row}
+    return json.loads((report / "report.json").read_text())
 
 
 def roof_shares(options, name):
@@ -63,21 +61,45 @@ def roof_shares(options, name):
     return {kind: max(values) for kind, values in shares.items()}
 
 
-def cell(times, engine, kind, order):
-    found = times.get((engine, kind, order))
-    return f"{found['median']:.3g}" if found else "-"
+def medians(report):
+    """Milliseconds per text by (engine, compute type, order)."""
+    return {(row["backend"], row["compute_type"], row["order"]): row["ms_per_text"]["median"]
+            for row in report["configurations"] if row.get("ms_per_text")}
+
+
+def padding_factor(report):
+    """Tokens that a padding engine computes for each token of the texts, in batches as given."""
+    found = [row["padding_ratio"] for row in report["configurations"]
+             if row["backend"] == "onnxruntime" and row["order"] == "input"]
+    return 1 / (1 - found[0]) if found else 1.0
+
+
+def cell(times, *key):
+    return f"{times[key]:.3g}" if key in times else "-"
+
+
+def lines_of(name, report, shares):
+    """One line for each engine of one architecture."""
+    times = medians(report)
+    native = times.get(("native", "fp32", "input"))
+    for engine in ENGINES:
+        given = times.get((engine, "fp32", "input"))
+        slower = f"{given / native:.2f}" if given and native else "-"
+        share = f"{100 * shares.get('fp32', 0):.0f} %" if engine == "native" else ""
+        yield [name, f"`{engine}`", cell(times, engine, "fp32", "input"), slower, cell(times, engine, "fp32", "length"),
+               cell(times, engine, "bf16", "length"), cell(times, engine, "int8", "length"), share]
 
 
 def table(rows):
-    head = ["architecture", "engine", "fp32 as given", "fp32 sorted", "bf16 sorted", "int8 sorted", "share of peak (fp32)"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for name, times, shares in rows:
-        for engine in ENGINES:
-            share = f"{100 * shares.get('fp32', 0):.0f} %" if engine == "native" else ""
-            lines.append(f"| {name} | `{engine}` | " + " | ".join([
-                cell(times, engine, "fp32", "input"), cell(times, engine, "fp32", "length"),
-                cell(times, engine, "bf16", "length"), cell(times, engine, "int8", "length"), share]) + " |")
-    return "\n".join(lines) + "\n"
+    head = ["architecture", "engine", "fp32 as given", "times `native`", "fp32 sorted", "bf16 sorted", "int8 sorted",
+            "share of peak (fp32)"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        lines += lines_of(*row)
+    factors = sorted(padding_factor(report) for _, report, _ in rows)
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines) + (
+        f"\nMilliseconds per text, {rows[0][1]['workload']['texts']} texts, batch 64. As given, a padding engine computes "
+        f"{factors[0]:.2f} to {factors[-1]:.2f} tokens for each token of the texts.\n")
 
 
 def main():

@@ -41,6 +41,11 @@ void check_options(const BenchOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[bench] an agreement of {}, 0 to 1 is possible.", options.min_agreement));
   }
+  if (in_windows(options.long_texts) && (options.objective == Objective::kLatency || options.max_latency_ms > 0)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "[bench] --long window makes several sequences of a text, and --objective latency and --max-latency-ms "
+                "look at one sequence at a time. Leave one of them out.");
+  }
 }
 
 WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload) {
@@ -52,13 +57,17 @@ WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload
 }
 
 Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint, int32_t threads) {
-  const bool token_types = checkpoint.network().token_types > 1;
+  if (in_windows(options.long_texts) && !checkpoint.has_head()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "[bench] the model has no labels, and --long window combines what windows get. Leave it out.");
+  }
   if (options.text_file.empty()) {
     return make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
-                                   std::min(kMadeUpTokens, checkpoint.max_length()), token_types);
+                                   std::min(kMadeUpTokens, checkpoint.max_length()),
+                                   checkpoint.network().token_types > 1);
   }
-  const Tokenizer tokenizer =
-      Tokenizer::load(checkpoint.model_dir(), {.max_length = checkpoint.max_length(), .token_types = token_types});
+  const Tokenizer tokenizer = Tokenizer::load(
+      checkpoint.model_dir(), tokenizer_options(checkpoint, options.long_texts.value_or(LongTextOptions{})));
   RowReaderOptions rows = options.rows;
   rows.go_on = [&] { return options.interrupted == nullptr || !*options.interrupted; };
   TextSet texts = read_all_texts(options.text_file, rows);
@@ -67,7 +76,9 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
                        {.source = options.text_file.filename().string(),
                         .texts = options.texts,
                         .seed = options.seed,
-                        .threads = threads});
+                        .threads = threads,
+                        .long_texts = options.long_texts,
+                        .max_length = checkpoint.max_length()});
 }
 
 /// The most threads that some configuration computes with.
@@ -147,6 +158,14 @@ void finish(BenchResults& results, double started) {
   }
 }
 
+std::string windows_note(const WorkloadSummary& is) {
+  return fmt::format(
+      "Long texts are read in windows: {} texts are {} windows. Times are of a text; batches, lengths, latencies and "
+      "the "
+      "gate are of windows.",
+      is.texts, is.sequences);
+}
+
 /// What bench and verify have in common: `run` fills the results from the subject.
 template <class Run>
 BenchResults with_subject(const BenchOptions& options, const Run& run) {
@@ -156,6 +175,7 @@ BenchResults with_subject(const BenchOptions& options, const Run& run) {
   const BenchSubject subject = make_subject(options, checkpoint);
   results.checkpoint = summarize_checkpoint(checkpoint, subject);
   results.workload = subject.workload.summary;
+  if (results.workload.in_windows()) results.notes.push_back(windows_note(results.workload));
   run(subject, results);
   finish(results, started);
   return results;

@@ -35,7 +35,8 @@ struct WorkerCommand {
 struct BenchOptions {
   std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
   WeightOptions weights{};
-  std::filesystem::path text_file;  ///< verify: empty for made-up ids
+  std::optional<LongTextOptions> long_texts{};  ///< for the plan, too; windows: batches are of windows
+  std::filesystem::path text_file;              ///< verify: empty for made-up ids
   RowReaderOptions rows;
   int32_t texts = 1000;  ///< size of the sample
   uint64_t seed = 0;

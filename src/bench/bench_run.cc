@@ -122,6 +122,7 @@ class BenchRun {
     const Configuration& choice = recommendation.choice;
     EndToEndRequest request{.model_dir = subject_.model_dir, .run = {}, .seconds = end_to_end_seconds()};
     request.run.weights = subject_.weights;
+    request.run.long_texts = subject_.workload.summary.long_texts.value_or(LongTextOptions{});
     for (const BackendResult& backend : results_.backends) {
       if (runs(backend, choice)) request.run.backend = backend_options(backend, subject_.cache_dir);
     }
@@ -333,11 +334,12 @@ class BenchRun {
   }
 
   std::string plan_words(const Grid& grid) const {
+    const WorkloadSummary& is = subject_.workload.summary;
     std::string words = fmt::format(
-        "{} configurations of {} backends, {} texts of {:.1f} tokens on average; one round of all takes about {:.0f} "
+        "{} configurations of {} backends, {} {}s of {:.1f} tokens on average; one round of all takes about {:.0f} "
         "s, the whole run about {:.0f} s{}.\n",
-        grid.cells.size(), contenders_.size(), subject_.workload.summary.texts, subject_.workload.summary.mean_tokens,
-        round_seconds_, results_.predicted_seconds,
+        grid.cells.size(), contenders_.size(), is.sequences, is.unit(), is.mean_tokens, round_seconds_,
+        results_.predicted_seconds,
         extra_seconds_ < kWorthSaying ? "" : fmt::format(", {:.0f} s of them beside the budget", extra_seconds_));
     for (const Contender& contender : contenders_) {
       if (!contender.running()) words += fmt::format("  {}: left out. {}\n", contender.name(), contender.result.error);
@@ -352,7 +354,7 @@ class BenchRun {
     const Workload& workload = subject_.workload;
     double flops = 0;
     for (uint32_t i = 0; i < workload.lengths.size(); ++i) flops += subject_.work.text_flops(i);
-    const double tokens = workload.summary.mean_tokens * static_cast<double>(workload.summary.texts);
+    const double tokens = workload.summary.mean_tokens * static_cast<double>(workload.summary.sequences);
     results_.cells = summarize_cells(measurement, contenders_, subject_,
                                      {.roof = results_.roof, .flops_per_token = flops / tokens}, baseline);
   }

@@ -106,6 +106,26 @@ double true_ms(const SimulatedBackend& backend, const std::vector<int32_t>& leng
   return 1e3 * seconds / static_cast<double>(lengths.size());
 }
 
+TEST_F(BenchRunTest, TimesAreOfATextWhereTextsAreReadInWindows) {
+  WorkloadSummary& summary = subject_.workload.summary;
+  summary.texts = 500;  // of two windows each
+  summary.long_texts = {.mode = LongTextOptions::Mode::kWindow, .stride = 3};
+  subject_.workload.texts.resize(500);
+  results_.workload = summary;
+  run();
+  const CellResult& one = cell("native", 64, Order::kLength);
+  const double of_window = true_ms(world_.backends.at("native fp32"), subject_.workload.lengths, 64, Order::kLength);
+  EXPECT_NEAR(one.ms_per_text.median, 2 * of_window, 0.1 * of_window);
+  EXPECT_NEAR(one.texts_per_second, 1e3 / one.ms_per_text.median, 1e-6 * one.texts_per_second);
+  EXPECT_NEAR(one.tokens_per_second, 2 * summary.mean_tokens * one.texts_per_second, 1e-6 * one.tokens_per_second);
+  ASSERT_TRUE(results_.recommendation.valid);
+  const std::optional<Plan> plan = make_plan(results_);
+  ASSERT_TRUE(plan.has_value());
+  ASSERT_TRUE(plan->run.long_texts.has_value());
+  EXPECT_EQ(plan->run.long_texts->mode, LongTextOptions::Mode::kWindow);
+  EXPECT_EQ(plan->run.long_texts->stride, 3);
+}
+
 TEST_F(BenchRunTest, MeasuresRecommendsAndKeepsTheBudget) {
   run();
   EXPECT_FALSE(results_.interrupted);

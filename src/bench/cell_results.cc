@@ -31,7 +31,7 @@ void fill_figures(CellResult& result, const std::vector<double>& sample_seconds,
   result.ms_per_text = estimate(ms, typical);
   result.ms_per_text_min = *std::min_element(ms.begin(), ms.end());
   result.texts_per_second = 1e3 / result.ms_per_text.median;
-  result.tokens_per_second = result.texts_per_second * workload.mean_tokens;
+  result.tokens_per_second = result.texts_per_second * workload.tokens_per_text();
 }
 
 void fill_latency(CellResult& result, const std::vector<double>& text_seconds) {

@@ -127,7 +127,7 @@ void Measurement::run_turn(MeasuredCell& measured, const std::vector<uint32_t>& 
   }
   measured.timings.push_back(turn.timing);
   measured.text_seconds.insert(measured.text_seconds.end(), turn.text_seconds.begin(), turn.text_seconds.end());
-  const double ms = 1e3 * typical_seconds(measured) / static_cast<double>(context_.subject.workload.lengths.size());
+  const double ms = 1e3 * typical_seconds(measured) / static_cast<double>(context_.subject.workload.summary.texts);
   if (std::isfinite(ms) && (best_.empty() || ms < best_ms_)) {
     best_ms_ = ms;
     best_ = describe_configuration(measured.cell.configuration);

@@ -216,6 +216,7 @@ TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   EXPECT_EQ(back.weights.prefix, "module");
   EndToEndRequest run{.model_dir = "/m", .run = {}, .seconds = 2.5};
   run.run.weights = request.weights;
+  run.run.long_texts = {.mode = LongTextOptions::Mode::kWindow, .stride = 7};
   run.run.limits = {.batch_size = 8, .max_batch_tokens = 0, .order = Order::kLength, .window = 100};
   const std::vector<Text> texts{{.first = "un", .second = {}}, {.first = "deux", .second = "trois"}};
   std::vector<Text> texts_back;
@@ -223,6 +224,9 @@ TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   EXPECT_EQ(run_back.run.limits.batch_size, 8);
   EXPECT_EQ(run_back.run.limits.order, Order::kLength);
   EXPECT_EQ(run_back.run.weights.file, "/w.pt");
+  ASSERT_TRUE(run_back.run.long_texts.has_value());
+  EXPECT_EQ(run_back.run.long_texts->mode, LongTextOptions::Mode::kWindow);
+  EXPECT_EQ(run_back.run.long_texts->stride, 7);
   EXPECT_EQ(run_back.run.weights.prefix, "module");
   EXPECT_EQ(run_back.seconds, 2.5);
   ASSERT_EQ(texts_back.size(), 2U);

@@ -9,6 +9,7 @@
 #include "batch/batch_planner.h"
 #include "checkpoint/weight_options.h"
 #include "machine/machine.h"
+#include "paceline/classifier.h"
 
 namespace paceline {
 
@@ -102,17 +103,26 @@ bool runs(const BackendResult& backend, const Configuration& configuration);
 struct WorkloadSummary {
   std::string source;  ///< file name of the texts
   int64_t texts_available = 0;
-  int64_t texts = 0;  ///< in the sample
+  int64_t texts = 0;      ///< in the sample
+  int64_t sequences = 0;  ///< that the model reads: one for each text, or its windows; lengths are theirs
+  std::optional<LongTextOptions> long_texts{};  ///< empty: truncated, as nobody asked
   int64_t rows_skipped = 0;
   uint64_t seed = 0;
   double mean_tokens = 0;
   int32_t min_tokens = 0, max_tokens = 0;
   double median_tokens = 0, p95_tokens = 0;
   int64_t truncated_texts = 0;
-  /// token_histogram[i] counts texts of [i * histogram_width, (i + 1) * histogram_width) tokens.
+  /// token_histogram[i] counts sequences of [i * histogram_width, (i + 1) * histogram_width) tokens.
   int32_t histogram_width = 8;
   std::vector<int64_t> token_histogram;
   double tokenize_ms_per_text = 0;  ///< on all threads
+
+  bool in_windows() const { return long_texts && long_texts->mode == LongTextOptions::Mode::kWindow; }
+  /// What lengths are of, in words: "text" or "window".
+  std::string_view unit() const { return in_windows() ? "window" : "text"; }
+  double tokens_per_text() const {
+    return texts > 0 ? mean_tokens * static_cast<double>(sequences) / static_cast<double>(texts) : 0;
+  }
 };
 
 struct CheckpointSummary {

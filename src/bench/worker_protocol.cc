@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "classify/windows.h"
+
 namespace paceline {
 namespace {
 
@@ -178,6 +180,9 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   message["window"] = request.run.limits.window;
   message["padded"] = request.run.limits.padded;
   message["seconds"] = request.seconds;
+  nlohmann::ordered_json long_texts;
+  write_long_texts(request.run.long_texts, long_texts);
+  if (!long_texts.is_null()) message.update(Json(long_texts));
   Json rows = Json::array();
   for (const Text& text : texts) {
     Json row = Json::array({text.first});
@@ -193,6 +198,7 @@ EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts)
   request.model_dir = json_string(message, "model_dir", kWhere);
   request.run.backend = decode_backend(message);
   request.run.weights = decode_weights(message);
+  request.run.long_texts = read_long_texts(message, std::string(kWhere));
   request.run.limits.batch_size = count_of(message, "batch_size");
   request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");
   request.run.limits.order = parse_order(json_string(message, "order", kWhere));

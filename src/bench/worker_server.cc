@@ -123,9 +123,8 @@ class WorkerServer {
     const std::size_t outputs = static_cast<std::size_t>(pipeline.info().outputs);
     const std::span<const Text> all(texts);
     const auto classify = [&](std::span<const Text> chunk) {
-      const std::vector<Encoding> encodings = pipeline.encode(chunk);
       std::vector<float> rows(chunk.size() * outputs);
-      pipeline.run(encodings, rows);
+      pipeline.run_texts(pipeline.encode_sequences(chunk), rows);
       const std::span<const float> logits(rows);
       for (std::size_t i = 0; i < chunk.size(); ++i) {
         predict(logits.subspan(i * outputs, outputs), pipeline.checkpoint().problem_type(), 1);

@@ -10,6 +10,7 @@
 #include "base/thread_pool.h"
 #include "bench/random.h"
 #include "bench/statistics.h"
+#include "classify/windows.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -49,8 +50,13 @@ Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const Workload
   ThreadPool pool(options.threads);
   const double start = monotonic_seconds();
   workload.encodings = tokenizer.encode_all(workload.texts, pool);
+  if (in_windows(options.long_texts)) {
+    workload.encodings = split_windows(std::move(workload.encodings), options.max_length).encodings;
+  }
   summary.tokenize_ms_per_text = 1e3 * (monotonic_seconds() - start) / static_cast<double>(workload.texts.size());
   summarize(workload);
+  summary.texts = static_cast<int64_t>(workload.texts.size());
+  summary.long_texts = options.long_texts;
   return workload;
 }
 
@@ -63,7 +69,7 @@ void summarize(Workload& workload) {
     lengths.push_back(static_cast<double>(encoding.input_ids.size()));
     if (encoding.truncated > 0) ++summary.truncated_texts;
   }
-  summary.texts = static_cast<int64_t>(lengths.size());
+  summary.texts = summary.sequences = static_cast<int64_t>(lengths.size());
   summary.mean_tokens = std::accumulate(lengths.begin(), lengths.end(), 0.0) / static_cast<double>(lengths.size());
   const auto [shortest, longest] = std::minmax_element(workload.lengths.begin(), workload.lengths.end());
   summary.min_tokens = *shortest;

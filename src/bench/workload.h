@@ -11,7 +11,7 @@
 
 namespace paceline {
 
-/// What is classified in every cell: the sampled texts as ids, in the file's order.
+/// What is classified in every cell: the sampled texts as ids, in the file's order; long ones maybe in windows.
 struct Workload {
   std::vector<Text> texts;
   std::vector<Encoding> encodings;
@@ -28,12 +28,14 @@ struct WorkloadOptions {
   int32_t texts = 1000;  ///< size of the sample
   uint64_t seed = 0;
   int32_t threads = 1;
+  std::optional<LongTextOptions> long_texts{};  ///< as the tokenizer was made for
+  int32_t max_length = 0;                       ///< of a window
 };
 
 /// Samples and encodes. Throws Error{invalid_argument} for a sample below one text, {corrupt_data} without any text.
 Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const WorkloadOptions& options);
 
-/// Lengths and counts of the summary from encodings; `lengths` is filled, too.
+/// Lengths and counts of the summary from encodings, each a text; `lengths` is filled, too.
 void summarize(Workload& workload);
 
 /// `count` sequences of made-up ids for a check without texts: lengths spread evenly over 3 ... `max_length` on a

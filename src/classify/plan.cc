@@ -21,15 +21,6 @@ void write_label_options(const LabelOptions& options, nlohmann::ordered_json& js
   if (!options.class_weights.empty()) json["class_weights"] = options.class_weights;
 }
 
-void write_long_texts(const std::optional<LongTextOptions>& options, nlohmann::ordered_json& json) {
-  if (!options) return;
-  json["long"] = long_mode_name(options->mode);
-  if (options->mode != LongTextOptions::Mode::kWindow) return;
-  json["stride"] = options->stride;
-  json["combine"] = combine_name(options->combine);
-  json["combine_over"] = options->over_logits ? "logits" : "probabilities";
-}
-
 std::string join(const std::vector<std::string>& labels) { return fmt::format("{}", fmt::join(labels, ", ")); }
 
 }  // namespace

@@ -82,20 +82,6 @@ std::vector<std::string> read_plan_labels(const Json& json, const std::string& w
   return labels;
 }
 
-std::optional<LongTextOptions> read_long_texts(const Json& json, const std::string& where) {
-  if (!json.contains("long")) return std::nullopt;
-  LongTextOptions options;
-  options.mode = find_long_mode(json_string(json, "long", where), where);
-  options.stride = static_cast<int32_t>(json_integer(json, "stride", where, 0, kMaxInt32, 0));
-  options.combine = find_combine(json_string(json, "combine", where, "mean"), where);
-  const std::string over = json_string(json, "combine_over", where, "probabilities");
-  if (over != "logits" && over != "probabilities") {
-    refuse(where, fmt::format("combine_over is \"{}\", probabilities or logits was expected", excerpt(over)));
-  }
-  options.over_logits = over == "logits";
-  return options;
-}
-
 /// The schema is looked at first: a newer plan may mean something else by every other field.
 void check_schema(const Json& json, const std::string& where) {
   if (!json.is_object()) refuse(where, "this is not a JSON object, a plan was expected");

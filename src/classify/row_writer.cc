@@ -33,12 +33,16 @@ std::string_view label_of(const RowWriterOptions& options, const Prediction& pre
 struct Count {
   const char* name;
   int32_t value;
+  bool where_cut = false;  ///< left out where it is 0, if the format can
 };
 
 /// What the options say is to be told of how a text was read.
 std::vector<Count> reading_counts(const RowWriterOptions& options, const Answer& answer) {
   std::vector<Count> counts;
-  if (options.truncated) counts.push_back({"truncated", answer.truncated});
+  const bool where_cut = options.truncated == TellsCut::kWhereCut;
+  if (options.truncated == TellsCut::kAll || (where_cut && options.format != RowFormat::kTxt)) {
+    counts.push_back({"truncated", answer.truncated, where_cut});
+  }
   if (options.windows) counts.push_back({"windows", answer.windows});
   return counts;
 }
@@ -161,6 +165,7 @@ class JsonlWriter : public RowWriter {
     }
     if (options_.raw_logits) append_logits(answer.logits, out);
     for (const Count& count : reading_counts(options_, answer)) {
+      if (count.where_cut && count.value == 0) continue;
       out += ", ";
       append_key(count.name, out);
       out += std::to_string(count.value);

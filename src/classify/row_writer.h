@@ -12,6 +12,13 @@
 
 namespace paceline {
 
+/// Which rows say how many tokens were cut off their texts.
+enum class TellsCut {
+  kNone,
+  kWhereCut,  ///< those that were cut (CSV: a column has every row), but in txt none: its columns are fixed
+  kAll,
+};
+
 /// How the answers are written beside the input's rows.
 struct RowWriterOptions {
   RowFormat format = RowFormat::kTxt;  ///< the reader's, never kAuto
@@ -21,8 +28,8 @@ struct RowWriterOptions {
   bool all_labels = false;             ///< every label, whatever top_k is
   bool raw_logits = false;             ///< the logits too
   bool windows = false;                ///< each row says in how many windows its text was read
-  bool truncated = false;              ///< each row says how many tokens were cut off
-  std::string output_prefix{};         ///< stands before the name of each new field
+  TellsCut truncated = TellsCut::kNone;
+  std::string output_prefix{};  ///< stands before the name of each new field
 };
 
 /// What the model says of one text.

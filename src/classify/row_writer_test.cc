@@ -178,10 +178,25 @@ TEST(RowWriters, AsManyLabelsAsReachTheThreshold) {
       << "the columns are as many whatever a row has";
 }
 
+TEST(RowWriters, SayWhatWasCutWhereAnythingWas) {
+  const auto written = [](RowFormat format, const Row& row, int32_t truncated) {
+    RowWriterOptions options = options_for(format);
+    options.truncated = TellsCut::kWhereCut;
+    std::string out;
+    RowWriter::make(options)->append(row, {.predictions = kOne, .logits = kLogits, .truncated = truncated}, out);
+    return out;
+  };
+  EXPECT_EQ(written(RowFormat::kTxt, {}, 4), "pos\t0.75\n");
+  EXPECT_EQ(written(RowFormat::kJsonl, jsonl("{}"), 4), "{\"label\": \"pos\", \"score\": 0.75, \"truncated\": 4}\n");
+  EXPECT_EQ(written(RowFormat::kJsonl, jsonl("{}"), 0), "{\"label\": \"pos\", \"score\": 0.75}\n");
+  EXPECT_EQ(written(RowFormat::kCsv, csv({"1", "a"}), 4), "1,a,pos,0.75,4,\n");
+  EXPECT_EQ(written(RowFormat::kCsv, csv({"1", "a"}), 0), "1,a,pos,0.75,0,\n");
+}
+
 TEST(RowWriters, SayHowATextWasRead) {
   const auto written = [](RowFormat format, const Row& row) {
     RowWriterOptions options = options_for(format);
-    options.truncated = true;
+    options.truncated = TellsCut::kAll;
     options.windows = true;
     std::string out;
     const Answer answer{.predictions = kOne, .logits = kLogits, .truncated = 4, .windows = 3};

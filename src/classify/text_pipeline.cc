@@ -28,23 +28,26 @@ int32_t pool_threads(const RunOptions& options) {
 constexpr int64_t kBatchesOfEach = 4;
 constexpr int64_t kSmallestBudget = 512;
 
-int32_t stride_of(const RunOptions& options) { return in_windows(options) ? options.long_texts->stride : 0; }
-
 }  // namespace
 
-bool in_windows(const RunOptions& options) {
-  return options.long_texts && options.long_texts->mode == LongTextOptions::Mode::kWindow;
+bool in_windows(const std::optional<LongTextOptions>& long_texts) {
+  return long_texts && long_texts->mode == LongTextOptions::Mode::kWindow;
+}
+
+TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::optional<LongTextOptions>& long_texts) {
+  const bool windows = in_windows(long_texts);
+  return {.max_length = checkpoint.max_length(),
+          .token_types = checkpoint.network().token_types > 1,
+          .count_truncated = long_texts.has_value(),
+          .windows = windows,
+          .stride = windows ? long_texts->stride : 0};
 }
 
 struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
       : options(run_options),
         checkpoint(Checkpoint::open(model_dir, run_options.weights)),
-        tokenizer(Tokenizer::load(model_dir, {.max_length = checkpoint.max_length(),
-                                              .token_types = checkpoint.network().token_types > 1,
-                                              .count_truncated = run_options.long_texts.has_value(),
-                                              .windows = in_windows(run_options),
-                                              .stride = stride_of(run_options)})),
+        tokenizer(Tokenizer::load(model_dir, tokenizer_options(checkpoint, run_options.long_texts))),
         instances(checkpoint, run_options.backend, run_options.instances, create_backend),
         pool(pool_threads(run_options)) {
     options.limits.padded = instances.info().padded;
@@ -91,7 +94,7 @@ std::vector<Encoding> TextPipeline::encode(std::span<const Text> texts) {
 
 Sequences TextPipeline::encode_sequences(std::span<const Text> texts) {
   Sequences sequences{.encodings = encode(texts), .begins = {}};
-  if (in_windows(state_->options))
+  if (in_windows(state_->options.long_texts))
     return split_windows(std::move(sequences.encodings), state_->checkpoint.max_length());
   for (std::size_t i = 0; i <= texts.size(); ++i) sequences.begins.push_back(i);
   return sequences;
@@ -114,6 +117,19 @@ bool TextPipeline::run(std::span<const Encoding> encodings, std::span<float> log
   for (const PlannedBatch& planned : plan.batches) state_->batches.push_back(planned.indices);
   return state_->instances.run({.batches = state_->batches, .encodings = encodings}, {.logits = logits}, go_on)
       .complete;
+}
+
+void TextPipeline::run_texts(const Sequences& sequences, std::span<float> logits) {
+  if (sequences.one_each()) return run(sequences.encodings, logits);
+  std::vector<float> output(sequences.encodings.size() * static_cast<std::size_t>(info().outputs));
+  run(sequences.encodings, output);
+  const std::vector<float> combined = combine_windows(output, sequences.begins, checkpoint().problem_type(),
+                                                      options().long_texts.value_or(LongTextOptions{}));
+  if (combined.size() != logits.size()) {
+    throw Error{ErrorCode::kInvalidArgument,
+                fmt::format("[classify] room for {} logits was given, {} are there.", logits.size(), combined.size())};
+  }
+  std::copy(combined.begin(), combined.end(), logits.begin());
 }
 
 }  // namespace paceline

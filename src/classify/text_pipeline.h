@@ -28,7 +28,10 @@ struct RunOptions {
 };
 
 /// Whether long texts are read in windows.
-bool in_windows(const RunOptions& options);
+bool in_windows(const std::optional<LongTextOptions>& long_texts);
+
+/// How a checkpoint's texts are encoded.
+TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::optional<LongTextOptions>& long_texts);
 
 /// A label and its probability (sigmoid or softmax; the raw value for a regression).
 struct Prediction {
@@ -100,6 +103,9 @@ class TextPipeline {
   /// As above, asking `go_on(texts done so far)` after batches. False as soon as it says no; the rows of the batches
   /// left are then untouched.
   bool run(std::span<const Encoding> encodings, std::span<float> logits, FunctionRef<bool(std::size_t)> go_on);
+
+  /// Runs and combines windows: `logits` [texts, outputs]. Throws as run does.
+  void run_texts(const Sequences& sequences, std::span<float> logits);
 
  private:
   struct State;

@@ -140,12 +140,29 @@ std::string_view combine_name(Combine combine) {
   return "unknown";
 }
 
-Mode find_long_mode(std::string_view name, std::string_view where) {
-  return find_name<Mode>(kModes, long_mode_name, name, where);
+void write_long_texts(const std::optional<LongTextOptions>& options, nlohmann::ordered_json& json) {
+  if (!options) return;
+  json["long"] = long_mode_name(options->mode);
+  if (options->mode != LongTextOptions::Mode::kWindow) return;
+  json["stride"] = options->stride;
+  json["combine"] = combine_name(options->combine);
+  json["combine_over"] = options->over_logits ? "logits" : "probabilities";
 }
 
-Combine find_combine(std::string_view name, std::string_view where) {
-  return find_name<Combine>(kCombines, combine_name, name, where);
+std::optional<LongTextOptions> read_long_texts(const Json& json, const std::string& where) {
+  if (!json.contains("long")) return std::nullopt;
+  LongTextOptions options;
+  options.mode = find_name<Mode>(kModes, long_mode_name, json_string(json, "long", where), where);
+  options.stride = static_cast<int32_t>(json_integer(json, "stride", where, 0, std::numeric_limits<int32_t>::max(), 0));
+  options.combine = find_name<Combine>(kCombines, combine_name, json_string(json, "combine", where, "mean"), where);
+  const std::string over = json_string(json, "combine_over", where, "probabilities");
+  if (over != "logits" && over != "probabilities") {
+    throw Error(
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] combine_over is \"{}\", probabilities or logits was expected.", where, excerpt(over)));
+  }
+  options.over_logits = over == "logits";
+  return options;
 }
 
 }  // namespace paceline

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "classify/text_pipeline.h"
 
 namespace paceline {
@@ -14,8 +17,11 @@ Sequences split_windows(std::vector<Encoding> encodings, int32_t max_length);
 
 std::string_view long_mode_name(LongTextOptions::Mode mode);      ///< "truncate", "window"
 std::string_view combine_name(LongTextOptions::Combine combine);  ///< "mean", "max", "first"
-/// Throw Error{corrupt_data} for any other name; `where` opens the message.
-LongTextOptions::Mode find_long_mode(std::string_view name, std::string_view where);
-LongTextOptions::Combine find_combine(std::string_view name, std::string_view where);
+
+/// As plan.json has them, beside other fields: "long", and of windows "stride", "combine", "combine_over"; none of them
+/// where there are no options.
+void write_long_texts(const std::optional<LongTextOptions>& options, nlohmann::ordered_json& json);
+/// Throws Error{corrupt_data}; `where` opens the message.
+std::optional<LongTextOptions> read_long_texts(const Json& json, const std::string& where);
 
 }  // namespace paceline

@@ -24,6 +24,7 @@ constexpr int64_t kMaxThreads = 1024;
 struct BenchFlags {
   BenchOptions bench;
   LabelOptions labels;  ///< for the plan; they change no speed
+  LongTextFlags long_texts;
   std::filesystem::path out;
   bool has_budget = false;  ///< named on the command line
   bool profile = false;
@@ -56,7 +57,7 @@ std::vector<Flag> grid_flags(BenchFlags& flags) {
            set_integers(bench.threads, 0, kMaxThreads)},
           {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
            set_integers(bench.instances, 1, kMaxThreads)},
-          {"--onnx", "FILE", "your own ONNX export of this model, measured too; may be repeated (default none)",
+          {"--onnx", "FILE", "your own ONNX export, measured too; may be repeated (default none)",
            add_path(bench.onnx_files), false, true},
           {"--torchscript", "FILE", "your own TorchScript file, alike (default none)",
            add_path(bench.torchscript_files), false, true}};
@@ -70,7 +71,7 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
              set_duration(flags.bench.budget_seconds)(given);
              flags.has_budget = true;
            }},
-          {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved as it goes (default: the budget)",
+          {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved (default: the budget)",
            set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
           {"--resume", "", "go on with the unfinished article run in --out (default: begin)", set_switch(bench.resume)},
           {"--profile", "", "time each stage of native, no report (default: compare configurations)",
@@ -87,6 +88,14 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
            set_bytes(bench.max_memory_bytes)},
           {"--price-per-hour", "X", "of this machine, to state the cost of a million texts (default none)",
            set_number(bench.price_per_hour, 0, kAny)}};
+}
+
+/// What decides which sequences are measured; how windows are combined takes no time and is classify's to say.
+std::vector<Flag> long_window_flags(LongTextFlags& flags) {
+  std::vector<Flag> table = long_text_flags(flags);
+  table.erase(table.begin() + 2, table.end());
+  table[0].help = "truncate or window, kept in plan.json; see classify (default truncate)";
+  return table;
 }
 
 /// What belongs together, or not at all.
@@ -162,6 +171,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
 int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   Console& console = invocation.console;
   BenchOptions& bench = flags.bench;
+  bench.long_texts = long_text_options(flags.long_texts, std::nullopt, "bench");
   if (flags.profile) return run_profile_command(flags, invocation);
   if (flags.out.empty() && !bench.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
@@ -208,6 +218,7 @@ Command make_bench_command() {
       {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts", set_path(flags->out)});
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
+  for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
   for (Flag& flag : label_flags(flags->labels)) {
     flag.help = "kept in plan.json for classify; see there (default none)";
     table.push_back(std::move(flag));

@@ -37,7 +37,7 @@ Deployment read_setup(const ClassifyFlags& flags) {
   Deployment setup = read_deployment(flags.model);
   if (!flags.order.empty()) setup.run.limits.order = parse_order(flags.order);
   change_run(setup.run, flags.changes);
-  setup.run.long_texts = long_text_options(flags.long_texts, setup.run.long_texts);
+  setup.run.long_texts = long_text_options(flags.long_texts, setup.run.long_texts, "classify");
   change_labels(setup.labels, flags.labels);
   return setup;
 }
@@ -101,7 +101,9 @@ void note_summary(const ClassifySummary& summary, double seconds, Console& conso
 }
 
 int run_classify(const ClassifyFlags& flags, Console& console) {
-  const Deployment setup = read_setup(flags);
+  Deployment setup = read_setup(flags);
+  const TellsCut tells_cut = setup.run.long_texts ? TellsCut::kAll : TellsCut::kWhereCut;
+  if (!setup.run.long_texts) setup.run.long_texts.emplace();
   const Checkpoint checkpoint = check_setup(setup, console);
   if (setup.plan) note_changes(*setup.plan, flags, console);
   const LabelRules rules = make_rules(flags, setup, checkpoint, console);
@@ -118,8 +120,8 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
                                        .top_k = top_k,
                                        .all_labels = flags.all_labels,
                                        .raw_logits = flags.raw_logits,
-                                       .windows = in_windows(setup.run),
-                                       .truncated = setup.run.long_texts.has_value(),
+                                       .windows = in_windows(setup.run.long_texts),
+                                       .truncated = tells_cut,
                                        .output_prefix = flags.output_prefix});
   if (setup.run.limits.window > 0) stream.window = setup.run.limits.window;
   Output output(flags.output, console);

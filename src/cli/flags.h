@@ -82,9 +82,11 @@ struct LongTextFlags {
   std::string combine_over{};
 };
 std::vector<Flag> long_text_flags(LongTextFlags& flags);
-/// `planned` with what was given instead. Throws Error{invalid_argument} for windows' flags without windows.
+/// `planned` with what was given instead. Throws Error{invalid_argument} for windows' flags without windows; `command`
+/// opens the message.
 std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
-                                                 const std::optional<LongTextOptions>& planned);
+                                                 const std::optional<LongTextOptions>& planned,
+                                                 std::string_view command);
 
 Flag threads_flag(int32_t& threads);
 Flag cache_dir_flag(std::filesystem::path& cache_dir);

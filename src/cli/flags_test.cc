@@ -113,13 +113,13 @@ TEST(Flags, ThresholdsAndWeightsByLabel) {
 }
 
 TEST(Flags, WindowsFlagsNeedWindows) {
-  EXPECT_FALSE(long_text_options({}, std::nullopt).has_value());
-  EXPECT_THROW(long_text_options({.stride = 3}, std::nullopt), Error);
+  EXPECT_FALSE(long_text_options({}, std::nullopt, "classify").has_value());
+  EXPECT_THROW(long_text_options({.stride = 3}, std::nullopt, "classify"), Error);
   const LongTextOptions planned{.mode = LongTextOptions::Mode::kWindow, .stride = 7};
-  const auto changed = long_text_options({.combine_over = "logits"}, planned);
+  const auto changed = long_text_options({.combine_over = "logits"}, planned, "classify");
   EXPECT_TRUE(changed->over_logits);
   EXPECT_EQ(changed->stride, 7) << "as planned";
-  EXPECT_THROW(long_text_options({.mode = LongTextOptions::Mode::kTruncate, .stride = 3}, planned), Error);
+  EXPECT_THROW(long_text_options({.mode = LongTextOptions::Mode::kTruncate, .stride = 3}, planned, "classify"), Error);
 }
 
 }  // namespace

@@ -86,18 +86,21 @@ std::vector<Flag> long_text_flags(LongTextFlags& flags) {
 }
 
 std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
-                                                 const std::optional<LongTextOptions>& planned) {
+                                                 const std::optional<LongTextOptions>& planned,
+                                                 std::string_view command) {
   std::optional<LongTextOptions> options = planned;
   if (flags.mode) {
     if (!options) options.emplace();
     options->mode = *flags.mode;
   }
-  const bool of_windows = flags.stride || flags.combine || !flags.combine_over.empty();
-  if (of_windows && (!options || options->mode != LongTextOptions::Mode::kWindow)) {
+  const std::string_view of_windows = flags.stride                  ? "--stride"
+                                      : flags.combine               ? "--combine"
+                                      : !flags.combine_over.empty() ? "--combine-over"
+                                                                    : "";
+  if (!of_windows.empty() && (!options || options->mode != LongTextOptions::Mode::kWindow)) {
     throw Error{
         ErrorCode::kInvalidArgument,
-        "[classify] --stride, --combine and --combine-over are of windows, and texts are truncated. Give --long "
-        "window too."};
+        fmt::format("[{}] {} is of windows, and texts are truncated. Give --long window too.", command, of_windows)};
   }
   if (flags.stride) options->stride = *flags.stride;
   if (flags.combine) options->combine = *flags.combine;

@@ -56,16 +56,7 @@ struct Classifier::State {
       if (start == 0) throw;
       throw Error(error.code(), fmt::format("{} Counted from text {}.", error.what(), start));
     }
-    const Checkpoint& checkpoint = pipeline.checkpoint();
-    if (sequences.one_each()) {
-      pipeline.run(sequences.encodings, rows);
-      return;
-    }
-    std::vector<float> output(sequences.encodings.size() * checkpoint.labels().size());
-    pipeline.run(sequences.encodings, output);
-    const LongTextOptions options = pipeline.options().long_texts.value_or(LongTextOptions{});
-    const std::vector<float> combined = combine_windows(output, sequences.begins, checkpoint.problem_type(), options);
-    std::copy(combined.begin(), combined.end(), rows.begin());
+    pipeline.run_texts(sequences, rows);
   }
 
   template <class Item>

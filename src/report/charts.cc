@@ -25,16 +25,16 @@ std::set<int32_t> batch_sizes(const BenchResults& results) {
 
 Panel histogram_panel(const WorkloadSummary& workload) {
   Panel panel;
-  panel.title = fmt::format("Length of the {} texts", format_count(workload.texts));
-  panel.x_title = "tokens per text";
-  panel.y_title = "texts";
+  panel.title = fmt::format("Length of the {} {}s", format_count(workload.sequences), workload.unit());
+  panel.x_title = fmt::format("tokens per {}", workload.unit());
+  panel.y_title = fmt::format("{}s", workload.unit());
   const double width = workload.histogram_width;
   const auto& counts = workload.token_histogram;
   BarSeries series;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const double left = width * static_cast<double>(i);
-    const auto tooltip =
-        fmt::format("{:.0f} to {:.0f} tokens: {} texts", left, left + width - 1, format_count(counts[i]));
+    const auto tooltip = fmt::format("{:.0f} to {:.0f} tokens: {} {}s", left, left + width - 1, format_count(counts[i]),
+                                     workload.unit());
     if (counts[i] > 0) series.bars.push_back({left, left + width, static_cast<double>(counts[i]), "", tooltip});
   }
   panel.bars.push_back(std::move(series));
@@ -95,9 +95,10 @@ Figure length_figure(const BenchResults& results) {
   const WorkloadSummary& workload = results.workload;
   if (!workload.token_histogram.empty()) {
     figure.panels.push_back(histogram_panel(workload));
-    figure.description = fmt::format(
-        "{} texts of {} to {} tokens, {} in the mean. Padding is what engines that pad compute for nothing.",
-        format_count(workload.texts), workload.min_tokens, workload.max_tokens, format_number(workload.mean_tokens));
+    figure.description =
+        fmt::format("{} {}s of {} to {} tokens, {} in the mean. Padding is what engines that pad compute for nothing.",
+                    format_count(workload.sequences), workload.unit(), workload.min_tokens, workload.max_tokens,
+                    format_number(workload.mean_tokens));
   }
   if (!batch_sizes(results).empty()) figure.panels.push_back(padding_panel(results));
   return figure;

@@ -58,7 +58,8 @@ void add_checkpoint(Differences& out, const CheckpointSummary& earlier, const Ch
 void add_workload(Differences& out, const WorkloadSummary& earlier, const WorkloadSummary& later) {
   const auto words = [](const WorkloadSummary& is) {
     if (is.texts == 0) return std::string();
-    return fmt::format("{} texts of {} tokens in the mean, {} at most", format_count(is.texts),
+    const std::string windows = is.in_windows() ? fmt::format(" in {} windows", format_count(is.sequences)) : "";
+    return fmt::format("{} texts{} of {} tokens in the mean, {} at most", format_count(is.texts), windows,
                        format_number(is.mean_tokens, 4), is.max_tokens);
   };
   out.add(DifferenceKind::kIncomparable, "the texts", words(earlier), words(later));

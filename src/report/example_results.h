@@ -164,7 +164,7 @@ inline void add_workload(BenchResults& results) {
   WorkloadSummary& workload = results.workload;
   workload.source = "texts.txt";
   workload.texts_available = 4447;
-  workload.texts = 1000;
+  workload.texts = workload.sequences = 1000;
   workload.mean_tokens = 31.2;
   workload.min_tokens = 4;
   workload.max_tokens = 127;

@@ -56,8 +56,8 @@ std::string proof_words(const BenchResults& results, const CellResult& cell) {
   const BackendResult* backend = find_backend(results, cell.configuration);
   if (backend == nullptr || !backend->gate.ran) return "";
   const GateResult& gate = backend->gate;
-  return fmt::format("Its answers were compared with {} on {} texts: the same label for {}, logits at most {} apart.",
-                     gate.oracle, format_count(gate.texts), format_percent(gate.agreement),
+  return fmt::format("Its answers were compared with {} on {} {}s: the same label for {}, logits at most {} apart.",
+                     gate.oracle, format_count(gate.texts), results.workload.unit(), format_percent(gate.agreement),
                      format_difference(gate.max_abs_logit_diff));
 }
 

@@ -40,7 +40,10 @@ std::string workload_facts(const BenchResults& results) {
       {{"Texts", known ? fmt::format("{} of {} in {}, seed {}", format_count(is.texts),
                                      format_count(is.texts_available), is.source, is.seed)
                        : ""},
-       {"Tokens per text",
+       {"In windows", is.in_windows() ? fmt::format("{} of the texts, each shares {} tokens with the one before",
+                                                    format_count(is.sequences), is.long_texts->stride)
+                                      : ""},
+       {is.in_windows() ? "Tokens per window" : "Tokens per text",
         known ? fmt::format("mean {}, median {}, 95th percentile {}, {} to {}", format_number(is.mean_tokens),
                             format_number(is.median_tokens), format_number(is.p95_tokens), is.min_tokens, is.max_tokens)
               : ""},

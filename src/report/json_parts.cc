@@ -70,19 +70,23 @@ OrderedJson checkpoint_json(const CheckpointSummary& checkpoint) {
 }
 
 OrderedJson workload_json(const WorkloadSummary& workload) {
-  return {{"source", workload.source},
-          {"texts", workload.texts},
-          {"texts_available", workload.texts_available},
-          {"rows_skipped", workload.rows_skipped},
-          {"seed", workload.seed},
-          {"mean_tokens", number(workload.mean_tokens)},
-          {"median_tokens", number(workload.median_tokens)},
-          {"p95_tokens", number(workload.p95_tokens)},
-          {"min_tokens", workload.min_tokens},
-          {"max_tokens", workload.max_tokens},
-          {"truncated_texts", workload.truncated_texts},
-          {"tokenize_ms_per_text", number(workload.tokenize_ms_per_text)},
-          {"token_histogram", {{"width", workload.histogram_width}, {"counts", workload.token_histogram}}}};
+  OrderedJson json{{"source", workload.source}, {"texts", workload.texts}, {"sequences", workload.sequences}};
+  if (workload.long_texts) {
+    json["long"] = workload.in_windows() ? "window" : "truncate";
+    if (workload.in_windows()) json["stride"] = workload.long_texts->stride;
+  }
+  json.update({{"texts_available", workload.texts_available},
+               {"rows_skipped", workload.rows_skipped},
+               {"seed", workload.seed},
+               {"mean_tokens", number(workload.mean_tokens)},
+               {"median_tokens", number(workload.median_tokens)},
+               {"p95_tokens", number(workload.p95_tokens)},
+               {"min_tokens", workload.min_tokens},
+               {"max_tokens", workload.max_tokens},
+               {"truncated_texts", workload.truncated_texts},
+               {"tokenize_ms_per_text", number(workload.tokenize_ms_per_text)},
+               {"token_histogram", {{"width", workload.histogram_width}, {"counts", workload.token_histogram}}}});
+  return json;
 }
 
 }  // namespace paceline

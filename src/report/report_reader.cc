@@ -321,10 +321,20 @@ uint64_t read_seed(const Fields& fields) {
   return seed.get<uint64_t>();
 }
 
+/// What is in a report of how long texts were read; reports made before there was a choice say nothing.
+std::optional<LongTextOptions> read_long_mode(const Fields& fields) {
+  if (!fields.has("long")) return std::nullopt;
+  using Mode = LongTextOptions::Mode;
+  return LongTextOptions{.mode = fields.text("long") == "window" ? Mode::kWindow : Mode::kTruncate,
+                         .stride = fields.small("stride")};
+}
+
 WorkloadSummary read_workload(const Fields& fields) {
   WorkloadSummary is{.source = fields.text("source"),
                      .texts_available = fields.integer("texts_available"),
                      .texts = fields.integer("texts"),
+                     .sequences = fields.integer(fields.has("sequences") ? "sequences" : "texts"),
+                     .long_texts = read_long_mode(fields),
                      .rows_skipped = fields.integer("rows_skipped"),
                      .seed = read_seed(fields),
                      .mean_tokens = fields.number("mean_tokens"),

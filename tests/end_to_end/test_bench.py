@@ -75,6 +75,21 @@ class BenchTest(BenchCase):
         obeyed = self.paceline("classify", self.out / "plan.json", "--input", self.texts, "--quiet")
         self.assertEqual((obeyed.stdout, obeyed.stderr), (expected, b""))
 
+    def test_long_texts_in_windows(self):
+        texts = self.write("long.txt", "".join("la vie est belle " * (1 + 60 * (i % 2)) + "\n" for i in range(40)))
+        self.paceline(*self.flags, "--text", texts, "--long", "window", "--stride", "2")
+        workload = self.report()["workload"]
+        self.assertEqual((workload["texts"], workload["long"], workload["stride"]), (40, "window", 2))
+        self.assertGreater(workload["sequences"], 60)
+        self.assertIn("windows", self.report()["notes"][0])
+        plan = json.loads((self.out / "plan.json").read_text())
+        self.assertEqual((plan["long"], plan["stride"]), ("window", 2))
+        rows = self.paceline("classify", self.out / "plan.json", "--input", texts, "--quiet").stdout.decode().splitlines()
+        windows = [int(row.split("\t")[3]) for row in rows]
+        self.assertEqual(sum(windows), workload["sequences"])
+        self.fails(*self.flags, "--stride", "2", expect=2, mentions=["[bench]", "--long window"])
+        self.fails(*self.flags, "--long", "window", "--objective", "latency", expect=2, mentions="--objective latency")
+
     def test_dry_run_only_plans(self):
         result = self.paceline("bench", self.model, "--text", self.texts, "--backends", "native", "--dry-run",
                                "--quiet")

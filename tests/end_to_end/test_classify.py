@@ -164,6 +164,9 @@ class ClassifyTest(PacelineTest):
         cut = json_rows(self.paceline("classify", self.model, "--long", "truncate", stdin=given).stdout)
         self.assertEqual([row["truncated"] > 0 for row in cut], [False, True, False, True])
         self.assertNotIn("windows", cut[0])
+        plain = json_rows(self.paceline("classify", self.model, stdin=given).stdout)
+        self.assertEqual([row.get("truncated", 0) for row in plain], [row["truncated"] for row in cut])
+        self.assertNotIn("truncated", plain[0])
         self.fails("classify", self.model, "--stride", "2", stdin=given, expect=2, mentions="--long window")
         self.fails("classify", self.model, "--long", "window", "--stride", "4000", stdin=given, expect=2, mentions="4000")
 
