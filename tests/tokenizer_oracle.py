@@ -104,6 +104,9 @@ def main():
             model_dir.mkdir()
             shutil.copy(arguments.testdata / CONFIG, model_dir / "config.json")
             shutil.copy(arguments.testdata / f"tokenizers/{name}/tokenizer.json", model_dir / "tokenizer.json")
+            # A class of transformers would change it.
+            config = {"tokenizer_class": "PreTrainedTokenizerFast"}
+            (model_dir / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
             tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
             tokenizer.no_padding()
             for rows, paired in ((texts, False), (pairs, True)):

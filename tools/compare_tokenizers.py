@@ -3,6 +3,7 @@
 
     .deps/venv/bin/python tools/compare_tokenizers.py --paceline build/release/paceline
     .deps/venv/bin/python tools/compare_tokenizers.py --paceline build/release/paceline --only deberta_v2 --texts 5000
+    .deps/venv/bin/python tools/compare_tokenizers.py --paceline build/release/paceline --part layouts --random 100
     .deps/venv/bin/python tools/compare_tokenizers.py --golden testdata/tokenizers
 
 Every layout of KINDS below gets a vocabulary of its own, trained here on generated text, in a folder without
@@ -10,7 +11,8 @@ tokenizer.json: what transformers' AutoTokenizer and Paceline build from it has 
 every string, and on every fifth string as a pair with the one before; so has the tokenizer.json that transformers writes
 of it, on a tenth of them. The strings are words of 14 scripts, hostile
 Unicode (marks, controls, joiners, emoji, right-to-left, unassigned, private use, composed and decomposed forms, white
-space of all kinds, NUL), special tokens in clear, and words of thousands of characters. With --golden a sample becomes
+space of all kinds, NUL), special tokens in clear, and words of thousands of characters. The layouts of
+tokenizer_layouts.py are folders whose tokenizer.json says otherwise than the files beside it. With --golden a sample becomes
 the golden test of the library: folders without tokenizer.json, and built.json with the ids of transformers.
 """
 
@@ -35,6 +37,7 @@ import transformers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from make_golden_tokenizers import best, substring_counts
+from tokenizer_layouts import GOLDEN_BASE, layouts, random_layout, with_ids, write_layout
 
 SEED = 20261129
 # The golden test's folders; small, and but one without SentencePiece's map of characters, which takes 240 kB.
@@ -43,6 +46,10 @@ GOLDEN = ["bert", "bert_stripped", "bert_added", "bert_decoder", "mpnet", "rober
           "xlnet", "deberta_v2", "deberta_v2_lower", "deberta_v3"]
 GOLDEN_PIECES = 1600
 GOLDEN_TEXTS = 60
+OVER_TEXTS = 25
+CONFIGS = ["config.json", "tokenizer_config.json"]
+# Where texts are cut, and where they are not.
+LONG = 1000
 # A model that reads three token types and very long texts; tokenizer_config.json names the tokenizer's class.
 CONFIG = {"model_type": "bert", "architectures": ["BertForSequenceClassification"], "vocab_size": 100000,
           "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8,
@@ -299,13 +306,6 @@ KINDS = {
 }
 
 
-def with_ids(value, pieces):
-    """`value` with "+n" as an id n behind the vocabulary."""
-    if isinstance(value, dict):
-        return {str(pieces + int(k)) if k.startswith("+") else k: with_ids(v, pieces) for k, v in value.items()}
-    return pieces + int(value) if isinstance(value, str) and value.startswith("+") and value[1:].isdigit() else value
-
-
 def base_size(folder):
     for name in ("vocab.txt", "vocab.json"):
         if (folder / name).exists():
@@ -329,12 +329,23 @@ def make_folder(folder, name, size):
 
 def expected(folder, rows):
     """What transformers makes of texts and pairs: ids and token types of each."""
+    config = {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in CONFIGS if (folder / name).exists()}
+    tokenizer_config = config.get("tokenizer_config.json", {})
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     assert tokenizer.is_fast, folder
+    names = tokenizer_config.get("model_input_names", ["token_type_ids"])
+    has_types = "type_vocab_size" in config["config.json"] and "token_type_ids" in names
     backend = tokenizer.backend_tokenizer
+    if tokenizer.model_max_length < LONG:
+        for row in rows:
+            # In a list, since an empty second text alone counts as none.
+            batch = [(row["text"], row["pair"]) if "pair" in row else row["text"]]
+            encoding = tokenizer(batch, truncation=True, return_token_type_ids=True)
+            ids = encoding["input_ids"][0]
+            yield ids, encoding["token_type_ids"][0] if has_types else [0] * len(ids)
+        return
     backend.no_truncation()
     backend.no_padding()
-    has_types = "type_vocab_size" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
     for row in rows:
         encoding = backend.encode(row["text"], row.get("pair"))
         yield encoding.ids, encoding.type_ids if has_types else [0] * len(encoding.ids)
@@ -367,28 +378,90 @@ def pairs_of(texts):
     return [{"text": texts[i - 1], "pair": texts[i]} for i in range(4, len(texts), 5)]
 
 
+def check_vocabularies(arguments, base, rows, pairs):
+    """Differences by model, and encodings by model."""
+    totals, failed = {}, 0
+    for name, (model, *_) in KINDS.items():
+        if arguments.only and name not in arguments.only:
+            continue
+        folder = base / name
+        make_folder(folder, name, arguments.pieces)
+        differ = [compare(arguments.paceline, folder, rows, False), compare(arguments.paceline, folder, pairs, True)]
+        few = 0 if (folder / "tokenizer.json").exists() else len(rows) // 10
+        if few:
+            transformers.AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(folder / "tokenizer.json"))
+            differ += [compare(arguments.paceline, folder, rows[:few], False)]
+        print(f"{name}: {len(rows)} texts, {differ[0]} differ; {len(pairs)} pairs, {differ[1]} differ; "
+              f"{few} texts by its tokenizer.json, {sum(differ[2:])} differ", flush=True)
+        failed += sum(differ)
+        totals[model] = totals.get(model, 0) + len(rows) + len(pairs)
+        shutil.rmtree(folder)
+    return totals, failed
+
+
+def check_layouts(arguments, base, rows, pairs):
+    """The same of a tokenizer.json and files that contradict it."""
+    source = random.Random(arguments.seed)
+    chosen = {name: layout for name, layout in layouts().items() if not arguments.only or name in arguments.only}
+    chosen.update({f"random {i}": random_layout(source) for i in range(arguments.random)})
+    trained, failed = {}, 0
+    for name, layout in chosen.items():
+        kind = layout[0]
+        if kind not in trained:
+            folder = base / kind
+            make_folder(folder, kind, arguments.pieces)
+            trained[kind] = json.loads(transformers.AutoTokenizer.from_pretrained(folder).backend_tokenizer.to_str())
+        folder = base / "layout"
+        write_layout(folder, trained[kind], layout, CONFIG)
+        differ = [compare(arguments.paceline, folder, rows, False), compare(arguments.paceline, folder, pairs, True)]
+        print(f"{name}, over {kind}'s tokenizer.json: {len(rows)} texts, {differ[0]} differ; {len(pairs)} pairs, {differ[1]} differ",
+              flush=True)
+        if sum(differ):
+            print(f"  {layout}")
+        failed += sum(differ)
+        shutil.rmtree(folder)
+    return {"tokenizer.json with settings": len(chosen) * (len(rows) + len(pairs))}, failed
+
+
 def check(arguments):
     texts = make_texts(arguments.texts, arguments.seed)
     rows, pairs = [{"text": text} for text in texts], pairs_of(texts)
     totals, failed = {}, 0
-    with tempfile.TemporaryDirectory() as base:
-        for name, (model, *_) in KINDS.items():
-            if arguments.only and name not in arguments.only:
-                continue
-            folder = pathlib.Path(base) / name
-            make_folder(folder, name, arguments.pieces)
-            differ = [compare(arguments.paceline, folder, rows, False), compare(arguments.paceline, folder, pairs, True)]
-            few = 0 if (folder / "tokenizer.json").exists() else len(rows) // 10
-            if few:
-                transformers.AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(folder / "tokenizer.json"))
-                differ += [compare(arguments.paceline, folder, rows[:few], False)]
-            print(f"{name}: {len(rows)} texts, {differ[0]} differ; {len(pairs)} pairs, {differ[1]} differ; "
-                  f"{few} texts by its tokenizer.json, {sum(differ[2:])} differ", flush=True)
-            failed += sum(differ)
-            totals[model] = totals.get(model, 0) + len(rows) + len(pairs)
-            shutil.rmtree(folder)
+    parts = [part for part, name in [(check_vocabularies, "vocabularies"), (check_layouts, "layouts")]
+             if arguments.part in (None, name)]
+    for part in parts:
+        with tempfile.TemporaryDirectory() as base:
+            found, differ = part(arguments, pathlib.Path(base), rows, pairs)
+            totals.update(found)
+            failed += differ
     print("; ".join(f"{model}: {count} encodings" for model, count in totals.items()) + f"; {failed} differ")
     return 1 if failed else 0
+
+
+def golden_head():
+    return {"made_by": "tools/compare_tokenizers.py", "versions": {
+        "transformers": transformers.__version__, "tokenizers": tokenizers.__version__,
+        "sentencepiece": sentencepiece.__version__}}
+
+
+def make_golden_layouts(target, seed):
+    """Files beside a tokenizer.json of this folder, its patch, and what transformers makes of a few strings."""
+    source = random.Random(seed)
+    lines = []
+    with tempfile.TemporaryDirectory() as base:
+        for name, layout in layouts().items():
+            tokenizer = GOLDEN_BASE[layout[0]]
+            folder = pathlib.Path(base) / name
+            json_file = json.loads((target / tokenizer / "tokenizer.json").read_text(encoding="utf-8"))
+            files, patch = write_layout(folder, json_file, layout, CONFIG)
+            texts = [text for text in make_texts(400, source.random()) if 0 < len(text) < 80][:OVER_TEXTS]
+            rows = [{"text": text} for text in texts] + pairs_of(texts)
+            cases = [[row["text"], row.get("pair"), ids, types] for row, (ids, types) in zip(rows, expected(folder, rows))]
+            lines.append(json.dumps({"name": name, "tokenizer": tokenizer, "patch": patch, "files": files, "cases": cases},
+                                    separators=(",", ":")))
+    path = target / "over_json.json"
+    path.write_text(json.dumps(golden_head())[:-1] + ', "layouts": [\n' + ",\n".join(lines) + "\n]}\n")
+    print(f"{len(lines)} layouts in {path}")
 
 
 def make_golden(target, seed):
@@ -403,11 +476,8 @@ def make_golden(target, seed):
         rows = [{"text": text} for text in texts] + pairs_of(texts)
         for row, (ids, types) in zip(rows, expected(folder, rows)):
             cases.append([name, row["text"], row.get("pair"), ids, types])
-    head = {"made_by": "tools/compare_tokenizers.py", "versions": {
-        "transformers": transformers.__version__, "tokenizers": tokenizers.__version__,
-        "sentencepiece": sentencepiece.__version__}}
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
-    (target / "built.json").write_text(json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n")
+    (target / "built.json").write_text(json.dumps(golden_head())[:-1] + ', "cases": [\n' + lines + "\n]}\n")
     print(f"{len(cases)} cases in {target / 'built.json'}")
     return 0
 
@@ -418,12 +488,18 @@ def main():
     parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--pieces", type=int, default=6000, help="of each vocabulary")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", nargs="+", choices=sorted(KINDS))
+    parser.add_argument("--only", nargs="+", choices=sorted([*KINDS, *layouts()]))
+    parser.add_argument("--part", choices=["vocabularies", "layouts"], help="compare only these")
+    parser.add_argument("--random", type=int, default=0, help="random layouts beside the listed ones")
     parser.add_argument("--golden", type=pathlib.Path, help="write the golden test's files there instead")
     arguments = parser.parse_args()
     transformers.logging.set_verbosity_error()
     sentencepiece.set_min_log_level(2)
-    return make_golden(arguments.golden, arguments.seed) if arguments.golden else check(arguments)
+    if not arguments.golden:
+        return check(arguments)
+    if arguments.part != "vocabularies":
+        make_golden_layouts(arguments.golden, arguments.seed)
+    return 0 if arguments.part == "layouts" else make_golden(arguments.golden, arguments.seed)
 
 
 if __name__ == "__main__":

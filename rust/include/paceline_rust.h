@@ -65,8 +65,9 @@ void paceline_rust_on_out_of_memory(void (*handler)(void));
 
 /// Makes the tokenizer of a model folder from what it has of tokenizer.json, tokenizer_config.json,
 /// special_tokens_map.json, added_tokens.json, config.json, vocab.txt, vocab.json, merges.txt, sentencepiece.bpe.model,
-/// spiece.model and spm.model. A tokenizer.json is used alone; its padding and truncation are ignored. Without one the
-/// tokenizer is built as transformers 4.57 does, its class by tokenizer_class, else by config.json's model_type.
+/// spiece.model and spm.model. Over a tokenizer.json goes what transformers 4.57 changes of it by the other JSON files;
+/// its padding and its length of truncation are ignored. Without one the tokenizer is built as transformers does. The
+/// class is named by tokenizer_class, else by config.json's model_type.
 PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_count, PacelineTokenizer** out,
                                        char* message, size_t message_size);
 
@@ -74,9 +75,9 @@ PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_co
 void paceline_tokenizer_free(PacelineTokenizer* tokenizer);
 
 /// Encodes `first`, or the pair `first`, `second` (null: no pair), with special tokens. More than `max_length` tokens
-/// are cut from the end: the longer text down to the shorter, then both alike. An odd token stays with the text that
-/// was longer, with the second where both were as long. Where the tokenizer allows it, the end of a long text is not
-/// read.
+/// are cut from the end (from the beginning where truncation_side says left): the longer text down to the shorter, then
+/// both alike. An odd token stays with the text that was longer, with the second where both were as long. Where the
+/// tokenizer allows it, the end of a long text is not read.
 PacelineStatus paceline_tokenizer_encode(const PacelineTokenizer* tokenizer, PacelineBytes first,
                                          const PacelineBytes* second, PacelineTruncation truncation,
                                          PacelineEncoding* out, char* message, size_t message_size);
@@ -99,6 +100,12 @@ size_t paceline_tokenizer_kind(const PacelineTokenizer* tokenizer, char* buffer,
 
 /// As paceline_tokenizer_token: the files that it was made from, such as "vocab.txt + tokenizer_config.json".
 size_t paceline_tokenizer_origin(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
+
+/// As paceline_tokenizer_token: what other files changed of a tokenizer.json, a clause a line.
+size_t paceline_tokenizer_applied(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
+
+/// As paceline_tokenizer_token: what these files ask for that is not done, a clause a line.
+size_t paceline_tokenizer_notes(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,17 +1,17 @@
 //! A folder's tokenizer, loaded and applied: what the C ABI exposes, in safe Rust.
 
+use crate::assembly::Assembly;
 use crate::components::check_components;
 use crate::failure::{Failure, Status};
 use crate::from_vocabulary;
-use crate::long_text::{can_be_cut, find_cut};
+use crate::long_text::Cuts;
 use crate::pattern::Growth;
 use crate::regex_limits;
-use crate::settings::Files;
+use crate::settings::{Files, Settings, shown};
+use crate::tokenizer_config::{self, Changes};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::ModelWrapper;
-use tokenizers::utils::truncation::truncate_encodings;
-use tokenizers::{
-    Encoding, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
-};
+use tokenizers::{PostProcessorWrapper, Tokenizer, TruncationDirection};
 
 /// How long a sequence may get.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,22 +31,46 @@ pub struct Tokens {
     pub truncated: usize,
 }
 
-/// The first prefix of a long text that is tried has these bytes for each token wanted: about twice what words take.
+/// A long text is encoded in pieces of so many bytes for each token wanted, about twice what words take, so that one
+/// piece is mostly enough. The library needs 200 bytes of memory for each byte of a piece, an id takes 4.
 const BYTES_PER_TOKEN: usize = 8;
+const SMALLEST_PIECE: usize = 64;
+const LARGEST_PIECE: usize = 1 << 16;
 
-/// The tokens of a text, or of a part before a cut, which are the whole text's first ones.
-struct Start {
-    tokens: Encoding,
+/// How much of a text is read.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Bytes of a piece.
+    piece: usize,
+    /// Ids that are wanted, from the beginning.
+    keep: usize,
+    /// Whether the tokens behind these need no count.
+    stops: bool,
+}
+
+/// The ids of a text that are wanted.
+#[derive(Default)]
+struct Ids {
+    ids: Vec<u32>,
+    /// Tokens that were read: all that there are, or more than are wanted.
+    count: usize,
     is_cut: bool,
 }
 
 /// The tokenizer without its post-processor, which runs after our truncation.
 pub struct Encoder {
     tokenizer: Tokenizer,
-    post_processor: Option<PostProcessorWrapper>,
+    single: Assembly,
+    /// Some post-processors work for texts alone; then why.
+    pair: Result<Assembly, String>,
     origin: String,
-    can_be_cut: bool,
+    changes: Changes,
+    cuts: Cuts,
     growth: Growth,
+    /// The end that truncation keeps is the last one.
+    keeps_end: bool,
+    /// The model gets no token types but 0.
+    untyped: bool,
 }
 
 /// Bytes of a text where a pattern's cost grows with the square: half a second.
@@ -55,34 +79,84 @@ const LONGEST_SQUARE: usize = 20_000;
 /// Models that are made for texts without special tokens: model_type in config.json.
 const WITHOUT_SPECIAL_TOKENS: [&str; 1] = ["gpt2"];
 
-/// tokenizer.json where the folder has one, else the vocabulary files; and what it came from.
-fn read_tokenizer(files: &Files) -> Result<(Tokenizer, String, Growth), Failure> {
+struct Source {
+    tokenizer: Tokenizer,
+    origin: String,
+    growth: Growth,
+    changes: Changes,
+}
+
+/// tokenizer.json where the folder has one, else the vocabulary files.
+fn read_tokenizer(files: &Files) -> Result<Source, Failure> {
     let Some(json) = files.get("tokenizer.json") else {
-        return from_vocabulary::build(files).map(|(tokenizer, origin)| (tokenizer, origin, Growth::Linear));
+        let (tokenizer, origin) = from_vocabulary::build(files)?;
+        return Ok(Source { tokenizer, origin, growth: Growth::Linear, changes: Changes::default() });
     };
     let growth = check_components(json)?;
     let fail =
         |e| Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"));
-    Ok((Tokenizer::from_bytes(json).map_err(fail)?, "tokenizer.json".to_owned(), growth))
+    let mut tokenizer = Tokenizer::from_bytes(json).map_err(fail)?;
+    let changes = tokenizer_config::apply(files, &mut tokenizer)?;
+    Ok(Source { tokenizer, origin: "tokenizer.json".to_owned(), growth, changes })
+}
+
+/// Whether a text that is too long loses its beginning.
+fn keeps_end(tokenizer: &Tokenizer, config: &Settings) -> Result<bool, Failure> {
+    match config.string("truncation_side")? {
+        Some("left") => Ok(true),
+        Some("right") => Ok(false),
+        None => Ok(tokenizer.get_truncation().is_some_and(|params| params.direction == TruncationDirection::Left)),
+        Some(other) => {
+            let message = format!("{}: truncation_side is {other:?}, expected \"left\" or \"right\"", config.file);
+            Err(Failure::corrupt(message))
+        }
+    }
+}
+
+/// Whether the files keep token types from the model.
+fn is_untyped(config: &Settings) -> Result<bool, Failure> {
+    const KEY: &str = "model_input_names";
+    let Some(value) = config.get(KEY) else { return Ok(false) };
+    let names = value.as_array().ok_or_else(|| {
+        Failure::corrupt(format!("{}: {KEY} is {}, expected a list of names", config.file, shown(value)))
+    })?;
+    Ok(!names.iter().any(|name| name == "token_type_ids"))
+}
+
+fn find_pair(processor: Option<&PostProcessorWrapper>) -> Result<Assembly, String> {
+    match catch_unwind(AssertUnwindSafe(|| Assembly::find(processor, true))) {
+        Ok(found) => found.map_err(|e| e.to_string()),
+        Err(_) => Err("the post-processor gave up on a pair".to_owned()),
+    }
 }
 
 impl Encoder {
     pub fn load(files: &Files) -> Result<Self, Failure> {
         regex_limits::set();
-        let (mut tokenizer, origin, growth) = read_tokenizer(files)?;
+        let Source { mut tokenizer, origin, growth, mut changes } = read_tokenizer(files)?;
         if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
             if let Some(dropout) = bpe.dropout.filter(|&p| p > 0.0) {
                 let message = format!("{origin}: BPE dropout {dropout} draws other tokens each time, expected none");
                 return Err(Failure::unsupported(message));
             }
         }
+        let config = files.settings("tokenizer_config.json")?;
+        let (keeps_end, untyped) = (keeps_end(&tokenizer, &config)?, is_untyped(&config)?);
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(Failure::corrupt)?;
-        let post_processor = tokenizer.get_post_processor().cloned();
+        let processor = tokenizer.get_post_processor().cloned();
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
-        let can_be_cut = can_be_cut(&tokenizer);
-        let encoder = Encoder { tokenizer, post_processor, origin, can_be_cut, growth };
-        // A post-processor that cannot work fails on every text, so the empty one shows it.
+        // A post-processor that cannot work fails on every text.
+        let single = Assembly::find(processor.as_ref(), false).map_err(Self::failed)?;
+        let pair = find_pair(processor.as_ref());
+        if keeps_end {
+            changes.applied.push("truncation_side is left: a text that is too long loses its beginning".to_owned());
+        }
+        if untyped && (single.has_types() || pair.as_ref().is_ok_and(Assembly::has_types)) {
+            changes.applied.push("model_input_names has no token_type_ids: all of them are 0".to_owned());
+        }
+        let cuts = Cuts::find(&tokenizer, changes.added_by.as_ref());
+        let encoder = Encoder { tokenizer, single, pair, origin, changes, cuts, growth, keeps_end, untyped };
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             let config = files.settings("config.json")?;
             if !config.string("model_type")?.is_some_and(|model| WITHOUT_SPECIAL_TOKENS.contains(&model)) {
@@ -101,6 +175,11 @@ impl Encoder {
         &self.origin
     }
 
+    /// What other files changed of tokenizer.json, and what they ask for that is not done.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
     /// The kind of its model: "WordPiece", "BPE", "Unigram", "WordLevel".
     pub fn kind(&self) -> &'static str {
         match self.tokenizer.get_model() {
@@ -112,7 +191,7 @@ impl Encoder {
     }
 
     pub fn special_tokens(&self, pair: bool) -> usize {
-        self.post_processor.as_ref().map_or(0, |processor| processor.added_tokens(pair))
+        self.assembly(pair).map_or(0, Assembly::special_tokens)
     }
 
     pub fn vocab_size(&self) -> usize {
@@ -123,31 +202,49 @@ impl Encoder {
         self.tokenizer.id_to_token(id)
     }
 
-    pub fn encode(&self, first: &str, second: Option<&str>, limit: Limit) -> Result<Tokens, Failure> {
-        let (first, second) = self.encode_as_far_as_needed(first, second, limit)?;
-        let whole = first.len() + second.as_ref().map_or(0, Encoding::len);
-        let (mut first, mut second) = self.truncate(first, second, limit.max_length)?;
-        let truncated = whole - first.len() - second.as_ref().map_or(0, Encoding::len);
-
-        // The parts cut off would be post-processed too, for a pair in every combination.
-        first.take_overflowing();
-        if let Some(encoding) = second.as_mut() {
-            encoding.take_overflowing();
+    fn assembly(&self, pair: bool) -> Result<&Assembly, Failure> {
+        if !pair {
+            return Ok(&self.single);
         }
-        let encoding = self.process(first, second)?;
-        Ok(Tokens {
-            input_ids: to_i32(encoding.get_ids())?,
-            token_type_ids: to_i32(encoding.get_type_ids())?,
-            truncated,
-        })
+        self.pair.as_ref().map_err(|reason| Failure::corrupt(format!("{}: {reason}", self.origin)))
     }
 
-    fn process(&self, first: Encoding, second: Option<Encoding>) -> Result<Encoding, Failure> {
-        let encoding = match &self.post_processor {
-            Some(processor) => processor.process(first, second, true),
-            None => without_processor(first, second),
+    pub fn encode(&self, first: &str, second: Option<&str>, limit: Limit) -> Result<Tokens, Failure> {
+        let assembly = self.assembly(second.is_some())?;
+        let special = assembly.special_tokens();
+        let room = match limit.max_length {
+            0 => usize::MAX,
+            max_length => max_length.checked_sub(special).ok_or_else(|| {
+                let message = format!("max_length {max_length} is less than the {special} special tokens");
+                Failure::new(Status::InvalidArgument, message)
+            })?,
         };
-        encoding.map_err(Self::failed)
+        let reading = Reading {
+            piece: piece_for(room),
+            keep: if self.keeps_end { usize::MAX } else { room },
+            stops: !limit.count_truncated && !self.keeps_end,
+        };
+        let (first, second) = self.read_pair(first, second, reading)?;
+        let (first_room, second_room) = longest_first(first.count, second.as_ref().map(|ids| ids.count), room);
+        let second = second.unwrap_or_default();
+        let truncated = first.count + second.count - first_room - second_room;
+        let mut ids = Vec::with_capacity(first_room + second_room + special);
+        let mut types = Vec::with_capacity(ids.capacity());
+        assembly.append(self.kept(&first.ids, first_room), self.kept(&second.ids, second_room), &mut ids, &mut types);
+        self.tokens(ids, types, truncated)
+    }
+
+    /// What truncation to `room` leaves.
+    fn kept<'a>(&self, ids: &'a [u32], room: usize) -> &'a [u32] {
+        let room = room.min(ids.len());
+        if self.keeps_end { &ids[ids.len() - room..] } else { &ids[..room] }
+    }
+
+    fn tokens(&self, ids: Vec<u32>, mut types: Vec<u32>, truncated: usize) -> Result<Tokens, Failure> {
+        if self.untyped {
+            types.fill(0);
+        }
+        Ok(Tokens { input_ids: to_i32(ids)?, token_type_ids: to_i32(types)?, truncated })
     }
 
     /// The first text's windows, each but the last of `max_length` tokens, one behind the other; the second text stands
@@ -159,77 +256,57 @@ impl Encoder {
         max_length: usize,
         stride: usize,
     ) -> Result<Tokens, Failure> {
-        let room = max_length.saturating_sub(self.special_tokens(second.is_some()));
-        let mut first = self.encode_alone(first)?;
-        let mut second = second.map(|text| self.encode_alone(text)).transpose()?;
+        let assembly = self.assembly(second.is_some())?;
+        let special = assembly.special_tokens();
+        let room = max_length.saturating_sub(special);
+        let reading = Reading { piece: piece_for(room), keep: usize::MAX, stops: false };
+        let (first, second) = self.read_pair(first, second, reading)?;
+        let (first, mut second) = (first.ids, second.unwrap_or_default().ids);
         let mut truncated = 0;
-        if let Some(encoding) = second.as_mut() {
-            let keep = (room / 2).min(room.saturating_sub(2 * stride));
-            if first.len() + encoding.len() > room && encoding.len() > keep {
-                // A short first text leaves the second all that it does not need.
-                let keep = keep.max(room.saturating_sub(first.len()));
-                truncated = encoding.len().saturating_sub(keep);
-                encoding.truncate(keep, 0, TruncationDirection::Right);
-                encoding.take_overflowing();
-            }
+        let keep = (room / 2).min(room.saturating_sub(2 * stride));
+        if first.len() + second.len() > room && second.len() > keep {
+            // A short first text leaves the second all that it does not need.
+            let keep = keep.max(room.saturating_sub(first.len()));
+            truncated = second.len().saturating_sub(keep);
+            second = self.kept(&second, keep).to_vec();
         }
-        let first_room = room.saturating_sub(second.as_ref().map_or(0, Encoding::len));
+        let first_room = room.saturating_sub(second.len());
         if first_room <= stride && first.len() > first_room {
             let message = format!("windows with room for {first_room} tokens cannot share {stride}");
             return Err(Failure::new(Status::InvalidArgument, message));
         }
-        first.truncate(first_room, stride, TruncationDirection::Right);
-        let behind = first.take_overflowing();
-        let mut tokens = Tokens { input_ids: Vec::new(), token_type_ids: Vec::new(), truncated };
-        for window in std::iter::once(first).chain(behind) {
-            let encoding = self.process(window, second.clone())?;
-            tokens.input_ids.append(&mut to_i32(encoding.get_ids())?);
-            tokens.token_type_ids.append(&mut to_i32(encoding.get_type_ids())?);
+        let (mut ids, mut types) = (Vec::new(), Vec::new());
+        let mut start = 0;
+        loop {
+            let end = first.len().min(start + first_room);
+            assembly.append(&first[start..end], &second, &mut ids, &mut types);
+            if end == first.len() {
+                return self.tokens(ids, types, truncated);
+            }
+            start = end - stride;
         }
-        Ok(tokens)
     }
 
-    /// The texts' tokens; of a long text those that truncation will keep and at least one more.
-    fn encode_as_far_as_needed(
-        &self,
-        first: &str,
-        second: Option<&str>,
-        limit: Limit,
-    ) -> Result<(Encoding, Option<Encoding>), Failure> {
-        let room = limit.max_length.saturating_sub(self.special_tokens(second.is_some()));
-        if room == 0 || limit.count_truncated || !self.can_be_cut {
-            return Ok((self.encode_alone(first)?, second.map(|text| self.encode_alone(text)).transpose()?));
-        }
-        let mut start = self.encode_start(first, room)?;
-        let Some(text) = second else { return Ok((start.tokens, None)) };
-        let mut second = self.encode_start(text, room)?;
+    /// The ids of both texts.
+    fn read_pair(&self, first: &str, second: Option<&str>, reading: Reading) -> Result<(Ids, Option<Ids>), Failure> {
+        let mut start = self.read(first, reading)?;
+        let Some(text) = second else { return Ok((start, None)) };
+        let mut second = self.read(text, reading)?;
         // Where neither text fits, an odd token goes to the longer one: that takes both lengths.
-        if room % 2 == 1 && start.tokens.len() > room && second.tokens.len() > room {
+        if reading.keep % 2 == 1 && start.count > reading.keep && second.count > reading.keep {
+            let to_end = Reading { stops: false, ..reading };
             if start.is_cut {
-                start.tokens = self.encode_alone(first)?;
+                start = self.read(first, to_end)?;
             }
             if second.is_cut {
-                second.tokens = self.encode_alone(text)?;
+                second = self.read(text, to_end)?;
             }
         }
-        Ok((start.tokens, Some(second.tokens)))
+        Ok((start, Some(second)))
     }
 
-    /// More than `enough` tokens where the text has them.
-    fn encode_start(&self, text: &str, enough: usize) -> Result<Start, Failure> {
-        let mut from = BYTES_PER_TOKEN.saturating_mul(enough);
-        while from < text.len() / 2 {
-            let Some(cut) = find_cut(&self.tokenizer, text, from) else { break };
-            let tokens = self.encode_alone(&text[..cut])?;
-            if tokens.len() > enough {
-                return Ok(Start { tokens, is_cut: true });
-            }
-            from = cut.saturating_mul(2);
-        }
-        Ok(Start { tokens: self.encode_alone(text)?, is_cut: false })
-    }
-
-    fn encode_alone(&self, text: &str) -> Result<Encoding, Failure> {
+    /// The ids of a text, in pieces where that changes none of them.
+    fn read(&self, text: &str, reading: Reading) -> Result<Ids, Failure> {
         if self.growth == Growth::Square && text.len() > LONGEST_SQUARE {
             let message = format!(
                 "a text of {} bytes, and a pattern in {} whose cost grows with its square, expected at most {LONGEST_SQUARE}",
@@ -238,30 +315,34 @@ impl Encoder {
             );
             return Err(Failure::unsupported(message));
         }
-        self.tokenizer.encode_fast(text, false).map_err(Self::failed)
+        let mut read = Ids::default();
+        let (mut start, mut wanted) = (0, reading.piece);
+        while let Some(cut) = self.cut_behind(text, start, wanted) {
+            let ids = self.ids_of(&text[start..cut])?;
+            if !self.cuts.may_end_with(ids.last().copied()) {
+                wanted = wanted.max(cut - start).saturating_mul(2);
+                continue;
+            }
+            read.add(ids, reading.keep);
+            if reading.stops && self.cuts.may_skip_the_rest() && read.count > reading.keep {
+                read.is_cut = true;
+                return Ok(read);
+            }
+            (start, wanted) = (cut, reading.piece);
+        }
+        read.add(self.ids_of(&text[start..])?, reading.keep);
+        Ok(read)
     }
 
-    fn truncate(
-        &self,
-        first: Encoding,
-        second: Option<Encoding>,
-        max_length: usize,
-    ) -> Result<(Encoding, Option<Encoding>), Failure> {
-        if max_length == 0 {
-            return Ok((first, second));
-        }
-        let special = self.special_tokens(second.is_some());
-        let Some(max_text_length) = max_length.checked_sub(special) else {
-            let message = format!("max_length {max_length} is less than the {special} special tokens");
-            return Err(Failure::new(Status::InvalidArgument, message));
-        };
-        let params = TruncationParams {
-            direction: TruncationDirection::Right,
-            max_length: max_text_length,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
-        };
-        truncate_encodings(first, second, &params).map_err(Self::failed)
+    /// Where a piece of at least `wanted` bytes from `start` may end; None: with the text.
+    fn cut_behind(&self, text: &str, start: usize, wanted: usize) -> Option<usize> {
+        let rest = text.len() - start;
+        // What is left would be a piece too small to gain anything.
+        if wanted >= rest / 2 { None } else { self.cuts.next(&self.tokenizer, text, start + wanted) }
+    }
+
+    fn ids_of(&self, text: &str) -> Result<Vec<u32>, Failure> {
+        Ok(self.tokenizer.encode_fast(text, false).map_err(Self::failed)?.get_ids().to_vec())
     }
 
     /// The text is valid by then, so what fails is what the file asks for.
@@ -270,21 +351,38 @@ impl Encoder {
     }
 }
 
-/// What the library makes of a text or pair without a post-processor.
-fn without_processor(first: Encoding, second: Option<Encoding>) -> tokenizers::Result<Encoding> {
-    let encodings = std::iter::once(first).chain(second);
-    let encodings = encodings.enumerate().map(|(index, mut encoding)| {
-        encoding.set_sequence_id(index);
-        let types = vec![index as u32; encoding.len()];
-        encoding.set_type_ids(types);
-        encoding
-    });
-    Ok(Encoding::merge(encodings, false))
+impl Ids {
+    /// The next of them, of which at most `keep` are kept in all.
+    fn add(&mut self, mut ids: Vec<u32>, keep: usize) {
+        self.count += ids.len();
+        ids.truncate(keep.saturating_sub(self.ids.len()));
+        if self.ids.is_empty() {
+            self.ids = ids;
+        } else {
+            self.ids.append(&mut ids);
+        }
+    }
 }
 
-fn to_i32(ids: &[u32]) -> Result<Vec<i32>, Failure> {
-    ids.iter()
-        .map(|&id| {
+fn piece_for(room: usize) -> usize {
+    room.saturating_mul(BYTES_PER_TOKEN).clamp(SMALLEST_PIECE, LARGEST_PIECE)
+}
+
+/// How many tokens of a text or pair stay where both together may have `room`: the longer text is cut down to the
+/// shorter, then both alike. An odd token stays with the longer one, with the second where both are as long.
+fn longest_first(first: usize, second: Option<usize>, room: usize) -> (usize, usize) {
+    let Some(second) = second else { return (first.min(room), 0) };
+    if first.saturating_add(second) <= room {
+        return (first, second);
+    }
+    let (shorter, half) = (first.min(second), room / 2);
+    let (less, more) = if shorter <= half { (shorter, room - shorter) } else { (half, room - half) };
+    if first > second { (more, less) } else { (less, more) }
+}
+
+fn to_i32(ids: Vec<u32>) -> Result<Vec<i32>, Failure> {
+    ids.into_iter()
+        .map(|id| {
             i32::try_from(id)
                 .map_err(|_| Failure::new(Status::CorruptData, format!("token id {id}, expected less than 2^31")))
         })

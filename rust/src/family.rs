@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::special_tokens::{Defaults, Form, MASK_NORMALIZED, MASK_RAW, MASK_SPECIAL, NORMALIZED, SPECIAL};
+use crate::special_tokens::{Defaults, Form, MASK_NORMALIZED, MASK_RAW, MASK_SPECIAL, NORMALIZED, SPECIAL, forms};
 
 /// What a class reads, and how its texts become pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +41,12 @@ const fn bert(class: &'static str, model_type: &'static str) -> Family {
     Family { class, model_type, kind: Kind::Bert, files: WORD_PIECE, defaults }
 }
 
-const FAIRSEQ_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"];
-const BRACKET_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
-const ALBERT_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"];
-const XLNET_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"];
-const CAMEMBERT_ADDITIONAL: &[&str] = &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
-
-/// All kinds but the mask in one form, the mask in its own.
-const fn forms(all: Option<Form>, mask: Option<Form>) -> [Option<Form>; 7] {
-    [all, all, all, all, all, all, mask]
-}
+pub const MPNET_TOKENS: [&str; 7] = ["<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"];
+pub const FAIRSEQ_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"];
+pub const BRACKET_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
+pub const ALBERT_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"];
+pub const XLNET_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"];
+pub const CAMEMBERT_ADDITIONAL: &[&str] = &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
 
 const DEBERTA_V2_UNKNOWN: Option<Form> = Some(Form { lstrip: false, normalized: Some(true), special: true });
 
@@ -63,11 +59,7 @@ const FAMILIES: &[Family] = &[
         model_type: "mpnet",
         kind: Kind::MpNet,
         files: WORD_PIECE,
-        defaults: Defaults {
-            tokens: ["<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"],
-            forms: forms(SPECIAL, MASK_SPECIAL),
-            additional: &[],
-        },
+        defaults: Defaults { tokens: MPNET_TOKENS, forms: forms(SPECIAL, MASK_SPECIAL), additional: &[] },
     },
     Family {
         class: "RobertaTokenizer",

@@ -57,7 +57,7 @@ pub fn build(files: &Files) -> Result<(Tokenizer, String), Failure> {
     if !tokenizer_config.is_empty() {
         origin += " + tokenizer_config.json";
     }
-    let special = SpecialTokens::read(files, &tokenizer_config, &family.defaults)?;
+    let special = SpecialTokens::read(files, &tokenizer_config, &family.defaults, None)?;
     let room = config.count("vocab_size")?;
     let sources = Sources { files, family, tokenizer_config, special, room };
     let mut tokenizer = match family.kind {

@@ -3,11 +3,13 @@
 //! No panic leaves a function here: `guarded` turns it into a status. The panic hook is silent because the library
 //! never prints.
 
+mod assembly;
 mod charsmap;
 mod components;
 mod encoder;
 mod failure;
 mod family;
+mod fast_class;
 mod from_vocabulary;
 mod long_text;
 mod out_of_memory;
@@ -18,6 +20,7 @@ mod sentence_piece;
 mod sentence_piece_tokenizer;
 mod settings;
 mod special_tokens;
+mod tokenizer_config;
 mod vocabulary_files;
 
 use encoder::{Encoder, Limit};
@@ -320,4 +323,40 @@ pub unsafe extern "C" fn paceline_tokenizer_origin(
 ) -> usize {
     // SAFETY: promised by the caller.
     guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::origin), buffer, capacity) })
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_applied(
+    tokenizer: *const Encoder,
+    buffer: *mut u8,
+    capacity: usize,
+) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe {
+        copy_out(
+            &tokenizer.as_ref().map_or(String::new(), |encoder| encoder.changes().applied.join("\n")),
+            buffer,
+            capacity,
+        )
+    })
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_notes(
+    tokenizer: *const Encoder,
+    buffer: *mut u8,
+    capacity: usize,
+) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe {
+        copy_out(
+            &tokenizer.as_ref().map_or(String::new(), |encoder| encoder.changes().notes.join("\n")),
+            buffer,
+            capacity,
+        )
+    })
 }

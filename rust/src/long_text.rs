@@ -1,6 +1,6 @@
-//! Where a long text may be cut before it is encoded, so that the tokens before the cut stay what they are.
+//! Where a long text may be cut before it is encoded, so that its parts have the tokens of the whole.
 //!
-//! A cut stands before a blank between two letters or digits, and only in a tokenizer whose every stage is known to look
+//! A cut stands before a blank between two letters or digits, or between two ideographs where each is a word, and only in a tokenizer whose every stage is known to look
 //! no further than that blank. Why that holds, stage by stage: docs/adr/0010-long-texts.md.
 
 use tokenizers::models::ModelWrapper;
@@ -11,28 +11,93 @@ use tokenizers::{Model, NormalizedString, Normalizer, Tokenizer};
 
 const METASPACE: char = '\u{2581}';
 
-/// Whether every stage of the tokenizer is known to keep the tokens before a cut.
-pub fn can_be_cut(tokenizer: &Tokenizer) -> bool {
-    normalizer_is_local(tokenizer.get_normalizer())
-        && tokenizer.get_pre_tokenizer().is_some_and(splits_at_blanks)
-        && added_tokens_have_no_blanks(tokenizer)
-        && model_never_fails(tokenizer.get_model())
+/// Where a tokenizer's texts may be cut.
+pub struct Cuts {
+    at_blanks: bool,
+    between_ideographs: bool,
+    never_fails: bool,
+    /// Added tokens that take the blanks behind them along.
+    greedy: Vec<u32>,
 }
 
-/// The first cut at byte `from` or later: the index of a blank.
-pub fn find_cut(tokenizer: &Tokenizer, text: &str, from: usize) -> Option<usize> {
-    let mut blanks = text.as_bytes().iter().enumerate().skip(from).filter(|&(_, &byte)| byte == b' ');
-    blanks.find_map(|(blank, _)| {
-        let mut before = text[..blank].chars().rev();
-        let mut behind = text[blank + 1..].chars();
-        let (left, right) = (before.next()?, behind.next()?);
-        let found = is_plain_letter(left)
-            && is_plain_letter(right)
-            && before.next().is_none_or(stands_apart)
-            && behind.next().is_none_or(stands_apart)
-            && normalizes_apart(tokenizer.get_normalizer(), left, right);
-        found.then_some(blank)
-    })
+impl Cuts {
+    /// `added_by`: the normalizer that added tokens went through, where it is not the tokenizer's own.
+    pub fn find(tokenizer: &Tokenizer, added_by: Option<&NormalizerWrapper>) -> Self {
+        let mut stages = Vec::new();
+        tokenizer.get_normalizer().into_iter().for_each(|normalizer| flatten(normalizer, &mut stages));
+        let own = tokenizer.get_normalizer();
+        let at_blanks = normalizer_is_local(&stages)
+            && tokenizer.get_pre_tokenizer().is_some_and(|stage| {
+                splits_at_blanks(stage) && (!strips_blanks_before(&stages) || forgets_first_blank(stage))
+            })
+            && added_tokens_have_no_blanks(tokenizer, added_by.or(own))
+            && added_tokens_have_no_blanks(tokenizer, own);
+        let greedy = tokenizer.get_added_tokens_decoder().into_iter();
+        Cuts {
+            at_blanks,
+            between_ideographs: at_blanks && ideographs_are_words(tokenizer),
+            never_fails: model_never_fails(tokenizer.get_model()),
+            greedy: greedy.filter(|(_, token)| token.rstrip).map(|(id, _)| id).collect(),
+        }
+    }
+
+    /// The first cut at byte `from` or later: the index of a blank or an ideograph.
+    pub fn next(&self, tokenizer: &Tokenizer, text: &str, from: usize) -> Option<usize> {
+        if !self.at_blanks {
+            return None;
+        }
+        let bytes = text.as_bytes();
+        (from..bytes.len()).find(|&at| match bytes[at] {
+            b' ' => is_cut(tokenizer, text, at),
+            LOWEST_LEAD..=HIGHEST_LEAD => self.between_ideographs && is_between_ideographs(text, at),
+            _ => false,
+        })
+    }
+
+    /// Whether what follows a cut may stay unread: nothing there can make the text fail.
+    pub fn may_skip_the_rest(&self) -> bool {
+        self.never_fails
+    }
+
+    /// Whether the blank behind this token stays.
+    pub fn may_end_with(&self, id: Option<u32>) -> bool {
+        !id.is_some_and(|id| self.greedy.contains(&id))
+    }
+}
+
+/// Whether a text may be cut before this blank.
+fn is_cut(tokenizer: &Tokenizer, text: &str, blank: usize) -> bool {
+    let mut before = text[..blank].chars().rev();
+    let mut behind = text[blank + 1..].chars();
+    let (Some(left), Some(right)) = (before.next(), behind.next()) else { return false };
+    is_plain_letter(left)
+        && is_plain_letter(right)
+        && before.next().is_none_or(stands_apart)
+        && behind.next().is_none_or(stands_apart)
+        && normalizes_apart(tokenizer.get_normalizer(), left, right)
+}
+
+/// U+4E00 to U+9FFF: none of them decomposes or composes.
+fn is_ideograph(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}')
+}
+
+/// The first byte of an ideograph in UTF-8; no other character has it inside.
+const LOWEST_LEAD: u8 = 0xe4;
+const HIGHEST_LEAD: u8 = 0xe9;
+
+fn is_between_ideographs(text: &str, at: usize) -> bool {
+    text[..at].chars().next_back().is_some_and(is_ideograph) && text[at..].chars().next().is_some_and(is_ideograph)
+}
+
+/// Whether the normalizer puts blanks around each ideograph, at which the pre-tokenizer splits, and no added token has
+/// any.
+fn ideographs_are_words(tokenizer: &Tokenizer) -> bool {
+    use PreTokenizerWrapper::*;
+    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() else { return false };
+    normalizer.handle_chinese_chars
+        && matches!(tokenizer.get_pre_tokenizer(), Some(BertPreTokenizer(_) | Whitespace(_) | WhitespaceSplit(_)))
+        && tokenizer.get_added_tokens_decoder().values().all(|token| token.content.chars().all(|c| c < '\u{2e80}'))
 }
 
 /// Beside a plain letter it stays a character of its own, and no normalizer drops it.
@@ -76,9 +141,7 @@ fn normalizes_apart(normalizer: Option<&NormalizerWrapper>, left: char, right: c
         && both == format!("{left} {right}")
 }
 
-fn normalizer_is_local(normalizer: Option<&NormalizerWrapper>) -> bool {
-    let mut stages = Vec::new();
-    normalizer.into_iter().for_each(|normalizer| flatten(normalizer, &mut stages));
+fn normalizer_is_local(stages: &[&NormalizerWrapper]) -> bool {
     let charsmap = stages.iter().position(|stage| matches!(stage, NormalizerWrapper::Precompiled(_)));
     let (before, behind) = stages.split_at(charsmap.unwrap_or(stages.len()));
     // A character map may turn letters into anything: what follows it may look at blanks only.
@@ -162,6 +225,22 @@ fn looks_at_one_piece(pre_tokenizer: &PreTokenizerWrapper) -> bool {
     }
 }
 
+fn strips_blanks_before(stages: &[&NormalizerWrapper]) -> bool {
+    stages.iter().any(|stage| matches!(stage, NormalizerWrapper::StripNormalizer(strip) if strip.strip_left))
+}
+
+/// Whether a text has the same pieces without the blank that it begins with.
+fn forgets_first_blank(pre_tokenizer: &PreTokenizerWrapper) -> bool {
+    use PreTokenizerWrapper::*;
+    match pre_tokenizer {
+        BertPreTokenizer(_) | Whitespace(_) | WhitespaceSplit(_) => true,
+        ByteLevel(byte_level) => byte_level.add_prefix_space,
+        Metaspace(metaspace) => metaspace.get_prepend_scheme() == PrependScheme::Always,
+        Sequence(sequence) => sequence.as_ref().first().is_some_and(forgets_first_blank),
+        _ => false,
+    }
+}
+
 /// The scheme "first" asks where in the text a piece stands.
 fn prepends_by_piece(metaspace: &tokenizers::pre_tokenizers::metaspace::Metaspace) -> bool {
     metaspace.get_replacement() == METASPACE && metaspace.get_prepend_scheme() != PrependScheme::First
@@ -169,11 +248,11 @@ fn prepends_by_piece(metaspace: &tokenizers::pre_tokenizers::metaspace::Metaspac
 
 /// They are looked for in the text as given, or normalized in the normalized text; one with a blank could lie across a
 /// cut.
-fn added_tokens_have_no_blanks(tokenizer: &Tokenizer) -> bool {
+fn added_tokens_have_no_blanks(tokenizer: &Tokenizer, normalizer: Option<&NormalizerWrapper>) -> bool {
     let is_blank = |c: char| c.is_whitespace() || c == METASPACE;
     tokenizer.get_added_tokens_decoder().values().all(|token| {
         let mut content = NormalizedString::from(token.content.as_str());
-        let normalizer = tokenizer.get_normalizer().filter(|_| token.normalized);
+        let normalizer = normalizer.filter(|_| token.normalized);
         normalizer.map_or(Ok(()), |n| n.normalize(&mut content)).is_ok()
             && !token.content.contains(is_blank)
             && !content.get().contains(is_blank)

@@ -7,12 +7,15 @@ use crate::failure::Failure;
 use crate::settings::{Files, Settings, shown};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use tokenizers::AddedToken;
+use tokenizers::{AddedToken, Tokenizer};
 
 /// Kinds of special tokens, in the order in which they are added.
 pub const KINDS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+/// The index of pad_token in KINDS.
+const PAD: usize = 4;
 const ADDITIONAL: &str = "additional_special_tokens";
+const DECODER: &str = "added_tokens_decoder";
 
 /// A token with properties; `normalized` follows from `special` until it is settled.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +40,19 @@ impl Token {
             .lstrip(self.lstrip)
             .rstrip(self.rstrip)
             .normalized(self.normalized.unwrap_or(!special))
+    }
+}
+
+impl From<&AddedToken> for Token {
+    fn from(token: &AddedToken) -> Self {
+        Token {
+            content: token.content.clone(),
+            single_word: token.single_word,
+            lstrip: token.lstrip,
+            rstrip: token.rstrip,
+            normalized: Some(token.normalized),
+            special: token.special,
+        }
     }
 }
 
@@ -70,6 +86,11 @@ pub const NORMALIZED: Option<Form> = Some(Form { lstrip: false, normalized: None
 pub const MASK_SPECIAL: Option<Form> = Some(Form { lstrip: true, normalized: None, special: true });
 pub const MASK_NORMALIZED: Option<Form> = Some(Form { lstrip: true, normalized: None, special: false });
 pub const MASK_RAW: Option<Form> = Some(Form { lstrip: true, normalized: Some(false), special: false });
+
+/// All kinds but the mask in one form, the mask in its own.
+pub const fn forms(all: Option<Form>, mask: Option<Form>) -> [Option<Form>; 7] {
+    [all, all, all, all, all, all, mask]
+}
 
 /// A tokenizer class' own special tokens.
 pub struct Defaults {
@@ -125,42 +146,73 @@ fn read_list(place: &str, value: &Value) -> Result<Vec<Named>, Failure> {
 }
 
 impl SpecialTokens {
-    pub fn read(files: &Files, config: &Settings, defaults: &Defaults) -> Result<Self, Failure> {
+    /// What the files say over a class' own. `beside`: a tokenizer.json that has tokens already, and may name one for
+    /// padding; without one the class is a slow tokenizer first.
+    pub fn read(
+        files: &Files,
+        config: &Settings,
+        defaults: &Defaults,
+        beside: Option<&Tokenizer>,
+    ) -> Result<Self, Failure> {
+        let mut tokens = Self::of(defaults, config.file);
+        let padding = beside.and_then(|tokenizer| tokenizer.get_padding());
+        tokens.named[PAD] = tokens.named[PAD].take().or(padding.map(|padding| Named::Bare(padding.pad_token.clone())));
+        if config.get(DECODER).is_some() {
+            tokens.take(config)?;
+            tokens.take_decoder(config)?;
+            tokens.refer_to_added(&[config]);
+        } else {
+            let map = tokens.take_named(files, config)?;
+            tokens.take_added_tokens(&files.settings("added_tokens.json")?, &[config, &map])?;
+            if let Some(tokenizer) = beside {
+                let own = tokenizer.get_added_tokens_decoder();
+                tokens.added.extend(own.iter().map(|(id, token)| (u64::from(*id), Token::from(token))));
+                tokens.refer_to_added(&[config, &map]);
+            }
+        }
+        tokens.shape(defaults);
+        if beside.is_none() {
+            tokens.settle();
+        }
+        Ok(tokens)
+    }
+
+    fn of(defaults: &Defaults, added_file: &'static str) -> Self {
         let bare = |content: &str| (!content.is_empty()).then(|| Named::Bare(content.to_owned()));
-        let mut tokens = SpecialTokens {
+        SpecialTokens {
             named: defaults.tokens.map(bare),
             additional: defaults.additional.iter().map(|content| Named::Bare((*content).to_owned())).collect(),
             added: BTreeMap::new(),
-            added_file: config.file,
-        };
-        tokens.take(config)?;
-        if let Some(added) = config.object("added_tokens_decoder")? {
-            for (id, value) in added {
-                tokens.add(config.file, id, value)?;
-            }
-            tokens.refer_to_added(config);
-        } else {
-            let mut map = files.settings("special_tokens_map.json")?;
-            for value in map.values.values_mut().filter_map(Value::as_object_mut) {
-                value.insert("special".to_owned(), Value::Bool(true));
-            }
-            let configured = config.get(ADDITIONAL).map(|_| std::mem::take(&mut tokens.additional));
-            tokens.take(&map)?;
-            if let Some(mut all) = configured {
-                if map.get(ADDITIONAL).is_some() {
-                    let new = std::mem::take(&mut tokens.additional).into_iter();
-                    new.for_each(|token| {
-                        if !all.contains(&token) {
-                            all.push(token)
-                        }
-                    });
-                }
-                tokens.additional = all;
-            }
-            tokens.take_added_tokens(&files.settings("added_tokens.json")?, &[config, &map])?;
+            added_file,
         }
-        tokens.shape(defaults);
-        Ok(tokens)
+    }
+
+    fn take_decoder(&mut self, config: &Settings) -> Result<(), Failure> {
+        let decoder = config.object(DECODER)?;
+        decoder.into_iter().flatten().try_for_each(|(id, value)| self.add(config.file, id, value))
+    }
+
+    /// What tokenizer_config.json and special_tokens_map.json name; returns the latter.
+    fn take_named(&mut self, files: &Files, config: &Settings) -> Result<Settings, Failure> {
+        self.take(config)?;
+        let mut map = files.settings("special_tokens_map.json")?;
+        for value in map.values.values_mut().filter_map(Value::as_object_mut) {
+            value.insert("special".to_owned(), Value::Bool(true));
+        }
+        let configured = config.get(ADDITIONAL).map(|_| std::mem::take(&mut self.additional));
+        self.take(&map)?;
+        if let Some(mut all) = configured {
+            if map.get(ADDITIONAL).is_some() {
+                let new = std::mem::take(&mut self.additional).into_iter();
+                new.for_each(|token| {
+                    if !all.contains(&token) {
+                        all.push(token)
+                    }
+                });
+            }
+            self.additional = all;
+        }
+        Ok(map)
     }
 
     /// What a file says of special tokens; null takes one away.
@@ -231,9 +283,10 @@ impl SpecialTokens {
         Ok(())
     }
 
-    /// A special token that the file names is the added token of that content, with its properties.
-    fn refer_to_added(&mut self, config: &Settings) {
-        let configured = KINDS.iter().zip(&mut self.named).filter(|(kind, _)| config.get(kind).is_some());
+    /// A special token that these files name is the added token of that content, with its properties.
+    fn refer_to_added(&mut self, named_in: &[&Settings]) {
+        let is_named = |kind: &str| named_in.iter().any(|settings| settings.get(kind).is_some());
+        let configured = KINDS.iter().zip(&mut self.named).filter(|(kind, _)| is_named(kind));
         for named in configured.filter_map(|(_, named)| named.as_mut()) {
             // The last one where a content stands there twice.
             if let Some(token) = self.added.values().rev().find(|token| token.content == named.content()) {
@@ -242,7 +295,7 @@ impl SpecialTokens {
         }
     }
 
-    /// Bare tokens in the class' form, and all properties settled.
+    /// Bare tokens in the class' form.
     fn shape(&mut self, defaults: &Defaults) {
         for (named, form) in self.named.iter_mut().zip(defaults.forms) {
             *named = match (named.take(), form) {
@@ -257,11 +310,14 @@ impl SpecialTokens {
                     }
                     .settle(),
                 )),
-                (Some(Named::Full(token)), _) => Some(Named::Full(token.settle())),
                 (other, _) => other,
             };
         }
-        for named in &mut self.additional {
+    }
+
+    /// As a slow tokenizer hands them on.
+    fn settle(&mut self) {
+        for named in self.named.iter_mut().flatten().chain(&mut self.additional) {
             if let Named::Full(token) = named {
                 *token = token.clone().settle();
             }
@@ -305,6 +361,11 @@ impl SpecialTokens {
             }
         }
         list
+    }
+
+    /// Leaves out of check_ids what a tokenizer.json had before.
+    pub fn forget(&mut self, known: impl Fn(&str) -> bool) {
+        self.added.retain(|_, token| !known(&token.content));
     }
 
     /// Refuses a file that gives a token another id than it has.

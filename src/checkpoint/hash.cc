@@ -53,7 +53,9 @@ std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   const fs::path& folder = checkpoint.model_dir();
   std::vector<Part> parts = {{"config.json", folder / "config.json"}, {kTokenizerFile, folder / kTokenizerFile}};
   std::error_code ignored;
-  if (!fs::exists(folder / kTokenizerFile, ignored)) {
+  const bool built = !fs::exists(folder / kTokenizerFile, ignored);
+  for (const char* name : kTokenizerSettings) parts.push_back({name, folder / name});
+  if (built) {
     for (const char* name : kVocabularyFiles) parts.push_back({name, folder / name});
   }
   const WeightOptions& options = checkpoint.weight_options();

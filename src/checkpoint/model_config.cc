@@ -59,7 +59,8 @@ ModelConfig read_model_config(const Json& config, const std::set<std::string>& t
 }
 
 int32_t limit_length(const Json& tokenizer_config, int32_t max_tokens, std::string_view where) {
-  const double limit = json_number(tokenizer_config, "model_max_length", where, 1, HUGE_VAL, HUGE_VAL);
+  const double old_name = json_number(tokenizer_config, "max_len", where, 1, HUGE_VAL, HUGE_VAL);
+  const double limit = json_number(tokenizer_config, "model_max_length", where, 1, HUGE_VAL, old_name);
   return static_cast<int32_t>(std::min<double>(std::floor(limit), max_tokens));
 }
 

@@ -24,8 +24,9 @@ struct ModelConfig {
 /// Throws Error{corrupt_data, unsupported}.
 ModelConfig read_model_config(const Json& config, const std::set<std::string>& tensor_names, std::string_view where);
 
-/// The longest sequence in tokens: tokenizer_config.json's model_max_length where that is below what the positions
-/// serve. transformers writes 1e30 for "no limit". Throws Error{corrupt_data} for a limit that is no positive number.
+/// The longest sequence in tokens: tokenizer_config.json's model_max_length (max_len in old files) where that is below
+/// what the positions serve. transformers writes 1e30 for "no limit". Throws Error{corrupt_data} for a limit that is no
+/// positive number.
 int32_t limit_length(const Json& tokenizer_config, int32_t max_tokens, std::string_view where);
 
 }  // namespace paceline

@@ -113,6 +113,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
   auto reader = RowReader::open(flags.input, rows);
   TextPipeline pipeline(setup.model_dir, setup.run);
+  for (const std::string& note : pipeline.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
   if (!pipeline.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),

@@ -38,6 +38,8 @@ struct Inspection {
   std::string hash;
   std::string tokenizer_type;
   std::string tokenizer_origin;
+  std::vector<std::string> tokenizer_applied;
+  std::vector<std::string> tokenizer_notes;
   int32_t tokenizer_entries = 0;
 };
 
@@ -46,12 +48,16 @@ Inspection inspect(const InspectOptions& options) {
   Inspection found{.checkpoint = Checkpoint::open(model_dir, options.weights),
                    .hash = {},
                    .tokenizer_type = {},
-                   .tokenizer_origin = {}};
+                   .tokenizer_origin = {},
+                   .tokenizer_applied = {},
+                   .tokenizer_notes = {}};
   found.hash = found.checkpoint.hash(options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
   const Tokenizer tokenizer = Tokenizer::load(model_dir, {.max_length = found.checkpoint.max_length()});
   found.tokenizer_entries = tokenizer.vocab_size();
   found.tokenizer_type = tokenizer.kind();
   found.tokenizer_origin = tokenizer.origin();
+  found.tokenizer_applied = tokenizer.applied();
+  found.tokenizer_notes = tokenizer.notes();
   return found;
 }
 
@@ -110,8 +116,11 @@ std::string inspect_json(const Inspection& found) {
   json["heads"] = network.blocks.empty() ? 0 : network.blocks.front().attention.heads;
   json["problem_type"] =
       checkpoint.has_head() ? OrderedJson(problem_type_name(checkpoint.problem_type())) : OrderedJson(nullptr);
-  json["tokenizer"] = {
-      {"type", found.tokenizer_type}, {"vocab_size", found.tokenizer_entries}, {"made_from", found.tokenizer_origin}};
+  json["tokenizer"] = {{"type", found.tokenizer_type},
+                       {"vocab_size", found.tokenizer_entries},
+                       {"made_from", found.tokenizer_origin},
+                       {"applied", found.tokenizer_applied},
+                       {"notes", found.tokenizer_notes}};
   for (const int32_t tokens : kLengths) {
     if (tokens <= checkpoint.max_length()) {
       json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);
@@ -140,6 +149,14 @@ std::string labels_text(const Checkpoint& checkpoint) {
                      labels.size() > kShown ? ", ..." : "", problem_type_name(checkpoint.problem_type()));
 }
 
+/// What other files changed of the tokenizer, and what of them is not done.
+std::string changes_text(const Inspection& found) {
+  std::string out;
+  for (const std::string& applied : found.tokenizer_applied) out += fmt::format("applied          {}\n", applied);
+  for (const std::string& note : found.tokenizer_notes) out += fmt::format("notice           {}\n", note);
+  return out;
+}
+
 std::string made_text(const std::string& origin) {
   return (origin == "tokenizer.json" ? "read from " : "built from ") + origin;
 }
@@ -157,6 +174,7 @@ std::string inspect_text(const Inspection& found) {
       "weights          {}\n"
       "labels           {}\n"
       "tokenizer        {}, {} entries; {}; the model has room for {}\n"
+      "{}"
       "max_length       {} tokens\n"
       "compute          {}, per token\n"
       "memory           {}, the weights alone\n"
@@ -166,8 +184,8 @@ std::string inspect_text(const Inspection& found) {
       grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
       static_cast<double>(checkpoint.weight_bytes()) / 1e6, weights_text(checkpoint), labels_text(checkpoint),
       found.tokenizer_type, grouped(found.tokenizer_entries), made_text(found.tokenizer_origin),
-      grouped(network.vocab_size), checkpoint.max_length(), compute_text(network, checkpoint.max_length()), memory,
-      found.hash);
+      grouped(network.vocab_size), changes_text(found), checkpoint.max_length(),
+      compute_text(network, checkpoint.max_length()), memory, found.hash);
   if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);
   return out;
 }

@@ -22,14 +22,20 @@ struct TokenizeOptions {
   bool quiet = false;
 };
 
+void note_tokenizer(const Tokenizer& tokenizer, Console& console) {
+  if (tokenizer.origin() != "tokenizer.json") {
+    console.note(fmt::format("paceline: the tokenizer is built from {}.", tokenizer.origin()));
+  }
+  for (const std::string& applied : tokenizer.applied()) console.note(fmt::format("paceline: {}.", applied));
+  for (const std::string& note : tokenizer.notes()) console.note(fmt::format("paceline: {}.", note));
+}
+
 int run_tokenize(const TokenizeOptions& options, Console& console) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
   const CheckpointConfig config = read_checkpoint_config(model_dir);
   const Tokenizer tokenizer = Tokenizer::load(
       model_dir, {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
-  if (!options.quiet && tokenizer.origin() != "tokenizer.json") {
-    console.note(fmt::format("paceline: the tokenizer is built from {}.", tokenizer.origin()));
-  }
+  if (!options.quiet) note_tokenizer(tokenizer, console);
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;
   rows.go_on = [] { return !interrupted(); };

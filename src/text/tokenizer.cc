@@ -7,6 +7,7 @@
 #include <atomic>
 #include <numeric>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "base/file.h"
@@ -66,7 +67,9 @@ std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::p
     if (std::filesystem::exists(path, ignored)) files.emplace(name, read_file(path, kMaxFileBytes));
   };
   read(kTokenizerFile);
-  if (files.empty()) std::for_each(kVocabularyFiles.begin(), kVocabularyFiles.end(), read);
+  const bool built = files.empty();
+  std::for_each(kTokenizerSettings.begin(), kTokenizerSettings.end(), read);
+  if (built) std::for_each(kVocabularyFiles.begin(), kVocabularyFiles.end(), read);
   if (files.empty()) {
     throw Error(
         ErrorCode::kNotFound,
@@ -89,6 +92,13 @@ std::string copied(const Copy& copy) {
   }
   text.resize(size);
   return text;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(excerpt(line, kMessageBytes));
+  return lines;
 }
 
 /// Texts by falling length: the long ones first, so that none is still running when all others are done.
@@ -218,6 +228,16 @@ std::string Tokenizer::kind() const {
 std::string Tokenizer::origin() const {
   return copied(
       [&](char* buffer, std::size_t size) { return paceline_tokenizer_origin(state_->rust.get(), buffer, size); });
+}
+
+std::vector<std::string> Tokenizer::applied() const {
+  return lines_of(copied(
+      [&](char* buffer, std::size_t size) { return paceline_tokenizer_applied(state_->rust.get(), buffer, size); }));
+}
+
+std::vector<std::string> Tokenizer::notes() const {
+  return lines_of(copied(
+      [&](char* buffer, std::size_t size) { return paceline_tokenizer_notes(state_->rust.get(), buffer, size); }));
 }
 
 int32_t Tokenizer::vocab_size() const {

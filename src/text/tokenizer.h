@@ -45,9 +45,10 @@ struct TokenizerOptions {
 /// cannot throw, and would print and abort. It must neither throw nor allocate.
 void on_tokenizer_out_of_memory(void (*handler)());
 
-/// The tokenizer of a model folder: a Hugging Face tokenizer.json, or one built from vocab.txt, vocab.json + merges.txt
-/// or a SentencePiece model as transformers builds it. The file's own padding and truncation are ignored; longest-first
-/// truncation at max_length. Immutable once loaded: any number of threads may encode at the same time.
+/// The tokenizer of a model folder: a Hugging Face tokenizer.json with what transformers changes of it by
+/// tokenizer_config.json, or one built from vocab.txt, vocab.json + merges.txt or a SentencePiece model as transformers
+/// builds it. The file's own padding and length are ignored; longest-first truncation at max_length, from the side that
+/// the files name. Immutable once loaded: any number of threads may encode at the same time.
 class Tokenizer {
  public:
   /// Throws Error: not_found; corrupt_data, also for files that contradict each other or make the tokenizer library
@@ -81,6 +82,13 @@ class Tokenizer {
 
   /// The files that it was made from: "tokenizer.json", or such as "vocab.txt + tokenizer_config.json".
   std::string origin() const;
+
+  /// What tokenizer_config.json and the files beside it, or the class that transformers reads them with, changed of a
+  /// tokenizer.json; one clause each.
+  std::vector<std::string> applied() const;
+
+  /// What these files ask for and is not done, one clause each.
+  std::vector<std::string> notes() const;
 
   /// Entries, added tokens included.
   int32_t vocab_size() const;

@@ -1,5 +1,8 @@
-"""The memory that classify takes does not grow with the input: a million texts more, at most 5 % more of it."""
+"""The memory that classify takes does not grow with the input: a million texts more, at most 5 % more of it. A long text
+takes a few times its own size.
+"""
 
+import os
 import random
 import re
 import subprocess
@@ -39,6 +42,20 @@ class MemoryTest(PacelineTest):
         many = self.peak(1_300_000)
         print(f"peak memory: {few} kB at 300,000 texts, {many} kB at 1,300,000")
         self.assertLessEqual(many, 1.05 * few)
+
+    def test_a_long_text(self):
+        megabytes = 32
+        path = self.folder / "long.txt"
+        with path.open("wb") as out:
+            for _ in range(megabytes):
+                out.write(b"la vie est belle " * (1_000_000 // 17))
+        command = [PACELINE, "classify", str(self.model), "--input", str(path), "--long", "truncate", "--quiet"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=self.environment()) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        print(f"peak memory: {usage.ru_maxrss} kB for a text of {megabytes} MB")
+        self.assertEqual(process.returncode, 0)
+        self.assertLess(usage.ru_maxrss, 8 * megabytes * 1000)
 
 
 if __name__ == "__main__":

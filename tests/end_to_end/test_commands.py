@@ -98,6 +98,24 @@ class InspectTest(PacelineTest):
         self.fails("classify", model, stdin=texts, expect=3, mentions=["vocab.txt: lines", "[SEP]"])
         self.assertNotEqual(self.inspect(MODELS / "bert-fp32")["hash"], found["hash"])
 
+    def test_settings_over_a_tokenizer_json(self):
+        model = self.folder / "model"
+        shutil.copytree(MODELS / "bert-fp32", model)
+        before = self.inspect(model)
+        self.assertEqual((before["tokenizer"]["applied"], before["tokenizer"]["notes"]), ([], []))
+        config = {"tokenizer_class": "BertTokenizer", "do_lower_case": False}
+        (model / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+        found = self.inspect(model)
+        self.assertEqual(found["tokenizer"]["applied"], ["do_lower_case is false, over tokenizer.json's true"])
+        self.assertNotEqual(found["hash"], before["hash"])
+        self.assertIn("do_lower_case is false", self.paceline("inspect", model).stdout.decode())
+        self.assertIn(b"do_lower_case is false", self.paceline("tokenize", model, stdin=b"Le\n").stderr)
+        (model / "tokenizer_config.json").write_text('{"tokenizer_class": "OwnTokenizer"}', "utf-8")
+        for command in ["tokenize", "classify"]:
+            self.assertIn(b"asks for OwnTokenizer", self.paceline(command, model, stdin=b"Le\n").stderr)
+        (model / "tokenizer_config.json").write_text('{"from_slow": true}', "utf-8")
+        self.fails("classify", model, stdin=b"Le\n", expect=3, mentions="from_slow")
+
     def test_an_empty_text_of_a_model_without_special_tokens(self):
         model = self.folder / "model"
         model.mkdir()
