@@ -197,6 +197,8 @@ TEST_F(CheckpointTest, TheTokenizersLimitCountsWhereItIsSmaller) {
   EXPECT_EQ(limited(R"({"model_max_length": 16})"), 16);
   EXPECT_EQ(limited(R"({"model_max_length": 512})"), 20);
   EXPECT_EQ(limited(R"({"model_max_length": 1000000000000000019884624838656})"), 20);
+  EXPECT_EQ(limited(R"({"max_len": 16})"), 16);
+  EXPECT_EQ(limited(R"({"max_len": 16, "model_max_length": 18})"), 18);
   EXPECT_EQ(limited("{}"), 20);
   for (const char* bad : {R"({"model_max_length": 0})", R"({"model_max_length": "16"})", "[]", "{"}) {
     put("tokenizer_config.json", bad);
