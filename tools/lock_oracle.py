@@ -23,6 +23,7 @@ WANTED = [
     "onnxruntime==1.30.0",
     "onnxscript",
     "numpy",
+    "sacremoses==0.2.0",
     "safetensors",
     "sentencepiece==0.2.3",
     "tokenizers",

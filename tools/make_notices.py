@@ -39,6 +39,8 @@ OTHERS = [
      "its own LICENSE and NOTICE"),
     ("libgomp", "", "GPL-3.0 with GCC Runtime Library Exception", "Free Software Foundation, Inc.",
      "https://gcc.gnu.org", "libgomp.so.1 of torch's wheel, opened at run time"),
+    ("sacremoses", "0.2.0", "MIT", "2020, alvations", "https://github.com/hplt-project/sacremoses",
+     "the lists of characters in rust/src/characters.txt and of abbreviations, once of Moses, in rust/src/moses.rs"),
     ("nvidia-cuda-runtime", "13.0.96", "NVIDIA CUDA Toolkit EULA", "NVIDIA Corporation",
      "https://docs.nvidia.com/cuda/eula/", "libcudart.so.13, which libtorch_cpu.so opens"),
     ("nvidia-cuda-cupti", "13.0.85", "NVIDIA CUDA Toolkit EULA", "NVIDIA Corporation",

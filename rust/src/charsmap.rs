@@ -27,6 +27,7 @@ fn check_size(head: &[u8], bytes: usize, place: &str) -> Result<(), Failure> {
     if announced <= bytes.saturating_sub(SIZE_BYTES) {
         return Ok(());
     }
-    let message = format!("{place}: the map of characters announces {announced} bytes, expected at most the {bytes} it has");
+    let message =
+        format!("{place}: the map of characters announces {announced} bytes, expected at most the {bytes} it has");
     Err(Failure::corrupt(message))
 }

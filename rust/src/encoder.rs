@@ -3,8 +3,9 @@
 use crate::assembly::Assembly;
 use crate::components::check_components;
 use crate::failure::{Failure, Status};
-use crate::from_vocabulary;
+use crate::from_vocabulary::{self, Built};
 use crate::long_text::Cuts;
+use crate::moses_tokenizer::MosesTokenizer;
 use crate::pattern::Growth;
 use crate::regex_limits;
 use crate::settings::{Files, Settings, shown};
@@ -60,6 +61,8 @@ struct Ids {
 /// The tokenizer without its post-processor, which runs after our truncation.
 pub struct Encoder {
     tokenizer: Tokenizer,
+    /// What encodes texts in its place, where there is one.
+    moses: Option<MosesTokenizer>,
     single: Assembly,
     /// Some post-processors work for texts alone; then why.
     pair: Result<Assembly, String>,
@@ -80,8 +83,7 @@ const LONGEST_SQUARE: usize = 20_000;
 const WITHOUT_SPECIAL_TOKENS: [&str; 1] = ["gpt2"];
 
 struct Source {
-    tokenizer: Tokenizer,
-    origin: String,
+    built: Built,
     growth: Growth,
     changes: Changes,
 }
@@ -89,15 +91,16 @@ struct Source {
 /// tokenizer.json where the folder has one, else the vocabulary files.
 fn read_tokenizer(files: &Files) -> Result<Source, Failure> {
     let Some(json) = files.get("tokenizer.json") else {
-        let (tokenizer, origin) = from_vocabulary::build(files)?;
-        return Ok(Source { tokenizer, origin, growth: Growth::Linear, changes: Changes::default() });
+        let built = from_vocabulary::build(files)?;
+        return Ok(Source { built, growth: Growth::Linear, changes: Changes::default() });
     };
     let growth = check_components(json)?;
     let fail =
         |e| Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"));
     let mut tokenizer = Tokenizer::from_bytes(json).map_err(fail)?;
     let changes = tokenizer_config::apply(files, &mut tokenizer)?;
-    Ok(Source { tokenizer, origin: "tokenizer.json".to_owned(), growth, changes })
+    let built = Built { tokenizer, moses: None, origin: "tokenizer.json".to_owned() };
+    Ok(Source { built, growth, changes })
 }
 
 /// Whether a text that is too long loses its beginning.
@@ -133,7 +136,8 @@ fn find_pair(processor: Option<&PostProcessorWrapper>) -> Result<Assembly, Strin
 impl Encoder {
     pub fn load(files: &Files) -> Result<Self, Failure> {
         regex_limits::set();
-        let Source { mut tokenizer, origin, growth, mut changes } = read_tokenizer(files)?;
+        let Source { built, growth, mut changes } = read_tokenizer(files)?;
+        let Built { mut tokenizer, moses, origin } = built;
         if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
             if let Some(dropout) = bpe.dropout.filter(|&p| p > 0.0) {
                 let message = format!("{origin}: BPE dropout {dropout} draws other tokens each time, expected none");
@@ -156,7 +160,7 @@ impl Encoder {
             changes.applied.push("model_input_names has no token_type_ids: all of them are 0".to_owned());
         }
         let cuts = Cuts::find(&tokenizer, changes.added_by.as_ref());
-        let encoder = Encoder { tokenizer, single, pair, origin, changes, cuts, growth, keeps_end, untyped };
+        let encoder = Encoder { tokenizer, moses, single, pair, origin, changes, cuts, growth, keeps_end, untyped };
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             let config = files.settings("config.json")?;
             if !config.string("model_type")?.is_some_and(|model| WITHOUT_SPECIAL_TOKENS.contains(&model)) {
@@ -225,13 +229,19 @@ impl Encoder {
             stops: !limit.count_truncated && !self.keeps_end,
         };
         let (first, second) = self.read_pair(first, second, reading)?;
-        let (first_room, second_room) = longest_first(first.count, second.as_ref().map(|ids| ids.count), room);
+        let (first_room, second_room) = self.share_out(first.count, second.as_ref().map(|ids| ids.count), room);
         let second = second.unwrap_or_default();
         let truncated = first.count + second.count - first_room - second_room;
         let mut ids = Vec::with_capacity(first_room + second_room + special);
         let mut types = Vec::with_capacity(ids.capacity());
         assembly.append(self.kept(&first.ids, first_room), self.kept(&second.ids, second_room), &mut ids, &mut types);
         self.tokens(ids, types, truncated)
+    }
+
+    /// How many tokens of a text or pair stay where both together may have `room`.
+    fn share_out(&self, first: usize, second: Option<usize>, room: usize) -> (usize, usize) {
+        let share_out = if self.moses.is_some() { longest_first_of_slow_classes } else { longest_first };
+        share_out(first, second, room)
     }
 
     /// What truncation to `room` leaves.
@@ -342,7 +352,10 @@ impl Encoder {
     }
 
     fn ids_of(&self, text: &str) -> Result<Vec<u32>, Failure> {
-        Ok(self.tokenizer.encode_fast(text, false).map_err(Self::failed)?.get_ids().to_vec())
+        match &self.moses {
+            Some(moses) => Ok(moses.encode(text)),
+            None => Ok(self.tokenizer.encode_fast(text, false).map_err(Self::failed)?.get_ids().to_vec()),
+        }
     }
 
     /// The text is valid by then, so what fails is what the file asks for.
@@ -378,6 +391,13 @@ fn longest_first(first: usize, second: Option<usize>, room: usize) -> (usize, us
     let (shorter, half) = (first.min(second), room / 2);
     let (less, more) = if shorter <= half { (shorter, room - shorter) } else { (half, room - half) };
     if first > second { (more, less) } else { (less, more) }
+}
+
+/// As transformers' slow classes do it: an odd token stays with the first text. The fast ones leave it to the longer one.
+fn longest_first_of_slow_classes(first: usize, second: Option<usize>, room: usize) -> (usize, usize) {
+    let Some(second) = second else { return (first.min(room), 0) };
+    let keep = first.min(room.div_ceil(2).max(room.saturating_sub(second)));
+    (keep, second.min(room - keep))
 }
 
 fn to_i32(ids: Vec<u32>) -> Result<Vec<i32>, Failure> {

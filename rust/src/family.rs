@@ -17,6 +17,8 @@ pub enum Kind {
     XlNet,
     Camembert,
     XlmRoberta,
+    Xlm,
+    Flaubert,
 }
 
 pub struct Family {
@@ -47,6 +49,26 @@ pub const BRACKET_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD
 pub const ALBERT_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"];
 pub const XLNET_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"];
 pub const CAMEMBERT_ADDITIONAL: &[&str] = &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
+
+/// Without a fast counterpart.
+const fn moses(class: &'static str, model_type: &'static str, kind: Kind) -> Family {
+    let tokens = ["<s>", "", "<unk>", "</s>", "<pad>", "</s>", "<special1>"];
+    let defaults = Defaults { tokens, forms: [None; 7], additional: MOSES_ADDITIONAL };
+    Family { class, model_type, kind, files: BYTE_BPE, defaults }
+}
+
+const MOSES_ADDITIONAL: &[&str] = &[
+    "<special0>",
+    "<special1>",
+    "<special2>",
+    "<special3>",
+    "<special4>",
+    "<special5>",
+    "<special6>",
+    "<special7>",
+    "<special8>",
+    "<special9>",
+];
 
 const DEBERTA_V2_UNKNOWN: Option<Form> = Some(Form { lstrip: false, normalized: Some(true), special: true });
 
@@ -129,10 +151,9 @@ const FAMILIES: &[Family] = &[
         files: BPE_MODEL,
         defaults: Defaults { tokens: FAIRSEQ_TOKENS, forms: forms(None, MASK_SPECIAL), additional: &[] },
     },
+    moses("XLMTokenizer", "xlm", Kind::Xlm),
+    moses("FlaubertTokenizer", "flaubert", Kind::Flaubert),
 ];
-
-/// Classes without a fast counterpart that people bring none the less.
-const MOSES_CLASSES: [(&str, &str); 2] = [("XLMTokenizer", "xlm"), ("FlaubertTokenizer", "flaubert")];
 
 fn known_classes() -> String {
     let names: Vec<&str> = FAMILIES.iter().map(|family| family.class).collect();
@@ -152,9 +173,6 @@ pub fn choose(tokenizer_config: &Settings, config: &Settings) -> Result<&'static
     for settings in [tokenizer_config, config] {
         let Some(class) = settings.string("tokenizer_class")? else { continue };
         let slow = class.strip_suffix("Fast").unwrap_or(class);
-        if MOSES_CLASSES.iter().any(|(name, _)| *name == slow) {
-            return Err(moses(slow));
-        }
         let family = FAMILIES.iter().find(|family| family.class == slow);
         return family.ok_or_else(|| refuse(format!("{} asks for {class:?}", settings.file)));
     }
@@ -163,16 +181,6 @@ pub fn choose(tokenizer_config: &Settings, config: &Settings) -> Result<&'static
                        says which tokenizer to build, expected one of them";
         return Err(Failure::corrupt(message));
     };
-    if let Some((class, _)) = MOSES_CLASSES.iter().find(|(_, name)| *name == model_type) {
-        return Err(moses(class));
-    }
     let family = FAMILIES.iter().find(|family| family.model_type == model_type);
     family.ok_or_else(|| refuse(format!("config.json's model_type is {model_type:?}")))
-}
-
-fn moses(class: &str) -> Failure {
-    Failure::unsupported(format!(
-        "{class} cuts texts by the rules of Moses, which Paceline does not have, expected a tokenizer.json or one of {}",
-        known_classes()
-    ))
 }

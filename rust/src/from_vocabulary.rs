@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::family::{Family, Kind, choose};
+use crate::moses_tokenizer::{self, MosesTokenizer};
 use crate::sentence_piece_tokenizer;
 use crate::settings::{Files, Settings, short};
 use crate::special_tokens::SpecialTokens;
@@ -42,14 +43,22 @@ impl Sources<'_> {
         }
     }
 
-    fn special_token(&self, kind: &str) -> Result<&str, Failure> {
+    pub fn special_token(&self, kind: &str) -> Result<&str, Failure> {
         let missing = || Failure::corrupt(format!("{}: {kind} is null, expected a token", self.tokenizer_config.file));
         self.special.content(kind).ok_or_else(missing)
     }
 }
 
-/// The tokenizer, and the files that it is made from, as people read it.
-pub fn build(files: &Files) -> Result<(Tokenizer, String), Failure> {
+/// What vocabulary files make.
+pub struct Built {
+    pub tokenizer: Tokenizer,
+    /// What encodes texts in place of `tokenizer`.
+    pub moses: Option<MosesTokenizer>,
+    /// The files that it is made from, as people read it.
+    pub origin: String,
+}
+
+pub fn build(files: &Files) -> Result<Built, Failure> {
     let tokenizer_config = files.settings("tokenizer_config.json")?;
     let config = files.settings("config.json")?;
     let family = choose(&tokenizer_config, &config)?;
@@ -63,6 +72,7 @@ pub fn build(files: &Files) -> Result<(Tokenizer, String), Failure> {
     let mut tokenizer = match family.kind {
         Kind::Bert | Kind::MpNet => word_piece(&sources)?,
         Kind::Roberta | Kind::Gpt2 | Kind::Deberta => byte_bpe(&sources)?,
+        Kind::Xlm | Kind::Flaubert => moses_tokenizer::vocabulary(&sources)?,
         _ => sentence_piece_tokenizer::make(&sources)?,
     };
     if let Some((piece, id)) = tokenizer.get_vocab(false).into_iter().max_by_key(|(_, id)| *id) {
@@ -77,7 +87,9 @@ pub fn build(files: &Files) -> Result<(Tokenizer, String), Failure> {
     sources.special.check_ids(|content| tokenizer.token_to_id(content))?;
     let post_processor = post_processor(&sources, &tokenizer)?;
     tokenizer.with_post_processor(Some(post_processor));
-    Ok((tokenizer, origin))
+    let cut_by_moses = matches!(family.kind, Kind::Xlm | Kind::Flaubert);
+    let moses = cut_by_moses.then(|| MosesTokenizer::new(&sources, &tokenizer)).transpose()?;
+    Ok(Built { tokenizer, moses, origin })
 }
 
 fn word_piece(sources: &Sources) -> Result<Tokenizer, Failure> {
@@ -170,6 +182,12 @@ fn post_processor(sources: &Sources, tokenizer: &Tokenizer) -> Result<PostProces
         Kind::Deberta | Kind::DebertaV2 | Kind::Albert => Template::new(brackets.0, brackets.1, "[CLS]", "[SEP]"),
         Kind::Camembert | Kind::XlmRoberta => Template::new("{c} $A {s}", "{c} $A {s} {s} $B {s}", "<s>", "</s>"),
         Kind::XlNet => Template::new("$A:0 {s}:0 {c}:2", "$A:0 {s}:0 $B:1 {s}:1 {c}:2", "<cls>", "<sep>"),
+        Kind::Xlm | Kind::Flaubert => Template::new(
+            brackets.0,
+            brackets.1,
+            sources.special_token("bos_token")?,
+            sources.special_token("sep_token")?,
+        ),
         Kind::Roberta => {
             let with_id = |kind: &str| {
                 let token = sources.special_token(kind)?;

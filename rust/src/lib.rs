@@ -3,7 +3,9 @@
 //! No panic leaves a function here: `guarded` turns it into a status. The panic hook is silent because the library
 //! never prints.
 
+mod added_tokens;
 mod assembly;
+mod characters;
 mod charsmap;
 mod components;
 mod encoder;
@@ -12,8 +14,12 @@ mod family;
 mod fast_class;
 mod from_vocabulary;
 mod long_text;
+mod moses;
+mod moses_tokenizer;
 mod out_of_memory;
 mod pattern;
+mod plain_bpe;
+mod punctuation;
 mod python_digits;
 mod regex_limits;
 mod sentence_piece;

@@ -345,6 +345,11 @@ impl SpecialTokens {
         all
     }
 
+    /// The contents of special tokens, each once.
+    pub fn contents(&self) -> Vec<&str> {
+        self.all_special().into_iter().map(Named::content).collect()
+    }
+
     /// The tokens to add to a tokenizer that has `present` already, in order.
     pub fn to_add(&self, present: &[String]) -> Vec<AddedToken> {
         let special = self.all_special();

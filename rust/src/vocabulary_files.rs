@@ -1,5 +1,6 @@
 //! vocab.txt, vocab.json and merges.txt, read as Python's text files are.
 
+use crate::characters::is_python_blank;
 use crate::failure::Failure;
 use crate::settings::short;
 use ahash::AHashMap;
@@ -97,11 +98,6 @@ pub fn read_vocab_json(content: &[u8]) -> Result<Vocabulary, Failure> {
     Ok(vocabulary)
 }
 
-/// What Python's str.split() splits at.
-fn is_python_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
-}
-
 /// Two pieces a line, after a first line that is a comment. What follows the last line end is not read.
 pub fn read_merges_txt(content: &[u8], vocabulary: &Vocabulary) -> Result<Vec<Merge>, Failure> {
     const NAME: &str = "merges.txt";
@@ -128,6 +124,27 @@ pub fn read_merges_txt(content: &[u8], vocabulary: &Vocabulary) -> Result<Vec<Me
             return Err(Failure::corrupt(format!("{}, as line {first} is, expected each merge once", place())));
         }
         merges.push(merge);
+    }
+    Ok(merges)
+}
+
+/// Two pieces a line and what else stands there, as the count of a merge. Pieces may be missing from the vocabulary, and a
+/// merge may stand there twice, where different merges make the same piece. A first line "#version ..." is a comment.
+pub fn read_merges_with_counts(content: &[u8]) -> Result<Vec<Merge>, Failure> {
+    const NAME: &str = "merges.txt";
+    let text = read_text(NAME, content)?;
+    let lines: Vec<&str> = text.split('\n').collect();
+    let mut merges = Vec::new();
+    for (index, line) in lines.iter().enumerate().take(lines.len().saturating_sub(1)) {
+        if index == 0 && line.starts_with("#version") {
+            continue;
+        }
+        let mut words = line.split(is_python_blank).filter(|word| !word.is_empty());
+        let (Some(left), Some(right)) = (words.next(), words.next()) else {
+            let message = format!("{NAME}: line {} is \"{}\", expected two pieces", index + 1, short(line));
+            return Err(Failure::corrupt(message));
+        };
+        merges.push((left.to_owned(), right.to_owned()));
     }
     Ok(merges)
 }

@@ -98,14 +98,6 @@ TEST(BuiltTokenizer, TakesItsClassFromTheConfigOrTheModelType) {
         load_files({{"tokenizer_config.json", R"({"tokenizer_class": "T5Tokenizer"})"}});
       },
       "T5Tokenizer");
-  for (const char* config : {R"({"model_type": "xlm"})", R"({"model_type": "flaubert"})"}) {
-    expect_error(
-        ErrorCode::kUnsupported,
-        [&] {
-          load_files({{"config.json", config}, {"vocab.json", kVocabJson}});
-        },
-        "Moses");
-  }
   expect_error(
       ErrorCode::kCorruptData,
       [] {

@@ -1,0 +1,73 @@
+//! Classes of characters as the lists in characters.txt have them (tools/make_moses_characters.py).
+//!
+//! Those of Moses are lists that sacremoses ships, of an older Unicode; the others are of Unicode 14, which Python 3.11
+//! has. Rust's own tables are newer: what was assigned since is `Unassigned` here, whatever Rust makes of it.
+
+use std::sync::LazyLock;
+
+/// In the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Letters, digits and what Moses counts as such.
+    Alnum,
+    Alpha,
+    Number,
+    Lower,
+    /// Controls, format characters and private use: Unicode's Cc, Cf, Co.
+    Control,
+    /// Unicode's Cn.
+    Unassigned,
+    /// Unicode's Mn.
+    Mark,
+    /// Unicode's Nd.
+    Decimal,
+}
+
+const NAMES: [&str; 8] = ["Alnum", "Alpha", "Number", "Lower", "Control", "Unassigned", "Mark", "Decimal"];
+
+type Ranges = Vec<(u32, u32)>;
+
+static TABLES: LazyLock<[Ranges; 8]> = LazyLock::new(|| parse(include_str!("characters.txt")));
+
+/// `Name first-last first-last ...`, a name on more than one line where its list is long.
+fn parse(text: &str) -> [Ranges; 8] {
+    let code = |digits: &str| u32::from_str_radix(digits, 16).expect("characters.txt holds hexadecimal codes");
+    let mut tables = [const { Vec::new() }; 8];
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split(' ');
+        let Some(index) = words.next().and_then(|name| NAMES.iter().position(|known| *known == name)) else { continue };
+        tables[index].extend(words.map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            (code(first), code(last))
+        }));
+    }
+    tables
+}
+
+pub fn is(class: Class, c: char) -> bool {
+    let code = u32::from(c);
+    let ranges = &TABLES[class as usize];
+    let behind = ranges.partition_point(|&(first, _)| first <= code);
+    behind > 0 && code <= ranges[behind - 1].1
+}
+
+/// What Python's str.isspace() and str.split() know, and `\s` of its patterns.
+pub fn is_python_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+/// A function of Unicode's applied as Unicode 14 has it: characters assigned later stand still, and nothing looks across
+/// them.
+pub fn by_unicode_14(text: &str, apply: impl Fn(&str) -> String) -> String {
+    let is_new = |c: char| is(Class::Unassigned, c);
+    if text.is_ascii() || !text.contains(is_new) {
+        return apply(text);
+    }
+    let mut result = String::with_capacity(text.len());
+    for part in text.split_inclusive(is_new) {
+        let known = part.trim_end_matches(is_new);
+        result += &apply(known);
+        result += &part[known.len()..];
+    }
+    result
+}
