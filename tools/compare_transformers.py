@@ -4,14 +4,19 @@ texts get another label.
 
     ./dev setup oracle && ./dev build
     .deps/venv/bin/python tools/compare_transformers.py MODEL_DIR texts.txt --backends native,onnxruntime
+    .deps/venv/bin/python tools/compare_transformers.py MODEL_DIR pairs.csv --pair-column hypothesis
+    .deps/venv/bin/python tools/compare_transformers.py org/name texts.txt
+    .deps/venv/bin/python tools/compare_transformers.py MODEL_DIR texts.txt --weights best.ckpt --prefix model
 
-transformers runs in fp32 with its eager attention, one text at a time, so that nothing is padded. Both cut texts at
-the length that `paceline inspect` shows. Differences are of logits, over all texts and labels; the relative one is the
+MODEL_DIR may be an id of the Hugging Face hub that lies in the local cache; nothing is downloaded. transformers runs in
+fp32 with its eager attention, one text at a time, so that nothing is padded. Both cut texts at the length that
+`paceline inspect` shows. Differences are of logits, over all texts and labels; the relative one is the
 largest, divided by the largest logit. An engine is left out for a compute type that it does not have. Exit code: 0; 1
 where fp32 differs by more than --tolerance of the largest logit or an engine fails; 2 for wrong arguments.
 """
 
 import argparse
+import csv
 import dataclasses
 import json
 import os
@@ -19,6 +24,7 @@ import pathlib
 import subprocess
 import sys
 
+import safetensors.torch
 import torch
 import transformers
 
@@ -38,11 +44,12 @@ def run_paceline(binary, *arguments, text=""):
     return result.stdout
 
 
-def paceline_logits(binary, folder, rows, backend, compute_type):
-    """`rows`: objects with `text`, and `pair` where the model reads two texts. [rows, labels] in fp32."""
+def paceline_logits(binary, model, rows, backend, compute_type):
+    """`model`: a folder or an id, and what else says which weights. `rows`: objects with `text`, and `pair` where the
+    model reads two texts. [rows, labels] in fp32."""
     lines = "\n".join(json.dumps(row) for row in rows)
     pair = ("--pair-column", "pair") if "pair" in rows[0] else ()
-    answers = run_paceline(binary, "classify", folder, "--format", "jsonl", "--raw-logits", "--quiet", "--backends",
+    answers = run_paceline(binary, "classify", *model, "--format", "jsonl", "--raw-logits", "--quiet", "--backends",
                            backend, "--compute-types", compute_type, *pair, text=lines)
     # Not splitlines(): a text may hold other ends of line.
     parsed = [json.loads(answer) for answer in answers.split("\n") if answer]
@@ -52,26 +59,54 @@ def paceline_logits(binary, folder, rows, backend, compute_type):
     return torch.tensor([answer["logits"] for answer in parsed])
 
 
-class Original:
-    """The model and tokenizer as transformers loads them."""
+def read_state(file, prefix):
+    """The tensors that `--weights FILE --prefix P` names, where a training checkpoint holds them."""
+    with open(file, "rb") as opened:
+        is_safetensors = opened.read(9)[8:] == b"{"
+    state = safetensors.torch.load_file(file) if is_safetensors else (
+        torch.load(file, map_location="cpu", weights_only=True))
+    for key in ("state_dict", "model_state_dict", "model", "module"):
+        if isinstance(state.get(key), dict):
+            state = state[key]
+            break
+    if not prefix:
+        return state
+    start = prefix.rstrip(".") + "."
+    return {name[len(start):]: tensor for name, tensor in state.items() if name.startswith(start)}
 
-    def __init__(self, folder, dtype=torch.float32):
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        # XLNet loads some of its weights in fp32 whatever is asked for.
-        self.model = transformers.AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager").eval().to(dtype)
+
+class Original:
+    """The model and tokenizer as transformers loads them, from a folder or out of the local cache."""
+
+    def __init__(self, model, weights=None, prefix=""):
+        name, _, revision = str(model).partition("@")
+        where = {"pretrained_model_name_or_path": model} if pathlib.Path(model).is_dir() else {
+            "pretrained_model_name_or_path": name, "revision": revision or None, "local_files_only": True}
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
+        how = {"dtype": torch.float32, "attn_implementation": "eager"}
+        kind = transformers.AutoModelForSequenceClassification
+        if not weights:
+            self.model = kind.from_pretrained(**where, **how).eval()
+            return
+        config = transformers.AutoConfig.from_pretrained(**where)
+        self.model, found = kind._model_mapping[type(config)].from_pretrained(
+            None, config=config, state_dict=read_state(weights, prefix), output_loading_info=True, **how)
+        if found["missing_keys"]:
+            raise SystemExit(f"[{weights}] transformers misses {', '.join(sorted(found['missing_keys'])[:3])} in it, a "
+                             f"whole classifier was expected. --prefix P takes off what names begin with.")
+        self.model.eval()
+
+    def inputs(self, row, max_length):
+        """A batch of one."""
+        # In lists of one: called with plain strings, transformers forgets a second text that is empty.
+        texts = ([row["text"]], [row["pair"]]) if "pair" in row else ([row["text"]],)
+        return dict(self.tokenizer(*texts, truncation="longest_first", max_length=max_length, return_tensors="pt"))
 
     @torch.no_grad()
     def logits(self, rows, max_length):
         """[rows, labels]."""
         extra = {"use_mems": False} if self.model.config.model_type == "xlnet" else {}
-        answers = []
-        for row in rows:
-            # In lists of one: called with plain strings, transformers forgets a second text that is empty.
-            texts = ([row["text"]], [row["pair"]]) if "pair" in row else ([row["text"]],)
-            inputs = self.tokenizer(*texts, truncation="longest_first", max_length=max_length, return_tensors="pt")
-            answers.append(self.model(**inputs, **extra).logits[0])
-        return torch.stack(answers)
+        return torch.stack([self.model(**self.inputs(row, max_length), **extra).logits[0] for row in rows])
 
 
 @dataclasses.dataclass
@@ -106,13 +141,34 @@ def compare(expected, found, kind="single_label_classification"):
                       int(difference.amax(dim=1).argmax()))
 
 
-def read_rows(file, count):
-    rows = [{"text": line.rstrip("\r")} for line in file.read_text(encoding="utf-8").split("\n")]
-    if rows and not rows[-1]["text"]:
-        rows.pop()
+def read_texts(options):
+    """Objects of the file, one a text: its format follows its ending, as in classify."""
+    ending = options.texts.suffix.lower()
+    if ending == ".csv":
+        with open(options.texts, encoding="utf-8-sig", newline="") as opened:
+            return list(csv.DictReader(opened))
+    lines = options.texts.read_text(encoding="utf-8-sig").split("\n")
+    lines = [line.rstrip("\r") for line in lines[:-1] + [line for line in lines[-1:] if line]]
+    if ending in (".jsonl", ".ndjson"):
+        return [json.loads(line) for line in lines]
+    if options.pair_column:
+        raise SystemExit(f"[{options.texts}] --pair-column was given with lines of text, a .csv or .jsonl file was "
+                         "expected.")
+    return [{options.text_column: line} for line in lines]
+
+
+def read_rows(options):
+    """`text`, and `pair` where two texts are read."""
+    columns = {"text": options.text_column, **({"pair": options.pair_column} if options.pair_column else {})}
+    rows = read_texts(options)[:options.count]
     if not rows:
-        raise SystemExit(f"[{file}] It holds no text, a text a line was expected.")
-    return rows[:count]
+        raise SystemExit(f"[{options.texts}] It holds no text, at least one was expected.")
+    for index, row in enumerate(rows):
+        for column in columns.values():
+            if not isinstance(row.get(column), str):
+                raise SystemExit(f"[{options.texts}] Text {index + 1} has no \"{column}\", a text was expected. "
+                                 "--text-column and --pair-column name what is read.")
+    return [{ours: row[column] for ours, column in columns.items()} for row in rows]
 
 
 def table_row(backend, compute_type, found):
@@ -122,12 +178,15 @@ def table_row(backend, compute_type, found):
 
 def compare_all(options):
     """Prints the table; whether every engine answered, and fp32 closely enough."""
-    about = json.loads(run_paceline(options.paceline, "inspect", options.model, "--json"))
+    model = [options.model]
+    if options.weights:
+        model += ["--weights", options.weights, *(["--prefix", options.prefix] if options.prefix else [])]
+    about = json.loads(run_paceline(options.paceline, "inspect", *model, "--json"))
     if not about["labels"]:
         raise SystemExit(f"[{options.model}] It is an encoder without a head, a classifier was expected.")
-    rows = read_rows(options.texts, options.count)
-    expected = Original(options.model).logits(rows, about["max_length"])
-    print(f"{about['architecture']}, {len(rows)} texts, {expected.shape[1]} labels, largest logit "
+    rows = read_rows(options)
+    expected = Original(options.model, options.weights, options.prefix).logits(rows, about["max_length"])
+    print(f"{about['architecture']}, {len(rows)} {'pairs' if options.pair_column else 'texts'}, {expected.shape[1]} labels, largest logit "
           f"{expected.abs().max():.4g}; torch {torch.__version__}, transformers {transformers.__version__}")
     print(f"{'backend':<22} {'type':<14} {'max diff':>10} {'mean diff':>10} {'relative':>10} {'same label':>11}")
     good, compared = True, 0
@@ -137,7 +196,7 @@ def compare_all(options):
             if backend in engines and compute_type not in engines[backend]["compute_types"]:
                 continue  # every engine computes in those that it has
             try:
-                found = compare(expected, paceline_logits(options.paceline, options.model, rows, backend, compute_type),
+                found = compare(expected, paceline_logits(options.paceline, model, rows, backend, compute_type),
                                 about["problem_type"])
             except PacelineFailed as error:
                 print(f"{backend:<22} {compute_type:<14} {error}")
@@ -156,8 +215,12 @@ def compare_all(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=pathlib.Path, metavar="MODEL_DIR", help="a classifier's folder")
-    parser.add_argument("texts", type=pathlib.Path, metavar="FILE", help="a text a line, UTF-8")
+    parser.add_argument("model", metavar="MODEL_DIR", help="a classifier's folder, or an id of the hub in the local cache")
+    parser.add_argument("texts", type=pathlib.Path, metavar="FILE", help="texts in UTF-8: .csv, .jsonl, else one a line")
+    parser.add_argument("--text-column", default="text", metavar="NAME", help="of CSV and JSONL (default text)")
+    parser.add_argument("--pair-column", metavar="NAME", help="the second text of a pair, of CSV and JSONL")
+    parser.add_argument("--weights", type=pathlib.Path, metavar="FILE", help="a state_dict in place of the folder's weights")
+    parser.add_argument("--prefix", default="", metavar="P", help="what the names in --weights begin with")
     parser.add_argument("--backends", default="native", metavar="LIST", help="which ones (default native)")
     parser.add_argument("--compute-types", default="fp32", metavar="LIST", help="of their arithmetic (default fp32)")
     parser.add_argument("--count", type=int, default=1000, metavar="N", help="of the texts, from the first (default 1000)")
@@ -168,7 +231,9 @@ def main():
     options = parser.parse_args()
     if options.count < 1:
         parser.error("--count is below 1, at least one text is needed.")
-    for path in (options.model, options.texts, options.paceline):
+    if options.prefix and not options.weights:
+        parser.error("--prefix was given without --weights.")
+    for path in (options.texts, options.paceline, *([options.weights] if options.weights else [])):
         if not path.exists():
             parser.error(f"{path} does not exist.")
     try:

@@ -54,6 +54,7 @@ FAMILY_MODELS = {
     "albert-shared": ("Albert", 3, dict(BERT_LIKE, embedding_size=16, num_hidden_layers=4)),
     "albert-groups": ("Albert", 2, dict(BERT_LIKE, embedding_size=32, num_hidden_layers=5, num_hidden_groups=2,
                                         hidden_act="gelu")),
+    "albert-encoder": ("Albert", 0, dict(BERT_LIKE, embedding_size=20, num_hidden_layers=3)),
     "albert-inner": ("Albert", 1, dict(BERT_LIKE, embedding_size=21, num_hidden_layers=3, inner_group_num=2,
                                        hidden_act="relu", type_vocab_size=1)),
     "mpnet-plain": ("MPNet", 3, dict(BERT_LIKE)),
@@ -74,6 +75,8 @@ FAMILY_MODELS = {
                                     activation_function="gelu", scale_attn_by_inverse_layer_idx=True)),
     "gpt2-unscaled": ("GPT2", 1, dict(n_embd=24, n_layer=3, n_head=2, n_positions=64, pad_token_id=0,
                                       scale_attn_weights=False, scale_attn_by_inverse_layer_idx=True)),
+    "gpt2-encoder": ("GPT2", 0, dict(n_embd=28, n_layer=2, n_head=2, n_positions=64, pad_token_id=5,
+                                     activation_function="relu")),
     "deberta-v3-like": ("DebertaV2", 3, dict(
         BERT_LIKE, **SHORT_DISTANCES, share_att_key=True, norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"],
         position_biased_input=False, type_vocab_size=0)),
@@ -92,13 +95,16 @@ FAMILY_MODELS = {
                                        summary_type="first", summary_activation=None)),
     "xlnet-mean": ("XLNet", 1, dict(d_model=24, n_layer=1, n_head=2, d_inner=40, summary_type="mean",
                                     ff_activation="gelu_new")),
+    "xlnet-encoder": ("XLNet", 0, dict(d_model=28, n_layer=2, n_head=2, d_inner=40, ff_activation="silu")),
     "xlm-plain": ("XLM", 3, dict(XLM_LIKE, n_langs=3)),
     "xlm-relu-causal": ("XLM", 2, dict(XLM_LIKE, emb_dim=30, n_heads=3, gelu_activation=False, causal=True,
                                        summary_activation="tanh")),
     "xlm-mean": ("XLM", 1, dict(XLM_LIKE, n_layers=1, summary_type="mean", sinusoidal_embeddings=True)),
+    "xlm-encoder": ("XLM", 0, dict(XLM_LIKE, emb_dim=28, n_heads=2)),
     "flaubert-plain": ("Flaubert", 3, dict(XLM_LIKE)),
     "flaubert-norm-before": ("Flaubert", 2, dict(XLM_LIKE, pre_norm=True, n_layers=3)),
     "flaubert-last": ("Flaubert", 1, dict(XLM_LIKE, emb_dim=36, n_heads=3, summary_type="last", pre_norm=True)),
+    "flaubert-encoder": ("Flaubert", 0, dict(XLM_LIKE, pre_norm=True)),
 }
 
 
@@ -129,9 +135,8 @@ def build_model(family, labels, settings, seed):
     return model.eval()
 
 
-def token_types_of(model):
-    """How many token types a tokenizer of this family tells apart."""
-    config = model.config
+def token_types_of(config):
+    """How many token types a tokenizer of this family tells apart; 1 or less: the model reads none."""
     if config.model_type == "xlnet":
         return 3
     if config.model_type in ("xlm", "flaubert"):
@@ -147,12 +152,21 @@ def answer(model, case):
         inputs["use_mems"] = False
     with torch.no_grad():
         output = model(**inputs)
-    return (output.logits[0] if hasattr(output, "logits") else output.last_hidden_state[0, 0]).tolist()
+    if hasattr(output, "logits"):
+        return output.logits[0].tolist()
+    return output.last_hidden_state[0, place_without_head(model.config, case["input_ids"])].tolist()
+
+
+def place_without_head(config, ids):
+    """Of the token that stands for a text where there is no head: the one that a classifier of the family would read."""
+    if config.model_type == "gpt2" and config.pad_token_id is not None:
+        return max([place for place, id in enumerate(ids) if id != config.pad_token_id], default=0)
+    return len(ids) - 1 if config.model_type in ("gpt2", "xlnet") else 0
 
 
 def golden(model):
     generator = torch.Generator().manual_seed(SEED)
-    types = token_types_of(model)
+    types = token_types_of(model.config)
     pad = model.config.pad_token_id
     longest = 300 if getattr(model.config, "max_position_embeddings", 0) > 300 else 64
     cases = []

@@ -65,14 +65,14 @@ class PacelineEngine:
             data += part
         return data
 
-    def send(self, sequences):
+    def send(self, sequences, token_types=None):
         """New texts; returns the batch that they make."""
-        self.ask(op="texts", input_ids=sequences, token_type_ids=[[] for _ in sequences])
+        self.ask(op="texts", input_ids=sequences, token_type_ids=token_types or [[] for _ in sequences])
         first, self.texts = self.texts, self.texts + len(sequences)
         return list(range(first, self.texts))
 
-    def logits(self, sequences):
-        values = self.ask(op="logits", batches=[self.send(sequences)])["logits"]
+    def logits(self, sequences, token_types=None):
+        values = self.ask(op="logits", batches=[self.send(sequences, token_types)])["logits"]
         columns = len(values) // len(sequences)
         return [values[i:i + columns] for i in range(0, len(values), columns)]
 
