@@ -20,8 +20,8 @@ import onnx
 import onnxruntime
 import torch
 import transformers
-from original_models import BATCHES, TOLERANCE, Original, feeds, model_folders, relative_difference
-from rounded_products import Quantised
+from original_models import BATCHES, TOLERANCE, Original, all_feeds, feeds, model_folders, relative_difference
+from rounded_products import Quantised, spread
 
 OPTIONS = None
 ALL_OPSETS, SOME_OPSETS = range(11, 22), (11, 13, 17, 18, 21)  # of the portable form; where operators changed
@@ -34,6 +34,7 @@ PADDING_LIKE_OURS = ("bert", "roberta", "camembert", "xlm-roberta", "distilbert"
 # largest, some 3, over 127, 0.7 %: together 1.15 % of a product. Two products follow each other in either branch of a
 # block, and branches are added to what they read: 1.15 % * sqrt 4 = 2.3 %. Twice that, as the worst of many texts.
 INT8_STATE = 0.046
+FEW_ROUNDINGS = 1  # less than what all of them do
 EVEN_BATCHES = ([1], [7, 7], [9, 9, 9], [0, 0])  # nothing is padded
 
 
@@ -74,9 +75,12 @@ def variants(folder):
 
 
 def takes_left_padding(config):
-    """Where transformers reads the same from a batch that is padded on the left: it pools no row of padding, and no
-    padding."""
-    return True
+    """Whether transformers' own answer to a batch that is padded on the left is the graph's. Both pool a row of padding
+    where the first is pooled: what DeBERTa, XLM and XLNet have there is their own. A causal XLM sees padding, and means
+    count it."""
+    if config.model_type in ("xlm", "flaubert", "xlnet"):
+        return config.summary_type == "last" and not getattr(config, "causal", False)
+    return config.model_type != "deberta-v2"
 
 
 @torch.no_grad()
@@ -104,8 +108,7 @@ class ExportTest(unittest.TestCase):
     def test_every_form_and_opset_agrees_with_the_original(self):
         for folder in model_folders(*OPTIONS.models):
             original = Original(folder)
-            cases = [(feed, original.alone(feed))
-                     for inside in (False, True) for feed in feeds(original.config, pad_inside=inside)]
+            cases = [(feed, original.alone(feed)) for feed in all_feeds(original.config)]
             padded_left = [(feed, torch.cat([original.padded({name: values[row:row + 1] for name, values in feed.items()})
                                              for row in range(len(feed["input_ids"]))]))
                            for feed in feeds(original.config, left_padding=True)]
@@ -118,25 +121,35 @@ class ExportTest(unittest.TestCase):
                         self.compare(lambda feed: loaded.run(None, feed)[0], padded_left)
 
     def test_int8_is_the_original_in_int8(self):
-        """A state that lies in the middle between two steps, but for fp32's rounding, may fall on either side: one batch
-        of a model may differ by such steps."""
+        """A state that lies in the middle between two steps, but for fp32's rounding, may fall on either side. Of some
+        thousand roundings of a batch that moves few or none, so half of the batches are the same; one that does moves some
+        of those behind it, but all of them together less than rounding anew would."""
         for folder in model_folders(*OPTIONS.models):
+            exact = Original(folder)
+            config = exact.config
+            rounding = self.rounding_of(Original(folder, torch.float64))
             for form in INT8_FORMS:
                 with self.subTest(model=folder.name, form=form):
                     check_file(export(folder, self.file, form=form, compute_type="int8"))
-                    quantised = Quantised(Original(folder), unpadded=form == "unpadded")
-                    config, loaded = quantised.config, session(self.file)
+                    quantised, loaded = Quantised(Original(folder), unpadded=form == "unpadded"), session(self.file)
                     ragged = form == "unpadded" or config.model_type in PADDING_LIKE_OURS
-                    batches = [feed for inside in (False, True) for feed in feeds(
-                        config, BATCHES if ragged else EVEN_BATCHES, pad_inside=inside)]
-                    differences = [relative_difference(quantised.padded(feed),
-                                                       torch.from_numpy(loaded.run(None, arrays(feed))[0]))
-                                   for feed in batches]
-                    self.assertLess(sorted(differences)[-2], TOLERANCE, differences)
+                    batches = all_feeds(config, BATCHES if ragged else EVEN_BATCHES)
+                    pairs = [(quantised.padded(feed), torch.from_numpy(loaded.run(None, arrays(feed))[0]))
+                             for feed in batches]
+                    same = sorted(relative_difference(*pair) for pair in pairs)
+                    self.assertLess(same[len(same) // 2], TOLERANCE, same)
+                    farthest = max((want - got).abs().max().item() for want, got in pairs)
+                    self.assertLess(farthest, FEW_ROUNDINGS * rounding)
                     if folder.parent.name == "models":
-                        exact = Original(folder)
                         bound = INT8_STATE * config.num_hidden_layers ** 0.5
                         self.assertLess(max(lost_to_int8(exact, quantised, feed) for feed in batches), bound)
+
+    @staticmethod
+    def rounding_of(exact):
+        """How far int8 leads an answer, in the mean."""
+        texts = [{name: values[row:row + 1] for name, values in feed.items()}
+                 for feed in feeds(exact.config, EVEN_BATCHES) for row in range(len(feed["input_ids"]))]
+        return spread(exact, texts, torch.cat([exact.padded(text) for text in texts]), "int8", whole=True)
 
     def test_onnx_runtime_fuses_every_product_in_int8(self):
         for folder in model_folders(*OPTIONS.models):

@@ -105,12 +105,18 @@ def feeds(config, batches=BATCHES, left_padding=False, pad_inside=False):
             where = slice(width - length, width) if left_padding else slice(0, length)
             ids = torch.randint(0, config.vocab_size - 1, (length,), generator=generator)
             feed["input_ids"][row, where] = ids + (ids >= pad)
-            if pad_inside and config.pad_token_id is not None:
+            if pad_inside:
                 feed["input_ids"][row, where][1::3] = pad
             feed["attention_mask"][row, where] = 1
             if types > 1:
                 feed["token_type_ids"][row, where] = torch.randint(0, types, (length,), generator=generator)
         yield feed
+
+
+def all_feeds(config, batches=BATCHES):
+    """Without pad tokens inside, and with them where the model has one."""
+    kinds = (False,) if config.pad_token_id is None else (False, True)
+    return [feed for inside in kinds for feed in feeds(config, batches, pad_inside=inside)]
 
 
 def relative_difference(want, got):

@@ -30,42 +30,63 @@ def layer_of(name):
     return parts[-2] if parts[-1] == "weight" else parts[-1]
 
 
+class Product:
+    """A call of a function of torch that multiplies `left` by `right`, summed over these axes of either."""
+
+    def __init__(self, function, args, places, axes):
+        self.function, self.args, self.places, self.axes = function, list(args), places, axes
+        self.left, self.right = (args[place] for place in places[:2])
+
+    def bias(self):
+        return self.args[self.places[2]] if len(self.places) > 2 and self.places[2] < len(self.args) else None
+
+    def of(self, left, right, biased=True):
+        """The same product of other operands."""
+        args = list(self.args)
+        args[self.places[0]], args[self.places[1]] = left, right
+        if not biased and self.bias() is not None:
+            args[self.places[2]] = torch.zeros_like(self.bias())
+        return self.function(*args)
+
+
+def product_of(function, args):
+    """None where it multiplies no matrices."""
+    if function is torch.nn.functional.linear:
+        return Product(function, args, (0, 1, 2), ((-1,), (1,)))
+    if function is torch.addmm:  # GPT-2's own layer: bias, rows, weight [in, out]
+        return Product(function, args, (1, 2, 0), ((-1,), (0,)))
+    if function in MATMULS:
+        return Product(function, args, (0, 1), ((-1,), (-2,)))
+    if function is torch.einsum and len(args) == 3:
+        left, right, result = args[0].replace("->", ",").split(",")
+        axes = [tuple(axis for axis, letter in enumerate(side) if letter not in result) for side in (left, right)]
+        return Product(function, args, (1, 2), axes)
+    return None
+
+
 class Products(TorchFunctionMode):
-    """While it is entered, a product's operands go through `dense` where one of them is a weight of dense_weights, and
-    through `attention` where none is."""
+    """While it is entered, products with a weight of dense_weights are made by `dense`, those without any weight by
+    `attention`."""
 
     def __init__(self, model):
         super().__init__()
         self.names = dense_weights(model)
         self.weights = {id(weight) for weight in model.parameters()}
 
-    def dense(self, name, x, weight, axes):
-        """Both operands instead; they are summed over these axes, two tuples."""
-        return x, weight
+    def dense(self, name, product):
+        return product.of(product.left, product.right)
 
-    def attention(self, left, right, axes):
-        return left, right
+    def attention(self, product):
+        return product.of(product.left, product.right)
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        args = list(args)
-        if function is torch.nn.functional.linear:
-            self.rounded(args, 0, 1, ((-1,), (1,)))
-        elif function is torch.addmm:  # GPT-2's own layer: bias, rows, weight [in, out]
-            self.rounded(args, 1, 2, ((-1,), (0,)))
-        elif function in MATMULS:
-            self.rounded(args, 0, 1, ((-1,), (-2,)))
-        elif function is torch.einsum and len(args) == 3:
-            left, right, result = args[0].replace("->", ",").split(",")
-            self.rounded(args, 1, 2, tuple(tuple(axis for axis, letter in enumerate(side) if letter not in result)
-                                           for side in (left, right)))
+        product = None if kwargs else product_of(function, args)
+        name = product and self.names.get(id(product.right))
+        if name:
+            return self.dense(name, product)
+        if product and id(product.right) not in self.weights:
+            return self.attention(product)
         return function(*args, **(kwargs or {}))
-
-    def rounded(self, args, left, right, axes):
-        name = self.names.get(id(args[right]))
-        if name is not None:
-            args[left], args[right] = self.dense(name, args[left], args[right], axes)
-        elif id(args[right]) not in self.weights:
-            args[left], args[right] = self.attention(args[left], args[right], axes)
 
 
 class AtRandom(Products):
@@ -91,7 +112,7 @@ class AtRandom(Products):
         return torch.where(x == 0, x, x + noise * steps)
 
     def moved_in_bf16(self, x):
-        return self.moved(x, torch.ldexp(torch.ones((), dtype=x.dtype), torch.frexp(x).exponent - 8))
+        return self.moved(x, torch.exp2(torch.frexp(x).exponent.to(x.dtype) - 8))
 
     def range_of(self, x, axes):
         low, high = x.amin(axes, keepdim=True).clamp(max=0), x.amax(axes, keepdim=True).clamp(min=0)
@@ -106,16 +127,19 @@ class AtRandom(Products):
         self.call += 1
         return high - low
 
-    def dense(self, name, x, weight, axes):
+    def dense(self, name, product):
         if not self.int8:
-            return self.moved_in_bf16(x), self.moved_in_bf16(weight)
-        steps = self.range_of(x, axes[0]) / 255
+            return product.of(self.moved_in_bf16(product.left), self.moved_in_bf16(product.right))
+        steps = self.range_of(product.left, product.axes[0]) / 255
         if self.finding:
-            return x, weight
-        return self.moved(x, steps), self.moved(weight, weight.abs().amax(axes[1], keepdim=True) / 127)
+            return product.of(product.left, product.right)
+        largest = product.right.abs().amax(product.axes[1], keepdim=True)
+        return product.of(self.moved(product.left, steps), self.moved(product.right, largest / 127))
 
-    def attention(self, left, right, axes):
-        return (left, right) if self.whole else (self.moved_in_bf16(left), self.moved_in_bf16(right))
+    def attention(self, product):
+        if self.whole:
+            return product.of(product.left, product.right)
+        return product.of(self.moved_in_bf16(product.left), self.moved_in_bf16(product.right))
 
 
 def spread(original, inputs, exact, compute_type, whole=False, draws=6):
@@ -194,22 +218,22 @@ class Quantised(Products):
             return everything
         return everything if layer in QUERIES and not self.reduces_queries else self.pooled
 
-    def dense(self, name, x, weight, axes):
-        rows = self.rows(name, len(self.calls))
-        rows = rows if self.row_major else rows.t()
-        width = x.shape[-1] if len(axes[0]) == 1 else x.shape[-1] * x.shape[-2]
+    def dense(self, name, product):
+        rows, x = self.rows(name, len(self.calls)), product.left
+        width = x.shape[-1] if len(product.axes[0]) == 1 else x.shape[-1] * x.shape[-2]
         values = x.reshape(-1, width)
-        if len(values) != rows.numel():
-            return x, weight  # DeBERTa's rows of positions, which go through the same layers, in fp32
+        if len(values) != rows.numel():  # DeBERTa's rows of positions, which go through the same layers, in fp32
+            return product.of(x, product.right)
         self.calls.append(name)
-        values = values[rows.reshape(-1)]
+        values = values[(rows if self.row_major else rows.t()).reshape(-1)]
         low, high = values.min().clamp(max=0), values.max().clamp(min=0)
         scale = (high - low) / 255
         zero = torch.round(-low / scale)
         steps = (torch.round(x / scale) + zero).clamp(0, 255) - zero
-        largest = weight.abs().amax(axes[1], keepdim=True)
-        # Sums of whole numbers are exact in double, so that only the scales round, as in the graph.
-        return steps * scale, torch.round(weight * (self.MOST / largest)) * (largest / self.MOST)
+        largest = product.right.abs().amax(product.axes[1], keepdim=True)
+        whole = product.of(steps, torch.round(product.right * (self.MOST / largest)), biased=False)
+        scaled = whole * (scale * (largest / self.MOST).squeeze(product.axes[1]))
+        return scaled if product.bias() is None else scaled + product.bias()
 
 
 def count_no_padding(summary, batch):

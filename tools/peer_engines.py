@@ -45,7 +45,8 @@ class PacelineEngine:
         self.texts = 0
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "paceline"
         self.ask(op="load", protocol=1, model_dir=str(pathlib.Path(model_dir).absolute()), backend=backend,
-                 compute_type=compute_type, device="cpu", threads=threads, instances=1, cache_dir=str(cache), file="")
+                 compute_type=compute_type, device="cpu", threads=threads, instances=1, cache_dir=str(cache), file="",
+                 weights="", prefix="")
 
     def ask(self, **message):
         payload = json.dumps(message).encode()
@@ -85,6 +86,7 @@ class PacelineEngine:
     def close(self):
         self.socket.close()
         self.process.wait()
+        self.output.close()
 
 
 def padded(sequences, pad):
