@@ -84,7 +84,7 @@ bool can_be_scripted(const Network& network) {
 }
 
 TEST_P(Torch, AgreesWithTransformersAndTheReference) {
-  EXPECT_GE(golden_folders().size(), 49U);
+  EXPECT_GE(golden_folders().size(), 54U);
   for (const fs::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
     const Checkpoint checkpoint = Checkpoint::open(folder);
