@@ -9,6 +9,9 @@ import transformers
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 from make_tiny_families import token_types_of  # noqa: E402
 
+transformers.logging.set_verbosity_error()  # a headless checkpoint has no pooler, and transformers would say so
+transformers.logging.disable_progress_bar()
+
 # Relative to the largest logit. fp32 rounds to 6e-8; a block of these models is some 10 sequential roundings, each
 # carried through sums of at most 72 terms (9 = about their square root, as roundings are independent), and there are at
 # most 3 blocks: 6e-8 * 10 * 9 * 3 = 1.6e-5. Twice that, since both sides round. Models of up to 6 blocks are at most 48

@@ -142,7 +142,7 @@ class AtRandom(Products):
         return product.of(self.moved_in_bf16(product.left), self.moved_in_bf16(product.right))
 
 
-def spread(original, inputs, exact, compute_type, whole=False, draws=6):
+def spread(original, inputs, exact, compute_type, whole=False, draws=4):
     """How far such random roundings lead a text's outputs from the exact ones: root mean square over draws and outputs,
     of the text where that is largest. `inputs`: batches of one text."""
     squares = []
