@@ -243,23 +243,20 @@ class FamiliesTest(unittest.TestCase):
     def compare_one(self, family, index):
         with tempfile.TemporaryDirectory(prefix="paceline-oracle-") as temporary:
             os.environ["XDG_CACHE_HOME"] = temporary
-            drawn, spreads = Drawn(family, index, pathlib.Path(temporary)), {}
+            drawn = Drawn(family, index, pathlib.Path(temporary))
             for backend in OPTIONS.backends.split(","):
                 for compute_type in ("fp32", *ROUNDED.get(backend, ())):
                     with self.subTest(family=family, settings=drawn.settings, labels=drawn.labels, backend=backend,
                                       compute_type=compute_type):
-                        self.compare_type(drawn, backend, compute_type, spreads)
+                        self.compare_type(drawn, backend, compute_type)
 
-    def compare_type(self, drawn, backend, compute_type, spreads):
+    def compare_type(self, drawn, backend, compute_type):
         answers = drawn.answers(backend, compute_type)
         found = compare_transformers.compare(drawn.exact, answers)
         if compute_type == "fp32":
             most, difference = TOLERANCES.get(backend, TOLERANCE), found.relative
         else:
-            key = compute_type, backend
-            if key not in spreads:
-                spreads[key] = drawn.rounding_spread(backend, compute_type)
-            most = SPREADS * spreads[key] + TOLERANCE * drawn.exact.abs().max().item()
+            most = SPREADS * drawn.rounding_spread(backend, compute_type) + TOLERANCE * drawn.exact.abs().max().item()
             difference = (drawn.exact - answers).square().mean(dim=1).max().sqrt().item()
         if OPTIONS.show:
             print(f"{self.id().rpartition('_')[2]:<12} {drawn.labels:>4} {backend:<22} {compute_type} {found.relative:.1e}"
