@@ -18,7 +18,7 @@ import time
 import unittest
 
 import torch
-from original_models import TOLERANCE, Original
+from original_models import TOLERANCE, Original, relative_difference
 from rounded_products import spread
 
 import compare_transformers
@@ -29,6 +29,10 @@ OPTIONS = None
 CONFIGURATIONS = 3  # with labels; one more has none
 # Relative to the largest logit. ONNX Runtime's own exponentials and erf are coarser than those of the others.
 TOLERANCES = {"onnxruntime": 1e-4, "onnxruntime-unpadded": 1e-4}
+# A network may be so badly conditioned (a norm over three values that are nearly the same) that transformers itself in
+# fp32 is farther from double than that. An engine's error is then as large, from as many roundings in another order: 4
+# times, as either is the largest of many outputs.
+AS_THE_ORIGINAL = 4
 # Compute types that round more than fp32, by backend (the other form of the ONNX file differs in padding alone, which
 # onnx_oracle.py looks at). How far that may lead an answer is not the same for any two networks: spread() moves the
 # operands of the original's products by as much, at random. A text's error, root mean square over its outputs, is that of
@@ -233,6 +237,11 @@ class Drawn:
         finally:
             engine.close()
 
+    def difference_of_original(self):
+        """How far transformers in fp32 is from itself in double, of the largest logit."""
+        original = Original(self.folder)
+        return relative_difference(self.exact, torch.cat([original.padded(one) for one in self.inputs]))
+
     def rounding_spread(self, backend, compute_type):
         return spread(self.original, self.inputs, self.exact, compute_type, whole=backend != "native")
 
@@ -255,6 +264,8 @@ class FamiliesTest(unittest.TestCase):
         found = compare_transformers.compare(drawn.exact, answers)
         if compute_type == "fp32":
             most, difference = TOLERANCES.get(backend, TOLERANCE), found.relative
+            if difference > most:
+                most = max(most, AS_THE_ORIGINAL * drawn.difference_of_original())
         else:
             most = SPREADS * drawn.rounding_spread(backend, compute_type) + TOLERANCE * drawn.exact.abs().max().item()
             difference = (drawn.exact - answers).square().mean(dim=1).max().sqrt().item()
