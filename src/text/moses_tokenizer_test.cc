@@ -63,7 +63,8 @@ TEST(MosesTokenizer, CutsEnglishWordsForXlm) {
 TEST(MosesTokenizer, CutsFrenchWordsForFlaubert) {
   EXPECT_EQ(words(kFlaubert, "L'ami d'hier, aujourd'hui"), "L' ami d' hier , aujourd' hui ");
   EXPECT_EQ(words(kFlaubert, "\u00ab Oui \u00bb, dit-elle\u2026"), "\" Oui \" , dit-elle ... ");
-  EXPECT_EQ(words(R"({"tokenizer_class": "FlaubertTokenizer", "do_lowercase": true})", "ABC etc. FIN."), "abc etc. fin . ");
+  EXPECT_EQ(words(R"({"tokenizer_class": "FlaubertTokenizer", "do_lowercase": true})", "ABC etc. FIN."),
+            "abc etc. fin . ");
 }
 
 TEST(MosesTokenizer, JoinsPiecesAndTypesPairs) {
@@ -103,16 +104,20 @@ TEST(MosesTokenizer, RefusesFilesThatItCannotFollow) {
     all["merges.txt"] = merges;
     Tokenizer::load(all, {}, "folder");
   };
-  expect_error(ErrorCode::kCorruptData, [&] { load(kXlm, "a\n"); }, "merges.txt", "two pieces");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { load(kXlm, "a\n"); }, "merges.txt", "two pieces");
   expect_error(
       ErrorCode::kUnsupported,
-      [&] { load(R"({"tokenizer_class": "XLMTokenizer", "split_special_tokens": true})", ""); }, "split_special_tokens");
+      [&] { load(R"({"tokenizer_class": "XLMTokenizer", "split_special_tokens": true})", ""); },
+      "split_special_tokens");
   expect_error(
-      ErrorCode::kCorruptData,
-      [&] { load(R"({"tokenizer_class": "FlaubertTokenizer", "unk_token": "nowhere"})", ""); }, "nowhere");
+      ErrorCode::kCorruptData, [&] { load(R"({"tokenizer_class": "FlaubertTokenizer", "unk_token": "nowhere"})", ""); },
+      "nowhere");
   expect_error(
       ErrorCode::kNotFound,
-      [&] { Tokenizer::load({{"tokenizer_config.json", kXlm}, {"vocab.json", vocabulary()}}, {}, "folder"); },
+      [&] {
+        Tokenizer::load({{"tokenizer_config.json", kXlm}, {"vocab.json", vocabulary()}}, {}, "folder");
+      },
       "merges.txt");
 }
 
