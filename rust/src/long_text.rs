@@ -1,7 +1,7 @@
 //! Where a long text may be cut before it is encoded, so that its parts have the tokens of the whole.
 //!
-//! A cut stands before a blank between two letters or digits, or between two ideographs where each is a word, and only in a tokenizer whose every stage is known to look
-//! no further than that blank. Why that holds, stage by stage: docs/adr/0010-long-texts.md.
+//! A cut stands before a blank between two letters or digits, or between two ideographs where each is a word, and only in a
+//! tokenizer whose every stage is known to look no further than that blank. Why that holds, stage by stage: docs/adr/0010-long-texts.md.
 
 use tokenizers::models::ModelWrapper;
 use tokenizers::normalizers::{NormalizerWrapper, Replace};
