@@ -37,6 +37,7 @@ use std::any::Any;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use tokenizer_config::Changes;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -331,6 +332,23 @@ pub unsafe extern "C" fn paceline_tokenizer_origin(
     guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::origin), buffer, capacity) })
 }
 
+/// Clauses of what other files changed, a line each.
+///
+/// # Safety
+/// As the two functions below.
+unsafe fn copy_clauses(
+    tokenizer: *const Encoder,
+    of: impl Fn(&Changes) -> &[String],
+    buffer: *mut u8,
+    capacity: usize,
+) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe {
+        let clauses = tokenizer.as_ref().map_or(String::new(), |encoder| of(encoder.changes()).join("\n"));
+        copy_out(&clauses, buffer, capacity)
+    })
+}
+
 /// # Safety
 /// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
 #[unsafe(no_mangle)]
@@ -340,13 +358,7 @@ pub unsafe extern "C" fn paceline_tokenizer_applied(
     capacity: usize,
 ) -> usize {
     // SAFETY: promised by the caller.
-    guarded_value(|| unsafe {
-        copy_out(
-            &tokenizer.as_ref().map_or(String::new(), |encoder| encoder.changes().applied.join("\n")),
-            buffer,
-            capacity,
-        )
-    })
+    unsafe { copy_clauses(tokenizer, |changes| &changes.applied, buffer, capacity) }
 }
 
 /// # Safety
@@ -358,11 +370,5 @@ pub unsafe extern "C" fn paceline_tokenizer_notes(
     capacity: usize,
 ) -> usize {
     // SAFETY: promised by the caller.
-    guarded_value(|| unsafe {
-        copy_out(
-            &tokenizer.as_ref().map_or(String::new(), |encoder| encoder.changes().notes.join("\n")),
-            buffer,
-            capacity,
-        )
-    })
+    unsafe { copy_clauses(tokenizer, |changes| &changes.notes, buffer, capacity) }
 }
