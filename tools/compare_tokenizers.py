@@ -11,7 +11,8 @@ tokenizer.json: what transformers' AutoTokenizer and Paceline build from it has 
 every string, and on every fifth string as a pair with the one before; so has the tokenizer.json that transformers writes
 of it, on a tenth of them. The strings are words of 14 scripts, hostile
 Unicode (marks, controls, joiners, emoji, right-to-left, unassigned, private use, composed and decomposed forms, white
-space of all kinds, NUL), special tokens in clear, and words of thousands of characters. The layouts of
+space of all kinds, NUL), special tokens in clear, and words of thousands of characters; for XLM and FlauBERT also what
+the rules of Moses look at. The layouts of
 tokenizer_layouts.py are folders whose tokenizer.json says otherwise than the files beside it. With --golden a sample becomes
 the golden test of the library: folders without tokenizer.json, and built.json with the ids of transformers.
 """
@@ -108,6 +109,17 @@ HOSTILE = ["\u0301", "\u0308", "\u0345", "\u1ab0", "\u20dd", "\u093c", "\u0e33",
            "<s>", "</s>", "<S>", "<pad>", "<unk>", "<mask>", " <mask> ", "<MASK>", "<cls>", "<sep>", "<eop>", "<eod>",
            "<s>NOTUSED", "<unk>NOTUSED", "<|endoftext|>", "<|ENDOFTEXT|>", "[XTRA]", "xtra-word", "XTRA-Word",
            " xtra-word", "xtra-words", "<0x41>", "<n>"]
+# What the rules of Moses look at, for the kinds that have them.
+MOSES = ["``", "''", "'", " '", "' ", "\"", ",\"", ".\"", "...\" <", ". \"<", ".\"  x", "\".", "\",.", ".", "..", "...", ". . .", ".'",
+         "DOT", "MULTI", "DOTMULTI", "DOTDOTMULTI", "(", ")", " )", "( ", ") .", ")  ,", " %", "5 %", "\u0665 %", "5\u00a0000",
+         "1\u00a02\u00a03", "n\u00ba\u00a0", "\u00a0:", "\u00a0\u00baC", "\u00a0cm", "\u00a0?", "\u00a0!", "\u00a0;", ",\u00a0",
+         "\u00ab\u00a0", "\u00a0\u00bb", "\u00a0\u00ab\u00a0", "\u00bb\u00a0", "\u00ab", "\u00bb", "\u3002 ", "\u3002", "\uff0e ", "\uff0e",
+         "\uff0c", "\u3001", "\uff15", "\uff05", "\u2018", "\u2019", "\u201a", "\u201e", "\u201c", "\u201d", "\u2013", "\u2014", "\u00b4",
+         "\u00b4\u00b4", "Mr.", "mr.", "No. 5", "No. x", "pp. 12", "art. 5", "e.g.", "i.e. ", "M. ", "M.", "a.b.", "1.2.", "etc.", "\u00e9d.",
+         "c.-\u00e0-d.", "l'eau", "aujourd'hui", "don't", "5's", "'s", "1'2", "a'1", "1,000", ",", ",,", ",,,", "A,B,C", "1,a", "a,1", "1,",
+         "-", "--", "/", "@", "&amp;", "<", ">", "[", "]", "|", "<special0>", "<special1>", "<special", "special1>", "<s", "<S>",
+         "<special9>", "a\u03a3", "\u03a3", "A\u03a3.", "A\u03a3\u0295", "A\u03a3\U0001171eA", "\u094d", "\u093c", "\u1ace", "\u0301", "\u0898", "\U00011071", "\u0cf3",
+         "\U00016d67", "\U000105d2\u0307", "\U00010d50"]
 
 
 def any_character(source):
@@ -130,8 +142,8 @@ def sentence(source, common):
     return joined.strip() if source.random() < 0.7 else joined
 
 
-def hostile(source, common):
-    parts = [source.choice(HOSTILE) if source.random() < 0.5 else source.choice([" ", "", source.choice(common), word(source)])
+def hostile(source, common, signs=HOSTILE):
+    parts = [source.choice(signs) if source.random() < 0.5 else source.choice([" ", "", source.choice(common), word(source)])
              for _ in range(1 + int(source.expovariate(0.12)))]
     return "".join(parts)
 
@@ -153,10 +165,21 @@ def make_text(source, common):
     return unit * source.randrange(1, 3000 // len(unit) + 2)
 
 
-def make_texts(count, seed):
+def make_moses_text(source, common):
+    kind = source.random()
+    if kind < 0.6:
+        return make_text(source, common)
+    if kind < 0.9:
+        return hostile(source, common, MOSES)
+    if kind < 0.99:
+        return "".join(source.choice(MOSES) for _ in range(source.randrange(6)))
+    return source.choice(MOSES) * source.randrange(1, 300)
+
+
+def make_texts(count, seed, make=make_text):
     source = random.Random(seed)
     common = [word(source) for _ in range(600)]
-    return [make_text(source, common) for _ in range(count)]
+    return [make(source, common) for _ in range(count)]
 
 
 def training_texts():
@@ -248,6 +271,8 @@ def moses_bpe(folder, size):
             del pieces[piece]
     write_json(folder / "vocab.json", {piece: index for index, piece in enumerate(sorted(pieces, key=pieces.get))})
     merges = [line for line in (folder / "merges.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    # A pair that stands there twice, and a merge before those that make its parts.
+    merges = [merges[-1], *merges, merges[5]]
     (folder / "merges.txt").write_text("".join(f"{merge} {len(merges) - i}\n" for i, merge in enumerate(merges)),
                                        encoding="utf-8")
 
@@ -314,6 +339,11 @@ KINDS = {
         "added_tokens.json": {"[XTRA]": "+0", "xtra-word": "+1"}}),
     "xlm_added": ("Moses and BPE", "XLMTokenizer", moses_bpe, {"mask_token": "<special1>", "added_tokens_decoder": {
         **added("+0", "Xtra-Word", normalized=True, special=False), **added("+1", "[XTRA]", lstrip=True)}}, {}),
+    "xlm_overlapping": ("Moses and BPE", "XLMTokenizer", moses_bpe, {
+        "bos_token": "<s>", "mask_token": "<special1>", "added_tokens_decoder": {
+            **added(0, "<s>"), **added(5, "<special1>", lstrip=True), **added("+0", "xtra-word", single_word=True, special=False),
+            **added("+1", "\u00e9", special=False, normalized=True), **added("+2", "Xtra", special=False, normalized=True, rstrip=True),
+            **added("+3", "tra-wo", special=False), **added("+4", "<special1>xt"), **added("+5", "a'b", special=False)}}, {}),
     "flaubert": ("Moses and BPE", "FlaubertTokenizer", moses_bpe, {}, {}),
     "flaubert_lower": ("Moses and BPE", "FlaubertTokenizer", moses_bpe, {"do_lowercase": True}, {}),
     "modernbert": ("BPE", "PreTrainedTokenizerFast", modern_bert, {"cls_token": "[CLS]", "sep_token": "[SEP]"}, {}),
@@ -405,12 +435,16 @@ def pairs_of(texts):
     return [{"text": texts[i - 1], "pair": texts[i]} for i in range(4, len(texts), 5)]
 
 
-def check_vocabularies(arguments, base, rows, pairs):
+def check_vocabularies(arguments, base, plain_rows, plain_pairs):
     """Differences by model, and encodings by model."""
     totals, failed = {}, 0
+    moses_texts = make_texts(arguments.texts, arguments.seed, make_moses_text)
     for name, (model, *_) in KINDS.items():
         if arguments.only and name not in arguments.only:
             continue
+        rows, pairs = plain_rows, plain_pairs
+        if model.startswith("Moses"):
+            rows, pairs = [{"text": text} for text in moses_texts], pairs_of(moses_texts)
         folder = base / name
         make_folder(folder, name, arguments.pieces)
         differ = [compare(arguments.paceline, folder, rows, False), compare(arguments.paceline, folder, pairs, True)]
@@ -500,7 +534,8 @@ def make_golden(target, seed):
         folder = target / f"built_{name}"
         shutil.rmtree(folder, ignore_errors=True)
         make_folder(folder, name, GOLDEN_PIECES)
-        texts = [text for text in make_texts(600, source.random()) if len(text) < 120][:GOLDEN_TEXTS]
+        make = make_moses_text if KINDS[name][0].startswith("Moses") else make_text
+        texts = [text for text in make_texts(600, source.random(), make) if len(text) < 120][:GOLDEN_TEXTS]
         rows = [{"text": text} for text in texts] + pairs_of(texts)
         for row, (ids, types) in zip(rows, expected(folder, rows)):
             cases.append([name, row["text"], row.get("pair"), ids, types])

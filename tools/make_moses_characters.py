@@ -18,7 +18,8 @@ UNICODE = "14.0.0"
 TARGET = pathlib.Path(__file__).resolve().parents[1] / "rust/src/characters.txt"
 HEAD = """\
 # Written by tools/make_moses_characters.py: ranges of code points, hexadecimal.
-# Alnum, Alpha, Number, Lower: lists of sacremoses. Control (Cc, Cf, Co), Unassigned (Cn), Mark (Mn), Decimal (Nd): Unicode 14.
+# Alnum, Alpha, Number, Lower: lists of sacremoses. Control (Cc, Cf, Co), Unassigned (Cn), Mark (Mn), Decimal (Nd), Cased,
+# CaseIgnorable: Unicode 14.
 """
 
 
@@ -38,6 +39,12 @@ def of_categories(*categories):
     return [code for code in codes if unicodedata.category(chr(code)) in categories]
 
 
+def of_case(is_in):
+    """By what a capital sigma becomes beside a character: Python does not tell the classes themselves."""
+    codes = (code for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    return [code for code in codes if is_in(*(("A\u03a3" + chr(code) + end).lower()[1] == "\u03c3" for end in ("", "A")))]
+
+
 def main():
     if unicodedata.unidata_version != UNICODE:
         sys.exit(f"[make_moses_characters] this Python has Unicode {unicodedata.unidata_version}, expected {UNICODE}. "
@@ -51,6 +58,8 @@ def main():
         "Unassigned": of_categories("Cn"),
         "Mark": of_categories("Mn"),
         "Decimal": of_categories("Nd"),
+        "Cased": of_case(lambda alone, before_letter: alone),
+        "CaseIgnorable": of_case(lambda alone, before_letter: before_letter and not alone),
     }
     lines = []
     for name, codes in classes.items():

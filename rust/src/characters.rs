@@ -21,18 +21,22 @@ pub enum Class {
     Mark,
     /// Unicode's Nd.
     Decimal,
+    /// Unicode's Cased, but for what is CaseIgnorable too.
+    Cased,
+    CaseIgnorable,
 }
 
-const NAMES: [&str; 8] = ["Alnum", "Alpha", "Number", "Lower", "Control", "Unassigned", "Mark", "Decimal"];
+const NAMES: [&str; 10] =
+    ["Alnum", "Alpha", "Number", "Lower", "Control", "Unassigned", "Mark", "Decimal", "Cased", "CaseIgnorable"];
 
 type Ranges = Vec<(u32, u32)>;
 
-static TABLES: LazyLock<[Ranges; 8]> = LazyLock::new(|| parse(include_str!("characters.txt")));
+static TABLES: LazyLock<[Ranges; 10]> = LazyLock::new(|| parse(include_str!("characters.txt")));
 
 /// `Name first-last first-last ...`, a name on more than one line where its list is long.
-fn parse(text: &str) -> [Ranges; 8] {
+fn parse(text: &str) -> [Ranges; 10] {
     let code = |digits: &str| u32::from_str_radix(digits, 16).expect("characters.txt holds hexadecimal codes");
-    let mut tables = [const { Vec::new() }; 8];
+    let mut tables = [const { Vec::new() }; 10];
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let mut words = line.split(' ');
         let Some(index) = words.next().and_then(|name| NAMES.iter().position(|known| *known == name)) else { continue };
@@ -70,4 +74,28 @@ pub fn by_unicode_14(text: &str, apply: impl Fn(&str) -> String) -> String {
         result += &part[known.len()..];
     }
     result
+}
+
+/// Python's str.lower(). Rust's own would take a capital sigma for a word's last letter by another Unicode's classes.
+pub fn lower_case(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let mut result = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        match c {
+            '\u{3a3}' => {
+                let behind = at + c.len_utf8();
+                let is_last = next_is_cased(text[..at].chars().rev()) && !next_is_cased(text[behind..].chars());
+                result.push(if is_last { '\u{3c2}' } else { '\u{3c3}' });
+            }
+            c if is(Class::Unassigned, c) => result.push(c),
+            c => result.extend(c.to_lowercase()),
+        }
+    }
+    result
+}
+
+fn next_is_cased(mut beside: impl Iterator<Item = char>) -> bool {
+    beside.find(|&c| !is(Class::CaseIgnorable, c)).is_some_and(|c| is(Class::Cased, c))
 }

@@ -5,7 +5,7 @@
 //! where transformers encodes a text.
 
 use crate::added_tokens::{AddedTokens, Part, Trie};
-use crate::characters::{Class, by_unicode_14, is};
+use crate::characters::{Class, by_unicode_14, is, lower_case};
 use crate::failure::Failure;
 use crate::family::Kind;
 use crate::from_vocabulary::Sources;
@@ -92,7 +92,7 @@ impl MosesTokenizer {
             Form::Flaubert { lower } => {
                 let text = text.replace("``", "\"").replace("''", "\"");
                 let text = by_unicode_14(&text, |part| part.nfc().collect());
-                replace_unicode_punctuation(&if lower { by_unicode_14(&text, str::to_lowercase) } else { text })
+                replace_unicode_punctuation(&if lower { lower_case(&text) } else { text })
             }
         };
         let words = moses::cut(&remove_non_printing(&normalize_punctuation(text, language)), language);
@@ -107,9 +107,9 @@ fn without_accents(word: &str) -> String {
     if word.is_ascii() {
         return word.to_ascii_lowercase();
     }
-    let decomposed = word.to_lowercase();
-    let plain: String = decomposed.nfd().filter(|&c| !is(Class::Mark, c)).collect();
-    plain.to_lowercase()
+    let lower = lower_case(word);
+    let plain: String = lower.nfd().filter(|&c| !is(Class::Mark, c)).collect();
+    lower_case(&plain)
 }
 
 /// The text in lower case, each character alone, but for tokens that are kept.

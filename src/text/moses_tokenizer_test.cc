@@ -67,6 +67,21 @@ TEST(MosesTokenizer, CutsFrenchWordsForFlaubert) {
             "abc etc. fin . ");
 }
 
+// Of what follows the sigma newer Unicode holds one for no letter with cases, the other for no mark.
+TEST(MosesTokenizer, KnowsAWordsLastSigmaAsUnicode14) {
+  auto all = files(R"({"tokenizer_class": "FlaubertTokenizer", "do_lowercase": true})");
+  all["vocab.json"] =
+      "{\"<s>\": 0, \"</s>\": 1, \"<unk>\": 2, \"a\": 3, \"\u03c3\": 4, \"\u03c2\": 5, \"\u03c3</w>\": 6, "
+      "\"\u03c2</w>\": 7}";
+  all["merges.txt"] = "";
+  const Tokenizer tokenizer = Tokenizer::load(all, {}, "folder");
+  const auto second = [&](const std::string& text) { return tokenizer.encode(text_of(text)).input_ids.at(2); };
+  EXPECT_EQ(second("A\u03a3"), 7);
+  EXPECT_EQ(second("A\u03a3a"), 4);
+  EXPECT_EQ(second("A\u03a3\u0295"), 4);
+  EXPECT_EQ(second("A\u03a3\U0001171eA"), 6);
+}
+
 TEST(MosesTokenizer, JoinsPiecesAndTypesPairs) {
   const Tokenizer tokenizer = Tokenizer::load(files(kXlm), {.token_types = true}, "folder");
   const Encoding encoding = tokenizer.encode({.first = "ab", .second = "ab"});
