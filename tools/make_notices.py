@@ -40,7 +40,8 @@ OTHERS = [
     ("libgomp", "", "GPL-3.0 with GCC Runtime Library Exception", "Free Software Foundation, Inc.",
      "https://gcc.gnu.org", "libgomp.so.1 of torch's wheel, opened at run time"),
     ("sacremoses", "0.2.0", "MIT", "2020, alvations", "https://github.com/hplt-project/sacremoses",
-     "the lists of characters in rust/src/characters.txt and of abbreviations, once of Moses, in rust/src/moses.rs"),
+     "the lists of characters in rust/src/characters.txt and of abbreviations in rust/src/moses.rs, which it has from "
+     "Moses, LGPL-2.1-or-later, https://github.com/moses-smt/mosesdecoder"),
     ("nvidia-cuda-runtime", "13.0.96", "NVIDIA CUDA Toolkit EULA", "NVIDIA Corporation",
      "https://docs.nvidia.com/cuda/eula/", "libcudart.so.13, which libtorch_cpu.so opens"),
     ("nvidia-cuda-cupti", "13.0.85", "NVIDIA CUDA Toolkit EULA", "NVIDIA Corporation",
