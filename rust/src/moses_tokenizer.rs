@@ -52,7 +52,7 @@ impl MosesTokenizer {
             Kind::Flaubert => Form::Flaubert { lower: sources.switch("do_lowercase", false)? },
             _ => Form::Xlm { plain: sources.switch("do_lowercase_and_remove_accent", true)? },
         };
-        let vocabulary = read_vocab_json(sources.files.require("vocab.json")?)?;
+        let vocabulary = tokenizer.get_vocab(false);
         let merges = read_merges_with_counts(sources.files.require("merges.txt")?)?;
         let unknown = sources.special_token("unk_token")?;
         // The token types of a pair are counted with it.
@@ -68,7 +68,8 @@ impl MosesTokenizer {
             let plain = decoder.iter().map(|(_, token)| token).filter(|token| !token.special && token.normalized);
             Trie::new(sources.special.contents().into_iter().chain(plain.map(|token| token.content.as_str())))
         });
-        let bpe = PlainBpe::new(&vocabulary, added.ids(), &merges, unknown);
+        let pieces = vocabulary.iter().map(|(piece, id)| (piece.as_str(), *id));
+        let bpe = PlainBpe::new(pieces, added.ids(), &merges, unknown);
         Ok(MosesTokenizer { added, kept, form, bpe })
     }
 

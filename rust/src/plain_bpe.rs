@@ -4,7 +4,7 @@
 //! before they look for the next pair, which differs where a merge's result takes part in an earlier merge. And their
 //! merges name pieces that vocab.json does not have, which are unknown unless a later merge takes them in.
 
-use crate::vocabulary_files::{Merge, Vocabulary};
+use crate::vocabulary_files::Merge;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
@@ -55,15 +55,14 @@ impl Chain {
 impl PlainBpe {
     /// `unknown` is the id of pieces that neither the vocabulary nor `added` has, which comes first.
     pub fn new<'a>(
-        vocabulary: &'a Vocabulary,
+        vocabulary: impl Iterator<Item = (&'a str, u32)>,
         added: impl Iterator<Item = (&'a str, u32)>,
         merges: &[Merge],
         unknown: u32,
     ) -> Self {
         let mut symbols: HashMap<&str, u32> = HashMap::new();
         let mut ids = Vec::new();
-        let all = added.chain(vocabulary.iter().map(|(piece, id)| (piece.as_str(), *id)));
-        for (piece, id) in all {
+        for (piece, id) in added.chain(vocabulary) {
             symbols.entry(piece).or_insert_with(|| {
                 ids.push(id);
                 ids.len() as u32 - 1

@@ -161,8 +161,7 @@ void finish(BenchResults& results, double started) {
 std::string windows_note(const WorkloadSummary& is) {
   return fmt::format(
       "Long texts are read in windows: {} texts are {} windows. Times are of a text; batches, lengths, latencies and "
-      "the "
-      "gate are of windows.",
+      "the gate are of windows.",
       is.texts, is.sequences);
 }
 
