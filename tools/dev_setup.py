@@ -414,23 +414,37 @@ def python_311():
                   "Debian 12 has it: apt-get install python3 python3-venv.", 4)
 
 
-def setup_oracle(_pins):
-    """A venv with the original implementations, shared by clones with the same requirements."""
-    requirements = ROOT / "tools/requirements-oracle.txt"
-    python = python_311()
-    key = hashlib.sha256(requirements.read_bytes() + os.path.realpath(python).encode()).hexdigest()[:12]
+def make_venv(requirements, key, what, base=None):
+    """A folder of the cache with a venv of these requirements. What it lacks it takes from the venv `base`."""
     folder = CACHE / f"venv-{key}"
-    if not (folder / ".complete").exists():
-        start = time.monotonic()
-        count = sum(1 for line in requirements.read_text(encoding="ascii").splitlines() if "==" in line)
-        say(f"oracle: installing {count} packages (4 GB on disk, a minute or more)")
-        shutil.rmtree(folder, ignore_errors=True)
-        run([python, "-m", "venv", str(folder)], "make the oracle's venv")
-        command = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([*command, "--no-deps", "--require-hashes", "-r", str(requirements)], "install the oracle's packages")
-        (folder / ".complete").touch()
-        say(f"oracle: installed in {time.monotonic() - start:.0f} s")
-    link(folder, "venv")
+    if (folder / ".complete").exists():
+        return folder
+    start = time.monotonic()
+    count = sum(1 for line in requirements.read_text(encoding="ascii").splitlines() if "==" in line)
+    say(f"oracle: installing {count} packages ({what})")
+    shutil.rmtree(folder, ignore_errors=True)
+    run([python_311(), "-m", "venv", *(["--without-pip"] if base else []), str(folder)], "make the oracle's venv")
+    pip = [str((base or folder) / "bin/python"), "-m", "pip", *(["--python", str(folder / "bin/python")] if base else [])]
+    run([*pip, "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(requirements)],
+        "install the oracle's packages")
+    if base:
+        # Written last, as pip would not install a package that it finds there. It comes behind the venv's own packages.
+        shared = next(base.glob("lib/python3.*/site-packages"))
+        (next(folder.glob("lib/python3.*/site-packages")) / "shared.pth").write_text(f"{shared}\n", encoding="utf-8")
+    (folder / ".complete").touch()
+    say(f"oracle: installed in {time.monotonic() - start:.0f} s")
+    return folder
+
+
+def setup_oracle(_pins):
+    """Two venvs with the original implementations, of transformers 4.57 and 5, shared by clones with the same requirements."""
+    first, second = ROOT / "tools/requirements-oracle.txt", ROOT / "tools/requirements-oracle5.txt"
+    python = os.path.realpath(python_311()).encode()
+    key = hashlib.sha256(first.read_bytes() + python).hexdigest()[:12]
+    venv = make_venv(first, key, "4 GB on disk, a minute or more")
+    link(venv, "venv")
+    key = hashlib.sha256(second.read_bytes() + first.read_bytes() + python).hexdigest()[:12]
+    link(make_venv(second, key, "0.2 GB on disk", venv), "venv5")
 
 
 PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "torch": setup_torch, "texts": setup_texts,
