@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+
+namespace paceline {
+
+/// Which version of the transformers library saved a model folder, and so whose reading of its files applies.
+struct SavedBy {
+  std::string version;  ///< transformers_version as it is written, "5.17.0"; empty where no file says
+  int model = 4;        ///< 4 or 5: whose reading of config.json; 4 where no file says
+  int tokenizer = 4;    ///< 4 or 5: whose reading of the tokenizer's files
+};
+
+/// `config` is the content of config.json, `tokenizer_config` that of tokenizer_config.json; null or empty where there
+/// is no such file. config.json's version counts first. Only version 5 writes a tokenizer's "backend", so a tokenizer
+/// that has one is read as 5 reads it, beside whatever model it lies. Never throws for what the files say.
+SavedBy saved_by(const Json& config, const Json& tokenizer_config);
+
+}  // namespace paceline

@@ -1,0 +1,42 @@
+#include "base/saved_by.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace paceline {
+namespace {
+
+void expect_saved(const char* config, const char* tokenizer_config, const std::string& version, int model,
+                  int tokenizer) {
+  SCOPED_TRACE(std::string(config) + " " + tokenizer_config);
+  const SavedBy saved = saved_by(Json::parse(config), Json::parse(tokenizer_config));
+  EXPECT_EQ(saved.version, version);
+  EXPECT_EQ(saved.model, model);
+  EXPECT_EQ(saved.tokenizer, tokenizer);
+}
+
+TEST(SavedBy, TakesTheVersionOfConfigJson) {
+  expect_saved(R"({"transformers_version":"4.57.1"})", "{}", "4.57.1", 4, 4);
+  expect_saved(R"({"transformers_version":"5.17.0"})", "null", "5.17.0", 5, 5);
+  expect_saved(R"({"transformers_version":"5.0.0rc1"})", "{}", "5.0.0rc1", 5, 5);
+  expect_saved(R"({"transformers_version":"10.1"})", "{}", "10.1", 5, 5);
+  expect_saved(R"({"transformers_version":"4.2"})", R"({"transformers_version":"5.1.0"})", "4.2", 4, 4);
+}
+
+TEST(SavedBy, IsFourWhereNothingIsSaid) {
+  expect_saved("{}", "{}", "", 4, 4);
+  expect_saved("null", "null", "", 4, 4);
+  expect_saved("[]", R"({"transformers_version":"5.1.0"})", "5.1.0", 5, 5);
+  expect_saved(R"({"transformers_version":5})", "{}", "", 4, 4);
+  expect_saved(R"({"transformers_version":"new"})", "{}", "new", 4, 4);
+  expect_saved(R"({"transformers_version":"99999999999999999999"})", "{}", "99999999999999999999", 4, 4);
+}
+
+TEST(SavedBy, KnowsATokenizerOfFiveBesideAnyModel) {
+  expect_saved(R"({"transformers_version":"4.57.1"})", R"({"backend":"tokenizers"})", "4.57.1", 4, 5);
+  expect_saved(R"({"transformers_version":"4.57.1"})", R"({"backend":null})", "4.57.1", 4, 4);
+}
+
+}  // namespace
+}  // namespace paceline
