@@ -3,6 +3,7 @@ double: the same logits in fp32, and in bf16 and int8 as close as such rounding 
 texts are words that a tokenizer of one id a word reads, so that any id may stand anywhere, pad tokens too; pairs have
 token types. And one encoder each, which has no labels, as `paceline bench` runs it.
 
+It runs with transformers 4.57 and with 5: each version saves the folders, and its own answers are what is compared with.
 The seed is printed; PACELINE_SEED=N in the environment draws the same configurations again.
 
 usage: families_oracle.py --paceline BINARY --backends native,torch-eager
@@ -12,13 +13,14 @@ import argparse
 import json
 import os
 import pathlib
-import random
 import tempfile
 import time
 import unittest
 
 import torch
+import transformers
 from original_models import TOLERANCE, Original, relative_difference
+from random_models import FAMILIES, Draw
 from rounded_products import spread
 
 import compare_transformers
@@ -41,122 +43,12 @@ AS_THE_ORIGINAL = 4
 ROUNDED = {"native": ("bf16", "int8"), "onnxruntime": ("int8",)}
 SPREADS = 6
 LONGEST = 60  # tokens
-ACTIVATIONS = ["gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python", "relu", "silu", "swish", "mish"]
 FIRST, SEPARATOR = 3, 4  # ids of the special tokens
 DECODERS = ("gpt2",)
-TYPES_OF_PAIRS = ("xlnet", "xlm", "flaubert")  # whose tokenizers hand out token types, whatever the config says
-
-
-class Draw:
-    """Draws configurations that differ in what a config.json of the family may change."""
-
-    def __init__(self, seed):
-        self.source = random.Random(seed)
-
-    def one(self, *choices):
-        return self.source.choice(choices)
-
-    def activation(self):
-        return self.source.choice(ACTIVATIONS)
-
-    def heads(self, even_heads=False):
-        """A number of heads and the size of all of them."""
-        heads, size = self.source.randint(1, 5), self.source.randint(3, 20)
-        size += size % 2 if even_heads else 0
-        return heads, heads * size
-
-    def bert_like(self, even_heads=False):
-        heads, hidden = self.heads(even_heads)
-        return {"hidden_size": hidden, "num_attention_heads": heads, "num_hidden_layers": self.source.randint(1, 4),
-                "intermediate_size": self.source.randint(8, 90), "max_position_embeddings": 70,
-                "layer_norm_eps": self.one(1e-12, 1e-7, 1e-5)}
-
-    def bert(self):
-        return {**self.bert_like(), "hidden_act": self.activation(), "type_vocab_size": self.one(1, 2)}
-
-    def roberta(self):
-        return {**self.bert(), "pad_token_id": self.one(0, 1, 2)}
-
-    def distilbert(self):
-        heads, hidden = self.heads()
-        return {"dim": hidden, "n_heads": heads, "n_layers": self.source.randint(1, 4),
-                "hidden_dim": self.source.randint(8, 90), "max_position_embeddings": 66,
-                "activation": self.activation(), "sinusoidal_pos_embds": hidden % 2 == 0 and self.one(True, False)}
-
-    def electra(self):
-        return {**self.bert(), "embedding_size": self.source.randint(5, 50)}
-
-    def albert(self):
-        layers = self.source.randint(1, 5)
-        groups = self.source.randint(1, layers)
-        # transformers itself fails where a group has more blocks than layers.
-        return {**self.bert(), "embedding_size": self.source.randint(5, 50), "num_hidden_layers": layers,
-                "num_hidden_groups": groups, "inner_group_num": self.source.randint(1, layers // groups)}
-
-    def mpnet(self):
-        return {**self.bert_like(), "hidden_act": self.activation(), "relative_attention_num_buckets": self.one(32, 40)}
-
-    def deberta(self):
-        settings = {**self.bert_like(), "hidden_act": self.activation(), "type_vocab_size": self.one(0, 1, 2),
-                    "relative_attention": self.one(True, True, True, False),
-                    "max_relative_positions": self.one(-1, 30, 50), "share_att_key": self.one(True, False),
-                    "position_buckets": self.one(-1, 4, 11, 24), "position_biased_input": self.one(True, False),
-                    "pos_att_type": self.one(["c2p"], ["p2c"], ["c2p", "p2c"], "p2c|c2p", None),
-                    "norm_rel_ebd": self.one("none", "layer_norm"), "pooler_hidden_act": self.activation()}
-        settings["pooler_hidden_size"] = settings["hidden_size"]
-        if self.one(True, False):
-            settings["embedding_size"] = self.source.randint(5, 50)
-        if self.one(True, False):
-            settings.update(conv_kernel_size=self.one(3, 5), conv_act=self.activation(),
-                            conv_groups=self.one(1, settings["num_attention_heads"]))
-        return settings
-
-    def modernbert(self):
-        settings = {**self.bert_like(even_heads=True), "num_hidden_layers": self.source.randint(1, 5),
-                    "pad_token_id": 2, "hidden_activation": self.activation(), "reference_compile": False,
-                    "local_attention": self.source.randint(1, 40), "norm_eps": self.one(1e-5, 1e-7),
-                    "global_attn_every_n_layers": self.source.randint(1, 4),
-                    "global_rope_theta": self.one(160000.0, 500.0), "local_rope_theta": self.one(10000.0, 200.0),
-                    "classifier_pooling": self.one("cls", "mean"), "classifier_activation": self.activation()}
-        for bias in ("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"):
-            settings[bias] = self.one(True, False)
-        del settings["layer_norm_eps"]
-        return settings
-
-    def gpt2(self):
-        heads, hidden = self.heads()
-        return {"n_embd": hidden, "n_head": heads, "n_layer": self.source.randint(1, 4), "n_positions": 64,
-                "n_inner": self.one(None, 50), "activation_function": self.activation(),
-                "pad_token_id": self.one(None, 7, 11), "scale_attn_weights": self.one(True, True, False),
-                "scale_attn_by_inverse_layer_idx": self.one(True, False)}
-
-    def xlnet(self):
-        heads, hidden = self.heads(even_heads=True)
-        return {"d_model": hidden, "n_head": heads, "n_layer": self.source.randint(1, 4),
-                "d_inner": self.source.randint(8, 90), "ff_activation": self.activation(),
-                "clamp_len": self.one(-1, 5, 20), "summary_type": self.one("first", "last", "mean"),
-                "summary_activation": self.one(None, "tanh")}
-
-    def xlm(self):
-        heads, hidden = self.heads()
-        return {"emb_dim": hidden, "n_heads": heads, "n_layers": self.source.randint(1, 4),
-                "max_position_embeddings": 64, "gelu_activation": self.one(True, False), "n_langs": self.one(1, 3),
-                "causal": self.one(True, False), "summary_type": self.one("first", "last", "mean"),
-                "summary_activation": self.one(None, "tanh", "relu")}
-
-    def flaubert(self):
-        return {**self.xlm(), "pre_norm": self.one(True, False)}
-
-
-# Class names in transformers begin with this; who draws its settings.
-FAMILIES = {"Bert": Draw.bert, "Roberta": Draw.roberta, "Camembert": Draw.roberta, "XLMRoberta": Draw.roberta,
-            "DistilBert": Draw.distilbert, "Electra": Draw.electra, "Albert": Draw.albert, "MPNet": Draw.mpnet,
-            "DebertaV2": Draw.deberta, "ModernBert": Draw.modernbert, "GPT2": Draw.gpt2, "XLNet": Draw.xlnet,
-            "XLM": Draw.xlm, "Flaubert": Draw.flaubert}
 
 
 def write_tokenizer(folder, kind, types, vocabulary):
-    """One id a word: w0, w1, ... Token types as the family's own tokenizer hands them out."""
+    """One id a word: w0, w1, ... It hands out token types where `types` is true; else the original model gets none."""
     whole = {"type": "TemplateProcessing", "special_tokens": {
         f"w{id}": {"id": f"w{id}", "ids": [id], "tokens": [f"w{id}"]} for id in (FIRST, SEPARATOR)}}
 
@@ -207,12 +99,14 @@ class Drawn:
         model.save_pretrained(self.folder)
         self.original = Original(self.folder, torch.float64)
         kind, types = model.config.model_type, make_tiny_families.token_types_of(model.config)
+        self.handed_out = types > 1
         if self.labels:
-            write_tokenizer(self.folder, kind, types > 1, make_tiny_families.VOCABULARY)
+            write_tokenizer(self.folder, kind, self.handed_out, make_tiny_families.VOCABULARY)
             tokenizer = compare_transformers.Original(self.folder)
             self.rows = make_rows(draw.source, make_tiny_families.VOCABULARY, types > 1, model.config.pad_token_id)
             self.inputs = [tokenizer.inputs(row, LONGEST) for row in self.rows]
         else:
+            types = types if self.handed_out else 0
             self.inputs = [self.draw_tokens(draw.source, length, types) for length in [1, 2, 3, 5, 9, 17, 33, LONGEST]]
             self.rows = [one["input_ids"].tolist() for one in self.inputs]
         self.exact = torch.cat([self.original.padded(one) for one in self.inputs])
@@ -256,7 +150,7 @@ class FamiliesTest(unittest.TestCase):
             for backend in OPTIONS.backends.split(","):
                 for compute_type in ("fp32", *ROUNDED.get(backend, ())):
                     with self.subTest(family=family, settings=drawn.settings, labels=drawn.labels, backend=backend,
-                                      compute_type=compute_type):
+                                      compute_type=compute_type, types=drawn.handed_out):
                         self.compare_type(drawn, backend, compute_type)
 
     def compare_type(self, drawn, backend, compute_type):
@@ -296,5 +190,5 @@ if __name__ == "__main__":
     OPTIONS.seed = int(os.environ.get("PACELINE_SEED") or time.time_ns() % 1_000_000)
 
     torch.set_num_threads(1)  # the models are tiny; threads that wait for one another only take time
-    print(f"PACELINE_SEED={OPTIONS.seed}", flush=True)
+    print(f"PACELINE_SEED={OPTIONS.seed}, transformers {transformers.__version__}", flush=True)
     unittest.main(argv=["families_oracle.py", *REST])

@@ -7,6 +7,7 @@ import torch
 import transformers
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+from compare_transformers import positions  # noqa: E402
 from make_tiny_families import token_types_of  # noqa: E402
 
 transformers.logging.set_verbosity_error()  # a headless checkpoint has no pooler, and transformers would say so
@@ -17,7 +18,6 @@ transformers.logging.disable_progress_bar()
 # most 3 blocks: 6e-8 * 10 * 9 * 3 = 1.6e-5. Twice that, since both sides round. Models of up to 6 blocks are at most 48
 # wide, and their blocks' roundings add up like the square root of their number: 6e-8 * 10 * 7 * 2.5 = 1e-5.
 TOLERANCE = 3.2e-5
-ROBERTA_LIKE = ("roberta", "camembert", "xlm-roberta")
 LONGEST_WITHOUT_LIMIT = 64  # XLNet has no table of positions that ends
 
 
@@ -35,9 +35,7 @@ def is_encoder(config):
 
 def longest(config):
     """Tokens of the longest sequence that the position table serves."""
-    limit = getattr(config, "max_position_embeddings", 0)
-    offset = config.pad_token_id + 1 if config.model_type in ROBERTA_LIKE else 2 if config.model_type == "mpnet" else 0
-    return limit - offset if limit > 0 else LONGEST_WITHOUT_LIMIT
+    return positions(config) or LONGEST_WITHOUT_LIMIT
 
 
 def padding(config):

@@ -9,8 +9,10 @@ texts get another label.
     .deps/venv/bin/python tools/compare_transformers.py MODEL_DIR texts.txt --weights best.ckpt --prefix model
 
 MODEL_DIR may be an id of the Hugging Face hub that lies in the local cache; nothing is downloaded. transformers runs in
-fp32 with its eager attention, one text at a time, so that nothing is padded. Both cut texts at the length that
-`paceline inspect` shows. Differences are of logits, over all texts and labels; the relative one is the
+fp32 with its eager attention, one text at a time, so that nothing is padded. Its model gets what its own tokenizer of
+that folder gives, token types only where that hands them out. It cuts texts at the tokenizer's model_max_length, or at
+the positions that the model has where those are fewer. Run it with the version of transformers that saved the folder:
+.deps/venv has 4.57, .deps/venv5 has 5. Differences are of logits, over all texts and labels; the relative one is the
 largest, divided by the largest logit. An engine is left out for a compute type that it does not have. Exit code: 0; 1
 where fp32 differs by more than --tolerance of the largest logit or an engine fails; 2 for wrong arguments.
 """
@@ -29,6 +31,7 @@ import torch
 import transformers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+NO_LIMIT = 10 ** 9  # transformers' model_max_length is more where a folder says nothing
 
 
 class PacelineFailed(Exception):
@@ -75,6 +78,16 @@ def read_state(file, prefix):
     return {name[len(start):]: tensor for name, tensor in state.items() if name.startswith(start)}
 
 
+ROBERTA_LIKE = ("roberta", "camembert", "xlm-roberta")
+
+
+def positions(config):
+    """Tokens of the longest text that a model has positions for; None where there is no table that ends."""
+    limit = getattr(config, "max_position_embeddings", 0)
+    before = config.pad_token_id + 1 if config.model_type in ROBERTA_LIKE else 2 if config.model_type == "mpnet" else 0
+    return limit - before if limit > 0 else None
+
+
 class Original:
     """The model and tokenizer as transformers loads them, from a folder or out of the local cache."""
 
@@ -96,17 +109,22 @@ class Original:
                              f"whole classifier was expected. --prefix P takes off what names begin with.")
         self.model.eval()
 
+    def max_length(self):
+        """Where texts are cut; None where nothing says."""
+        limits = [limit for limit in (self.tokenizer.model_max_length, positions(self.model.config)) if limit]
+        return min(limits) if limits and min(limits) < NO_LIMIT else None
+
     def inputs(self, row, max_length):
-        """A batch of one."""
+        """A batch of one: what the tokenizer gives, and nothing else."""
         # In lists of one: called with plain strings, transformers forgets a second text that is empty.
         texts = ([row["text"]], [row["pair"]]) if "pair" in row else ([row["text"]],)
-        return dict(self.tokenizer(*texts, truncation="longest_first", max_length=max_length, return_tensors="pt"))
+        cut = {"truncation": "longest_first", "max_length": max_length} if max_length else {}
+        return dict(self.tokenizer(*texts, **cut, return_tensors="pt"))
 
     @torch.no_grad()
     def logits(self, rows, max_length):
         """[rows, labels]."""
-        extra = {"use_mems": False} if self.model.config.model_type == "xlnet" else {}
-        return torch.stack([self.model(**self.inputs(row, max_length), **extra).logits[0] for row in rows])
+        return torch.stack([self.model(**self.inputs(row, max_length)).logits[0] for row in rows])
 
 
 @dataclasses.dataclass
@@ -185,7 +203,8 @@ def compare_all(options):
     if not about["labels"]:
         raise SystemExit(f"[{options.model}] It is an encoder without a head, a classifier was expected.")
     rows = read_rows(options)
-    expected = Original(options.model, options.weights, options.prefix).logits(rows, about["max_length"])
+    original = Original(options.model, options.weights, options.prefix)
+    expected = original.logits(rows, original.max_length())
     print(f"{about['architecture']}, {len(rows)} {'pairs' if options.pair_column else 'texts'}, {expected.shape[1]} labels, largest logit "
           f"{expected.abs().max():.4g}; torch {torch.__version__}, transformers {transformers.__version__}")
     print(f"{'backend':<22} {'type':<14} {'max diff':>10} {'mean diff':>10} {'relative':>10} {'same label':>11}")

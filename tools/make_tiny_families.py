@@ -112,9 +112,9 @@ def make_model(name):
     return build_model(*FAMILY_MODELS[name], SEED + sum(map(ord, name)))
 
 
-def build_model(family, labels, settings, seed):
+def build_model(family, labels, settings, seed, vocabulary=VOCABULARY):
     """A model of these settings in transformers, its weights drawn from `seed`."""
-    config = getattr(transformers, family + "Config")(vocab_size=VOCABULARY, **settings)
+    config = getattr(transformers, family + "Config")(vocab_size=vocabulary, **settings)
     if labels:
         config.num_labels = labels
     kind = getattr(transformers, family + ("ForSequenceClassification" if labels else "Model"))
