@@ -10,7 +10,8 @@ golden.json holds `cases`: input_ids, token_type_ids where the model reads them,
 in double, one sequence alone, so that nothing is padded. What the original computes in fp32 even then (ModernBERT's
 cosines and sines, XLNet's angles) differs from double by some 1e-7 of a value.
 
-Run it in the oracle environment (./dev setup oracle): .deps/venv/bin/python tools/make_tiny_families.py [NAME ...]
+Run it in the oracle environments (./dev setup oracle), .deps/venv for version 4 and .deps/venv5 for what is made by
+version 5: .deps/venv/bin/python tools/make_tiny_families.py [NAME ...]
 """
 
 import json
@@ -107,9 +108,39 @@ FAMILY_MODELS = {
     "flaubert-encoder": ("Flaubert", 0, dict(XLM_LIKE, pre_norm=True)),
 }
 
+# What version 5 alone has or writes in another way; these are made by it, those above by version 4.
+MODERN_BERT_5 = dict(BERT_LIKE, max_position_embeddings=64, pad_token_id=3, num_hidden_layers=4, local_attention=12)
+BY_VERSION_5 = {
+    "v5-modernbert-thetas": ("ModernBert", 3, dict(MODERN_BERT_5, rope_parameters={
+        "full_attention": dict(rope_theta=160000.0), "sliding_attention": dict(rope_theta=160000.0)})),
+    "v5-modernbert-layer-types": ("ModernBert", 2, dict(
+        MODERN_BERT_5, layer_types=["sliding_attention", "full_attention", "full_attention", "sliding_attention"])),
+    "v5-modernbert-yarn": ("ModernBert", 3, dict(MODERN_BERT_5, rope_parameters={
+        "full_attention": dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16, rope_theta=500.0),
+        "sliding_attention": dict(rope_type="linear", factor=2.0)})),
+    "v5-modernbert-llama3": ("ModernBert", 0, dict(MODERN_BERT_5, rope_parameters={
+        "full_attention": dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                               original_max_position_embeddings=32, rope_theta=100.0),
+        "sliding_attention": dict(rope_type="proportional", partial_rotary_factor=0.5)})),
+    "v5-modernbert-longrope": ("ModernBert", 1, dict(MODERN_BERT_5, classifier_pooling="mean", rope_parameters={
+        "full_attention": dict(rope_type="longrope", factor=4.0, short_factor=[1.0, 1.5, 2.0, 5.0],
+                               long_factor=[2.0, 3.0, 4.0, 9.0]),
+        "sliding_attention": dict(rope_type="dynamic", factor=3.0)})),
+    "v5-bert-plain": ("Bert", 3, dict(BERT_LIKE)),
+    "v5-xlm-plain": ("XLM", 3, dict(XLM_LIKE, n_langs=3)),
+    "v5-flaubert-plain": ("Flaubert", 2, dict(XLM_LIKE, n_heads=2)),
+    "v5-xlnet-plain": ("XLNet", 3, dict(d_model=32, n_layer=2, n_head=4, d_inner=48)),
+    "v5-gpt2-plain": ("GPT2", 3, dict(n_embd=32, n_layer=2, n_head=4, n_positions=64, pad_token_id=7)),
+}
+
+
+def models():
+    """Those that the version of transformers here makes."""
+    return BY_VERSION_5 if transformers.__version__.startswith("5.") else FAMILY_MODELS
+
 
 def make_model(name):
-    return build_model(*FAMILY_MODELS[name], SEED + sum(map(ord, name)))
+    return build_model(*models()[name], SEED + sum(map(ord, name)))
 
 
 def build_model(family, labels, settings, seed, vocabulary=VOCABULARY):
@@ -203,5 +234,5 @@ def make(name):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for model_name in sys.argv[1:] or FAMILY_MODELS:
+    for model_name in sys.argv[1:] or models():
         make(model_name)

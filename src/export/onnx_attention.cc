@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -18,7 +17,7 @@ int32_t width_of(const SelfAttention& layer) { return layer.heads * layer.head_d
 }  // namespace
 
 bool OnnxAttention::knows_no_places(const Network& network, const SelfAttention& layer) {
-  return network.relative.kind == RelativeKind::kNone && layer.rotary_theta == 0 && sees_all(layer);
+  return network.relative.kind == RelativeKind::kNone && !layer.rotary.exists() && sees_all(layer);
 }
 
 OnnxAttention::Value OnnxAttention::attend(const Inputs& inputs, const SelfAttention& layer, const Value& types) {
@@ -28,7 +27,7 @@ OnnxAttention::Value OnnxAttention::attend(const Inputs& inputs, const SelfAtten
   }
   Value mask = mask_of(layer);
   Inputs turned = inputs;
-  if (layer.rotary_theta != 0) {
+  if (layer.rotary.exists()) {
     turned.query = rotated(inputs.query, layer, "attention/query");
     turned.key = rotated(inputs.key, layer, "attention/key");
   }
@@ -194,20 +193,19 @@ OnnxAttention::Value OnnxAttention::with_bias(const Value& query, const Weight& 
 
 /// Cosines and sines, [S, 1, D] each.
 std::pair<OnnxAttention::Value, OnnxAttention::Value> OnnxAttention::angles(const SelfAttention& layer) {
-  auto& made = angles_[{layer.rotary_theta, layer.head_dim}];
+  auto& made = angles_[layer.rotary];
   if (!made.first.empty()) return made;
+  const std::size_t half = layer.rotary.frequencies.size();
   std::vector<float> cosines;
   std::vector<float> sines;
   for (int32_t place = 0; place < network_.max_tokens; ++place) {
-    for (int32_t d = 0; d < layer.head_dim; ++d) {
-      const int32_t pair = d % (layer.head_dim / 2);
-      const double angle = place * std::pow(layer.rotary_theta, -2.0 * pair / layer.head_dim);
-      cosines.push_back(static_cast<float>(std::cos(angle)));
-      sines.push_back(static_cast<float>(std::sin(angle)));
+    for (std::size_t d = 0; d < 2 * half; ++d) {
+      cosines.push_back(static_cast<float>(layer.rotary.cosine(place, d % half)));
+      sines.push_back(static_cast<float>(layer.rotary.sine(place, d % half)));
     }
   }
   const auto part = [&](std::string_view name, const std::vector<float>& values) {
-    const Value all = graph_.floats(fmt::format("rotary.{}.{}", name, layer.rotary_theta),
+    const Value all = graph_.floats(fmt::format("rotary.{}.{}", name, angles_.size()),
                                     {network_.max_tokens, 1, layer.head_dim}, values);
     return graph_.slice(all, 0, graph_.integers({0}), rows_.sequence(), fmt::format("rotary/{}", name));
   };

@@ -52,9 +52,9 @@ class OnnxAttention {
   OnnxBuilder& graph_;
   OnnxRows& rows_;
   const Network& network_;
-  std::map<std::pair<int32_t, int32_t>, Value> visible_;                  // by what is seen before and behind
-  std::map<std::pair<double, int32_t>, std::pair<Value, Value>> angles_;  // by theta and head_dim
-  std::map<std::pair<int32_t, bool>, Value> whole_columns_;               // by heads, of keys or of queries
+  std::map<std::pair<int32_t, int32_t>, Value> visible_;  // by what is seen before and behind
+  std::map<Rotary, std::pair<Value, Value>> angles_;
+  std::map<std::pair<int32_t, bool>, Value> whole_columns_;  // by heads, of keys or of queries
   Value distance_bias_, table_, columns_, differ_;
 };
 

@@ -87,7 +87,7 @@ void refuse_what_is_not_written(const Network& network) {
   if (network.relative.kind != RelativeKind::kNone) refuse("relative positions");
   if (network.convolution.exists()) refuse("a convolution");
   for (const Block& block : network.blocks) {
-    if (block.attention.rotary_theta != 0) refuse("rotary positions");
+    if (block.attention.rotary.exists()) refuse("rotary positions");
     if (block.attention.visible_before >= 0 || block.attention.visible_after >= 0) {
       refuse("attention that does not see all tokens");
     }

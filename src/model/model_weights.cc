@@ -1,7 +1,6 @@
 #include "model/model_weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
 
 #include "model/epilogue.h"
@@ -25,14 +24,13 @@ void add_pooled_attention(const SelfAttention& attention, float query_factor, Nu
 }
 
 /// Cosines and sines in double, as far as fp32 holds them.
-RotaryTable make_rotary_table(double theta, int32_t head_dim, int32_t max_tokens) {
-  RotaryTable table{.theta = theta, .head_dim = head_dim, .turns = {}};
-  table.turns.reserve(static_cast<std::size_t>(max_tokens) * static_cast<std::size_t>(head_dim));
-  const int32_t half = head_dim / 2;
+RotaryTable make_rotary_table(const Rotary& rotary, int32_t max_tokens) {
+  RotaryTable table{.rotary = rotary, .turns = {}};
+  const std::size_t half = rotary.frequencies.size();
+  table.turns.reserve(static_cast<std::size_t>(max_tokens) * 2 * half);
   for (int32_t place = 0; place < max_tokens; ++place) {
-    const auto angle = [&](int32_t d) { return place * std::pow(theta, -2.0 * d / head_dim); };
-    for (int32_t d = 0; d < half; ++d) table.turns.push_back(static_cast<float>(std::cos(angle(d))));
-    for (int32_t d = 0; d < half; ++d) table.turns.push_back(static_cast<float>(std::sin(angle(d))));
+    for (std::size_t d = 0; d < half; ++d) table.turns.push_back(static_cast<float>(rotary.cosine(place, d)));
+    for (std::size_t d = 0; d < half; ++d) table.turns.push_back(static_cast<float>(rotary.sine(place, d)));
   }
   return table;
 }
@@ -94,15 +92,15 @@ class Loader {
   void add_rotary_tables() {
     for (const Block& block : network_.blocks) {
       const SelfAttention& attention = block.attention;
-      if (attention.rotary_theta != 0 && turns_of(attention).empty()) {
-        weights_.rotary.push_back(make_rotary_table(attention.rotary_theta, attention.head_dim, network_.max_tokens));
+      if (attention.rotary.exists() && turns_of(attention).empty()) {
+        weights_.rotary.push_back(make_rotary_table(attention.rotary, network_.max_tokens));
       }
     }
   }
 
   std::span<const float> turns_of(const SelfAttention& attention) const {
     for (const RotaryTable& table : weights_.rotary) {
-      if (table.theta == attention.rotary_theta && table.head_dim == attention.head_dim) return table.turns;
+      if (table.rotary == attention.rotary) return table.turns;
     }
     return {};
   }
@@ -171,7 +169,7 @@ LastLayer last_layer_of(const Network& network) {
   if (!network.pools_one_row()) return LastLayer::kAllRows;
   const Block& block = network.layer(network.layers.size() - 1);
   const SelfAttention& attention = block.attention;
-  const bool plain = !block.norm_before && attention.rotary_theta == 0 && attention.visible_before < 0 &&
+  const bool plain = !block.norm_before && !attention.rotary.exists() && attention.visible_before < 0 &&
                      attention.visible_after < 0 && !attention.position_key.exists() &&
                      !attention.position_query.exists() && !attention.segments.exists() &&
                      !attention.content_bias.exists();

@@ -53,10 +53,9 @@ struct HeadWeights {
   NormWeights norm;
 };
 
-/// Cosines and sines of rotary positions, as blocks of one theta and head_dim share them.
+/// Cosines and sines of rotary positions, as blocks that turn alike share them.
 struct RotaryTable {
-  double theta = 0;
-  int32_t head_dim = 0;
+  Rotary rotary;
   std::vector<float> turns;  ///< [max tokens, head_dim]
 };
 

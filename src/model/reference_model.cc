@@ -196,13 +196,13 @@ void rotate(const SelfAttention& layer, std::span<const int32_t> places, Columns
   const int32_t half = layer.head_dim / 2;
   for (int32_t head = 0; head < layer.heads; ++head) {
     for (int32_t d = 0; d < half; ++d) {
-      const double frequency = std::pow(layer.rotary_theta, -2.0 * d / layer.head_dim);
       double* a = x.column(head * layer.head_dim + d);
       double* b = x.column(head * layer.head_dim + d + half);
       for (std::size_t i = 0; i < x.rows; ++i) {
-        const double angle = places[i] * frequency;
-        const double turned = a[i] * std::cos(angle) - b[i] * std::sin(angle);
-        b[i] = b[i] * std::cos(angle) + a[i] * std::sin(angle);
+        const double cosine = layer.rotary.cosine(places[i], static_cast<std::size_t>(d));
+        const double sine = layer.rotary.sine(places[i], static_cast<std::size_t>(d));
+        const double turned = a[i] * cosine - b[i] * sine;
+        b[i] = b[i] * cosine + a[i] * sine;
         a[i] = turned;
       }
     }
@@ -316,7 +316,7 @@ struct ReferenceModel::State {
     in.segment_bias = values_of(layer.segment_bias);
     in.segments = values_of(layer.segments);
     add_positions(layer, batch.max_seqlen, in);
-    if (layer.rotary_theta != 0) {
+    if (layer.rotary.exists()) {
       std::vector<int32_t> places;
       for (int32_t i = 0; i < batch.sequences(); ++i) {
         for (int32_t place = 0; place < batch.length(i); ++place) places.push_back(place);

@@ -123,7 +123,7 @@ class WorkCount {
     for (const Dense* same_input : {&attention.key, &attention.value}) {
       multiply(Stage::kQueryKeyValue, type_, *same_input, {.rows = tokens_, .in_bytes = 0, .out_bytes = narrow});
     }
-    if (attention.rotary_theta != 0) move(Stage::kAttention, tokens_ * width_of(attention), 2 * 2 * narrow);
+    if (attention.rotary.exists()) move(Stage::kAttention, tokens_ * width_of(attention), 2 * 2 * narrow);
   }
 
   /// `row_share`: of the rows that are queries; 0: one for each sequence.

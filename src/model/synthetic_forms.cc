@@ -2,6 +2,7 @@
 #include <string>
 
 #include "model/synthetic_model.h"
+#include "network/rotary.h"
 
 namespace paceline {
 
@@ -66,7 +67,10 @@ void SyntheticModel::become_modern_bert(const SyntheticSizes& sizes) {
     block.norm_before = true;
     block.ffn_norm.bias = {};
     if (i == 0) block.attention_norm = {};
-    block.attention.rotary_theta = i == 0 ? 160000 : 10000;
+    block.attention.rotary = plain_rotary(i == 0 ? 160000 : 10000, block.attention.head_dim);
+    // A factor and scaled frequencies, as yarn has them.
+    if (i > 1) block.attention.rotary.factor = 1.25;
+    if (i > 1) block.attention.rotary.frequencies.front() /= 4;
     if (i > 0) block.attention.visible_before = block.attention.visible_after = 6;
     for (Dense* dense : {&block.attention.query, &block.attention.key, &block.attention.value, &block.ffn.down}) {
       dense->bias = {};

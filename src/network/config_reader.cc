@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
+#include <cmath>
 
 #include "base/suggest.h"
 #include "paceline/error.h"
@@ -55,6 +55,33 @@ bool ConfigReader::flag(std::string_view key, bool fallback) const {
 
 std::string ConfigReader::text(std::string_view key, std::string_view fallback) const {
   return has(key) ? json_string(input_.config, key, input_.where) : std::string(fallback);
+}
+
+std::vector<double> ConfigReader::numbers(std::string_view key, double low, double high) const {
+  std::vector<double> values;
+  const bool listed = has(key) && input_.config[key].is_array();
+  for (const Json& value : listed ? input_.config[key] : Json::array()) {
+    const double number = value.is_number() ? value.get<double>() : std::nan("");
+    if (!(number >= low && number <= high)) {
+      contradiction(fmt::format("\"{}\" was expected as a list of numbers from {} to {}.", key, low, high));
+    }
+    values.push_back(number);
+  }
+  if (values.empty()) contradiction(fmt::format("\"{}\" was expected as a list of numbers.", key));
+  return values;
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view key) const {
+  const bool listed = has(key) && input_.config[key].is_array();
+  std::vector<std::string> values;
+  for (const Json& value : listed ? input_.config[key] : Json::array()) {
+    if (!value.is_string()) break;
+    values.push_back(value.get<std::string>());
+  }
+  if (values.empty() || values.size() != input_.config[key].size()) {
+    contradiction(fmt::format("\"{}\" was expected as a list of texts.", key));
+  }
+  return values;
 }
 
 Activation ConfigReader::activation(std::string_view key, std::string_view fallback) const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "network/architectures.h"
@@ -35,6 +36,10 @@ class ConfigReader {
   double number(std::string_view key, double low, double high, double fallback) const;
   bool flag(std::string_view key, bool fallback) const;
   std::string text(std::string_view key, std::string_view fallback) const;
+  /// A list of numbers from `low` to `high`.
+  std::vector<double> numbers(std::string_view key, double low, double high) const;
+  /// A list of texts.
+  std::vector<std::string> texts(std::string_view key) const;
   /// An element-wise function by the name that transformers has for it.
   Activation activation(std::string_view key, std::string_view fallback) const;
   /// An id below `vocab_size`.

@@ -4,6 +4,7 @@
 
 #include "network/architectures.h"
 #include "network/encoder_parts.h"
+#include "network/modernbert_layers.h"
 
 namespace paceline {
 namespace {
@@ -13,15 +14,12 @@ struct Variant {
   bool attention_bias = false;
   bool mlp_bias = false;
   bool norm_bias = false;
-  int32_t global_every = 0;  ///< each so many layers one sees all tokens
-  int32_t window = 0;        ///< the others see half of it on either side
-  double global_theta = 0;
-  double local_theta = 0;
+  int32_t window = 0;  ///< a layer that does not see all tokens sees half of it on either side
+  ModernBertLayers layers{};
 };
 
 EncoderSizes read_sizes(const ConfigReader& config) {
   config.refuse_other_models();
-  if (config.has("rope_scaling")) config.refuse("\"rope_scaling\" is there, plain rotary positions were expected.");
   EncoderSizes sizes;
   sizes.vocab_size = config.size("vocab_size", kMostVocabulary, 50368);
   sizes.hidden_size = config.size("hidden_size", kMostHidden, 768);
@@ -42,17 +40,18 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   return sizes;
 }
 
-Variant read_variant(const ConfigReader& config) {
+Variant read_variant(const ArchitectureInput& input, const ConfigReader& config, const EncoderSizes& sizes) {
   Variant variant;
   variant.attention_bias = config.flag("attention_bias", false);
   variant.mlp_bias = config.flag("mlp_bias", false);
   variant.norm_bias = config.flag("norm_bias", false);
-  variant.global_every = config.size("global_attn_every_n_layers", kMostLayers, 3);
   variant.window = config.size("local_attention", kMostPositions, 128);
-  variant.global_theta = config.number("global_rope_theta", 1, 1e12, 160000);
-  // transformers takes the global one where the local one is null, and 10,000 where it is missing.
-  variant.local_theta =
-      config.number("local_rope_theta", 1, 1e12, config.is_null("local_rope_theta") ? variant.global_theta : 10000);
+  if (const int32_t half = config.count("sliding_window", kMostPositions, variant.window / 2);
+      half != variant.window / 2) {
+    config.refuse(fmt::format("\"sliding_window\" is {} and \"local_attention\" is {}, half of it was expected.", half,
+                              variant.window));
+  }
+  variant.layers = read_modernbert_layers(input, sizes);
   return variant;
 }
 
@@ -77,8 +76,8 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes, const Varia
   const int32_t hidden = sizes.hidden_size;
   const Dense joined = dense(base + "attn.Wqkv", hidden, 3 * hidden, variant.attention_bias);
   const Dense gated = dense(base + "mlp.Wi", hidden, 2 * sizes.intermediate_size, variant.mlp_bias);
-  const bool global = index % variant.global_every == 0;
-  const int32_t visible = global ? -1 : variant.window / 2;
+  const bool sees_all = variant.layers.sees_all[static_cast<std::size_t>(index)];
+  const int32_t visible = sees_all ? -1 : variant.window / 2;
   Block block{.attention = {.query = part_of(joined, hidden, 0),
                             .key = part_of(joined, hidden, 1),
                             .value = part_of(joined, hidden, 2),
@@ -88,7 +87,7 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes, const Varia
                             .scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim)),
                             .visible_before = visible,
                             .visible_after = visible,
-                            .rotary_theta = global ? variant.global_theta : variant.local_theta},
+                            .rotary = sees_all ? variant.layers.all : variant.layers.window},
               .attention_norm = {},
               .ffn = {.up = part_of(gated, sizes.intermediate_size, 0),
                       .gate = part_of(gated, sizes.intermediate_size, 1),
@@ -102,12 +101,12 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes, const Varia
 
 }  // namespace
 
-// ModernBERT (Warner et al. 2024): norms before, rotary positions, gated feed-forward, windows in all but every so many
+// ModernBERT (Warner et al. 2024): norms before, rotary positions, gated feed-forward, windows in some of the
 // layers; the head normalises behind its first dense layer. Tensor names as transformers writes them.
 Network describe_modernbert(const ArchitectureInput& input) {
   const ConfigReader config(input);
   const EncoderSizes sizes = read_sizes(config);
-  const Variant variant = read_variant(config);
+  const Variant variant = read_variant(input, config, sizes);
   const std::string prefix = stored_prefix(input, "model.", "embeddings.tok_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
   network.embeddings = {.words = {prefix + "embeddings.tok_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},

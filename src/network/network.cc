@@ -1,6 +1,7 @@
 #include "network/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string_view>
 
@@ -71,6 +72,10 @@ std::string_view activation_name(Activation activation) {
   }
   return "unknown";
 }
+
+double Rotary::cosine(int32_t place, std::size_t d) const { return factor * std::cos(place * frequencies[d]); }
+
+double Rotary::sine(int32_t place, std::size_t d) const { return factor * std::sin(place * frequencies[d]); }
 
 VisibleKeys visible_keys(const SelfAttention& attention, int32_t place, int32_t tokens) {
   const int32_t before = attention.visible_before;

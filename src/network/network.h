@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -88,6 +89,17 @@ struct RelativePositions {
   int32_t span = 0;          ///< kLearned: rows on either side of distance 0
 };
 
+/// Rotary positions: turns halves of q and k, pair d by place * frequencies[d], and scales both by `factor`.
+struct Rotary {
+  std::vector<double> frequencies{};  ///< [head_dim / 2]; empty: does not
+  double factor = 1;                  ///< of the cosines and sines
+
+  bool exists() const { return !frequencies.empty(); }
+  double cosine(int32_t place, std::size_t d) const;
+  double sine(int32_t place, std::size_t d) const;
+  auto operator<=>(const Rotary&) const = default;
+};
+
 /// softmax(scale * score + bias) v per head over the keys that a query sees. score = q k^T and, for relative
 /// attention of the kinds kLearned and kSinusoid, (q + position_bias - content_bias) . position_key[row] and
 /// k . position_query[row]; XLNet adds (q + segment_bias - content_bias) . segments[1 where the token types differ].
@@ -100,7 +112,7 @@ struct SelfAttention {
 
   int32_t visible_before = -1;  ///< keys before the query's place that it sees; -1: all
   int32_t visible_after = -1;   ///< and behind it; 0: causal
-  double rotary_theta = 0;      ///< rotates halves of q and k by place / theta^(2 d / head_dim); 0: does not
+  Rotary rotary{};
 
   Dense position_key{};    ///< [C -> H D] of the relative positions' rows
   Dense position_query{};  ///< [C -> H D]

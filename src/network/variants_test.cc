@@ -7,6 +7,7 @@
 
 #include "network/describe_for_test.h"
 #include "network/network.h"
+#include "network/rotary.h"
 
 namespace paceline {
 namespace {
@@ -53,7 +54,7 @@ TEST(ModernBert, SeesAllOrAWindow) {
   for (std::size_t i = 0; i < visible.size(); ++i) {
     EXPECT_EQ(network.layer(i).attention.visible_before, visible[i]) << i;
     EXPECT_EQ(network.layer(i).attention.visible_after, visible[i]) << i;
-    EXPECT_EQ(network.layer(i).attention.rotary_theta, visible[i] < 0 ? 160000 : 10000) << i;
+    EXPECT_EQ(network.layer(i).attention.rotary, plain_rotary(visible[i] < 0 ? 160000 : 10000, 8)) << i;
     EXPECT_EQ(network.layer(i).attention_norm.exists(), i > 0) << i;
     EXPECT_FALSE(network.layer(i).ffn_norm.bias.exists());
   }
@@ -78,8 +79,7 @@ TEST(ModernBert, HasTheBiasesThatTheConfigNames) {
   EXPECT_EQ(network.head[0].activation, Activation::kRelu);
   // Where there is no theta of its own for windows, transformers takes the global one.
   const Network null = describe(family_config("modernbert-windows", {{"local_rope_theta", nullptr}}));
-  EXPECT_EQ(null.blocks[1].attention.rotary_theta, 160000);
-  expect_refused(kUnsupported, "modernbert-windows", "rope_scaling", {{"type", "linear"}}, "plain rotary");
+  EXPECT_EQ(null.blocks[1].attention.rotary, plain_rotary(160000, 8));
   expect_refused(kUnsupported, "modernbert-windows", "classifier_pooling", "max", "\"cls\", \"mean\" are supported");
   expect_refused(kCorrupt, "modernbert-windows", "num_attention_heads", 32, "no two halves");
   expect_refused(kCorrupt, "modernbert-windows", "global_attn_every_n_layers", 0, "1 to 1000");

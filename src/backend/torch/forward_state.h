@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "network/network.h"
+
 namespace paceline {
 
 /// What the layers of one forward pass of NetworkForward share.
@@ -17,8 +19,8 @@ struct ForwardState {
   at::Tensor table;      ///< [R, C] of kLearned and kSinusoid: what is projected
   at::Tensor rows;       ///< [S, S]: the table's row for each pair
   at::Tensor differ;     ///< [B, 1, S, S], true where the token types do; undefined: nowhere
-  std::map<std::pair<int32_t, int32_t>, at::Tensor> masks;  ///< by what is visible before and after
-  std::map<std::pair<double, int32_t>, std::pair<at::Tensor, at::Tensor>> turns;  ///< cosines and sines, by theta and D
+  std::map<std::pair<int32_t, int32_t>, at::Tensor> masks;    ///< by what is visible before and after
+  std::map<Rotary, std::pair<at::Tensor, at::Tensor>> turns;  ///< cosines and sines
 };
 
 }  // namespace paceline

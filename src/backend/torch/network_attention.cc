@@ -32,26 +32,6 @@ at::Tensor rotate_half(const at::Tensor& x, int64_t half) {
   return at::cat({-x.narrow(-1, half, half), x.narrow(-1, 0, half)}, -1);
 }
 
-/// Cosines and sines of the places, [S, D] each, as transformers makes them: angles in fp32. Once for each theta.
-const std::pair<at::Tensor, at::Tensor>& turns_of(const SelfAttention& attention, at::ScalarType type,
-                                                  ForwardState& pass) {
-  auto& turns = pass.turns[{attention.rotary_theta, attention.head_dim}];
-  if (turns.first.defined()) return turns;
-  const at::Tensor steps =
-      at::arange(0, attention.head_dim, 2, at::TensorOptions(at::kFloat).device(pass.places.device()));
-  const at::Tensor frequencies = at::pow(at::Scalar(attention.rotary_theta), steps / attention.head_dim).reciprocal();
-  const at::Tensor half = at::outer(pass.places.to(at::kFloat), frequencies);
-  const at::Tensor angles = at::cat({half, half}, -1);
-  turns = {angles.cos().to(type), angles.sin().to(type)};
-  return turns;
-}
-
-/// x [B, H, S, D], turned to its places.
-at::Tensor rotate(const at::Tensor& x, const SelfAttention& attention, ForwardState& pass) {
-  const auto& [cosines, sines] = turns_of(attention, x.scalar_type(), pass);
-  return x * cosines + rotate_half(x, attention.head_dim / 2) * sines;
-}
-
 bool sees_all(const SelfAttention& attention) { return attention.visible_before < 0 && attention.visible_after < 0; }
 
 /// About the lowest number, which bf16 holds too: padding and what is not seen weigh nothing beside any real key, and a
@@ -68,7 +48,7 @@ ForwardState NetworkForward::start(const ForwardInputs& inputs) const {
   bool placed = network_.relative.kind != RelativeKind::kNone;
   bool segmented = false;
   for (const Block& block : network_.blocks) {
-    placed = placed || !sees_all(block.attention) || block.attention.rotary_theta != 0;
+    placed = placed || !sees_all(block.attention) || block.attention.rotary.exists();
     segmented = segmented || block.attention.segments.exists();
   }
   if (segmented && inputs.token_type_ids.defined()) {
@@ -89,6 +69,19 @@ ForwardState NetworkForward::start(const ForwardInputs& inputs) const {
     pass.table = position_table(pass);
   }
   return pass;
+}
+
+/// x [B, H, S, D], turned to its places: cosines and sines of angles in fp32, as in transformers. Layers that turn
+/// alike share them.
+at::Tensor NetworkForward::rotate(const at::Tensor& x, const Rotary& rotary, ForwardState& pass) const {
+  auto& [cosines, sines] = pass.turns[rotary];
+  if (!cosines.defined()) {
+    const at::Tensor half = at::outer(pass.places.to(at::kFloat), frequencies_.at(rotary));
+    const at::Tensor angles = at::cat({half, half}, -1);
+    cosines = (angles.cos() * rotary.factor).to(x.scalar_type());
+    sines = (angles.sin() * rotary.factor).to(x.scalar_type());
+  }
+  return x * cosines + rotate_half(x, static_cast<int64_t>(rotary.frequencies.size())) * sines;
 }
 
 /// MPNet's, [1, H, S, S].
@@ -130,9 +123,9 @@ at::Tensor NetworkForward::attend(const at::Tensor& x, const SelfAttention& atte
   at::Tensor query = heads(dense(x, attention.query), attention);
   at::Tensor key = heads(dense(x, attention.key), attention);
   const at::Tensor value = heads(dense(x, attention.value), attention);
-  if (attention.rotary_theta != 0) {
-    query = rotate(query, attention, pass);
-    key = rotate(key, attention, pass);
+  if (attention.rotary.exists()) {
+    query = rotate(query, attention.rotary, pass);
+    key = rotate(key, attention.rotary, pass);
   }
   at::Tensor added = pass.bias;
   if (attention.position_key.exists() || attention.position_query.exists() || attention.segments.exists()) {

@@ -74,6 +74,13 @@ NetworkForward::NetworkForward(const Checkpoint& checkpoint, at::ScalarType dtyp
     std::copy(rows.begin(), rows.end(), stored.mutable_data_ptr<int64_t>());
     relative_rows_ = stored.to(device);
   }
+  for (const Block& block : network_.blocks) {
+    const std::vector<double>& values = block.attention.rotary.frequencies;
+    if (values.empty()) continue;
+    at::Tensor stored = at::empty({static_cast<int64_t>(values.size())}, at::kDouble);
+    std::copy(values.begin(), values.end(), stored.mutable_data_ptr<double>());
+    frequencies_[block.attention.rotary] = stored.to(device, at::kFloat);
+  }
 }
 
 at::Tensor NetworkForward::find(const Weight& weight) const {

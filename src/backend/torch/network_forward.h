@@ -50,6 +50,7 @@ class NetworkForward {
   ForwardState start(const ForwardInputs& inputs) const;
   at::Tensor distance_bias(const ForwardState& pass) const;
   at::Tensor position_table(const ForwardState& pass) const;
+  at::Tensor rotate(const at::Tensor& x, const Rotary& rotary, ForwardState& pass) const;
   at::Tensor mask_of(const SelfAttention& attention, ForwardState& pass) const;
   at::Tensor relative_scores(const at::Tensor& query, const at::Tensor& key, const SelfAttention& attention,
                              const ForwardState& pass) const;
@@ -58,7 +59,8 @@ class NetworkForward {
   Network network_;
   std::vector<std::pair<std::string, at::Tensor>> weights_;
   std::map<std::string, at::Tensor, std::less<>> by_name_;
-  at::Tensor relative_rows_;  ///< [2 max tokens - 1], the table's row for each distance
+  std::map<Rotary, at::Tensor> frequencies_;  ///< fp32, as transformers has them
+  at::Tensor relative_rows_;                  ///< [2 max tokens - 1], the table's row for each distance
 };
 
 }  // namespace paceline

@@ -14,7 +14,7 @@ namespace paceline {
 namespace {
 
 // Part of a cached file's name. Raised whenever the same checkpoint and options give another file.
-constexpr int kExporterVersion = 2;
+constexpr int kExporterVersion = 3;
 
 void write_checked(const Checkpoint& checkpoint, const PluginExportOptions& options, const std::string& hash) {
   if (options.how != "trace" && options.how != "script") {
