@@ -7,60 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
-#include <system_error>
 #include <utility>
 
+#include "base/system_error.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
-
-constexpr std::size_t kWriteBuffer = std::size_t{1} << 18;
-
-/// Throws what the system said about `path`, with what to do about it. `number` is errno.
-[[noreturn]] void throw_system(const std::filesystem::path& path, std::string_view action, int number) {
-  ErrorCode code = ErrorCode::kCorruptData;
-  std::string_view hint = "Check the disk.";
-  switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-      code = ErrorCode::kNotFound;
-      hint = "Check the path.";
-      break;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      code = ErrorCode::kInvalidArgument;
-      hint = "Check the permissions.";
-      break;
-    case EISDIR:
-    case ENAMETOOLONG:
-    case ELOOP:
-    case EINVAL:
-      code = ErrorCode::kInvalidArgument;
-      hint = "Name a file.";
-      break;
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      code = ErrorCode::kResourceExhausted;
-      hint = "The disk is full or the quota is used up: free some space.";
-      break;
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE:
-      code = ErrorCode::kResourceExhausted;
-      hint = "Close other programs.";
-      break;
-    default:
-      break;
-  }
-  throw Error(code, fmt::format("[{}] {} failed: {}. {}", path.string(), action,
-                                std::generic_category().message(number), hint));
-}
 
 /// A file descriptor that closes itself.
 class Descriptor {
@@ -176,97 +130,6 @@ MappedFile::~MappedFile() {
 void MappedFile::release_pages() const {
   // Advice only: where it is not taken, the pages stay until they are unmapped.
   if (data_ != nullptr) static_cast<void>(::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED));
-}
-
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  std::error_code ignored;
-  const std::filesystem::file_status status = std::filesystem::status(path_, ignored);
-  if (std::filesystem::is_directory(status)) {
-    throw_system(path_, "writing", EISDIR);
-  }
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
-    // A device or a pipe (/dev/null, /dev/stdout) has no content to protect and must not be renamed over.
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-  } else {
-    // A link stays a link: the file that it points to is replaced.
-    const std::filesystem::path target = std::filesystem::weakly_canonical(path_, ignored);
-    path_ = target.empty() ? path_ : target;
-    open_temporary();
-  }
-  if (descriptor_ < 0) {
-    const int number = errno;
-    temporary_.forget();
-    throw_system(path_, "creating", number);
-  }
-}
-
-/// A process of the same id (in another container, or killed long ago) may have left the same name: then the next one.
-void AtomicFile::open_temporary() {
-  static std::atomic<unsigned> counter{0};
-  do {
-    const std::string name = fmt::format(".{}.tmp-{}-{}", path_.filename().string(), ::getpid(), counter.fetch_add(1));
-    temporary_ = TemporaryPath(path_.parent_path() / name);
-    descriptor_ = ::open(temporary_.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (descriptor_ < 0 && errno == EEXIST);
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0) {
-    ::close(descriptor_);
-  }
-  if (!temporary_.empty()) {
-    ::unlink(temporary_.path().c_str());
-  }
-}
-
-void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-
-void AtomicFile::write(std::span<const std::byte> bytes) {
-  written_ += bytes.size();
-  if (buffer_.size() + bytes.size() > kWriteBuffer) {
-    flush();
-  }
-  if (bytes.size() > kWriteBuffer) {
-    write_through(bytes);
-  } else {
-    buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
-}
-
-void AtomicFile::flush() {
-  write_through(std::as_bytes(std::span(buffer_)));
-  buffer_.clear();
-}
-
-void AtomicFile::write_through(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-    if (count >= 0) {
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    } else if (errno != EINTR) {
-      throw_system(path_, "writing", errno);
-    }
-  }
-}
-
-void AtomicFile::commit() {
-  flush();
-  if (!temporary_.empty() && ::fsync(descriptor_) != 0) {
-    throw_system(path_, "writing", errno);
-  }
-  if (::close(std::exchange(descriptor_, -1)) != 0) {
-    throw_system(path_, "writing", errno);
-  }
-  if (!temporary_.empty() && ::rename(temporary_.path().c_str(), path_.c_str()) != 0) {
-    throw_system(path_, "renaming", errno);
-  }
-  temporary_.forget();
-}
-
-void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  AtomicFile file(path);
-  file.write(content);
-  file.commit();
 }
 
 }  // namespace paceline

@@ -37,8 +37,12 @@ class MappedFile {
 };
 
 /// Writes beside the target under a temporary name and renames on commit(); without it nothing is left behind, nor
-/// when a signal ends the process by remove_temporary_paths().
-/// A target that is a device or a pipe is written directly.
+/// when a signal ends the process by remove_temporary_paths(). What a killed process left goes with the next file
+/// written into the folder.
+///
+/// A link stays a link: the file that it points to is replaced. A file that is replaced keeps its mode and, where this
+/// process may give files away, its owner. What is no regular file (a device, a pipe) is written directly, as is an
+/// open descriptor that goes by its number (/dev/stdout, /dev/fd/N, /proc/self/fd/N): from its own offset, or appended.
 /// Throws Error: resource_exhausted (a full disk), not_found (no such folder), invalid_argument (no permission, a
 /// folder).
 class AtomicFile {
@@ -51,11 +55,15 @@ class AtomicFile {
   void write(std::string_view text);
   void write(std::span<const std::byte> bytes);
   uint64_t written() const { return written_; }
-  /// Flushes to disk and renames over the target.
+  /// Puts everything on the disk, still under the temporary name: of several files that belong together, each is
+  /// finished before the first is committed.
+  void finish();
+  /// finish(), then renames over the target.
   void commit();
 
  private:
-  void open_temporary();
+  void open_target();
+  void open_temporary(unsigned mode);
   void flush();
   void write_through(std::span<const std::byte> bytes);
 
@@ -64,6 +72,7 @@ class AtomicFile {
   std::string buffer_;
   uint64_t written_ = 0;
   int descriptor_ = -1;
+  bool finished_ = false;
 };
 
 /// write + commit in one call.

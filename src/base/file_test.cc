@@ -1,5 +1,7 @@
 #include "base/file.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -8,6 +10,7 @@
 #include <csignal>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/expect_error.h"
 #include "base/temporary_folder.h"
@@ -128,6 +131,119 @@ TEST(AtomicFile, FollowsALinkAndKeepsIt) {
   EXPECT_EQ(read_file(folder / "target", 10), "new");
 }
 
+TEST(AtomicFile, WritesWhereALinkPointsToThoughNothingIsThere) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "other");
+  fs::create_symlink("other/target", folder / "link");
+  fs::create_symlink("link", folder / "second");
+  write_file_atomically(folder / "second", "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_EQ(read_file(folder / "other" / "target", 10), "new");
+}
+
+TEST(AtomicFile, KeepsTheModeOfAFileThatIsReplaced) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a";
+  for (const auto mode : {0600u, 0640u, 0755u, 0444u}) {
+    write_file_atomically(path, "old");
+    fs::permissions(path, static_cast<fs::perms>(mode));
+    write_file_atomically(path, "new");
+    EXPECT_EQ(static_cast<unsigned>(fs::status(path).permissions()), mode);
+    EXPECT_EQ(read_file(path, 10), "new");
+    fs::remove(path);
+  }
+}
+
+TEST(AtomicFile, IsAsSecretAsWhatItReplacesFromTheBeginning) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", "old");
+  fs::permissions(folder / "a", fs::perms::owner_read | fs::perms::owner_write);
+  const AtomicFile file(folder / "a");
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    EXPECT_EQ(static_cast<unsigned>(entry.status().permissions()), 0600u) << entry.path();
+  }
+}
+
+TEST(AtomicFile, TakesNamesAsLongAsTheFileSystemDoes) {
+  const TemporaryFolder folder;
+  for (const std::size_t length : {240u, 241u, 255u}) {
+    const std::string name(length, 'n');
+    write_file_atomically(folder / name, "x");
+    EXPECT_EQ(read_file(folder / name, 10), "x");
+  }
+}
+
+/// An open file in place of /dev/stdout, which is a link to /proc/self/fd/1.
+class NumberedDescriptor {
+ public:
+  NumberedDescriptor(const fs::path& file, int flags) : number_(::open(file.c_str(), flags | O_CREAT, 0600)) {}
+  NumberedDescriptor(const NumberedDescriptor&) = delete;
+  NumberedDescriptor& operator=(const NumberedDescriptor&) = delete;
+  ~NumberedDescriptor() { ::close(number_); }
+  std::vector<fs::path> names() const {
+    const std::string number = std::to_string(number_);
+    return {"/dev/fd/" + number, "/proc/self/fd/" + number, "/proc/thread-self/fd/" + number,
+            fmt::format("/proc/{}/fd/{}", ::getpid(), number)};
+  }
+  void say(std::string_view text) const {
+    ASSERT_EQ(::write(number_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  int number_;
+};
+
+TEST(AtomicFile, WritesThroughAnOpenDescriptorFromItsOffset) {
+  const TemporaryFolder folder;
+  const NumberedDescriptor group(folder / "group", O_WRONLY);
+  group.say("header\n");
+  for (const fs::path& name : group.names()) write_file_atomically(name, "row\n");
+  fs::create_symlink(group.names()[1], folder / "stdout");
+  write_file_atomically(folder / "stdout", "linked\n");
+  group.say("footer\n");
+  EXPECT_EQ(read_file(folder / "group", 100), "header\nrow\nrow\nrow\nrow\nlinked\nfooter\n");
+  EXPECT_EQ(entries(folder.path()), 2u);
+}
+
+TEST(AtomicFile, AppendsToAnOpenDescriptorThatAppends) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "log", "precious\n");
+  const NumberedDescriptor log(folder / "log", O_WRONLY | O_APPEND);
+  write_file_atomically(log.names().front(), "row\n");
+  EXPECT_EQ(read_file(folder / "log", 100), "precious\nrow\n");
+}
+
+TEST(AtomicFile, ADescriptorThatIsNotOpenIsNoFile) {
+  expect_error(
+      ErrorCode::kCorruptData, [] { AtomicFile("/proc/self/fd/987654"); }, "/proc/self/fd/987654", "descriptor");
+}
+
+TEST(AtomicFile, WritesThroughAPipe) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const int reader = ::open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  write_file_atomically(folder / "pipe", "row");
+  char read[10] = {};
+  EXPECT_EQ(::read(reader, read, sizeof(read)), 3);
+  EXPECT_STREQ(read, "row");
+  EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
+  ::close(reader);
+}
+
+TEST(AtomicFile, NothingHasTheNameBeforeTheLastOfSeveralIsFinished) {
+  const TemporaryFolder folder;
+  AtomicFile first(folder / "first");
+  AtomicFile second(folder / "second");
+  first.write("1");
+  second.write("2");
+  first.finish();
+  second.finish();
+  EXPECT_FALSE(fs::exists(folder / "first") || fs::exists(folder / "second"));
+  first.commit();
+  second.commit();
+  EXPECT_EQ(read_file(folder / "first", 10) + read_file(folder / "second", 10), "12");
+}
+
 TEST(AtomicFile, NamesWhatStandsInTheWay) {
   const TemporaryFolder folder;
   expect_error(
@@ -135,7 +251,11 @@ TEST(AtomicFile, NamesWhatStandsInTheWay) {
   expect_error(
       ErrorCode::kInvalidArgument, [&] { AtomicFile(folder.path()); }, "directory");
   expect_error(
-      ErrorCode::kInvalidArgument, [&] { AtomicFile(folder / std::string(250, 'a')); }, "too long");
+      ErrorCode::kInvalidArgument, [&] { AtomicFile(folder / std::string(256, 'a')); }, "too long");
+  fs::create_symlink("b", folder / "a");
+  fs::create_symlink("a", folder / "b");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { AtomicFile(folder / "a"); }, "symbolic links");
 }
 
 TEST(AtomicFile, AFullDiskIsResourceExhausted) {
