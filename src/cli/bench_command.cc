@@ -133,12 +133,25 @@ void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, con
                                       flags.bench.resume ? "" : " --resume"));
 }
 
-std::string write_results(const BenchFlags& flags, const BenchResults& results) {
+/// Where the files of a run are, and a remark on them.
+struct WrittenFiles {
+  std::filesystem::path folder;  ///< empty: nothing was written
+  std::string remark;
+};
+
+WrittenFiles write_results(const BenchFlags& flags, const BenchResults& results, Console& console) {
+  const std::optional<std::filesystem::path> folder = report_folder(results, flags.out);
+  if (!folder || *folder != flags.out) {
+    console.note(
+        fmt::format("paceline: the report in {} says more than this run, which was not completed, and stays.{}",
+                    flags.out.string(), folder ? fmt::format(" What was measured is in {}.", folder->string()) : ""));
+  }
+  if (!folder) return {};
   std::optional<Plan> plan = make_plan(results);
   if (plan) plan->label_options = flags.labels;
   PlanWriter plan_writer;
   if (plan) plan_writer = [&](const std::filesystem::path& file) { write_plan(*plan, file); };
-  return write_report(results, flags.out, plan_writer);
+  return {.folder = *folder, .remark = write_report(results, *folder, plan_writer)};
 }
 
 bool nothing_measured(const BenchResults& results) {
@@ -146,9 +159,9 @@ bool nothing_measured(const BenchResults& results) {
                       [](const CellResult& cell) { return cell.rounds > 0; });
 }
 
-TerminalOptions terminal(const BenchFlags& flags, const std::string& remark) {
+TerminalOptions terminal(const WrittenFiles& files) {
   const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
-  return {.width = Console::width(), .color = color, .out_dir = flags.out, .remark = remark};
+  return {.width = Console::width(), .color = color, .out_dir = files.folder, .remark = files.remark};
 }
 
 int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
@@ -156,6 +169,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
     throw Error{ErrorCode::kInvalidArgument,
                 "[bench] --profile and --budget exclude each other: a profile takes five rounds, whatever they take."};
   }
+  if (!flags.out.empty()) check_profile_folder(flags.out);
   const auto progress = make_progress(flags.quiet, "profile", "turns");
   flags.bench.progress = progress.get();
   flags.bench.interrupted = &interrupted();
@@ -164,7 +178,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
   progress->finish();
   const bool measured = !results.profiles.empty();
   if (measured && !flags.out.empty()) write_profile(results, flags.out);
-  if (measured) invocation.console.write(profile_text(results, terminal(flags, "")));
+  if (measured) invocation.console.write(profile_text(results, terminal({.folder = flags.out, .remark = ""})));
   return results.interrupted ? kExitInterrupted : kExitDone;
 }
 
@@ -178,6 +192,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   }
   check_protocol(flags);
   check_labels(flags);
+  if (!bench.dry_run) check_report_folder(flags.out);
   const auto progress = make_progress(flags.quiet, "bench", "s");
   bench.rounds_dir = flags.out;
   bench.progress = progress.get();
@@ -194,8 +209,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   const BenchResults results = run_bench(bench);
   progress->finish();
   if (bench.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
-  const std::string remark = write_results(flags, results);
-  console.write(terminal_summary(results, terminal(flags, remark)));
+  console.write(terminal_summary(results, terminal(write_results(flags, results, console))));
   if (bench.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
   const bool resumable = results.unfinished && std::filesystem::exists(saved_rounds(flags.out));
   if (resumable) note_saved_rounds(flags, results, invocation);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ struct NamedFigure {
   std::string name;
   Figure figure;
 };
+
+/// The names that all_figures() gives.
+inline constexpr std::array<const char*, 8> kChartNames{"speedup", "ms_per_text", "order_gain",      "sequence_length",
+                                                        "lengths", "latency",     "memory_and_load", "roof"};
 
 /// The figures for which there is data.
 std::vector<NamedFigure> all_figures(const BenchResults& results);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "bench/results.h"
@@ -16,12 +17,23 @@ using PlanWriter = std::function<void(const std::filesystem::path& file)>;
 /// into `out_dir`, which is made if need be. Returns a remark for the user, empty where all is there: PNG takes
 /// rsvg-convert, and a report without it is still one.
 ///
-/// Everything is first written into a hidden folder inside `out_dir` and then renamed into place: a full disk leaves an
-/// earlier report as it was and nothing of this one. Without `write_plan` an existing plan.json is left alone.
+/// Everything is first written into a hidden folder inside `out_dir` and then swapped with what is there: a full disk,
+/// or a file that cannot be replaced, leaves an earlier report as it was and nothing of this one. What an earlier
+/// report has and this one lacks (plan.json, a chart) goes, so that all files are of one run; other files stay.
 /// Throws Error{resource_exhausted} where the disk is full, not_found or invalid_argument where `out_dir` cannot be
 /// used.
 std::string write_report(const BenchResults& results, const std::filesystem::path& out_dir,
                          const PlanWriter& write_plan = nullptr);
+
+/// Where the report of these results belongs so that it replaces nothing that says more: `out_dir`; its folder
+/// "incomplete" where `out_dir` holds the report of a complete run and this one is not; nowhere where this one was
+/// interrupted before anything was measured and there is an earlier report.
+std::optional<std::filesystem::path> report_folder(const BenchResults& results, const std::filesystem::path& out_dir);
+
+/// Before hours of measuring: whether a report can be written there. Leaves everything as it is; throws what
+/// write_report() would.
+void check_report_folder(const std::filesystem::path& out_dir);
+void check_profile_folder(const std::filesystem::path& out_dir);
 
 /// Writes profile.json into `out_dir`; the same errors as write_report.
 void write_profile(const BenchResults& results, const std::filesystem::path& out_dir);

@@ -83,13 +83,68 @@ TEST_F(ReportTest, AProgramForPngThatFailsLeavesNothingHalfWritten) {
   EXPECT_FALSE(fs::exists(folder_ / "out/charts/speedup.png"));
 }
 
-TEST_F(ReportTest, ReplacesAnEarlierReportAndKeepsItsPlanWhereThereIsNoNewOne) {
+TEST_F(ReportTest, AllFilesAreOfOneRunAndOthersStay) {
   write_report(example_results(), folder_, small_plan);
-  BenchResults other = example_results();
+  write_file_atomically(folder_ / "charts" / "mine.svg", "mine");
+  write_file_atomically(folder_ / "notes.txt", "mine");
+  write_file_atomically(folder_ / "profile.json", "of another command");
+  BenchResults other;
   other.command = "another command";
   write_report(other, folder_);
-  EXPECT_TRUE(fs::exists(folder_ / "plan.json"));
+  EXPECT_THAT(files(), UnorderedElementsAre("charts/mine.svg", "notes.txt", "profile.json", "report.html",
+                                            "report.json", "samples.csv"));
   EXPECT_THAT(read_file(folder_ / "report.json", 1 << 24), testing::HasSubstr("another command"));
+}
+
+TEST_F(ReportTest, AFileThatCannotBeReplacedLeavesTheEarlierReportAsItWas) {
+  write_report(example_results(), folder_, small_plan);
+  fs::remove(folder_ / "report.html");
+  fs::create_directories(folder_ / "report.html" / "a folder where a file should go");
+  const std::vector<std::string> before = files();
+  const std::string report = read_file(folder_ / "report.json", 1 << 24);
+  BenchResults other = example_results();
+  other.command = "another command";
+  EXPECT_THROW(write_report(other, folder_), Error);
+  EXPECT_THAT(files(), testing::UnorderedElementsAreArray(before));
+  EXPECT_EQ(read_file(folder_ / "report.json", 1 << 24), report);
+  EXPECT_TRUE(fs::is_directory(folder_ / "report.html"));
+}
+
+TEST_F(ReportTest, OnlyARunThatSaysNoLessReplacesAReport) {
+  const BenchResults whole = example_results();
+  BenchResults part = whole;
+  part.interrupted = true;
+  BenchResults stopped;
+  stopped.interrupted = true;
+  EXPECT_EQ(report_folder(stopped, folder_), folder_);
+  write_report(stopped, folder_);
+  EXPECT_EQ(report_folder(part, folder_), folder_);
+  write_report(part, folder_);
+  EXPECT_EQ(report_folder(stopped, folder_), std::nullopt);
+  EXPECT_EQ(report_folder(BenchResults{}, folder_), folder_ / "incomplete");
+  EXPECT_EQ(report_folder(part, folder_), folder_);
+  write_report(whole, folder_);
+  EXPECT_EQ(report_folder(part, folder_), folder_ / "incomplete");
+  EXPECT_EQ(report_folder(stopped, folder_), std::nullopt);
+  EXPECT_EQ(report_folder(whole, folder_), folder_);
+  write_report(part, folder_ / "incomplete");
+  EXPECT_EQ(report_folder(BenchResults{}, folder_), std::nullopt);
+  write_file_atomically(folder_ / "report.json", "{\"schema_version\": 99}");
+  EXPECT_EQ(report_folder(part, folder_), folder_ / "incomplete");
+}
+
+TEST_F(ReportTest, WhetherAFolderCanBeWrittenIsTriedWithoutATrace) {
+  check_report_folder(folder_ / "new");
+  check_report_folder(folder_);
+  check_profile_folder(folder_ / "new");
+  EXPECT_THAT(files(), UnorderedElementsAre());
+  EXPECT_FALSE(fs::exists(folder_ / "new"));
+  write_file_atomically(folder_ / "file", "x");
+  EXPECT_THROW(check_report_folder(folder_ / "file"), Error);
+  EXPECT_THROW(check_report_folder(folder_ / "file" / "below"), Error);
+  fs::create_directory(folder_ / "plan.json");
+  EXPECT_THROW(check_report_folder(folder_), Error);
+  check_profile_folder(folder_);
 }
 
 TEST_F(ReportTest, LeavesNothingWhereThePlanCannotBeWritten) {
