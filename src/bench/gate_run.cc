@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "backend/registry.h"
-#include "base/file.h"
+#include "base/cache_folder.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "bench/gate.h"
@@ -79,6 +79,8 @@ GateOptions options_for(const Contender& contender, const BenchSubject& subject,
           .min_agreement = min_agreement};
 }
 
+constexpr std::size_t kMostMemoryBytes = 1 << 16;
+
 /// Another build or another checkpoint is checked anew.
 std::filesystem::path memory_of_check(const BenchSubject& subject) {
   Hasher hasher;
@@ -89,7 +91,7 @@ std::filesystem::path memory_of_check(const BenchSubject& subject) {
 std::optional<GateResult> remembered_check(const BenchSubject& subject) {
   try {
     const std::filesystem::path file = memory_of_check(subject);
-    const Json message = read_json_file(file);
+    const Json message = parse_json(recall_from_cache(file, kMostMemoryBytes), file.string());
     GateResult result;
     result.ran = true;
     result.accepted = true;
@@ -114,14 +116,7 @@ void remember_check(const GateResult& result, const BenchSubject& subject) {
                      {"max_relative_diff", result.max_relative_diff},
                      {"agreement", result.agreement},
                      {"verdict", result.verdict}};
-  const std::filesystem::path file = memory_of_check(subject);
-  std::error_code ignored;  // an unwritable cache only costs the check's time again
-  std::filesystem::create_directories(file.parent_path(), ignored);
-  try {
-    write_file_atomically(file, message.dump(2) + "\n");
-  } catch (const Error&) {
-    return;
-  }
+  remember_in_cache(memory_of_check(subject), message.dump(2) + "\n");
 }
 
 /// The scalar reference's answers to some of the gate's texts, compared with native's.

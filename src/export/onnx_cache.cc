@@ -33,13 +33,8 @@ std::filesystem::path cached_onnx(const Checkpoint& checkpoint, const OnnxExport
                                   const std::filesystem::path& cache_dir) {
   const std::string hash = checkpoint.hash(cache_dir);
   const std::filesystem::path file = cache_dir / "onnx" / cache_name(hash, options);
-  return cached_export(file, [&]() -> std::vector<std::filesystem::path> {
-    const OnnxModel model = network_to_onnx(checkpoint, options, hash);
-    const OnnxFileSizes sizes = write_onnx_model(model, file, kCachedExternalBytes);
-    if (sizes.data > 0) return {file, onnx_data_file(file)};
-    std::error_code ignored;  // of an older export; nothing refers to it
-    std::filesystem::remove(onnx_data_file(file), ignored);
-    return {file};
+  return cached_export(file, [&](const std::filesystem::path& staged) {
+    write_onnx_model(network_to_onnx(checkpoint, options, hash), staged, kCachedExternalBytes);
   });
 }
 

@@ -60,9 +60,22 @@ TEST_F(OnnxCache, RemakesWhatWasCutShort) {
   fs::remove(onnx_data_file(file));
   EXPECT_EQ(read_file(onnx_data_file(cached()), 1 << 24), data);
   fs::path record = file;
-  record += ".sizes.json";
+  record += ".sums.json";
   write_file_atomically(record, "{broken");
   EXPECT_EQ(read_file(cached(), 1 << 24), whole);
+}
+
+TEST_F(OnnxCache, RemakesWhatHasOtherBytes) {
+  const fs::path file = cached();
+  for (const fs::path& one : {file, onnx_data_file(file)}) {
+    const std::string whole = read_file(one, 1 << 24);
+    std::string changed = whole;
+    changed[changed.size() / 2] ^= 1;
+    write_file_atomically(one, changed);
+    EXPECT_EQ(read_file(cached().parent_path() / one.filename(), 1 << 24), whole);
+    write_file_atomically(one, std::string(whole.size(), '?'));
+    EXPECT_EQ(read_file(cached().parent_path() / one.filename(), 1 << 24), whole);
+  }
 }
 
 TEST_F(OnnxCache, IsSafeWhenSeveralAskAtOnce) {

@@ -155,6 +155,7 @@ class ExternalData {
     head.integer(tensor_field::kDataLocation, kExternalLocation);
   }
 
+  void finish() { file_.finish(); }
   uint64_t commit() {
     file_.commit();
     return file_.written();
@@ -248,6 +249,9 @@ OnnxFileSizes write_onnx_model(const OnnxModel& model, const std::filesystem::pa
     out.write(piece.text);
     if (piece.values != nullptr) write_values(*piece.values, out);
   }
+  // A failure or a signal finds both files under their names, or neither.
+  out.finish();
+  if (external) external->finish();
   OnnxFileSizes sizes;
   if (external) sizes.data = external->commit();
   out.commit();

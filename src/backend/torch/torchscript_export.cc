@@ -51,9 +51,9 @@ std::filesystem::path cached_torchscript(const Checkpoint& checkpoint, const std
   const std::filesystem::path file =
       cache_dir / "torchscript" /
       fmt::format("{}-trace-{}-{}-torch{}-v{}.pt", hash, compute_type, place, torch_version(), kExporterVersion);
-  return cached_export(file, [&]() -> std::vector<std::filesystem::path> {
-    export_with_hash(checkpoint, {.how = "trace", .compute_type = compute_type, .device = device, .file = file}, hash);
-    return {file};
+  return cached_export(file, [&](const std::filesystem::path& staged) {
+    export_with_hash(checkpoint, {.how = "trace", .compute_type = compute_type, .device = device, .file = staged},
+                     hash);
   });
 }
 
