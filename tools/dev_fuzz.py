@@ -29,6 +29,7 @@ PARSERS = {
                "src/checkpoint/model_config.cc"],
     "csv_reader": ["src/text/csv_reader.cc", "src/text/csv_scanner.cc"],
     "jsonl_reader": ["src/text/jsonl_reader.cc"],
+    "onnx_external_data": ["src/export/onnx_external_data.cc"],
     "plan": ["src/classify/plan_reader.cc"],
     "report_reader": ["src/report/report_reader.cc"],
     "round_store": ["src/bench/round_store.cc"],

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes testdata/fuzz/safetensors/, torch_file/ and config/: one small file per way through each parser.
+"""Writes testdata/fuzz/safetensors/, torch_file/, config/ and onnx_external_data/: one small file per way through each
+parser.
 
 The fuzz targets start from these files, and the test suite runs each of them. Run it from anywhere; the same files come
 out each time.
@@ -293,6 +294,40 @@ def config_corpus():
     yield "empty", b""
 
 
+def wire(number, content):
+    """A field of protobuf's, with an integer or with bytes of at most 127."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def onnx_tensor(location=b"w.bin", kind=1):
+    entries = wire(13, wire(1, b"offset") + wire(2, b"0")) + wire(13, wire(1, b"location") + wire(2, location))
+    return wire(1, 4) + wire(2, 1) + entries + wire(14, kind)
+
+
+def onnx_external_data_corpus():
+    weights = wire(7, wire(5, onnx_tensor()))
+    yield "weights", wire(1, 10) + wire(2, b"producer") + weights
+    yield "inside", wire(7, wire(5, onnx_tensor(kind=0)))
+    yield "no_name", wire(7, wire(5, onnx_tensor(b"")))
+    yield "sparse", wire(7, wire(15, wire(1, onnx_tensor()) + wire(2, onnx_tensor(b"indices"))))
+    yield "attribute", wire(7, wire(1, wire(5, wire(5, onnx_tensor()) + wire(10, onnx_tensor(b"b")))))
+    yield "branch", wire(7, wire(1, wire(5, wire(6, wire(5, onnx_tensor())))))
+    yield "function", wire(25, wire(7, wire(5, wire(5, onnx_tensor()))))
+    yield "training", wire(20, wire(1, wire(5, onnx_tensor())))
+    yield "fixed", bytes([1 << 3 | 1]) + bytes(8) + bytes([2 << 3 | 5]) + bytes(4) + weights
+    yield "group", bytes([1 << 3 | 3, 1 << 3 | 4])
+    yield "long_varint", bytes([8]) + b"\xff" * 11
+    yield "truncated", weights[:-3]
+    yield "huge_length", bytes([7 << 3 | 2]) + b"\xff" * 9 + b"\x01"
+    nested = b""
+    for _ in range(18):
+        nested = wire(1, wire(5, wire(6, nested)))
+    yield "nested", wire(7, nested)
+    yield "empty", b""
+
+
 def write(name, files):
     folder = CORPORA / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -304,3 +339,4 @@ if __name__ == "__main__":
     write("safetensors", safetensors_corpus())
     write("torch_file", torch_file_corpus())
     write("config", config_corpus())
+    write("onnx_external_data", onnx_external_data_corpus())

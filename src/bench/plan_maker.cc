@@ -44,7 +44,7 @@ std::optional<Plan> make_plan(const BenchResults& results) {
     plan.backend_version = backend.version;
     plan.run.limits.padded = backend.padded;
   }
-  if (!plan.run.backend.file.empty()) plan.file_hash = hash_file(plan.run.backend.file);
+  if (!plan.run.backend.file.empty()) plan.file_hash = hash_user_file(plan.run.backend);
   for (const CellResult& cell : results.cells) {
     if (!(cell.configuration == choice)) continue;
     plan.ms_per_text = cell.ms_per_text.median;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "classify/path_json.h"
 #include "classify/windows.h"
 
 namespace paceline {
@@ -53,8 +54,12 @@ std::string text_of(const Json& value) {
 }
 
 Json encode_backend(const BackendOptions& options) {
-  return {{"backend", options.name},    {"compute_type", options.compute_type},    {"device", options.device},
-          {"threads", options.threads}, {"cache_dir", options.cache_dir.string()}, {"file", options.file.string()}};
+  return {{"backend", options.name},
+          {"compute_type", options.compute_type},
+          {"device", options.device},
+          {"threads", options.threads},
+          {"cache_dir", path_to_json(options.cache_dir)},
+          {"file", path_to_json(options.file)}};
 }
 
 BackendOptions decode_backend(const Json& message) {
@@ -62,17 +67,17 @@ BackendOptions decode_backend(const Json& message) {
           .compute_type = json_string(message, "compute_type", kWhere),
           .device = json_string(message, "device", kWhere),
           .threads = count_of(message, "threads", kMostThreads),
-          .cache_dir = json_string(message, "cache_dir", kWhere),
-          .file = json_string(message, "file", kWhere)};
+          .cache_dir = json_path(message, "cache_dir", kWhere),
+          .file = json_path(message, "file", kWhere)};
 }
 
 void encode_weights(const WeightOptions& weights, Json& message) {
-  message["weights"] = weights.file.string();
+  message["weights"] = path_to_json(weights.file);
   message["prefix"] = weights.prefix;
 }
 
 WeightOptions decode_weights(const Json& message) {
-  return {.file = json_string(message, "weights", kWhere), .prefix = json_string(message, "prefix", kWhere)};
+  return {.file = json_path(message, "weights", kWhere), .prefix = json_string(message, "prefix", kWhere)};
 }
 
 template <class T>
@@ -88,7 +93,7 @@ Json encode_request(const WorkerRequest& request) {
   Json message = encode_backend(request.backend);
   message["op"] = "load";
   message["protocol"] = kWorkerProtocol;
-  message["model_dir"] = request.model_dir.string();
+  message["model_dir"] = path_to_json(request.model_dir);
   message["instances"] = request.instances;
   encode_weights(request.weights, message);
   return message;
@@ -96,7 +101,7 @@ Json encode_request(const WorkerRequest& request) {
 
 WorkerRequest decode_request(const Json& message) {
   json_integer(message, "protocol", kWhere, kWorkerProtocol, kWorkerProtocol);
-  return {.model_dir = json_string(message, "model_dir", kWhere),
+  return {.model_dir = json_path(message, "model_dir", kWhere),
           .backend = decode_backend(message),
           .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads)),
           .weights = decode_weights(message)};
@@ -171,7 +176,7 @@ std::vector<BatchIndices> decode_batches(const Json& message, std::size_t texts)
 Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> texts) {
   Json message = encode_backend(request.run.backend);
   message["op"] = "end_to_end";
-  message["model_dir"] = request.model_dir.string();
+  message["model_dir"] = path_to_json(request.model_dir);
   encode_weights(request.run.weights, message);
   message["batch_size"] = request.run.limits.batch_size;
   message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
@@ -195,7 +200,7 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
 
 EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts) {
   EndToEndRequest request;
-  request.model_dir = json_string(message, "model_dir", kWhere);
+  request.model_dir = json_path(message, "model_dir", kWhere);
   request.run.backend = decode_backend(message);
   request.run.weights = decode_weights(message);
   request.run.long_texts = read_long_texts(message, std::string(kWhere));

@@ -7,7 +7,9 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/suggest.h"
+#include "classify/path_json.h"
 #include "classify/windows.h"
+#include "export/onnx_external_data.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 
@@ -30,9 +32,9 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   nlohmann::ordered_json json;
   json["schema_version"] = Plan::kSchemaVersion;
   json["paceline_version"] = version();
-  json["model_dir"] = plan.model_dir.string();
+  json["model_dir"] = path_to_json(plan.model_dir);
   json["checkpoint_hash"] = plan.checkpoint_hash;
-  if (!plan.run.weights.file.empty()) json["weights"] = plan.run.weights.file.string();
+  if (!plan.run.weights.file.empty()) json["weights"] = path_to_json(plan.run.weights.file);
   if (!plan.run.weights.prefix.empty()) json["prefix"] = plan.run.weights.prefix;
   json["random_weights"] = plan.random_weights;
   if (!plan.labels.empty()) {
@@ -46,7 +48,7 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["compute_type"] = plan.run.backend.compute_type;
   json["device"] = plan.run.backend.device;
   if (!plan.run.backend.file.empty()) {
-    json["file"] = plan.run.backend.file.string();
+    json["file"] = path_to_json(plan.run.backend.file);
     json["file_hash"] = plan.file_hash;
   }
   json["threads"] = plan.run.backend.threads;
@@ -62,7 +64,7 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["ms_per_text"] = plan.ms_per_text;
   json["outcome"] = plan.outcome;
   json["reason"] = plan.reason;
-  // Bytes of a path that are not UTF-8 must not keep a plan from being written.
+  // Bytes of a label or a reason that are not UTF-8 must not keep a plan from being written.
   write_file_atomically(file, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
@@ -90,20 +92,29 @@ void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const
                           checkpoint.model_dir().string(), hash, excerpt(plan.checkpoint_hash))};
 }
 
-std::string hash_file(const std::filesystem::path& file) {
+std::string hash_user_file(const BackendOptions& backend) {
+  const MappedFile model = MappedFile::open(backend.file);
   Hasher hasher;
-  hasher.update(MappedFile::open(file).bytes());
+  hasher.update(model.bytes());
+  if (!backend.name.starts_with("onnxruntime")) return hasher.hex();
+  for (const std::string& name : onnx_external_files(model.bytes(), backend.file.string())) {
+    const MappedFile data = MappedFile::open(backend.file.parent_path() / name);
+    hasher.update(fmt::format("\n{}\n{}\n", name, data.bytes().size()));
+    hasher.update(data.bytes());
+  }
   return hasher.hex();
 }
 
 void check_plan_file(const Plan& plan) {
   const std::filesystem::path& file = plan.run.backend.file;
   if (file.empty()) return;
-  const std::string hash = hash_file(file);
+  const std::string hash = hash_user_file(plan.run.backend);
   if (hash == plan.file_hash) return;
-  throw Error{ErrorCode::kCorruptData,
-              fmt::format("[{}] the file's hash is {}, the plan was measured with {}. Run paceline bench on this file.",
-                          file.string(), hash, excerpt(plan.file_hash))};
+  throw Error{
+      ErrorCode::kCorruptData,
+      fmt::format("[{}] the hash of the file and of the weights beside it is {}, the plan was measured with {}. "
+                  "Run paceline bench on this file.",
+                  file.string(), hash, excerpt(plan.file_hash))};
 }
 
 }  // namespace paceline

@@ -43,9 +43,9 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file);
 /// problem type, or another hash; names both.
 void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const std::filesystem::path& cache_dir);
 
-/// What a plan stores of the user's own export, so that another one is not mistaken for it: the file's content, without
-/// weights that it keeps beside it. Throws Error{not_found}.
-std::string hash_file(const std::filesystem::path& file);
+/// What a plan stores of the user's own export, backend.file, so that another one is not mistaken for it: the content
+/// of the file and, for ONNX, of every file in which it keeps weights. Throws Error{not_found, corrupt_data}.
+std::string hash_user_file(const BackendOptions& backend);
 
 /// Throws Error{not_found} where the user's file that the plan was measured with is gone, corrupt_data where it is
 /// another one; names both hashes.

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/suggest.h"
+#include "classify/path_json.h"
 #include "classify/plan.h"
 #include "classify/windows.h"
 #include "paceline/error.h"
@@ -29,7 +30,7 @@ BackendOptions read_backend_options(const Json& json, const std::string& where) 
   options.compute_type = json_string(json, "compute_type", where);
   options.device = json_string(json, "device", where, "cpu");
   options.threads = static_cast<int32_t>(json_integer(json, "threads", where, 0, 1024));
-  options.file = json_string(json, "file", where, "");
+  options.file = json_path(json, "file", where, "");
   return options;
 }
 
@@ -105,11 +106,10 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   const Json json = parse_json(text, where, kPlanLimits);
   check_schema(json, where);
   Plan plan;
-  plan.model_dir = json_string(json, "model_dir", where);
+  plan.model_dir = json_path(json, "model_dir", where);
   if (plan.model_dir.is_relative()) plan.model_dir = file.parent_path() / plan.model_dir;
   plan.checkpoint_hash = json_string(json, "checkpoint_hash", where);
-  plan.run.weights = {.file = json_string(json, "weights", where, ""),
-                      .prefix = json_string(json, "prefix", where, "")};
+  plan.run.weights = {.file = json_path(json, "weights", where, ""), .prefix = json_string(json, "prefix", where, "")};
   std::filesystem::path& weights = plan.run.weights.file;
   if (!weights.empty() && weights.is_relative()) weights = file.parent_path() / weights;
   plan.random_weights = json_bool(json, "random_weights", where, false);

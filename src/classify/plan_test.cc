@@ -5,6 +5,7 @@
 
 #include "base/expect_error.h"
 #include "base/file.h"
+#include "base/file_stamp.h"
 #include "base/json.h"
 #include "paceline/error.h"
 
@@ -97,9 +98,9 @@ TEST_F(PlanFile, KeepsInstancesAndTheUsersFileWithItsHash) {
   EXPECT_EQ(read_plan(file_).run.instances, 1);
   EXPECT_TRUE(read_plan(file_).run.backend.file.empty());
   plan_.run.instances = 3;
-  plan_.run.backend.file = "mine.onnx";
   write_file_atomically(folder_ / "mine.onnx", "a graph");
   plan_.file_hash = hash_file(folder_ / "mine.onnx");
+  plan_.run.backend.file = "mine.onnx";
   write_plan(plan_, file_);
   const Plan read = read_plan(file_);
   EXPECT_EQ(read.run.instances, 3);
@@ -113,14 +114,59 @@ TEST_F(PlanFile, RefusesAnotherFileThanItWasMeasuredWith) {
   expect_error(
       ErrorCode::kNotFound, [&] { check_plan_file(plan_); }, "mine.onnx");
   write_file_atomically(folder_ / "mine.onnx", "a graph");
-  plan_.file_hash = hash_file(folder_ / "mine.onnx");
+  plan_.file_hash = hash_user_file(plan_.run.backend);
   check_plan_file(plan_);
   write_file_atomically(folder_ / "mine.onnx", "b graph");
   expect_error(
       ErrorCode::kCorruptData, [&] { check_plan_file(plan_); }, "mine.onnx", plan_.file_hash,
-      hash_file(folder_ / "mine.onnx"));
+      hash_user_file(plan_.run.backend));
   plan_.run.backend.file.clear();
   check_plan_file(plan_);
+}
+
+/// A field of protobuf's that holds bytes.
+std::string field(int number, const std::string& content) {
+  return static_cast<char>(number << 3 | 2) + std::string(1, static_cast<char>(content.size())) + content;
+}
+
+TEST_F(PlanFile, RefusesOtherWeightsBesideTheUsersOnnxFile) {
+  const std::string location = field(13, field(1, "location") + field(2, "weights.bin"));
+  write_file_atomically(folder_ / "mine.onnx", field(7, field(5, location + "\x70\x01")));
+  plan_.run.backend.name = "onnxruntime";
+  plan_.run.backend.file = folder_ / "mine.onnx";
+  expect_error(
+      ErrorCode::kNotFound, [&] { hash_user_file(plan_.run.backend); }, "weights.bin");
+  write_file_atomically(folder_ / "weights.bin", "1234");
+  plan_.file_hash = hash_user_file(plan_.run.backend);
+  check_plan_file(plan_);
+  write_file_atomically(folder_ / "weights.bin", "1235");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { check_plan_file(plan_); }, "mine.onnx", plan_.file_hash);
+  std::filesystem::remove(folder_ / "weights.bin");
+  expect_error(
+      ErrorCode::kNotFound, [&] { check_plan_file(plan_); }, "weights.bin");
+}
+
+TEST_F(PlanFile, RefusesAnotherTorchScriptFile) {
+  plan_.run.backend.name = "torchscript";
+  plan_.run.backend.file = folder_ / "mine.pt";
+  write_file_atomically(folder_ / "mine.pt", "PK a program");
+  plan_.file_hash = hash_user_file(plan_.run.backend);
+  check_plan_file(plan_);
+  write_file_atomically(folder_ / "mine.pt", "PK another one");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { check_plan_file(plan_); }, "mine.pt", plan_.file_hash);
+}
+
+TEST_F(PlanFile, KeepsNamesThatAreNotUtf8) {
+  plan_.model_dir = "/models/caf\xE9";
+  plan_.run.weights.file = folder_ / "la\xFFst.ckpt";
+  plan_.run.backend.file = folder_ / "m\xC3.onnx";
+  write_plan(plan_, file_);
+  const Plan read = read_plan(file_);
+  EXPECT_EQ(read.model_dir, plan_.model_dir);
+  EXPECT_EQ(read.run.weights.file, plan_.run.weights.file);
+  EXPECT_EQ(read.run.backend.file, plan_.run.backend.file);
 }
 
 TEST_F(PlanFile, ReadsPlansFromBeforeThereWereInstances) {
