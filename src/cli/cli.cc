@@ -24,7 +24,7 @@ std::string overview() {
       "paceline: the fastest way to run your text classifier on this machine, with proof that its answers\n"
       "have not changed.\n\n";
   for (const CommandEntry& entry : commands()) {
-    if (!entry.hidden) out += fmt::format("  paceline {:<10} {}\n", entry.name, entry.make().summary);
+    if (!entry.hidden()) out += fmt::format("  paceline {:<10} {}\n", entry.name, entry.make().summary);
   }
   return out + "  paceline --version  version, build, compiler, plug-ins\n\npaceline COMMAND --help says more.\n";
 }
@@ -33,7 +33,7 @@ const CommandEntry& find_command(const std::string& name) {
   std::vector<std::string> known;
   for (const CommandEntry& entry : commands()) {
     if (name == entry.name) return entry;
-    if (!entry.hidden) known.emplace_back(entry.name);
+    if (!entry.hidden()) known.emplace_back(entry.name);
   }
   throw Error{ErrorCode::kInvalidArgument,
               fmt::format("[paceline] the command \"{}\" is not known. {}", excerpt(name), suggestion(name, known))};
@@ -49,7 +49,7 @@ int dispatch(const std::vector<std::string>& arguments, Console& console) {
     return kExitDone;
   }
   const CommandEntry& entry = find_command(arguments.front());
-  if (!entry.hidden) install_signal_handlers();
+  if (!entry.hidden()) install_signal_handlers(entry.kind == CommandKind::kEndsAtOnce);
   install_out_of_memory_handler();
   const Command command = entry.make();
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());

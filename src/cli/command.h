@@ -34,11 +34,18 @@ std::string quote_command_line(const std::vector<std::string>& arguments);
 /// At most 100 columns.
 std::string help_text(const Command& command);
 
+enum class CommandKind {
+  kFinishes,    ///< the first Ctrl-C lets it finish what it is at, and keep what it has
+  kEndsAtOnce,  ///< what it has is nothing before it is all: Ctrl-C ends it at once
+  kHidden,      ///< not for people; handles signals by itself
+};
+
 /// A row of the table of subcommands.
 struct CommandEntry {
   const char* name;
   Command (*make)();
-  bool hidden = false;
+  CommandKind kind = CommandKind::kFinishes;
+  bool hidden() const { return kind == CommandKind::kHidden; }
 };
 std::span<const CommandEntry> commands();
 

@@ -13,13 +13,14 @@ namespace paceline {
 namespace {
 
 std::atomic<bool> interrupt_flag{false};
+std::atomic<bool> first_one_ends{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 /// Uses only what POSIX allows in a handler.
 extern "C" void on_signal(int signal) {
   const int saved = errno;
   const bool again = interrupt_flag.exchange(true);
-  if (signal != SIGINT || again) {
+  if (signal != SIGINT || again || first_one_ends) {
     remove_temporary_paths();
     ::_exit(kExitInterrupted);
   }
@@ -46,7 +47,8 @@ bool is_ignored(int signal) {
 
 }  // namespace
 
-void install_signal_handlers() {
+void install_signal_handlers(bool ends_at_once) {
+  first_one_ends = ends_at_once;
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   if (!is_ignored(SIGHUP)) handle(SIGHUP, on_signal);
