@@ -22,6 +22,7 @@ os.environ.update(HF_HOME=HUB.name, HF_HUB_OFFLINE="1")  # read when transformer
 os.environ.pop("HF_HUB_CACHE", None)
 
 import original_models  # noqa: E402, F401, finds the tools
+from random_models import VERSION_5  # noqa: E402
 import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
 
@@ -39,7 +40,10 @@ class CompareTest(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name)
         os.environ["XDG_CACHE_HOME"] = str(self.folder / "cache")
-        self.model = OPTIONS.testdata / "models/roberta-fp32"
+        # Of the version that reads them here.
+        names = ("saved_by_5/roberta-prefix", "saved_by_5/bert") if VERSION_5 else ("models/roberta-fp32", "models/bert-fp32")
+        self.models = [OPTIONS.testdata / name for name in names]
+        self.model = self.models[0]
         self.texts = self.folder / "texts.txt"
         self.texts.write_text("\n".join(row["first"].replace("\n", " ") for row in ROWS) + "\n", encoding="utf-8")
 
@@ -70,12 +74,12 @@ class CompareTest(unittest.TestCase):
             writer.writeheader()
             writer.writerows(ROWS)
         lines.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
-        for model in ("bert-fp32", "roberta-fp32"):
+        for model in self.models:
             columns = ("--text-column", "first", "--pair-column", "second")
-            outs = [self.compare(OPTIONS.testdata / "models" / model, file, *columns) for file in (table, lines)]
+            outs = [self.compare(model, file, *columns) for file in (table, lines)]
             self.assertIn("6 pairs", outs[0])
             self.assertEqual(*(out.split("\n")[0] for out in outs))
-            alone = self.compare(OPTIONS.testdata / "models" / model, lines, "--text-column", "first")
+            alone = self.compare(model, lines, "--text-column", "first")
             self.assertIn("6 texts", alone)
             self.assertNotEqual(alone.split("\n")[0].replace("texts", "pairs"), outs[0].split("\n")[0])
 

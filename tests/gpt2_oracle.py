@@ -1,5 +1,5 @@
 """GPT-2 with a byte-level BPE of its own, end to end: texts through `paceline classify` and through transformers' own
-tokenizer and model, one by one and in padded batches. transformers pools the last token whose id is not the padding
+tokenizer and model, one by one and in padded batches, with the version that this Python has. transformers pools the last token whose id is not the padding
 id; without one it takes single texts only.
 
 usage: gpt2_oracle.py --paceline BINARY --backends native,torch-eager
@@ -41,18 +41,15 @@ def make_vocabulary(folder):
 def make_tokenizer(folder, layout):
     """As its files lie in a model's folder: both vocabulary files and no tokenizer.json, or that alone."""
     make_vocabulary(folder)
-    fast = transformers.GPT2TokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"),
-                                          model_max_length=POSITIONS)
+    (folder / "tokenizer_config.json").write_text(json.dumps(
+        {"tokenizer_class": "GPT2Tokenizer", "model_max_length": POSITIONS, "add_prefix_space": False}))
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     if layout == "tokenizer.json":
-        for name in ("vocab.json", "merges.txt"):
-            (folder / name).unlink()
-        fast.save_pretrained(folder, legacy_format=False)
+        tokenizer.save_pretrained(folder)
         for name in ("vocab.json", "merges.txt"):
             (folder / name).unlink(missing_ok=True)
-    else:
-        (folder / "tokenizer_config.json").write_text(json.dumps(
-            {"tokenizer_class": "GPT2Tokenizer", "model_max_length": POSITIONS, "add_prefix_space": False}))
-    return fast
+    return tokenizer
 
 
 def make_model(folder, vocabulary, pad_token_id):
