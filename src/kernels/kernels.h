@@ -48,6 +48,7 @@ struct ConstRows {
 };
 
 /// How the 8-bit values of a row are read: value = scale * (stored - zero). `zero` is one of the integers 0 to 255.
+/// The scale of a row with a value that is not finite is NaN.
 struct RowScale {
   float scale = 0;
   float zero = 0;

@@ -529,6 +529,48 @@ TEST_P(KernelsTest, BytesDoNotHideNaN) {
   }
 }
 
+// The scale says it wherever in a row it stands, and whatever numbers follow: vectors keep a maximum in lanes.
+TEST_P(KernelsTest, BytesDoNotHideWhatIsNotFinite) {
+  for (const int columns : {1, 5, 16, 17, 40, 70}) {
+    for (int place = 0; place < columns; ++place) {
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                              -std::numeric_limits<float>::infinity()}) {
+        Matrix x = random_matrix(2, columns, 7);
+        x.at(0, place) = bad;
+        NumberMatrix rounded(NumberType::kInt8, Matrix(2, columns, 0.0F).rows(), 2, columns);
+        kernels().of(NumberType::kInt8).round({.in = x.rows(), .rows = 2, .columns = columns, .out = rounded.rows()});
+        EXPECT_TRUE(std::isnan(rounded.scales[0].scale)) << bad << " at " << place << " of " << columns;
+        EXPECT_TRUE(std::isfinite(rounded.scales[1].scale));
+      }
+    }
+  }
+}
+
+// A row whose mean or variance overflows may become NaN, or its bias: bytes say NaN where the row has one.
+TEST_P(KernelsTest, LayerNormInBytesIsFiniteWhereItsRowIs) {
+  const std::vector<float> ones(40, 1.0F);
+  for (const float scale : {1.0F, 1e18F, 1e20F, 1e30F, 3e38F}) {
+    Matrix x = random_matrix(2, 40, 3, scale);
+    for (int c = 0; c < 40; ++c) x.at(1, c) = std::abs(x.at(1, c));
+    NumberMatrix rounded(NumberType::kInt8, Matrix(2, 40, 0.0F).rows(), 2, 40);
+    kernels()
+        .of(NumberType::kInt8)
+        .layer_norm({.in = x.rows(),
+                     .out = x.rows(),
+                     .count = 2,
+                     .columns = 40,
+                     .scale = ones.data(),
+                     .bias = ones.data(),
+                     .epsilon = 1e-5F,
+                     .rounded = rounded.rows()});
+    for (int r = 0; r < 2; ++r) {
+      const float* row = x.rows().row(r);
+      const bool finite = std::all_of(row, row + 40, [](float value) { return std::isfinite(value); });
+      EXPECT_EQ(std::isfinite(rounded.scales[static_cast<std::size_t>(r)].scale), finite) << scale << ", row " << r;
+    }
+  }
+}
+
 TEST_P(KernelsTest, SumOfThreeRows) {
   for (int columns = 1; columns <= 50; ++columns) {
     Matrix parts = random_matrix(3, columns, static_cast<uint32_t>(columns));

@@ -157,9 +157,15 @@ void round_row(NumberType type, const float* from, int32_t columns, std::byte* t
   if (type != NumberType::kInt8) return;
   float low = 0;
   float high = 0;
+  bool finite = true;
   for (int32_t c = 0; c < columns; ++c) {
     low = std::min(low, from[c]);
     high = std::max(high, from[c]);
+    finite = finite && std::isfinite(from[c]);
+  }
+  if (!finite) {
+    *scale = {.scale = std::numeric_limits<float>::quiet_NaN()};
+    return;
   }
   const float step = (high - low) / 255.0F;
   *scale = {.scale = step, .zero = step == 0 ? 0 : std::nearbyint(-low / step)};
@@ -200,7 +206,6 @@ void layer_norm(const LayerNormArgs& args) {
     if constexpr (kType != NumberType::kFp32) {
       RowScale* scale = kType == NumberType::kInt8 ? args.rounded.scales + r : nullptr;
       round_row(kType, row, args.columns, args.rounded.data + static_cast<std::size_t>(r) * args.rounded.stride, scale);
-      if (scale != nullptr && std::isnan(variance)) scale->scale = std::numeric_limits<float>::quiet_NaN();
     }
   }
 }

@@ -18,15 +18,18 @@ template <bool kSquares>
   return sum_of(add(sums[0], sums[1]));
 }
 
-/// The lowest and the highest value of a row, 0 included: of values already loaded, vector by vector.
+/// The lowest and the highest value of a row, 0 included: of values already loaded, vector by vector. Neither shows a
+/// NaN that other values follow, so that a third number becomes NaN for good where one is not finite.
 struct RowRange {
   Vec low;
   Vec high;
+  Vec finite;
 
-  [[gnu::always_inline]] static RowRange of_zero() { return {broadcast(0.0F), broadcast(0.0F)}; }
+  [[gnu::always_inline]] static RowRange of_zero() { return {broadcast(0.0F), broadcast(0.0F), broadcast(0.0F)}; }
   [[gnu::always_inline]] void include(Vec x) {
     low = minimum(low, x);
     high = maximum(high, x);
+    finite = multiply_add(x, broadcast(0.0F), finite);
   }
 };
 
@@ -63,9 +66,9 @@ void round_row_to_bf16(const float* from, int columns, std::byte* to) {
   fill_last_word<NumberType::kBf16>(to, columns);
 }
 
-/// A row of this range to steps of it.
+/// A row of this range to steps of it. Bytes know no NaN: the scale of a row that is not finite is one.
 RowScale quantise_row(const float* from, int columns, const RowRange& range, std::byte* to) {
-  const RowScale scale = scale_of(min_of(range.low), max_of(range.high));
+  RowScale scale = scale_of(min_of(range.low), max_of(range.high));
   const Vec inverse = broadcast(scale.scale == 0 ? 0.0F : 1.0F / scale.scale);
   const Vec zero = broadcast(scale.zero);
   const int whole = columns / Vec::kWidth * Vec::kWidth;
@@ -75,6 +78,7 @@ RowScale quantise_row(const float* from, int columns, const RowRange& range, std
     store_bytes_first(to + whole, rest, quantised(load_first(from + whole, rest), inverse, zero));
   }
   fill_last_word<NumberType::kInt8>(to, columns);
+  scale.scale += sum_of(range.finite);  // 0, or NaN
   return scale;
 }
 
@@ -184,10 +188,7 @@ void layer_norm(const LayerNormArgs& args) {
       if constexpr (kType == NumberType::kInt8) range.include(keep_first(y, rest));
     }
     if constexpr (kType == NumberType::kBf16) fill_last_word<kType>(rounded, columns);
-    if constexpr (kType == NumberType::kInt8) {
-      args.rounded.scales[r] = quantise_row(row, columns, range, rounded);
-      if (variance != variance) args.rounded.scales[r].scale = variance;  // bytes know no NaN
-    }
+    if constexpr (kType == NumberType::kInt8) args.rounded.scales[r] = quantise_row(row, columns, range, rounded);
   }
 }
 
