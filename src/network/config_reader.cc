@@ -139,6 +139,9 @@ void ConfigReader::refuse_other_weights() const {
   if (has("quantization_config")) {
     refuse("\"quantization_config\" is there, float weights were expected. Use the checkpoint from before quantising.");
   }
+  if (has("per_layer_config") && !input_.config["per_layer_config"].empty()) {
+    refuse("\"per_layer_config\" is not empty, layers of the same configuration were expected.");
+  }
   if (has("pruned_heads") && !input_.config["pruned_heads"].empty()) {
     refuse("\"pruned_heads\" is not empty, whole attention layers were expected.");
   }

@@ -17,16 +17,14 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-/// Whether config.json asks for a sequence classification head.
+/// Whether there is a sequence classification head: config.json asks for one, or the weights hold one beside the name
+/// of an encoder, as transformers finds it there when it is told to load a classifier.
 bool wants_classification_head(const ArchitectureInput& input, bool stored) {
-  const auto field = input.config.find("architectures");
-  if (field == input.config.end() || !field->is_array() || field->empty() || !field->front().is_string()) {
-    return stored;
-  }
-  const std::string name = field->front().get<std::string>();
+  const std::string name = named_class(input.config, input.where);
+  if (name.empty()) return stored;
   if (ends_with(name, "ForSequenceClassification")) return true;
   for (const std::string_view encoder : {"Model", "ForMaskedLM", "ForPreTraining"}) {
-    if (ends_with(name, encoder)) return false;
+    if (ends_with(name, encoder)) return stored;
   }
   throw Error(
       ErrorCode::kUnsupported,
@@ -36,6 +34,16 @@ bool wants_classification_head(const ArchitectureInput& input, bool stored) {
 }
 
 }  // namespace
+
+std::string named_class(const Json& config, std::string_view where) {
+  const auto field = config.find("architectures");
+  if (field == config.end() || field->is_null() || (field->is_array() && field->empty())) return "";
+  if (!field->is_array() || !field->front().is_string()) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] \"architectures\" was expected as a list of class names.", where));
+  }
+  return field->front().get<std::string>();
+}
 
 Network start_network(const EncoderSizes& sizes, int32_t max_tokens) {
   Network network;

@@ -25,6 +25,9 @@ struct EncoderSizes {
   Activation activation = Activation::kGelu;
 };
 
+/// The class that config.json's "architectures" names; empty where it names none. Throws Error{corrupt_data}.
+std::string named_class(const Json& config, std::string_view where);
+
 /// A network of these sizes without weights: longest sequence `max_tokens`, every layer with a block of its own,
 /// encoder's output.
 Network start_network(const EncoderSizes& sizes, int32_t max_tokens);
@@ -45,8 +48,9 @@ Block make_block(const BlockNames& names, const EncoderSizes& sizes);
 /// it, as a bare encoder is saved.
 std::string stored_prefix(const ArchitectureInput& input, std::string_view prefix, std::string_view probe);
 
-/// Labels of the sequence classification head that config.json's "architectures" asks for, or where it says nothing,
-/// that the weights have (the tensor `probe`); 0: an encoder without one. Throws Error{unsupported} for another head.
+/// Labels of the sequence classification head that config.json's "architectures" asks for, or where it says nothing or
+/// names an encoder, that the weights have (the tensor `probe`); 0: an encoder without one. Throws Error{unsupported}
+/// for another head.
 int32_t classifier_outputs(const ArchitectureInput& input, std::string_view probe);
 
 /// Gives the network a head, whose last step makes the logits.

@@ -26,6 +26,9 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.layers = config.size("num_hidden_layers", kMostLayers, 22);
   sizes.heads = config.size("num_attention_heads", kMostHidden, 12);
   sizes.head_dim = config.head_dim("hidden_size", sizes.hidden_size, "num_attention_heads", sizes.heads);
+  if (config.count("head_dim", kMostHidden, sizes.head_dim) != sizes.head_dim) {
+    config.refuse("\"head_dim\" is not \"hidden_size\" divided by \"num_attention_heads\", which was expected.");
+  }
   if (sizes.head_dim % 2 != 0) {
     config.contradiction(
         fmt::format("\"hidden_size\" is {} and \"num_attention_heads\" is {}: heads of {} have no two "

@@ -11,7 +11,7 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   config.refuse_other_models();
   if (!config.flag("is_encoder", true)) config.refuse("\"is_encoder\" is false, an encoder was expected.");
   EncoderSizes sizes;
-  sizes.vocab_size = config.size(config.has("n_words") ? "n_words" : "vocab_size", kMostVocabulary, 30145);
+  sizes.vocab_size = config.size("vocab_size", kMostVocabulary, 30145);
   sizes.hidden_size = config.size("emb_dim", kMostHidden, 2048);
   sizes.layers = config.size("n_layers", kMostLayers, 12);
   sizes.heads = config.size("n_heads", kMostHidden, 16);
@@ -20,7 +20,9 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.positions = config.size("max_position_embeddings", kMostPositions, 512);
   sizes.token_types = std::min(2, sizes.vocab_size);
   sizes.epsilon = config.number("layer_norm_eps", 0, 1, 1e-12);
-  sizes.pad_token_id = config.token_id("pad_index", sizes.vocab_size, 2 % sizes.vocab_size);
+  sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 2 % sizes.vocab_size);
+  // Version 4 writes both.
+  sizes.pad_token_id = config.token_id("pad_index", sizes.vocab_size, sizes.pad_token_id);
   sizes.activation = config.flag("gelu_activation", true) ? Activation::kGelu : Activation::kRelu;
   return sizes;
 }

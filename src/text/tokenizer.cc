@@ -44,6 +44,13 @@ PacelineBytes as_bytes(std::string_view text) {
   return {.data = reinterpret_cast<const uint8_t*>(text.data()), .size = text.size()};
 }
 
+/// A JSON file without the byte order mark that some editors put in front, which Rust's parser refuses.
+std::string_view without_mark(std::string_view name, std::string_view content) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (name.ends_with(".json") && content.starts_with(kByteOrderMark)) content.remove_prefix(kByteOrderMark.size());
+  return content;
+}
+
 struct FreeTokenizer {
   void operator()(PacelineTokenizer* tokenizer) const { paceline_tokenizer_free(tokenizer); }
 };
@@ -137,7 +144,9 @@ Tokenizer Tokenizer::load(const std::filesystem::path& model_dir, const Tokenize
 Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, const TokenizerOptions& options,
                           const std::filesystem::path& where) {
   std::vector<PacelineFile> files;
-  for (const auto& [name, content] : contents) files.push_back({.name = as_bytes(name), .content = as_bytes(content)});
+  for (const auto& [name, content] : contents) {
+    files.push_back({.name = as_bytes(name), .content = as_bytes(without_mark(name, content))});
+  }
   auto state = std::make_unique<State>();
   state->options = options;
   state->path = (contents.contains(kTokenizerFile) ? where / kTokenizerFile : where).string();

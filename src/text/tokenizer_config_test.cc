@@ -35,6 +35,19 @@ Tokenizer load_bert(const Json& config) {
   return load_over("wordpiece", Json::object(), {{"tokenizer_config.json", config}});
 }
 
+TEST(TokenizerFiles, MayBeginWithAByteOrderMark) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::map<std::string, std::string> plain = {
+      {"config.json", R"({"model_type": "bert"})"},
+      {"tokenizer_config.json", R"({"do_lower_case": false})"},
+      {"tokenizer.json", read_json_file(kFolder / "wordpiece" / "tokenizer.json").dump()}};
+  std::map<std::string, std::string> marked;
+  for (const auto& [name, content] : plain) marked[name] = mark + content;
+  const Text text{.first = "The mark is no word", .second = std::nullopt};
+  EXPECT_EQ(Tokenizer::load(marked, {}, "folder").encode(text).input_ids,
+            Tokenizer::load(plain, {}, "folder").encode(text).input_ids);
+}
+
 Json lower_case(bool on) { return {{"normalizer", {{"lowercase", on}}}}; }
 
 TEST(TokenizerConfig, ChangesATokenizerJsonAsTransformersDoes) {
