@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <initializer_list>
 #include <ranges>
 #include <set>
 
@@ -42,7 +43,12 @@ void fail_to_write(const fs::path& path, const std::error_code& error) {
                                : "Choose a folder that can be written with --out."));
 }
 
-FileSwap::FileSwap(StagingFolder& staging, const fs::path& out_dir) : staging_(staging), out_dir_(out_dir) {}
+FileSwap::FileSwap(StagingFolder& staging, const fs::path& out_dir) : staging_(staging), out_dir_(out_dir) {
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
+  ::pthread_sigmask(SIG_BLOCK, &ending, &signals_before_);
+}
 
 FileSwap::~FileSwap() {
   for (const Move& move : std::views::reverse(moves_)) {
@@ -53,6 +59,7 @@ FileSwap::~FileSwap() {
     }
   }
   for (const fs::path& folder : std::views::reverse(made_folders_)) ::rmdir(folder.c_str());
+  ::pthread_sigmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 
 void FileSwap::put(const std::string& name) {

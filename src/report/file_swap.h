@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -13,7 +15,8 @@ namespace paceline {
 [[noreturn]] void fail_to_write(const std::filesystem::path& path, const std::error_code& error);
 
 /// Puts files that were made in a staging folder into the places of earlier ones, all or none: until keep(), what stood
-/// there is kept in the staging folder, and comes back with the object. Files of other names are not touched.
+/// there is kept in the staging folder, and comes back with the object. Files of other names are not touched. As long
+/// as it lives, signals that would end the process in between wait.
 class FileSwap {
  public:
   FileSwap(StagingFolder& staging, const std::filesystem::path& out_dir);
@@ -36,6 +39,7 @@ class FileSwap {
   void move(const std::filesystem::path& from, const std::filesystem::path& to);
   bool exchange(const std::filesystem::path& one, const std::filesystem::path& other);
 
+  sigset_t signals_before_{};
   StagingFolder& staging_;
   std::filesystem::path out_dir_;
   std::vector<std::filesystem::path> made_folders_;

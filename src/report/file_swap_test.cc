@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <csignal>
+
 #include "base/file.h"
 #include "base/temporary_folder.h"
 #include "paceline/error.h"
@@ -50,6 +53,25 @@ TEST_F(FileSwapTest, WhatIsNotKeptComesBack) {
   }
   EXPECT_EQ(text("a") + text("b") + text("charts/c"), "oldoldold");
   EXPECT_FALSE(fs::exists(out_ / "new"));
+}
+
+std::atomic<int> signalled{0};
+
+TEST_F(FileSwapTest, ASignalWaitsUntilAllIsInPlace) {
+  stage("a");
+  stage("b");
+  auto* const before = std::signal(SIGTERM, [](int) { ++signalled; });
+  {
+    FileSwap swap(staging_, out_.path());
+    swap.put("a");
+    raise(SIGTERM);
+    EXPECT_EQ(signalled, 0);
+    swap.put("b");
+    swap.keep();
+  }
+  EXPECT_EQ(signalled, 1);
+  std::signal(SIGTERM, before);
+  EXPECT_EQ(text("a") + text("b"), "newnew");
 }
 
 TEST_F(FileSwapTest, AFolderGoesWithItsLastFile) {
