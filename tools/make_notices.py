@@ -28,6 +28,8 @@ OTHERS = [
      "1414736", "https://github.com/CLIUtils/CLI11", "headers compiled in"),
     ("xxHash", "", "BSD-2-Clause", "2012-2021, Yann Collet", "https://github.com/Cyan4973/xxHash",
      "headers compiled in"),
+    ("ZLIB", "", "Zlib", "1995-2022, Jean-loup Gailly and Mark Adler", "https://zlib.net", "linked"),
+    ("zstd", "", "BSD-3-Clause", "Meta Platforms, Inc. and affiliates", "https://github.com/facebook/zstd", "linked"),
     ("oniguruma", "", "BSD-2-Clause", "2002-2021, K.Kosako", "https://github.com/kkos/oniguruma",
      "linked: C sources within the crate onig_sys"),
     ("onnxruntime", "1.30.0", "MIT", "Microsoft Corporation", "https://github.com/microsoft/onnxruntime",

@@ -67,6 +67,7 @@ struct BenchOptions {
   Progress* progress = nullptr;
   /// Gets what takes time beside the budget, before it begins.
   std::function<void(const std::string&)> on_extra;
+  std::function<void(const std::string&)> on_note;  ///< gets what the reading of the texts guessed
   std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
 };
 

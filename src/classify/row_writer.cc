@@ -49,7 +49,12 @@ std::vector<Count> reading_counts(const RowWriterOptions& options, const Answer&
 
 class TxtWriter : public RowWriter {
  public:
-  explicit TxtWriter(const RowWriterOptions& options) : options_(options) {}
+  explicit TxtWriter(const RowWriterOptions& options) : options_(options) {
+    if (options.output_prefix.empty()) return;
+    throw Error{ErrorCode::kInvalidArgument,
+                "[classify] --output-prefix names new fields, and the output is txt, which has none. Leave it out, or "
+                "give texts as CSV or JSONL."};
+  }
 
   void check(const Row& /*row*/) const override {}
   void append_header(std::string& /*out*/) const override {}
@@ -174,7 +179,13 @@ class JsonlWriter : public RowWriter {
   }
 
   void append_error(const Row& row, std::string_view error, std::string& out) const override {
-    open_object(read_keys(row).is_object() ? std::string_view{row.raw} : std::string_view{"{}"}, out);
+    const bool is_object = read_keys(row).is_object();
+    open_object(is_object ? std::string_view{row.raw} : std::string_view{"{}"}, out);
+    if (!is_object && !row.raw.empty()) {
+      append_key("raw", out);
+      append_string(row.raw, out);
+      out += ", ";
+    }
     append_key("error", out);
     append_string(error, out);
     out += "}\n";
@@ -287,21 +298,24 @@ class CsvWriter : public RowWriter {
       for (std::size_t rank = 1; rank < answer.predictions.size(); ++rank) {
         append_prediction(answer.predictions[rank], out);
       }
-      for (std::size_t rank = answer.predictions.size(); rank < static_cast<std::size_t>(ranks_); ++rank) out += ",,";
+      for (std::size_t rank = answer.predictions.size(); rank < static_cast<std::size_t>(ranks_); ++rank) {
+        out.append(2, options_.delimiter);
+      }
     }
     if (options_.raw_logits) {
       for (const float logit : answer.logits) {
         append_logit(out, logit);
-        out += ',';
+        out += options_.delimiter;
       }
     }
-    for (const Count& count : reading_counts(options_, answer)) out += fmt::format("{},", count.value);
+    for (const Count& count : reading_counts(options_, answer))
+      out += fmt::format("{}{}", count.value, options_.delimiter);
     out += '\n';
   }
 
   void append_error(const Row& row, std::string_view error, std::string& out) const override {
     append_input(row, out);
-    out.append(names_.size() - 1, ',');
+    out.append(names_.size() - 1, options_.delimiter);
     append_field(error, out);
     out.back() = '\n';
   }
@@ -315,16 +329,16 @@ class CsvWriter : public RowWriter {
     }
   }
 
-  /// The field, quoted where RFC 4180 asks for it, and the comma behind it.
-  static void append_field(std::string_view field, std::string& out) {
-    if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
+  /// The field, quoted where RFC 4180 asks for it, and the delimiter behind it.
+  void append_field(std::string_view field, std::string& out) const {
+    if (field.find_first_of("\"\r\n") == std::string_view::npos && field.find(options_.delimiter) == field.npos) {
       out += field;
     } else {
       out += '"';
       for (const char c : field) out.append(c == '"' ? 2 : 1, c);
       out += '"';
     }
-    out += ',';
+    out += options_.delimiter;
   }
 
   /// As many fields as the header has columns, whatever the row has.
@@ -337,7 +351,7 @@ class CsvWriter : public RowWriter {
   void append_prediction(const Prediction& prediction, std::string& out) const {
     append_field(label_of(options_, prediction), out);
     append_number(out, prediction.score);
-    out += ',';
+    out += options_.delimiter;
   }
 
   /// One score per label, in the labels' order.
@@ -348,7 +362,7 @@ class CsvWriter : public RowWriter {
     }
     for (const float score : scores) {
       append_number(out, score);
-      out += ',';
+      out += options_.delimiter;
     }
   }
 
@@ -368,9 +382,11 @@ std::unique_ptr<RowWriter> RowWriter::make(const RowWriterOptions& options) {
     case RowFormat::kCsv:
       return std::make_unique<CsvWriter>(options);
     case RowFormat::kAuto:
+    case RowFormat::kTsv:
+    case RowFormat::kJson:
       break;
   }
-  throw Error{ErrorCode::kInternal, "[classify] rows are written in a known format, auto is none."};
+  throw Error{ErrorCode::kInternal, "[classify] rows are written as txt, csv or jsonl, and a reader says as which."};
 }
 
 }  // namespace paceline

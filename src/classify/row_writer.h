@@ -23,6 +23,7 @@ enum class TellsCut {
 struct RowWriterOptions {
   RowFormat format = RowFormat::kTxt;  ///< the reader's, never kAuto
   std::vector<std::string> columns{};  ///< CSV: the input's header
+  char delimiter = ',';                ///< CSV: the input's
   std::vector<std::string> labels{};   ///< [K]
   int32_t top_k = 1;                   ///< how many labels a row gets at most, best first; 0: all
   bool all_labels = false;             ///< every label, whatever top_k is
@@ -51,11 +52,12 @@ struct Answer {
 /// raw_logits adds, with the nine digits that tell every float apart: txt a TAB and a number per label, JSONL logits,
 /// CSV logit_NAME per label. truncated and windows add a number: JSONL and CSV under that name, txt as the last
 /// columns. kNoLabel is an empty label (JSONL: null, or no entry in labels). A row with an error keeps its place: txt
-/// has it as third column behind an empty label and score, JSONL as field error (alone where the row is no object), CSV
-/// in the column error.
+/// has it as third column behind an empty label and score, JSONL as field error (beside raw, the line as a string,
+/// where that is no JSON object), CSV in the column error.
 class RowWriter {
  public:
-  /// Throws Error{invalid_argument} where a CSV column of the input has the name of a new field.
+  /// Throws Error{invalid_argument} where a CSV column of the input has the name of a new field, and for a prefix where
+  /// the format has no names.
   static std::unique_ptr<RowWriter> make(const RowWriterOptions& options);
 
   /// Throws Error{invalid_argument} where a row already has a field of the name of a new one.

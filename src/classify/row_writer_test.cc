@@ -68,6 +68,12 @@ TEST(TxtWriter, AnErrorIsTheThirdColumnAndOneLine) {
   EXPECT_EQ(write_error(options_for(RowFormat::kTxt), row), "\t\tnot UTF-8 at byte 3\n");
 }
 
+TEST(TxtWriter, HasNoNamesToPrefix) {
+  RowWriterOptions options = options_for(RowFormat::kTxt);
+  options.output_prefix = "p_";
+  expect_refused(options, {});
+}
+
 TEST(TxtWriter, ALabelCannotBreakTheColumns) {
   RowWriterOptions options = options_for(RowFormat::kTxt);
   options.labels = {"a", "b\tc\nd"};
@@ -114,15 +120,32 @@ TEST(JsonlWriter, AnErrorRowKeepsItsObjectWhereItIsOne) {
   Row row = jsonl("{\"id\": 4}");
   row.error = "no field text";
   EXPECT_EQ(write_error(options_for(RowFormat::kJsonl), row), "{\"id\": 4, \"error\": \"no field text\"}\n");
-  for (const char* raw : {"[1, 2]", "{\"broken", "", "17", "{} {}"}) {
+  for (const char* raw :
+       {"[1, 2]", "{\"broken", "17", "{} {}", "{\"a\": NaN, \"text\": \"x\"}", "{\"a\": \"\\ud83d\"}"}) {
     row.raw = raw;
-    EXPECT_EQ(write_error(options_for(RowFormat::kJsonl), row), "{\"error\": \"no field text\"}\n") << raw;
+    const std::string written = write_error(options_for(RowFormat::kJsonl), row);
+    EXPECT_EQ(written, "{\"raw\": " + Json(raw).dump() + ", \"error\": \"no field text\"}\n") << "nothing is lost";
   }
+  row.raw = "";
+  EXPECT_EQ(write_error(options_for(RowFormat::kJsonl), row), "{\"error\": \"no field text\"}\n");
 }
 
 TEST(CsvWriter, HeaderAndRow) {
   EXPECT_EQ(write(options_for(RowFormat::kCsv), csv({"1", "a \"b\", c"}), kOne),
             "id,text,label,score,error\n1,\"a \"\"b\"\", c\",pos,0.75,\n");
+}
+
+TEST(CsvWriter, KeepsTheDelimiterOfTheInput) {
+  RowWriterOptions options = options_for(RowFormat::kCsv);
+  options.delimiter = ';';
+  options.raw_logits = true;
+  options.top_k = 2;
+  EXPECT_EQ(write(options, csv({"1,5", "a;b"}), kOne),
+            "id;text;label;score;label_2;score_2;logit_neg;logit_pos;error\n"
+            "1,5;\"a;b\";pos;0.75;;;0.125;0.333333343;\n");
+  Row row = csv({"1"});
+  row.error = "bad; worse, worst";
+  EXPECT_EQ(write_error(options, row), "1;;;;;;;;\"bad; worse, worst\"\n");
 }
 
 TEST(CsvWriter, RanksAndLogits) {

@@ -112,11 +112,13 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   RowReaderOptions rows = flags.rows;
   rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
   auto reader = RowReader::open(flags.input, rows);
+  for (const std::string& note : reader->notes()) console.note(fmt::format("paceline: {}.", note));
   TextPipeline pipeline(setup.model_dir, setup.run);
   for (const std::string& note : pipeline.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
   if (!pipeline.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
+                                       .delimiter = reader->delimiter(),
                                        .labels = pipeline.checkpoint().labels(),
                                        .top_k = top_k,
                                        .all_labels = flags.all_labels,
@@ -132,7 +134,8 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   if (summary.interrupted) return kExitInterrupted;
   output.commit();
   if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);
-  return flags.strict && summary.errors > 0 ? kExitBadData : kExitDone;
+  if (!reader->damage().empty()) console.note(fmt::format("paceline: {}", reader->damage()));
+  return !reader->damage().empty() || (flags.strict && summary.errors > 0) ? kExitBadData : kExitDone;
 }
 
 std::vector<Flag> output_flags(ClassifyFlags& flags) {

@@ -214,15 +214,34 @@ std::vector<std::string> known_compute_types() {
   return known;
 }
 
+Setter set_delimiter(char& target) {
+  return [&target](const std::string& given) {
+    const std::vector<std::pair<std::string_view, char>> names{{"comma", ','}, {"semicolon", ';'}, {"tab", '\t'},
+                                                               {"\\t", '\t'},  {"bar", '|'},       {"pipe", '|'}};
+    const auto named = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == given; });
+    const char delimiter = named != names.end() ? named->second : given.size() == 1 ? given.front() : '\0';
+    if (delimiter_name(delimiter).empty()) refuse(given, "comma, semicolon, tab, bar or one of , ; | was expected");
+    target = delimiter;
+  };
+}
+
 std::vector<Flag> row_flags(RowReaderOptions& rows) {
   return {
-      {"--format", "FORMAT", "auto, txt, csv or jsonl (default auto: by ending, else by content)",
+      {"--format", "FORMAT", "auto, txt, csv, tsv, jsonl or json (default auto: by ending, else by content)",
        set_choice(rows.format, {{"auto", RowFormat::kAuto},
                                 {"txt", RowFormat::kTxt},
                                 {"csv", RowFormat::kCsv},
-                                {"jsonl", RowFormat::kJsonl}})},
-      {"--text-column", "NAME", "CSV column or JSONL field of the text (default text)", set_string(rows.text_column)},
-      {"--pair-column", "NAME", "that of the second text of a pair (default none)", set_string(rows.pair_column)}};
+                                {"tsv", RowFormat::kTsv},
+                                {"jsonl", RowFormat::kJsonl},
+                                {"json", RowFormat::kJson}})},
+      {"--delimiter", "D", "of CSV: comma, semicolon, tab or bar, or , ; | (default: comma; see docs/text_files.md)",
+       set_delimiter(rows.delimiter)},
+      {"--text-column", "NAME", "column or field of the text (default text)",
+       [&rows](const std::string& given) { rows.text_column = given; }},
+      {"--pair-column", "NAME", "that of the second text of a pair (default none)", [&rows](const std::string& given) {
+         if (given.empty()) refuse(given, "the name of a column was expected");
+         rows.pair_column = given;
+       }}};
 }
 
 Flag threads_flag(int32_t& threads) {

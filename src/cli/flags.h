@@ -48,6 +48,9 @@ Setter set_bytes(int64_t& target);
 Setter set_list(std::vector<std::string>& target);
 Setter set_integers(std::vector<int32_t>& target, int64_t low, int64_t high);
 
+/// What stands between the fields of CSV, by name or as the character itself. Throws Error{invalid_argument}.
+Setter set_delimiter(char& target);
+
 /// A value out of a table of names; an unknown one is refused with the nearest.
 template <class T>
 Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvref_t<T>>> choices);
@@ -65,7 +68,7 @@ void check_known(const std::string& given, const std::vector<std::string>& known
 /// Every compute type that some backend has.
 std::vector<std::string> known_compute_types();
 
-/// --format, --text-column, --pair-column.
+/// --format, --delimiter, --text-column, --pair-column.
 std::vector<Flag> row_flags(RowReaderOptions& rows);
 /// --threshold, --class-weights.
 std::vector<Flag> label_flags(LabelOptions& labels);

@@ -76,6 +76,20 @@ TEST(Flags, AnUnknownValueGetsTheNearest) {
   EXPECT_NE(refusal(set, "json").find("jsonl"), std::string::npos);
 }
 
+TEST(Flags, DelimitersHaveNames) {
+  char value = '\0';
+  for (const char* given : {"tab", "\t", "\\t"}) {
+    value = '\0';
+    set_delimiter(value)(given);
+    EXPECT_EQ(value, '\t') << given;
+  }
+  set_delimiter(value)("semicolon");
+  EXPECT_EQ(value, ';');
+  set_delimiter(value)("|");
+  EXPECT_EQ(value, '|');
+  for (const char* bad : {"", "x", ",,", "Tab", "\""}) refusal(set_delimiter(value), bad);
+}
+
 TEST(ExitCodes, EveryErrorHasTheOneOfTheDocuments) {
   EXPECT_EQ(exit_code(ErrorCode::kInternal), 1);
   EXPECT_EQ(exit_code(ErrorCode::kInvalidArgument), 2);

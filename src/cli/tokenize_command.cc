@@ -40,13 +40,16 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   RowReaderOptions rows = options.rows;
   rows.go_on = [] { return !interrupted(); };
   const auto reader = RowReader::open(options.input, rows);
+  for (const std::string& note : reader->notes()) console.note(fmt::format("paceline: {}.", note));
   Output output(options.output, console);
   const auto progress = make_progress(options.quiet || options.output == "-", "tokenize", "kB");
   const ClassifySummary summary =
       tokenize_stream(*reader, tokenizer, pool, {.stop = &interrupted()}, output.sink(), *progress);
   if (summary.interrupted) return kExitInterrupted;
   output.commit();
-  return kExitDone;
+  if (reader->damage().empty()) return kExitDone;
+  console.note(fmt::format("paceline: {}", reader->damage()));
+  return kExitBadData;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
+#include "paceline/error.h"
 
 namespace paceline {
 namespace {
@@ -37,7 +38,20 @@ std::string table_row(const BackendResult& result) {
                      gate.max_relative_diff, 100 * gate.agreement, gate.texts, gate.oracle);
 }
 
+/// Flags that say how texts are read, where none are.
+void check_row_flags(const BenchOptions& bench) {
+  const RowReaderOptions& rows = bench.rows;
+  const bool given = rows.format != RowFormat::kAuto || rows.delimiter != '\0' || rows.text_column.has_value() ||
+                     !rows.pair_column.empty();
+  if (!given || !bench.text_file.empty()) return;
+  throw Error{ErrorCode::kInvalidArgument,
+              "[verify] --format, --delimiter, --text-column and --pair-column say how --text is read, and there is "
+              "none. Name a file with --text, or leave them out."};
+}
+
 int run_verify_command(VerifyFlags& flags, Console& console) {
+  check_row_flags(flags.bench);
+  flags.bench.on_note = [&](const std::string& note) { console.note(fmt::format("paceline: {}.", note)); };
   const auto progress = make_progress(flags.quiet, "verify", "s");
   flags.bench.threads = {flags.threads};
   flags.bench.progress = progress.get();

@@ -115,21 +115,39 @@ std::unique_ptr<ByteSource> make_memory_source(std::string_view bytes) { return 
 
 ByteReader::ByteReader(std::unique_ptr<ByteSource> source) : source_(std::move(source)), buffer_(kBufferBytes) {
   // A pipe may deliver the mark in parts.
-  while (end_ < kByteOrderMark.size()) {
-    const std::size_t bytes = source_->read(std::span(buffer_).subspan(end_));
-    if (bytes == 0) break;
-    end_ += bytes;
+  while (end_ < kByteOrderMark.size() && kByteOrderMark.starts_with(std::string_view(buffer_.data(), end_))) {
+    if (read_more() == 0) break;
   }
   if (std::string_view(buffer_.data(), end_).starts_with(kByteOrderMark)) next_ = kByteOrderMark.size();
 }
 
+std::size_t ByteReader::read_more() {
+  const std::size_t bytes = source_->read(std::span(buffer_).subspan(end_));
+  holds_nul_ = holds_nul_ || std::string_view(buffer_.data() + end_, bytes).find('\0') != std::string_view::npos;
+  end_ += bytes;
+  return bytes;
+}
+
+void ByteReader::move_kept() {
+  const std::size_t kept = marked_ ? mark_ : end_;
+  std::move(buffer_.begin() + static_cast<std::ptrdiff_t>(kept), buffer_.begin() + static_cast<std::ptrdiff_t>(end_),
+            buffer_.begin());
+  taken_ += kept;
+  next_ -= kept;
+  end_ -= kept;
+  mark_ = 0;
+  if (end_ == buffer_.size()) {
+    buffer_.resize(2 * buffer_.size());
+  } else if (buffer_.size() > kBufferBytes && end_ < kBufferBytes / 2) {
+    buffer_.resize(kBufferBytes);
+    buffer_.shrink_to_fit();
+  }
+}
+
 bool ByteReader::fill() {
   if (at_end_) return false;
-  taken_ += end_;
-  next_ = 0;
-  end_ = 0;
-  end_ = source_->read(buffer_);
-  at_end_ = end_ == 0;
+  move_kept();
+  at_end_ = read_more() == 0;
   return !at_end_;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/byte_reader.h"
@@ -11,7 +13,8 @@ namespace paceline {
 
 struct CsvLimits {
   std::size_t max_record_bytes = 0;
-  std::size_t max_fields = 0;
+  std::size_t max_fields = 0;       ///< that are kept
+  std::size_t expected_fields = 0;  ///< 0: any number
 };
 
 /// One record as it stands in the file.
@@ -19,30 +22,53 @@ struct CsvRecord {
   uint64_t line = 0;                ///< where it begins, from 1
   std::vector<std::string> fields;  ///< the first max_fields, unquoted, not checked for UTF-8
   std::size_t field_count = 0;      ///< in the record
-  bool too_long = false;            ///< the rest of it was skipped
+  bool blank = false;               ///< a line without a character
+  bool too_long = false;            ///< a line that is; the rest of it was skipped
+  bool cut = false;                 ///< see CsvScanner: only the first line of what began here
   std::string problem;              ///< empty, or what RFC 4180 does not allow
 };
 
-/// Cuts bytes into records by RFC 4180: fields between commas, in quotes where they hold commas, quotes (doubled) or
-/// line ends. Lines end with LF or CRLF; a quote inside an unquoted field stands for itself, as spreadsheets write it.
+/// Cuts bytes into records by RFC 4180: fields between delimiters, in quotes where they hold delimiters, quotes
+/// (doubled) or line ends. Lines end with LF or CRLF; a quote inside an unquoted field stands for itself, as
+/// spreadsheets write it.
+///
+/// A stray quote opens a field that may swallow every line behind it. So a record over several lines in which something
+/// is wrong (its quote is not closed within the limit or before the end, text follows the closing one, it has another
+/// number of fields) is cut: its first line is a record with that problem, and the next one begins behind that line.
 class CsvScanner {
  public:
-  explicit CsvScanner(ByteReader& bytes) : bytes_(bytes) {}
+  explicit CsvScanner(ByteReader& bytes) : bytes_(bytes) { set_delimiter(','); }
 
   /// False at the end.
   bool next(CsvRecord& record, const CsvLimits& limits);
 
- private:
-  enum class FieldEnd { kComma, kRecord };
+  void set_delimiter(char delimiter);
+  /// Before the first record: a line that was read elsewhere.
+  void skipped_line() { ++line_; }
+  /// The record that next() gave last comes again.
+  void go_back(const CsvRecord& record) {
+    bytes_.rewind();
+    line_ = record.line;
+  }
 
+ private:
+  enum class FieldEnd { kDelimiter, kRecord };
+
+  void scan(CsvRecord& record, const CsvLimits& limits);
   FieldEnd read_field(CsvRecord& record, const CsvLimits& limits);
-  void read_quoted(CsvRecord& record, const CsvLimits& limits);
+  FieldEnd read_plain(CsvRecord& record, const CsvLimits& limits, bool quoted);
+  bool read_quoted(CsvRecord& record, const CsvLimits& limits);
   bool at_record_end(int byte);
-  void append(int byte, CsvRecord& record, const CsvLimits& limits);
+  void note_text_behind_quote(CsvRecord& record) const;
+  bool exceeds(CsvRecord& record, const CsvLimits& limits);
+  std::string problem_over_lines(const CsvRecord& record, const CsvLimits& limits) const;
 
   ByteReader& bytes_;
-  uint64_t line_ = 1;             ///< of the next byte
-  std::size_t record_bytes_ = 0;  ///< kept of this record so far
+  char delimiter_ = ',';
+  std::array<bool, 256> stops_{};  ///< the bytes that may end an unquoted field
+  uint64_t line_ = 1;              ///< of the next byte
+  bool one_line_ = false;          ///< quotes end with their line
+  bool over_lines_ = false;        ///< the record holds a line end
 };
 
 }  // namespace paceline

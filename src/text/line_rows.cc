@@ -5,26 +5,29 @@
 #include <utility>
 
 #include "base/suggest.h"
-#include "text/utf8.h"
 
 namespace paceline {
 
-LineRows::LineRows(RowInput input) : bytes_(std::move(input.bytes)), options_(std::move(input.options)) {}
+LineRows::LineRows(RowInput input)
+    : bytes_(std::move(input.bytes)), encoding_(input.encoding), options_(std::move(input.options)) {}
 
 bool LineRows::next(Row& row) {
   row = Row();
-  const ByteReader::Line status = bytes_.read_line(line_, options_.max_row_bytes);
-  if (status == ByteReader::Line::kEnd) return false;
-  ++line_number_;
+  ByteReader::Line status = ByteReader::Line::kWhole;
+  do {
+    status = bytes_.read_line(line_, options_.max_row_bytes);
+    if (status == ByteReader::Line::kEnd) return false;
+    ++line_number_;
+  } while (passes_over_blank() && (line_.empty() || line_.front() <= ' ') &&
+           line_.find_first_not_of(" \t\r") == std::string::npos);
   if (status == ByteReader::Line::kTooLong) {
     row.raw = excerpt(line_, kTooLongExcerptBytes);
     row.error = too_long_error(line_number_, options_.max_row_bytes);
     return true;
   }
-  const std::size_t invalid = find_invalid_utf8(line_);
-  if (invalid != std::string::npos) {
-    row.raw = replace_invalid_utf8(line_);
-    row.error = not_utf8_error(line_number_, fmt::format("byte {}", invalid));
+  if (const auto fault = find_text_fault(line_, bytes_, encoding_)) {
+    row.raw = readable(line_);
+    row.error = row_error(line_number_, fmt::format("byte {} {}.", fault->at, fault->problem));
     return true;
   }
   row.raw = line_;

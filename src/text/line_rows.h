@@ -23,10 +23,13 @@ class LineRows : public RowReader {
   const RowReaderOptions& options() const { return options_; }
 
  private:
+  /// Whether a line without a character is no row.
+  virtual bool passes_over_blank() const { return false; }
   /// Fills row.text from a line that is UTF-8, or row.error.
   virtual void parse(std::string_view line, uint64_t line_number, Row& row) const = 0;
 
   ByteReader bytes_;
+  std::string_view encoding_;
   RowReaderOptions options_;
   std::vector<std::string> columns_;
   std::string line_;

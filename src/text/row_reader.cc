@@ -2,53 +2,46 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "paceline/error.h"
+#include "text/row_format.h"
 #include "text/row_readers.h"
+#include "text/text_content.h"
+#include "text/utf8.h"
 
 namespace paceline {
 namespace {
 
-/// By the file's ending, in either case; kAuto where it says nothing.
-RowFormat format_of_ending(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  if (ending == ".txt") return RowFormat::kTxt;
-  if (ending == ".csv") return RowFormat::kCsv;
-  if (ending == ".jsonl" || ending == ".ndjson") return RowFormat::kJsonl;
-  return RowFormat::kAuto;
-}
-
-RowFormat format_of_content(std::string_view start) {
-  const std::size_t first = start.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && start[first] == '{' ? RowFormat::kJsonl : RowFormat::kTxt;
-}
-
-void check_columns(const std::string& name, const RowReaderOptions& options, RowFormat format) {
-  if (format == RowFormat::kTxt && !options.pair_column.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[{}] read as txt, which has no column \"{}\" for the second text. Use CSV or JSONL for "
-                            "pairs.",
-                            name, options.pair_column));
-  }
-  if (format != RowFormat::kTxt && options.text_column.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[{}] no name was given for the column of the texts, expected one.", name));
-  }
-}
-
 bool is_empty(const Text& text) { return text.first.empty() && (!text.second || text.second->empty()); }
 
-/// Rows for a model without special tokens.
-class FilledRows : public RowReader {
+/// Other rows, with something done to them.
+class WrappedRows : public RowReader {
  public:
-  explicit FilledRows(std::unique_ptr<RowReader> rows) : rows_(std::move(rows)) {}
+  explicit WrappedRows(std::unique_ptr<RowReader> rows) : rows_(std::move(rows)) {}
+
+  RowFormat format() const final { return rows_->format(); }
+  const std::vector<std::string>& columns() const final { return rows_->columns(); }
+  char delimiter() const final { return rows_->delimiter(); }
+  std::vector<std::string> notes() const final { return rows_->notes(); }
+  std::string damage() const override { return rows_->damage(); }
+  uint64_t bytes_read() const final { return rows_->bytes_read(); }
+  uint64_t bytes_total() const final { return rows_->bytes_total(); }
+
+ protected:
+  RowReader& rows() { return *rows_; }
+
+ private:
+  std::unique_ptr<RowReader> rows_;
+};
+
+/// Rows for a model without special tokens.
+class FilledRows : public WrappedRows {
+ public:
+  using WrappedRows::WrappedRows;
 
   bool next(Row& row) override {
-    if (!rows_->next(row)) return false;
+    if (!rows().next(row)) return false;
     ++count_;
     if (row.error.empty() && is_empty(row.text)) {
       row.error = fmt::format("[row {}] an empty text, expected a character: this model has no token for it.", count_);
@@ -56,14 +49,39 @@ class FilledRows : public RowReader {
     }
     return true;
   }
-  RowFormat format() const override { return rows_->format(); }
-  const std::vector<std::string>& columns() const override { return rows_->columns(); }
-  uint64_t bytes_read() const override { return rows_->bytes_read(); }
-  uint64_t bytes_total() const override { return rows_->bytes_total(); }
 
  private:
-  std::unique_ptr<RowReader> rows_;
   uint64_t count_ = 0;
+};
+
+/// Rows of packed data, which may be damaged somewhere: the rows before that are given, and one that says so.
+class PackedRows : public WrappedRows {
+ public:
+  using WrappedRows::WrappedRows;
+
+  bool next(Row& row) override {
+    if (!damage_.empty()) return false;
+    try {
+      return count_row(rows().next(row));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kCorruptData) throw;
+      damage_ = fmt::format("{} Row {} and all behind it are lost.", error.what(), count_ + 1);
+    }
+    row = Row();
+    row.fields.resize(columns().size());
+    row.error = damage_;
+    return true;
+  }
+  std::string damage() const override { return damage_; }
+
+ private:
+  bool count_row(bool there) {
+    count_ += there ? 1 : 0;
+    return there;
+  }
+
+  uint64_t count_ = 0;
+  std::string damage_;
 };
 
 }  // namespace
@@ -76,10 +94,29 @@ std::string_view row_format_name(RowFormat format) {
       return "txt";
     case RowFormat::kCsv:
       return "csv";
+    case RowFormat::kTsv:
+      return "tsv";
     case RowFormat::kJsonl:
       return "jsonl";
+    case RowFormat::kJson:
+      return "json";
   }
   return "";
+}
+
+std::string_view delimiter_name(char delimiter) {
+  switch (delimiter) {
+    case ',':
+      return "a comma";
+    case ';':
+      return "a semicolon";
+    case '\t':
+      return "a tab";
+    case '|':
+      return "a vertical bar";
+    default:
+      return "";
+  }
 }
 
 std::string row_error(uint64_t line, std::string_view problem) { return fmt::format("[line {}] {}", line, problem); }
@@ -88,30 +125,54 @@ std::string too_long_error(uint64_t line, std::size_t max_row_bytes) {
   return row_error(line, fmt::format("longer than the {} bytes a row may have. Split the text.", max_row_bytes));
 }
 
-std::string not_utf8_error(uint64_t line, std::string_view part) {
-  return row_error(line, fmt::format("{} is not UTF-8. Convert the file, for example with iconv.", part));
+std::optional<TextFault> find_text_fault(std::string_view text, const ByteReader& from, std::string_view encoding) {
+  const std::size_t invalid = find_invalid_utf8(text);
+  if (invalid != std::string_view::npos) {
+    return TextFault{invalid, fmt::format("is not {}. Convert the file, for example with iconv", encoding)};
+  }
+  const std::size_t nul = from.holds_nul() ? text.find('\0') : std::string_view::npos;
+  if (nul == std::string_view::npos) return std::nullopt;
+  return TextFault{nul, "is a NUL, which no text has. Is the file text? Take NULs out, for example with tr -d '\\0'"};
+}
+
+std::string readable(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  std::string out = replace_invalid_utf8(text);
+  for (std::size_t nul = out.find('\0'); nul != std::string::npos; nul = out.find('\0', nul)) {
+    out.replace(nul, 1, kReplacement);
+  }
+  return out;
 }
 
 std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const std::filesystem::path& path,
                                      const RowReaderOptions& options) {
-  RowInput input{.bytes = ByteReader(std::move(source)),
-                 .name = path == "-" ? "standard input" : path.string(),
-                 .options = options};
+  const std::string name = path == "-" ? "standard input" : path.string();
+  TextContent content = open_text_content(std::move(source), name, options.go_on);
+  RowInput input{
+      .bytes = ByteReader(std::move(content.bytes)), .name = name, .options = options, .encoding = content.encoding};
   if (input.bytes.peek() == ByteReader::kEnd) {
-    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] empty, expected at least one text.", input.name));
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] empty, expected at least one text.", name));
   }
-  RowFormat format = options.format;
-  if (format == RowFormat::kAuto) format = format_of_ending(path);
-  if (format == RowFormat::kAuto) format = format_of_content(input.bytes.preview());
-  check_columns(input.name, options, format);
+  const RowFormat format = choose_row_format(path, name, options, input.bytes.preview());
+  std::unique_ptr<RowReader> rows;
   switch (format) {
     case RowFormat::kCsv:
-      return make_csv_reader(std::move(input));
+      rows = make_csv_reader(std::move(input), options.delimiter);
+      break;
+    case RowFormat::kTsv:
+      rows = make_csv_reader(std::move(input), '\t');
+      break;
     case RowFormat::kJsonl:
-      return make_jsonl_reader(std::move(input));
+      rows = make_jsonl_reader(std::move(input));
+      break;
+    case RowFormat::kJson:
+      rows = make_json_reader(std::move(input));
+      break;
     default:
-      return make_txt_reader(std::move(input));
+      rows = make_txt_reader(std::move(input));
+      break;
   }
+  return content.packed ? std::make_unique<PackedRows>(std::move(rows)) : std::move(rows);
 }
 
 std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows) {
@@ -127,6 +188,7 @@ std::unique_ptr<RowReader> RowReader::open(const std::filesystem::path& path, co
 TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options) {
   const std::unique_ptr<RowReader> reader = RowReader::open(path, options);
   TextSet set;
+  set.notes = reader->notes();
   for (Row row; reader->next(row);) {
     if (row.error.empty()) {
       set.texts.push_back(std::move(row.text));
@@ -134,6 +196,7 @@ TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions
       ++set.skipped;
     }
   }
+  if (!reader->damage().empty()) throw Error(ErrorCode::kCorruptData, reader->damage());
   return set;
 }
 

@@ -75,7 +75,7 @@ TEST(TxtReader, EachLineIsAText) {
   EXPECT_THAT(texts_of(rows_of("un\n\ntrois\n", "a.txt")), ElementsAre("un", "", "trois"));
   EXPECT_THAT(texts_of(rows_of("un\r\ndeux", "a.txt")), ElementsAre("un", "deux"));
   EXPECT_THAT(texts_of(rows_of("\n", "a.txt")), ElementsAre(""));
-  EXPECT_THAT(texts_of(rows_of("a\rb\r", "a.txt")), ElementsAre("a\rb\r")) << "a CR alone ends no line";
+  EXPECT_THAT(texts_of(rows_of("a\rb\nc\rd", "a.txt")), ElementsAre("a\rb", "c\rd")) << "a CR beside LF ends no line";
 }
 
 TEST(TxtReader, SkipsAByteOrderMark) {
@@ -131,7 +131,12 @@ TEST(RowReader, TellsTheFormat) {
   EXPECT_EQ(format("x", "a.ndjson"), RowFormat::kJsonl);
   EXPECT_EQ(format("\n {\"text\": \"\"}", "-"), RowFormat::kJsonl);
   EXPECT_EQ(format("text,label\n", "-"), RowFormat::kTxt);
-  EXPECT_EQ(format("text\tlabel\n", "a.tsv"), RowFormat::kTxt);
+  EXPECT_EQ(format("text\tlabel\n", "a.tsv"), RowFormat::kCsv);
+  EXPECT_EQ(format("[{\"text\": \"a\"}]", "-"), RowFormat::kJsonl);
+  EXPECT_EQ(format("[\n \"a\"]", "-"), RowFormat::kJsonl);
+  EXPECT_EQ(format("[music] a text", "-"), RowFormat::kTxt);
+  EXPECT_EQ(format("[\"a\"]", "a.txt"), RowFormat::kTxt);
+  EXPECT_EQ(format("[\n{\"text\": \"a\"}]", "a.jsonl"), RowFormat::kJsonl);
   EXPECT_EQ(open_text("text\n", "a.txt", {.format = RowFormat::kCsv})->format(), RowFormat::kCsv);
 }
 
@@ -139,7 +144,9 @@ TEST(RowReader, NamesItsFormats) {
   EXPECT_EQ(row_format_name(RowFormat::kAuto), "auto");
   EXPECT_EQ(row_format_name(RowFormat::kTxt), "txt");
   EXPECT_EQ(row_format_name(RowFormat::kCsv), "csv");
+  EXPECT_EQ(row_format_name(RowFormat::kTsv), "tsv");
   EXPECT_EQ(row_format_name(RowFormat::kJsonl), "jsonl");
+  EXPECT_EQ(row_format_name(RowFormat::kJson), "json");
 }
 
 TEST(RowReader, RefusesWhatHoldsNoTexts) {
@@ -159,6 +166,20 @@ TEST(RowReader, RefusesWhatHoldsNoTexts) {
       ErrorCode::kInvalidArgument, [] { open_text("x", "a.txt", {.pair_column = "b"}); }, "txt", "\"b\"", "CSV");
   expect_error(
       ErrorCode::kInvalidArgument, [] { open_text("x", "a.csv", {.text_column = ""}); }, "column");
+}
+
+// A flag is honoured or refused.
+TEST(RowReader, RefusesWhatTheFormatDoesNotHave) {
+  const auto open = [](const char* path, const RowReaderOptions& options) {
+    return [=] { open_text("text,b\nx,y\n", path, options); };
+  };
+  const ErrorCode code = ErrorCode::kInvalidArgument;
+  expect_error(code, open("a.txt", {.text_column = "text"}), "read as txt", "--text-column \"text\"", "--format");
+  expect_error(code, open("-", {.text_column = "review"}), "read as txt", "--format");
+  expect_error(code, open("a.txt", {.format = RowFormat::kTxt, .delimiter = ';'}), "no delimiter", "a semicolon");
+  expect_error(code, open("a.jsonl", {.delimiter = ','}), "read as jsonl", "no delimiter");
+  expect_error(code, open("a.csv", {.format = RowFormat::kTsv, .delimiter = ','}), "a tab", "a comma");
+  EXPECT_EQ(open_text("text,b\nx,y\n", "a.txt", {.delimiter = ','})->format(), RowFormat::kCsv);
 }
 
 TEST(RowReader, ReadsFilesAndStandardInput) {
@@ -217,7 +238,8 @@ TEST(JsonlReader, SaysWhatIsWrongWithARow) {
   EXPECT_THAT(error("{\"text\": \"\xFF\"}"), HasSubstr("byte 10 is not UTF-8"));
   EXPECT_THAT(error("{\"text\": \"x\", \"y\": " + std::string(100, '[') + std::string(100, ']') + "}"),
               HasSubstr("[line 1]"));
-  EXPECT_THAT(texts_of(rows_of("\n{\"text\": \"x\"}", "a.jsonl")), ElementsAre(HasSubstr("error: [line 1]"), "x"));
+  EXPECT_THAT(texts_of(rows_of("\n{\"text\": \"x\"}\n \t\r\n5\n", "a.jsonl")), ElementsAre("x", HasSubstr("[line 4]")))
+      << "a blank line is no row";
   EXPECT_EQ(rows_of("{\"text\": \"\xFF\"}", "a.jsonl")[0].raw, "{\"text\": \"\xEF\xBF\xBD\"}");
 }
 
@@ -257,7 +279,7 @@ TEST(CsvReader, SaysWhatIsWrongWithARow) {
       texts_of(rows),
       ElementsAre(HasSubstr("[line 2] 1 fields, expected 2"), HasSubstr("[line 3] 4 fields, expected 2"),
                   HasSubstr("[line 4] column \"text\" is not UTF-8"), HasSubstr("[line 5] text behind a closing quote"),
-                  HasSubstr("[line 6] a quote that is never")));
+                  HasSubstr("[line 6] a quote that is never closed")));
   EXPECT_THAT(rows[0].fields, ElementsAre("1", ""));
   EXPECT_THAT(rows[1].fields, ElementsAre("2", "b"));
   EXPECT_THAT(rows[2].fields, ElementsAre("3", "\xEF\xBF\xBD"));
@@ -271,11 +293,97 @@ TEST(CsvReader, AnEmptyLineIsARowOfOneEmptyField) {
   EXPECT_THAT(texts_of(rows_of("text\n\na\n", "a.csv")), ElementsAre("", "a"));
 }
 
+TEST(CsvReader, PassesOverBlankLinesOfSeveralColumns) {
+  EXPECT_THAT(texts_of(rows_of("\n\r\nid,text\n\n1,a\n\r\n\n2,b\n\n", "a.csv")), ElementsAre("a", "b"));
+  EXPECT_THAT(texts_of(rows_of("id,text\n,\n", "a.csv")), ElementsAre("")) << "a line of delimiters is a row";
+}
+
 TEST(CsvReader, BoundsTheRecord) {
   const RowReaderOptions options{.max_row_bytes = 10};
-  const std::vector<Row> rows = rows_of("id,text\n1,\"" + std::string(100'000, 'x') + "\ny\"\n2,z\n", "a.csv", options);
+  const std::vector<Row> rows = rows_of("id,text\n1,\"" + std::string(100'000, 'x') + "\"\n2,z\n", "a.csv", options);
   EXPECT_THAT(texts_of(rows), ElementsAre(HasSubstr("[line 2] longer than the 10 bytes"), "z"));
-  EXPECT_LE(rows[0].fields[1].size(), 10U);
+  EXPECT_LE(rows[0].fields[1].size(), kTooLongExcerptBytes + 3);
+}
+
+// One quote that nobody closes must not swallow what follows it.
+TEST(CsvReader, AStrayQuoteCostsItsLineAlone) {
+  const auto texts = [](std::string_view rows, const RowReaderOptions& options = {}) {
+    return texts_of(rows_of("text,b\n" + std::string(rows), "a.csv", options));
+  };
+  const auto error = HasSubstr("[line 3] a quote that is never closed");
+  EXPECT_THAT(texts("a,1\n\"open,2\nb,3\r\nc,4"), ElementsAre("a", error, "b", "c"));
+  EXPECT_THAT(texts("a,1\n\"open,2\nb,3\n\"fine,\n\"\"too\"\"\",4\n"),
+              ElementsAre("a", HasSubstr("[line 3] text behind a closing quote on line 5"), "b", "fine,\n\"too\""));
+  EXPECT_THAT(texts("a,1\n\"open,2\nb,3\nc,\"4\"\nd,5\n"),
+              ElementsAre("a", HasSubstr("Reading goes on with line 4"), "b", "c", "d"));
+  EXPECT_THAT(texts("\"open,2\n" + std::string(200'000, 'x') + ",3\n", {.max_row_bytes = 250'000}),
+              ElementsAre(HasSubstr("[line 2]"), std::string(200'000, 'x')));
+  std::string many = "\"open,2\n";
+  for (int i = 0; i < 1000; ++i) many += "row,3\n";
+  const std::vector<Row> rows = rows_of("text,b\n" + many, "a.csv", {.max_row_bytes = 100});
+  ASSERT_EQ(rows.size(), 1001U);
+  EXPECT_THAT(rows[0].error, HasSubstr("[line 2] a quote that is not closed within 100 bytes"));
+  EXPECT_THAT(rows[0].fields, ElementsAre("open,2", "")) << "the row keeps what stands in it";
+  EXPECT_EQ(rows[1000].text.first, "row");
+}
+
+TEST(CsvReader, QuotedLinesStayOneRow) {
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += "line, with \"\"quotes\"\"\n";
+  const std::vector<Row> rows = rows_of("text,b\n\"" + text + "\",1\nc,2\n", "a.csv");
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].error, "");
+  EXPECT_EQ(rows[0].text.first.size(), 1'000'000U);
+}
+
+// Every way to put a stray quote costs time in proportion to the input.
+TEST(CsvReader, StrayQuotesTakeNoSquareTime) {
+  for (const std::string& line : {std::string("\"a,b\n"), std::string("x\",\"\n"), std::string("\"\"\"\",\"\n")}) {
+    std::string content = "text,b\n";
+    for (int i = 0; i < 100'000; ++i) content += line;
+    EXPECT_GE(rows_of(content, "a.csv").size(), 50'000U) << line;
+  }
+}
+
+TEST(CsvReader, TakesTheDelimiterThatIsNamed) {
+  const auto texts = [](std::string_view bytes, const RowReaderOptions& options) {
+    return texts_of(rows_of(bytes, "a.csv", options));
+  };
+  EXPECT_THAT(texts("id;text\n1;a, b\n2;\"c;d\"\n", {.delimiter = ';'}), ElementsAre("a, b", "c;d"));
+  EXPECT_THAT(texts("id|text\n1|a\n", {.delimiter = '|'}), ElementsAre("a"));
+  EXPECT_THAT(texts("id\ttext\n1\ta;b\n", {.format = RowFormat::kTsv}), ElementsAre("a;b"));
+  EXPECT_THAT(texts_of(rows_of("id\ttext\n1\ta\n", "a.TSV")), ElementsAre("a"));
+  EXPECT_EQ(open_text("id\ttext\n", "a.tsv")->delimiter(), '\t');
+  EXPECT_EQ(open_text("sep=;\r\ntext;b\r\n", "a.csv")->delimiter(), ';');
+  EXPECT_THAT(texts("sep=;\ntext;b\na\n", {}), ElementsAre(HasSubstr("[line 3] 1 fields")));
+  expect_error(
+      ErrorCode::kCorruptData, [] { open_text("id;text\n", "a.csv", {.delimiter = ','}); }, "no column \"text\"",
+      "is it a semicolon? Then name it with --delimiter");
+}
+
+TEST(CsvReader, FindsTheDelimiterWhereOnlyOneFits) {
+  const auto reader = open_text("id;\"text\";n\n1;\"a;b\";2\n", "a.csv");
+  EXPECT_THAT(reader->notes(), ElementsAre(HasSubstr("has a semicolon between its fields")));
+  EXPECT_EQ(reader->delimiter(), ';');
+  EXPECT_THAT(texts_of(rows_of(*reader)), ElementsAre("a;b"));
+  EXPECT_THAT(open_text("text,b;c\n", "a.csv")->notes(), IsEmpty()) << "a comma comes first";
+  EXPECT_THAT(open_text("id\treview\n", "a.csv", {.text_column = "review"})->notes(), ElementsAre(HasSubstr("a tab")));
+  expect_error(
+      ErrorCode::kCorruptData, [] { open_text("id;review\n", "a.csv"); }, "no column \"text\"",
+      "A comma was expected between fields: is it a semicolon?");
+  expect_error(
+      ErrorCode::kCorruptData, [] { open_text("x|text;text|y\n", "a.csv", {.pair_column = "y"}); }, "no column");
+}
+
+TEST(RowReader, NulsAreNoText) {
+  const std::string nul("a long enough text\na\0b\nanother one\n", 35);
+  EXPECT_THAT(texts_of(rows_of(nul, "a.txt")),
+              ElementsAre("a long enough text", HasSubstr("[line 2] byte 1 is a NUL"), "another one"));
+  EXPECT_EQ(rows_of(nul, "a.txt")[1].raw,
+            "a\xEF\xBF\xBD"
+            "b");
+  const std::string csv("id,text\n1,a long enough text\n2,x\0\n", 34);
+  EXPECT_THAT(texts_of(rows_of(csv, "a.csv"))[1], HasSubstr("[line 3] column \"text\" is a NUL"));
 }
 
 // As where a user interrupts a program that waits for a terminal.
