@@ -140,7 +140,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
 
 std::vector<Flag> output_flags(ClassifyFlags& flags) {
   return {
-      {"--top-k", "N", "labels per text, best first (default 1; multi-label: all over --threshold)",
+      {"--top-k", "N", "best labels per text (default 1; multi-label: all over --threshold)",
        set_integer(flags.top_k, 1, 1'000'000)},
       {"--all-labels", "", "every label, whatever --top-k is (default: --top-k of them)", set_switch(flags.all_labels)},
       {"--raw-logits", "", "the logits too, with nine digits (default: not)", set_switch(flags.raw_logits)},

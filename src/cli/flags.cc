@@ -227,14 +227,14 @@ Setter set_delimiter(char& target) {
 
 std::vector<Flag> row_flags(RowReaderOptions& rows) {
   return {
-      {"--format", "FORMAT", "auto, txt, csv, tsv, jsonl or json (default auto: by ending, else by content)",
+      {"--format", "FORMAT", "auto, txt, csv, tsv, jsonl, json (default auto: ending, else content)",
        set_choice(rows.format, {{"auto", RowFormat::kAuto},
                                 {"txt", RowFormat::kTxt},
                                 {"csv", RowFormat::kCsv},
                                 {"tsv", RowFormat::kTsv},
                                 {"jsonl", RowFormat::kJsonl},
                                 {"json", RowFormat::kJson}})},
-      {"--delimiter", "D", "of CSV: comma, semicolon, tab or bar, or , ; | (default: comma; see docs/text_files.md)",
+      {"--delimiter", "D", "of CSV: comma, semicolon, tab, bar (default comma, or what alone fits)",
        set_delimiter(rows.delimiter)},
       {"--text-column", "NAME", "column or field of the text (default text)",
        [&rows](const std::string& given) { rows.text_column = given; }},
