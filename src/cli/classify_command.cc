@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "classify/deployment.h"
 #include "classify/stream.h"
+#include "cli/config_notes.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
@@ -87,6 +88,7 @@ void note_plan(const Plan& plan, Console& console) {
 Checkpoint check_setup(const Deployment& setup, Console& console) {
   Checkpoint checkpoint = check_deployment(setup);
   if (setup.plan) note_plan(*setup.plan, console);
+  note_config(checkpoint, console);
   if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
   return checkpoint;
 }

@@ -9,6 +9,7 @@
 #include "base/device.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
+#include "cli/config_notes.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
@@ -104,6 +105,7 @@ int run_export(ExportFlags& flags, Console& console) {
   } else {
     export_onnx(checkpoint, flags.onnx, flags.out);
   }
+  note_config(checkpoint, console);
   if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
   console.write(fmt::format("{}\n", flags.out.string()));
   return kExitDone;
