@@ -50,8 +50,6 @@ std::string_view problem_type_name(ProblemType type) {
 ModelConfig read_model_config(const Json& config, const std::set<std::string>& tensor_names, std::string_view where) {
   ModelConfig read;
   read.network = describe_network(config, tensor_names, where);
-  read.saved_by = saved_by(config, {});
-  read.notices = config_notices(config, read.network, where);
   read.random_weights = json_bool(config, "paceline_random_weights", where, false);
   if (!read.network.head.empty()) {
     read.labels = read_labels(config, where);

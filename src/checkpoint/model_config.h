@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/json.h"
-#include "base/saved_by.h"
 #include "checkpoint/checkpoint.h"
 #include "network/network.h"
 
@@ -19,8 +18,6 @@ struct ModelConfig {
   std::vector<std::string> labels;  ///< [K]; empty without a head
   ProblemType problem_type = ProblemType::kSingleLabelClassification;
   bool random_weights = false;
-  SavedBy saved_by{};
-  std::vector<std::string> notices{};  ///< config_notices
 };
 
 /// Reads config.json's content; `tensor_names` as describe_network takes them. `where` opens messages.
