@@ -3,7 +3,7 @@
 
 golden.json beside each holds `cases`: a text or a pair, the input_ids and, where the tokenizer hands them out, the
 token_type_ids that the folder's tokenizer gives, and `logits_fp64`, what the folder's model makes of exactly these in
-double. Some tokenizers are what transformers 4.57 had saved: saved again by 5, or left as they are beside a model of 5.
+double. Some tokenizers are what transformers 4.57 had saved, saved again by 5.
 
 Run it in the oracle environment (./dev setup oracle): .deps/venv5/bin/python tools/make_saved_by_5.py [NAME ...]
 """
@@ -136,12 +136,11 @@ def fast(special, prefix=False, **settings):
 
 
 MODERN_SPECIAL = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
-NEW, AGAIN, BESIDE = "new", "again", "beside"
+NEW, AGAIN = "new", "again"
 
 # name: (family, how its tokenizer came into the folder, the vocabulary, tokenizer_config.json, config.json)
 FOLDERS = {
     "albert-again": ("Albert", AGAIN, albert, {}, dict(BERT_LIKE, embedding_size=8)),
-    "albert-beside": ("Albert", BESIDE, albert, {"keep_accents": True}, dict(BERT_LIKE, embedding_size=8)),
     "albert-no-types": ("Albert", NEW, albert, {"model_input_names": NAMES[::2]}, dict(BERT_LIKE, embedding_size=8)),
     "bert": ("Bert", NEW, word_piece, {"do_lower_case": False}, BERT_LIKE),
     "bert-again": ("Bert", AGAIN, word_piece, {}, BERT_LIKE),
@@ -226,13 +225,10 @@ def make(name):
         if how == NEW:
             save_tokenizer(source, folder)
         else:
-            older = folder if how == BESIDE else pathlib.Path(temporary) / "older"
+            older = pathlib.Path(temporary) / "older"
             save_by_older(source, older)
-            if how == AGAIN:
-                shutil.copy(source / "config.json", older)
-                save_tokenizer(older, folder)
-    for file in folder.glob("*.model"):
-        file.unlink()  # transformers 4.57 saves it beside the tokenizer.json that is read
+            shutil.copy(source / "config.json", older)
+            save_tokenizer(older, folder)
     vocabulary = max(transformers.AutoTokenizer.from_pretrained(folder).get_vocab().values()) + 1
     model = make_tiny_families.build_model(family, 3, settings, SEED + sum(map(ord, name)), vocabulary)
     model.save_pretrained(folder)
