@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes testdata/fuzz/safetensors/, torch_file/, config/ and onnx_external_data/: one small file per way through each
-parser.
+"""Writes testdata/fuzz/safetensors/, torch_file/, config/, adapter/ and onnx_external_data/: one small file per way
+through each parser.
 
 The fuzz targets start from these files, and the test suite runs each of them. Run it from anywhere; the same files come
 out each time.
@@ -325,6 +325,41 @@ def onnx_external_data_corpus():
     for _ in range(18):
         nested = wire(1, wire(5, wire(6, nested)))
     yield "nested", wire(7, nested)
+
+
+GOOD_ADAPTER = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 4, "lora_alpha": 8, "bias": "none",
+                "target_modules": ["query", "value"], "base_model_name_or_path": "org/base", "init_lora_weights": True}
+
+# File name -> what it changes in the good adapter's config; None takes a key away.
+ADAPTER_CHANGES = {
+    "good": {},
+    "stabilized": {"use_rslora": True, "use_dora": False, "revision": "v1", "layers_to_transform": [0, 1]},
+    "patterns": {"rank_pattern": {"layer.0.attention.self.query": 2}, "alpha_pattern": {"^bert.encoder": 3, "query": 5.5}},
+    "patterns_contradict": {"alpha_pattern": {"query": 4, "self.query": 5}},
+    "pattern_regex": {"rank_pattern": {"(query|key)": 2}},
+    "pattern_list": {"rank_pattern": [1]},
+    "pattern_zero": {"rank_pattern": {"query": 0}},
+    "all_linear": {"target_modules": "all-linear", "layers_to_transform": 3},
+    "targets_numbers": {"target_modules": [1]},
+    "layers_text": {"layers_to_transform": ["0"]},
+    "other_method": {"peft_type": "IA3"},
+    "no_method": {"peft_type": None},
+    "other_task": {"task_type": "CAUSAL_LM"},
+    "changes_the_base": {"init_lora_weights": "pissa_niter_4"},
+    "gaussian": {"init_lora_weights": "Gaussian"},
+    "unknown_key": {"of_a_later_version": {"x": 1}},
+    "unknown_key_off": {"of_a_later_version": {}, "layer_replication": []},
+    "rank_zero": {"r": 0},
+    "alpha_text": {"lora_alpha": "8"},
+}
+
+
+def adapter_corpus():
+    for name, changes in ADAPTER_CHANGES.items():
+        config = {**GOOD_ADAPTER, **changes}
+        yield name, json.dumps({key: value for key, value in config.items() if value is not None}).encode()
+    yield "list", b"[1]"
+    yield "truncated", b'{"peft_type": "LO'
     yield "empty", b""
 
 
@@ -340,3 +375,4 @@ if __name__ == "__main__":
     write("torch_file", torch_file_corpus())
     write("config", config_corpus())
     write("onnx_external_data", onnx_external_data_corpus())
+    write("adapter", adapter_corpus())

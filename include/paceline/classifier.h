@@ -47,6 +47,7 @@ struct ClassifierOptions {
   std::filesystem::path file{};               ///< the user's own export, for a backend that runs such files
   std::filesystem::path weights{};            ///< a state_dict in place of the folder's weights, under any name
   std::string prefix{};                       ///< taken off the weights' names; names without it do not count
+  std::filesystem::path base{};               ///< the model that the folder's LoRA adapter is merged into
   std::optional<int32_t> threads{};           ///< of each instance; 0: the usable CPUs shared out among them
   std::optional<int32_t> instances{};         ///< copies of the model side by side, each pinned to CPUs of its own
   std::optional<int32_t> batch_size{};        ///< texts in a batch at most
@@ -85,6 +86,9 @@ class PACELINE_EXPORT Classifier {
   const std::vector<std::string>& labels() const;  ///< [K], in the order of the logits
   std::string_view problem_type() const;           ///< "single_label_classification", "regression", ...
   const BackendInfo& backend() const;              ///< of each instance
+  /// What a user has to know about the files that were read: an adapter that was merged, weights that nothing uses,
+  /// settings of a tokenizer that were passed over. Each a sentence without its full stop.
+  const std::vector<std::string>& notices() const;
 
   /// The best label of one text, the same as classify of that text alone; an empty one with the best score where a
   /// threshold lets none through. Throws as classify does.

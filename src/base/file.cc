@@ -41,10 +41,37 @@ struct stat status_of(int descriptor, const std::filesystem::path& path) {
   return status;
 }
 
+[[noreturn]] void throw_other(const std::filesystem::path& path, std::string_view kind) {
+  throw Error(ErrorCode::kUnsupported,
+              fmt::format("[{}] it is {}, a file was expected. Put the file itself there.", path.string(), kind));
+}
+
+/// What an entry is that is neither a file nor a folder.
+std::string_view kind_of(mode_t mode) {
+  if (S_ISFIFO(mode)) return "a named pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+/// Opens a regular file, after following links. A pipe or a device would let the process wait for ever, or never end.
 int open_to_read(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const int number = errno;
+  struct stat status = {};
+  if (descriptor < 0 && number == ENXIO) {
+    throw_other(path, "a socket or a device");
+  }
+  if (descriptor < 0 && number == ENOENT && ::lstat(path.c_str(), &status) == 0) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("[{}] it is a link to a file that is not there. Fetch the file again.", path.string()));
+  }
   if (descriptor < 0) {
-    throw_system(path, "opening", errno);
+    throw_system(path, "opening", number);
+  }
+  if (::fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode)) {
+    ::close(descriptor);
+    if (S_ISDIR(status.st_mode)) throw_system(path, "opening", EISDIR);
+    throw_other(path, kind_of(status.st_mode));
   }
   return descriptor;
 }
@@ -61,10 +88,10 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
   const Descriptor file(open_to_read(path));
   const struct stat status = status_of(file.number(), path);
   const auto expected = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
-  if (S_ISREG(status.st_mode) && expected > max_bytes) {
+  if (expected > max_bytes) {
     throw_too_large(path, max_bytes);
   }
-  // The size is a first guess only: pipes and files of /proc have none, and a file may grow while it is read.
+  // The size is a first guess only: files of /proc have none, and a file may grow while it is read.
   constexpr std::size_t kStep = 4096;
   std::string content;
   std::size_t used = 0;
@@ -93,9 +120,6 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
 MappedFile MappedFile::open(const std::filesystem::path& path) {
   const Descriptor file(open_to_read(path));
   const struct stat status = status_of(file.number(), path);
-  if (!S_ISREG(status.st_mode)) {
-    throw_system(path, "mapping", S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
-  }
   MappedFile mapped;
   mapped.path_ = path;
   if (status.st_size == 0) {

@@ -44,7 +44,7 @@ TEST(ReadFile, RefusesWhatIsTooLargeMissingOrAFolder) {
   expect_error(
       ErrorCode::kCorruptData, [&] { read_file(folder / "a", 4); }, (folder / "a").string(), "4 bytes");
   expect_error(
-      ErrorCode::kCorruptData, [&] { read_file("/dev/zero", 10'000); }, "/dev/zero");
+      ErrorCode::kUnsupported, [] { read_file("/dev/zero", 4); }, "/dev/zero", "a device");
   expect_error(
       ErrorCode::kNotFound, [&] { read_file(folder / "b", 4); }, "No such file");
   expect_error(
@@ -84,6 +84,27 @@ TEST(MappedFile, EmptyMissingAndNoFile) {
       ErrorCode::kNotFound, [&] { MappedFile::open(folder / "b"); }, "opening");
   expect_error(
       ErrorCode::kInvalidArgument, [&] { MappedFile::open(folder.path()); }, "directory");
+}
+
+TEST(OpenToRead, WaitsForNoPipeAndReadsNoDevice) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  fs::create_symlink("pipe", folder / "link");
+  fs::create_symlink("/dev/zero", folder / "zero");
+  fs::create_symlink("nowhere", folder / "dangling");
+  fs::create_symlink("loop", folder / "loop");
+  for (const char* name : {"pipe", "link"}) {
+    expect_error(
+        ErrorCode::kUnsupported, [&] { read_file(folder / name, 4); }, name, "a named pipe");
+    expect_error(
+        ErrorCode::kUnsupported, [&] { MappedFile::open(folder / name); }, name, "a named pipe");
+  }
+  expect_error(
+      ErrorCode::kUnsupported, [&] { read_file(folder / "zero", 4); }, "a device");
+  expect_error(
+      ErrorCode::kNotFound, [&] { read_file(folder / "dangling", 4); }, "a link to a file that is not there");
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { read_file(folder / "loop", 4); }, "opening failed");
 }
 
 TEST(AtomicFile, LeavesTheOldContentUntilCommitAndNothingWithoutIt) {

@@ -67,7 +67,7 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
                                    checkpoint.network().token_types > 1);
   }
   const Tokenizer tokenizer = Tokenizer::load(
-      checkpoint.model_dir(), tokenizer_options(checkpoint, options.long_texts.value_or(LongTextOptions{})));
+      checkpoint.parts().tokenizer, tokenizer_options(checkpoint, options.long_texts.value_or(LongTextOptions{})));
   RowReaderOptions rows = options.rows;
   rows.go_on = [&] { return options.interrupted == nullptr || !*options.interrupted; };
   TextSet texts = read_all_texts(options.text_file, rows);
@@ -174,6 +174,9 @@ BenchResults with_subject(const BenchOptions& options, const Run& run) {
   const double started = monotonic_seconds();
   BenchResults results = begin(options);
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(options.model_dir), options.weights);
+  for (const std::string& notice : checkpoint.notices()) {
+    if (options.on_notice) options.on_notice(notice);
+  }
   const BenchSubject subject = make_subject(options, checkpoint);
   results.checkpoint = summarize_checkpoint(checkpoint, subject);
   results.workload = subject.workload.summary;

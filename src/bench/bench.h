@@ -65,6 +65,8 @@ struct BenchOptions {
   WorkerCommand worker;
   const std::atomic<bool>* interrupted = nullptr;  ///< set by Ctrl-C; bench then ends early with what it has
   Progress* progress = nullptr;
+  /// Gets what the checkpoint's reader noticed, a sentence without its full stop, before anything is measured.
+  std::function<void(const std::string&)> on_notice;
   /// Gets what takes time beside the budget, before it begins.
   std::function<void(const std::string&)> on_extra;
   std::function<void(const std::string&)> on_note;  ///< gets what the reading of the texts guessed

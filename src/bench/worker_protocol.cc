@@ -74,10 +74,13 @@ BackendOptions decode_backend(const Json& message) {
 void encode_weights(const WeightOptions& weights, Json& message) {
   message["weights"] = path_to_json(weights.file);
   message["prefix"] = weights.prefix;
+  message["base"] = path_to_json(weights.base);
 }
 
 WeightOptions decode_weights(const Json& message) {
-  return {.file = json_path(message, "weights", kWhere), .prefix = json_string(message, "prefix", kWhere)};
+  return {.file = json_path(message, "weights", kWhere),
+          .prefix = json_string(message, "prefix", kWhere),
+          .base = json_path(message, "base", kWhere)};
 }
 
 template <class T>

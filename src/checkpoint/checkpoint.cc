@@ -1,19 +1,25 @@
 #include "checkpoint/checkpoint.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "base/json.h"
 #include "base/suggest.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/folder_hint.h"
 #include "checkpoint/model_config.h"
 #include "checkpoint/weight_files.h"
+#include "checkpoint/weight_names.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -24,29 +30,12 @@ namespace fs = std::filesystem;
 // config.json of a classifier with 100,000 labels has some 6 MB.
 constexpr JsonLimits kConfigLimits{.max_bytes = std::size_t{16} << 20, .max_depth = 32};
 
-Json read_config_json(const fs::path& model_dir) {
-  std::error_code ignored;
-  if (!fs::is_directory(model_dir, ignored)) {
-    const bool there = fs::exists(model_dir, ignored);
-    throw Error(ErrorCode::kNotFound,
-                fmt::format("[{}] {}. Name a model folder with config.json, model.safetensors "
-                            "and tokenizer.json.",
-                            model_dir.string(), there ? "a folder was expected, this is a file" : "no such folder"));
-  }
-  if (!fs::exists(model_dir / "config.json", ignored)) {
-    throw Error(ErrorCode::kNotFound,
-                fmt::format("[{}] the folder has no config.json. Name a model folder with config.json, "
-                            "model.safetensors and tokenizer.json.",
-                            model_dir.string()));
-  }
-  return read_json_file(model_dir / "config.json", kConfigLimits);
-}
+Json read_config_json(const fs::path& folder) { return read_json_file(folder / "config.json", kConfigLimits); }
 
 /// limit_length of the folder's tokenizer_config.json, which may be missing.
 int32_t read_max_length(const fs::path& model_dir, const Network& network) {
   const fs::path path = model_dir / "tokenizer_config.json";
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) {
+  if (!is_entry(path)) {
     return network.max_tokens;
   }
   return limit_length(read_json_file(path, kConfigLimits), network.max_tokens, path.string());
@@ -107,46 +96,152 @@ const TensorView& find_checked(const WeightFiles& weights, const Weight& weight,
   return tensor;
 }
 
+/// What a model folder holds, its parts put together, before the network is known.
+struct Loaded {
+  ModelParts parts;
+  Json config;
+  WeightFiles weights;
+  std::optional<Adapter> adapter;
+  std::vector<std::string> notices;
+};
+
+/// ModernBERT calls its encoder so; in front of other names Lightning put it there.
+bool keeps_model(const Json& config) {
+  const auto type = config.is_object() ? config.find("model_type") : config.end();
+  return config.is_object() && type != config.end() && *type == "modernbert";
+}
+
+/// The adapter beside the weights or in them.
+std::optional<Adapter> open_adapter(const fs::path& model_dir, const ModelParts& parts, WeightFiles* weights) {
+  if (is_peft_state_dict(weights->tensors)) {
+    return Adapter::take_from(weights, (parts.weights / weights->names.front()).parent_path());
+  }
+  if (parts.merges) return Adapter::open(model_dir);
+  return std::nullopt;
+}
+
+/// What is said of an adapter that was merged, and of the base where it is not certain to be the right one.
+std::string adapter_notice(const Adapter& adapter, const Loaded& loaded, const fs::path& model_dir) {
+  const bool beside = loaded.parts.weights == model_dir;
+  std::string notice = fmt::format("the adapter ({}) is merged into the weights {}", adapter.summary(),
+                                   beside ? "beside it" : "of " + loaded.parts.weights.string());
+  if (beside && !adapter.config().base.empty() && !find_base(adapter.config().base, adapter.config().revision)) {
+    notice += fmt::format("; its base {} is not here to compare them with", excerpt(adapter.config().base));
+  }
+  return notice;
+}
+
+void join_adapter(const fs::path& model_dir, const WeightOptions& options, Loaded* loaded) {
+  Adapter& adapter = *loaded->adapter;
+  const ModelParts& parts = loaded->parts;
+  adapter.join(&loaded->weights);
+  adapter.fit_config(loaded->weights, &loaded->config, &loaded->notices);
+  if (!parts.merges) return;
+  const std::optional<fs::path> named = find_base(adapter.config().base, adapter.config().revision);
+  std::error_code ignored;
+  const bool own = parts.weights == model_dir && options.base.empty();
+  if (own && named && !fs::equivalent(*named, model_dir, ignored)) {
+    adapter.compare_base(*named, loaded->weights, keeps_model(loaded->config));
+  }
+}
+
+Loaded load_parts(const fs::path& model_dir, const WeightOptions& options) {
+  Loaded loaded{
+      .parts = find_model_parts(model_dir, options), .config = {}, .weights = {}, .adapter = {}, .notices = {}};
+  const ModelParts& parts = loaded.parts;
+  loaded.config = read_config_json(parts.config);
+  WeightFiles& weights = loaded.weights;
+  weights = open_weight_files(parts.weights, options);
+  loaded.adapter = open_adapter(model_dir, parts, &weights);
+  rename_tensors(weights.tensors, keeps_model(loaded.config), (parts.weights / weights.names.front()).string());
+  if (loaded.adapter) {
+    join_adapter(model_dir, options, &loaded);
+    loaded.notices.insert(loaded.notices.begin(), adapter_notice(*loaded.adapter, loaded, model_dir));
+  } else if (parts.has_adapter) {
+    loaded.notices.push_back("the adapter in the folder is left out, since --weights names the weights");
+  }
+  if (parts.weights != model_dir) {
+    for (fs::path& name : weights.names) name = fs::absolute(parts.weights / name).lexically_normal();
+  }
+  return loaded;
+}
+
+/// Names a few of the tensors that nothing uses, other than those that are commonly there.
+std::string unused_notice(const std::vector<std::string>& unused, const fs::path& file) {
+  constexpr std::size_t kMostNamed = 4;
+  std::vector<std::string> strange;
+  std::copy_if(unused.begin(), unused.end(), std::back_inserter(strange),
+               [](const std::string& name) { return !is_common_extra(name); });
+  if (strange.empty()) return {};
+  const std::size_t count = strange.size();
+  strange.resize(std::min(count, kMostNamed));
+  for (std::string& name : strange) name = excerpt(name);
+  const std::string more = count > kMostNamed ? fmt::format(" and {} more", count - kMostNamed) : "";
+  return fmt::format("{} has tensors that the model of config.json does not use: {}{}", file.string(),
+                     fmt::join(strange, ", "), more);
+}
+
 }  // namespace
 
 Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& options) {
-  const Json config = read_config_json(model_dir);
-  WeightFiles weights = open_weight_files(model_dir, options);
+  Loaded loaded = load_parts(model_dir, options);
+  WeightFiles& weights = loaded.weights;
   std::set<std::string> names;
   for (const auto& [name, tensor] : weights.tensors) {
     names.insert(name);
   }
-  ModelConfig read = read_model_config(config, names, (model_dir / "config.json").string());
+  ModelConfig read = read_model_config(loaded.config, names, (loaded.parts.config / "config.json").string());
 
   Checkpoint checkpoint;
   checkpoint.model_dir_ = model_dir;
-  checkpoint.max_length_ = read_max_length(model_dir, read.network);
+  checkpoint.parts_ = loaded.parts;
+  checkpoint.max_length_ = read_max_length(loaded.parts.tokenizer, read.network);
+  if (loaded.adapter) {
+    loaded.adapter->merge(transposed_weights(read.network), &weights);
+    checkpoint.adapter_ = loaded.adapter->summary();
+    checkpoint.adapter_files_ = loaded.adapter->files();
+  }
+  checkpoint.notices_ = std::move(loaded.notices);
+  checkpoint.take_weights(read.network, weights);
+  checkpoint.network_ = std::move(read.network);
+  checkpoint.labels_ = std::move(read.labels);
+  checkpoint.problem_type_ = read.problem_type;
+  checkpoint.random_weights_ = read.random_weights;
+  checkpoint.weight_options_ = options;
+  if (!options.file.empty()) checkpoint.weight_options_.file = weights.names.front();
+  if (loaded.parts.weights != model_dir) {
+    checkpoint.weight_options_.base = fs::absolute(loaded.parts.weights).lexically_normal();
+  }
+  checkpoint.weight_files_ = std::move(weights.names);
+  checkpoint.files_ = std::move(weights.files);
+  checkpoint.computed_ = std::move(weights.computed);
+  return checkpoint;
+}
+
+/// Checks every weight of the network and counts what is left over.
+void Checkpoint::take_weights(const Network& network, const WeightFiles& weights) {
   std::map<DType, int64_t> elements;
-  for_each_weight(read.network, [&](const Weight& weight) {
-    const TensorView& tensor = find_checked(weights, weight, model_dir);
+  for_each_weight(network, [&](const Weight& weight) {
+    const TensorView& tensor = find_checked(weights, weight, model_dir_);
     elements[tensor.dtype] += tensor.elements();
-    checkpoint.weight_bytes_ += static_cast<int64_t>(tensor.bytes.size());
-    checkpoint.tensors_.emplace(weight.name, tensor);
+    weight_bytes_ += static_cast<int64_t>(tensor.bytes.size());
+    tensors_.emplace(weight.name, tensor);
   });
   int64_t most = 0;
   for (const auto& [dtype, count] : elements) {
     if (count > most) {
       most = count;
-      checkpoint.dtype_ = dtype;
+      dtype_ = dtype;
     }
   }
-  checkpoint.network_ = std::move(read.network);
-  checkpoint.labels_ = std::move(read.labels);
-  checkpoint.problem_type_ = read.problem_type;
-  checkpoint.random_weights_ = read.random_weights;
-  checkpoint.unused_tensors_ =
-      static_cast<int64_t>(weights.tensors.size() - checkpoint.tensors_.size()) + weights.without_prefix;
-  checkpoint.without_prefix_ = weights.without_prefix;
-  checkpoint.weight_options_ = options;
-  if (!options.file.empty()) checkpoint.weight_options_.file = weights.names.front();
-  checkpoint.weight_files_ = std::move(weights.names);
-  checkpoint.files_ = std::move(weights.files);
-  return checkpoint;
+  std::vector<std::string> unused;
+  for (const auto& [name, tensor] : weights.tensors) {
+    if (!tensors_.contains(name)) unused.push_back(name);
+  }
+  unused_tensors_ = static_cast<int64_t>(unused.size()) + weights.without_prefix;
+  without_prefix_ = weights.without_prefix;
+  std::string notice = unused_notice(unused, weights.names.front());
+  if (!notice.empty()) notices_.push_back(std::move(notice));
 }
 
 const TensorView& Checkpoint::tensor(const Weight& weight) const {
@@ -170,8 +265,12 @@ std::vector<float> Checkpoint::values(const Weight& weight) const {
 }
 
 CheckpointConfig read_checkpoint_config(const fs::path& model_dir) {
-  const ModelConfig read = read_model_config(read_config_json(model_dir), {}, (model_dir / "config.json").string());
-  return {.max_length = read_max_length(model_dir, read.network), .token_types = read.network.token_types > 1};
+  const ModelParts parts = find_model_parts(model_dir);
+  const ModelConfig read =
+      read_model_config(read_config_json(parts.config), {}, (parts.config / "config.json").string());
+  return {.max_length = read_max_length(parts.tokenizer, read.network),
+          .token_types = read.network.token_types > 1,
+          .tokenizer = parts.tokenizer};
 }
 
 fs::path default_cache_dir() {

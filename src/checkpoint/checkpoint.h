@@ -7,12 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/model_parts.h"
 #include "checkpoint/weight_options.h"
 #include "network/network.h"
 #include "tensor/tensor_view.h"
 #include "tensor/weight_file.h"
 
 namespace paceline {
+
+struct WeightFiles;
 
 /// What the head's numbers mean; config.json's problem_type, inferred as transformers does where it is missing.
 enum class ProblemType { kSingleLabelClassification, kMultiLabelClassification, kRegression };
@@ -29,6 +32,8 @@ class Checkpoint {
   static Checkpoint open(const std::filesystem::path& model_dir, const WeightOptions& weights = {});
 
   const std::filesystem::path& model_dir() const { return model_dir_; }
+  /// The folders that its parts are in, where an adapter's base has some of them.
+  const ModelParts& parts() const { return parts_; }
   const Network& network() const { return network_; }
   const std::vector<std::string>& labels() const { return labels_; }  ///< [K]; empty without a head
   ProblemType problem_type() const { return problem_type_; }
@@ -37,12 +42,18 @@ class Checkpoint {
   bool has_head() const { return !network_.head.empty(); }
   bool random_weights() const { return random_weights_; }  ///< config.json says paceline_random_weights
   int64_t weight_bytes() const { return weight_bytes_; }
-  /// As given, with an absolute path.
+  /// As given, with absolute paths, and with the base that was found for an adapter in another folder.
   const WeightOptions& weight_options() const { return weight_options_; }
-  /// Names within model_dir, or the absolute path of WeightOptions::file.
+  /// Names within model_dir, or absolute paths where they are elsewhere.
   const std::vector<std::filesystem::path>& weight_files() const { return weight_files_; }
   int64_t unused_tensors() const { return unused_tensors_; }  ///< that the files have and the network does not
   int64_t without_prefix() const { return without_prefix_; }  ///< of those, the ones without WeightOptions::prefix
+  /// "LoRA of rank 8 on 24 modules", where an adapter has been merged into the weights; else empty.
+  const std::string& adapter() const { return adapter_; }
+  const std::vector<std::filesystem::path>& adapter_files() const { return adapter_files_; }
+  /// What a user has to know about what was read: an adapter that was merged, tensors that nothing uses. Each a
+  /// sentence without its full stop.
+  const std::vector<std::string>& notices() const { return notices_; }
   /// The part of a training checkpoint that the weights are, as "state_dict"; empty: the whole file.
   const std::string& taken() const { return files_.front().taken(); }
 
@@ -55,13 +66,16 @@ class Checkpoint {
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
 
-  /// Names the content of config.json, the weights, their prefix and the tokenizer's files; 32 hexadecimal digits.
-  /// Reads every byte once and remembers the answer in `cache_dir` by device, inode, size and mtime; a cache that
-  /// cannot be written is no error.
+  /// Names the content of config.json, the weights, their prefix, an adapter and the tokenizer's files; 32 hexadecimal
+  /// digits. Reads every byte once and remembers the answer in `cache_dir` by device, inode, size, mtime and ctime; a
+  /// cache that cannot be written is no error.
   std::string hash(const std::filesystem::path& cache_dir) const;
 
  private:
+  void take_weights(const Network& network, const WeightFiles& weights);
+
   std::filesystem::path model_dir_;
+  ModelParts parts_;
   Network network_;
   std::vector<std::string> labels_;
   ProblemType problem_type_ = ProblemType::kSingleLabelClassification;
@@ -73,15 +87,21 @@ class Checkpoint {
   int64_t without_prefix_ = 0;
   WeightOptions weight_options_;
   std::vector<std::filesystem::path> weight_files_;
-  std::vector<WeightFile> files_;  ///< what the tensors point into
+  std::vector<std::filesystem::path> adapter_files_;
+  std::string adapter_;
+  std::vector<std::string> notices_;
+  std::vector<WeightFile> files_;             ///< what the tensors point into
+  std::vector<std::vector<float>> computed_;  ///< what merged tensors point into
   std::map<std::string, TensorView, std::less<>> tensors_;
 };
 
 /// config.json, labels and limits without the weights: enough for tokenize and for a first look.
 struct CheckpointConfig {
   int32_t max_length = 0;
-  bool token_types = false;  ///< the model reads token_type_ids
+  bool token_types = false;           ///< the model reads token_type_ids
+  std::filesystem::path tokenizer{};  ///< the folder with the tokenizer's files
 };
+/// The folder's own, or that of an adapter's base.
 CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir);
 
 /// `$XDG_CACHE_HOME/paceline` or `~/.cache/paceline`. Throws Error{not_found} for a user without a home.

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <utility>
@@ -122,7 +124,7 @@ TEST_F(CheckpointTest, NamesAMissingFolderOrFile) {
   fs::remove(dir() / "model.safetensors");
   refused(ErrorCode::kNotFound, "no weights, model.safetensors or pytorch_model.bin was expected");
   put("tf_model.h5", "\x89HDF");
-  refused(ErrorCode::kNotFound, "There is tf_model.h5", "safe_serialization=True");
+  refused(ErrorCode::kNotFound, "There is tf_model.h5", "save it by model.save_pretrained(folder)");
   fs::remove(dir() / "config.json");
   refused(ErrorCode::kNotFound, "no config.json");
 }
@@ -305,6 +307,54 @@ TEST_F(CheckpointTest, TheHashOfOldFilesIsRemembered) {
   write_file_atomically(memory, "damaged");
   EXPECT_EQ(checkpoint.hash(cache), first);
   EXPECT_EQ(checkpoint.hash("/dev/null/cache"), first);
+}
+
+TEST_F(CheckpointTest, AFileRewrittenWithItsOldTimeIsHashedAgain) {
+  const fs::path cache = dir() / "cache";
+  const fs::path weights = dir() / "model.safetensors";
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // until a hash of these files is remembered
+  const std::string first = Checkpoint::open(dir()).hash(cache);
+  EXPECT_TRUE(fs::exists(cache));
+  const fs::file_time_type time = fs::last_write_time(weights);
+  std::string content = read_file(weights, kAnySize);
+  content.back() ^= 1;
+  std::ofstream(weights, std::ios::binary | std::ios::in | std::ios::out) << content;
+  fs::last_write_time(weights, time);
+  EXPECT_NE(Checkpoint::open(dir()).hash(cache), first);
+}
+
+TEST_F(CheckpointTest, TensorsThatNothingUsesAreNamed) {
+  EXPECT_TRUE(Checkpoint::open(dir()).notices().empty());
+  put_weights([](std::vector<NamedTensor>& tensors) {
+    for (const char* name : {"roberta.pooler.dense.weight", "roberta.embeddings.position_ids", "lm_head.bias"}) {
+      tensors.push_back({name, tensors[0].tensor});
+    }
+  });
+  EXPECT_TRUE(Checkpoint::open(dir()).notices().empty());
+  EXPECT_EQ(Checkpoint::open(dir()).unused_tensors(), 3);
+  put_weights([](std::vector<NamedTensor>& tensors) {
+    for (const char* name : {"a", "b", "c", "d", "e", "roberta.pooler.dense.weight"}) {
+      tensors.push_back({name, tensors[0].tensor});
+    }
+  });
+  EXPECT_EQ(Checkpoint::open(dir()).notices(),
+            (std::vector<std::string>{
+                "model.safetensors has tensors that the model of config.json does not use: a, b, c, d and 1 more"}));
+}
+
+TEST_F(CheckpointTest, KnownPrefixesNeedNoFlag) {
+  put_weights([](std::vector<NamedTensor>& tensors) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const char* const prefixes[] = {"module.", "_orig_mod.", "model.", "", "module._orig_mod.model."};
+      tensors[i].name = prefixes[i % std::size(prefixes)] + tensors[i].name;
+    }
+  });
+  const Checkpoint checkpoint = Checkpoint::open(dir());
+  const TinyWeights expected = tiny_weights(checkpoint.network());
+  std::size_t i = 0;
+  for_each_weight(checkpoint.network(), [&](const Weight& weight) {
+    EXPECT_EQ(checkpoint.values(weight), expected.storage[i++]) << weight.name;
+  });
 }
 
 /// What transformers wrote into testdata/models is what we read out of it.

@@ -30,8 +30,9 @@ struct Part {
 
 /// The same weights under another prefix are another checkpoint; where the file lies is none of its content.
 std::vector<Part> parts_of(const Checkpoint& checkpoint) {
-  const fs::path& folder = checkpoint.model_dir();
-  std::vector<Part> parts = {{"config.json", folder / "config.json"}, {kTokenizerFile, folder / kTokenizerFile}};
+  const fs::path& folder = checkpoint.parts().tokenizer;
+  std::vector<Part> parts = {{"config.json", checkpoint.parts().config / "config.json"},
+                             {kTokenizerFile, folder / kTokenizerFile}};
   std::error_code ignored;
   const bool built = !fs::exists(folder / kTokenizerFile, ignored);
   for (const char* name : kTokenizerSettings) parts.push_back({name, folder / name});
@@ -40,10 +41,11 @@ std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   }
   const WeightOptions& options = checkpoint.weight_options();
   for (const fs::path& name : checkpoint.weight_files()) {
-    std::string label = options.file.empty() ? name.string() : "--weights";
+    std::string label = options.file.empty() ? name.filename().string() : "--weights";
     if (!options.prefix.empty()) label += fmt::format("\n--prefix {}", options.prefix);
-    parts.push_back({std::move(label), folder / name});
+    parts.push_back({std::move(label), checkpoint.model_dir() / name});
   }
+  for (const fs::path& file : checkpoint.adapter_files()) parts.push_back({file.filename().string(), file});
   return parts;
 }
 

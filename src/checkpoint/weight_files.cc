@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <system_error>
@@ -9,6 +10,8 @@
 
 #include "base/json.h"
 #include "base/suggest.h"
+#include "checkpoint/folder_hint.h"
+#include "checkpoint/weight_names.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -29,24 +32,10 @@ constexpr std::array<Layout, 2> kLayouts = {{{"model.safetensors", "model.safete
 
 constexpr std::size_t kMostShards = 1000;
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 [[noreturn]] void throw_no_weights(const fs::path& model_dir) {
-  std::string hint = "Name a folder as Hugging Face's save_pretrained writes it, or the file with --weights.";
-  for (const char* other : {"tf_model.h5", "flax_model.msgpack"}) {
-    if (is_there(model_dir / other)) {
-      hint = fmt::format(
-          "There is {}: load it with transformers and save it by "
-          "model.save_pretrained(folder, safe_serialization=True).",
-          other);
-      break;
-    }
-  }
-  throw Error(ErrorCode::kNotFound, fmt::format("[{}] the folder has no weights, {} or {} was expected. {}",
-                                                model_dir.string(), kLayouts[0].single, kLayouts[1].single, hint));
+  throw Error(ErrorCode::kNotFound,
+              fmt::format("[{}] the folder has no weights, {} or {} was expected. {}", model_dir.string(),
+                          kLayouts[0].single, kLayouts[1].single, folder_hint(model_dir)));
 }
 
 /// A shard's name has to be a plain file name: the index comes from outside and must not lead elsewhere.
@@ -102,7 +91,7 @@ void add_file(const fs::path& model_dir, const std::string& name, WeightFiles* w
 }
 
 void add_shard(const fs::path& model_dir, const std::string& name, const Layout& layout, WeightFiles* weights) {
-  if (!is_there(model_dir / name)) {
+  if (!is_entry(model_dir / name)) {
     throw Error(ErrorCode::kNotFound, fmt::format("[{}] the shard {} is missing, {} names it. Fetch the whole folder.",
                                                   model_dir.string(), name, layout.index));
   }
@@ -135,12 +124,12 @@ WeightFiles open_shards(const fs::path& model_dir, const Layout& layout) {
 
 WeightFiles open_folder(const fs::path& model_dir) {
   for (const Layout& layout : kLayouts) {
-    if (is_there(model_dir / layout.single)) {
+    if (is_entry(model_dir / layout.single)) {
       WeightFiles weights;
       add_file(model_dir, layout.single, &weights);
       return weights;
     }
-    if (is_there(model_dir / layout.index)) {
+    if (is_entry(model_dir / layout.index)) {
       return open_shards(model_dir, layout);
     }
   }
@@ -165,11 +154,22 @@ std::string_view without_prefix(std::string_view name, std::string_view prefix) 
   return name.starts_with('.') ? name.substr(1) : name;
 }
 
-void take_off_prefix(const std::string& prefix, const fs::path& model_dir, WeightFiles* weights) {
-  std::map<std::string, TensorView, std::less<>> kept;
-  for (const auto& [name, tensor] : weights->tensors) {
+TensorMap tensors_below(const std::string& prefix, const TensorMap& tensors) {
+  TensorMap kept;
+  for (const auto& [name, tensor] : tensors) {
     const std::string_view rest = without_prefix(name, prefix);
     if (!rest.empty()) kept.emplace(rest, tensor);
+  }
+  return kept;
+}
+
+/// Looks for the prefix behind those that need no flag, too.
+void take_off_prefix(const std::string& prefix, const fs::path& model_dir, WeightFiles* weights) {
+  TensorMap kept = tensors_below(prefix, weights->tensors);
+  if (kept.empty()) {
+    TensorMap renamed = weights->tensors;
+    rename_tensors(renamed, false, (model_dir / weights->names.front()).string());
+    kept = tensors_below(prefix, renamed);
   }
   if (kept.empty()) {
     throw Error(ErrorCode::kNotFound,
@@ -181,31 +181,23 @@ void take_off_prefix(const std::string& prefix, const fs::path& model_dir, Weigh
   weights->tensors = std::move(kept);
 }
 
-/// What checkpoints converted from TensorFlow called a LayerNorm's scale and shift.
-void rename_gamma_beta(WeightFiles* weights) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kNames = {
-      {{".gamma", ".weight"}, {".beta", ".bias"}}};
-  for (const auto& [old_ending, ending] : kNames) {
-    std::vector<std::string> olds;
-    for (const auto& [name, tensor] : weights->tensors) {
-      if (name.ends_with(old_ending)) olds.push_back(name);
-    }
-    for (const std::string& old : olds) {
-      std::string name = old.substr(0, old.size() - old_ending.size()) + std::string(ending);
-      if (weights->tensors.contains(name)) continue;
-      auto node = weights->tensors.extract(old);
-      node.key() = std::move(name);
-      weights->tensors.insert(std::move(node));
-    }
-  }
+}  // namespace
+
+void WeightFiles::keep(const std::string& name, std::vector<float> values) {
+  computed.push_back(std::move(values));
+  TensorView& tensor = tensors.at(name);
+  tensor = {.dtype = DType::kF32, .shape = tensor.shape, .bytes = std::as_bytes(std::span(computed.back()))};
 }
 
-}  // namespace
+bool has_weights(const fs::path& model_dir) {
+  return std::any_of(kLayouts.begin(), kLayouts.end(), [&](const Layout& layout) {
+    return is_entry(model_dir / layout.single) || is_entry(model_dir / layout.index);
+  });
+}
 
 WeightFiles open_weight_files(const fs::path& model_dir, const WeightOptions& options) {
   WeightFiles weights = options.file.empty() ? open_folder(model_dir) : open_file(options.file);
   if (!options.prefix.empty()) take_off_prefix(options.prefix, model_dir, &weights);
-  rename_gamma_beta(&weights);
   return weights;
 }
 

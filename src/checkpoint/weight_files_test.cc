@@ -122,15 +122,16 @@ TEST_F(WeightFilesTest, AFileOfAnyNameIsReadByItsContent) {
 }
 
 TEST_F(WeightFilesTest, ThePrefixIsTakenOffWithItsDot) {
-  put("last.pt", [](const std::string& name) { return "module.model." + name; });
-  opened_as_expected({.file = dir() / "last.pt", .prefix = "module.model."});
-  opened_as_expected({.file = dir() / "last.pt", .prefix = "module.model"});
+  put("last.pt", [](const std::string& name) { return "module.net." + name; });
+  opened_as_expected({.file = dir() / "last.pt", .prefix = "module.net."});
+  opened_as_expected({.file = dir() / "last.pt", .prefix = "module.net"});
   expect_error(
-      ErrorCode::kNotFound, [&] { Checkpoint::open(dir(), {.file = dir() / "last.pt"}); },
-      "module.model.roberta.embeddings", "give --prefix module.model.");
+      ErrorCode::kNotFound, [&] { Checkpoint::open(dir(), {.file = dir() / "last.pt"}); }, "net.roberta.embeddings",
+      "give --prefix net.");
+  opened_as_expected({.file = dir() / "last.pt", .prefix = "net."});
   expect_error(
-      ErrorCode::kNotFound, [&] { Checkpoint::open(dir(), {.file = dir() / "last.pt", .prefix = "net"}); },
-      "no tensor's name begins with the --prefix \"net\"", "the first is module.model.");
+      ErrorCode::kNotFound, [&] { Checkpoint::open(dir(), {.file = dir() / "last.pt", .prefix = "x"}); },
+      "no tensor's name begins with the --prefix \"x\"", "the first is module.net.");
 }
 
 TEST_F(WeightFilesTest, NamesWithoutThePrefixAreCounted) {

@@ -36,6 +36,7 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["checkpoint_hash"] = plan.checkpoint_hash;
   if (!plan.run.weights.file.empty()) json["weights"] = path_to_json(plan.run.weights.file);
   if (!plan.run.weights.prefix.empty()) json["prefix"] = plan.run.weights.prefix;
+  if (!plan.run.weights.base.empty()) json["base"] = path_to_json(plan.run.weights.base);
   json["random_weights"] = plan.random_weights;
   if (!plan.labels.empty()) {
     json["labels"] = plan.labels;

@@ -109,9 +109,12 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   plan.model_dir = json_path(json, "model_dir", where);
   if (plan.model_dir.is_relative()) plan.model_dir = file.parent_path() / plan.model_dir;
   plan.checkpoint_hash = json_string(json, "checkpoint_hash", where);
-  plan.run.weights = {.file = json_path(json, "weights", where, ""), .prefix = json_string(json, "prefix", where, "")};
-  std::filesystem::path& weights = plan.run.weights.file;
-  if (!weights.empty() && weights.is_relative()) weights = file.parent_path() / weights;
+  plan.run.weights = {.file = json_path(json, "weights", where, ""),
+                      .prefix = json_string(json, "prefix", where, ""),
+                      .base = json_path(json, "base", where, "")};
+  for (std::filesystem::path* path : {&plan.run.weights.file, &plan.run.weights.base}) {
+    if (!path->empty() && path->is_relative()) *path = file.parent_path() / *path;
+  }
   plan.random_weights = json_bool(json, "random_weights", where, false);
   plan.labels = read_plan_labels(json, where);
   plan.problem_type = json_string(json, "problem_type", where, "");

@@ -47,7 +47,7 @@ struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
       : options(run_options),
         checkpoint(Checkpoint::open(model_dir, run_options.weights)),
-        tokenizer(Tokenizer::load(model_dir, tokenizer_options(checkpoint, run_options.long_texts))),
+        tokenizer(Tokenizer::load(checkpoint.parts().tokenizer, tokenizer_options(checkpoint, run_options.long_texts))),
         instances(checkpoint, run_options.backend, run_options.instances, create_backend),
         pool(pool_threads(run_options)) {
     options.limits.padded = instances.info().padded;

@@ -38,7 +38,7 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
       {"--texts", "N", "how many of them, drawn at random (default 1000)", set_integer(bench.texts, 1, kMaxTexts)},
       {"--seed", "N", "of the drawing (default 0)", set_seed(bench.seed)}};
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix)) table.push_back(std::move(flag));
+  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix, bench.weights.base)) table.push_back(std::move(flag));
   return table;
 }
 
@@ -174,6 +174,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
   flags.bench.progress = progress.get();
   flags.bench.interrupted = &interrupted();
   flags.bench.command = invocation.command_line;
+  note_notices(flags.bench, invocation.console);
   const BenchResults results = run_profile(flags.bench);
   progress->finish();
   const bool measured = !results.profiles.empty();
@@ -199,6 +200,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   bench.progress = progress.get();
   bench.interrupted = &interrupted();
   bench.command = invocation.command_line;
+  note_notices(bench, console);
   bench.on_extra = [&](const std::string& extra) {
     if (!flags.quiet) console.note(extra);
   };

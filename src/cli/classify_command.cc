@@ -89,7 +89,7 @@ Checkpoint check_setup(const Deployment& setup, Console& console) {
   Checkpoint checkpoint = check_deployment(setup);
   if (setup.plan) note_plan(*setup.plan, console);
   note_config(checkpoint, console);
-  if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
+  note_checkpoint(checkpoint, console);
   return checkpoint;
 }
 
@@ -178,7 +178,7 @@ Command make_classify_command() {
       {"--output", "FILE", "where the rows go, - for standard output (default -)", set_path(flags->output)}};
   for (auto&& part :
        {row_flags(flags->rows), output_flags(*flags), label_flags(flags->labels), long_text_flags(flags->long_texts),
-        run_flags(*flags), weight_flags(flags->changes.weights, flags->changes.prefix)}) {
+        run_flags(*flags), weight_flags(flags->changes.weights, flags->changes.prefix, flags->changes.base)}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   table.push_back(cache_dir_flag(flags->changes.cache_dir));

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/suggest.h"
+#include "cli/bus_error.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -49,6 +50,7 @@ int dispatch(const std::vector<std::string>& arguments, Console& console) {
     return kExitDone;
   }
   const CommandEntry& entry = find_command(arguments.front());
+  report_bus_errors();
   if (!entry.hidden()) install_signal_handlers(entry.kind == CommandKind::kEndsAtOnce);
   install_out_of_memory_handler();
   const Command command = entry.make();

@@ -10,7 +10,7 @@
 namespace paceline {
 
 ConfigNotes read_config_notes(const Checkpoint& checkpoint) {
-  const std::filesystem::path file = checkpoint.model_dir() / "config.json";
+  const std::filesystem::path file = checkpoint.parts().config / "config.json";
   const Json config = read_json_file(file);
   return {.saved_by = saved_by(config, {}), .notices = config_notices(config, checkpoint.network(), file.string())};
 }

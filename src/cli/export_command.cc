@@ -106,7 +106,7 @@ int run_export(ExportFlags& flags, Console& console) {
     export_onnx(checkpoint, flags.onnx, flags.out);
   }
   note_config(checkpoint, console);
-  if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
+  note_checkpoint(checkpoint, console);
   console.write(fmt::format("{}\n", flags.out.string()));
   return kExitDone;
 }
@@ -151,8 +151,8 @@ Command make_export_command() {
       {"--to", "FORMAT", "onnx or torchscript", set_known(flags->to, {kOnnx, kTorchscript}), true},
       {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true},
       compute_type_flag(*flags)};
-  for (const auto& of_format :
-       {weight_flags(flags->weights.file, flags->weights.prefix), onnx_flags(*flags), torchscript_flags(*flags)}) {
+  for (const auto& of_format : {weight_flags(flags->weights.file, flags->weights.prefix, flags->weights.base),
+                                onnx_flags(*flags), torchscript_flags(*flags)}) {
     table.insert(table.end(), of_format.begin(), of_format.end());
   }
   return {.name = "export",

@@ -95,8 +95,8 @@ Flag threads_flag(int32_t& threads);
 Flag cache_dir_flag(std::filesystem::path& cache_dir);
 /// A folder, or an id of the hub: find_model_folder says which.
 Flag model_dir_flag(std::filesystem::path& model_dir);
-/// --weights, --prefix: the fields of WeightOptions.
-std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix);
+/// --weights, --prefix, --base: the fields of WeightOptions.
+std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix, std::filesystem::path& base);
 
 template <class T>
 Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvref_t<T>>> choices) {

@@ -56,7 +56,8 @@ Inspection inspect(const InspectOptions& options) {
                    .tokenizer_notes = {}};
   found.config = read_config_notes(found.checkpoint);
   found.hash = found.checkpoint.hash(options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
-  const Tokenizer tokenizer = Tokenizer::load(model_dir, {.max_length = found.checkpoint.max_length()});
+  const Tokenizer tokenizer =
+      Tokenizer::load(found.checkpoint.parts().tokenizer, {.max_length = found.checkpoint.max_length()});
   found.tokenizer_entries = tokenizer.vocab_size();
   found.tokenizer_type = tokenizer.kind();
   found.tokenizer_origin = tokenizer.origin();
@@ -87,6 +88,7 @@ std::string weights_text(const Checkpoint& checkpoint) {
   const std::vector<std::string> names = weight_file_names(checkpoint);
   std::string out = names.front();
   if (names.size() > 1) out += fmt::format(" and {} more", names.size() - 1);
+  if (!checkpoint.adapter().empty()) out += fmt::format(", with {} merged into them", checkpoint.adapter());
   if (!checkpoint.taken().empty()) out += fmt::format(", what is under {}", excerpt(checkpoint.taken()));
   if (checkpoint.unused_tensors() > 0) {
     out += fmt::format("; {} tensors are not used", grouped(checkpoint.unused_tensors()));
@@ -107,6 +109,8 @@ std::string inspect_json(const Inspection& found) {
                    {"dtype", short_dtype_name(checkpoint.dtype())},
                    {"weight_bytes", checkpoint.weight_bytes()},
                    {"weight_files", weight_file_names(checkpoint)},
+                   {"adapter", checkpoint.adapter()},
+                   {"notices", checkpoint.notices()},
                    {"weights_taken", checkpoint.taken()},
                    {"unused_tensors", checkpoint.unused_tensors()},
                    {"tensors_without_prefix", checkpoint.without_prefix()},
@@ -201,6 +205,7 @@ std::string inspect_text(const Inspection& found) {
       grouped(network.vocab_size), changes_text(found), checkpoint.max_length(),
       compute_text(network, checkpoint.max_length()), memory, found.hash);
   for (const std::string& notice : found.config.notices) out += fmt::format("notice           {}.\n", notice);
+  for (const std::string& notice : checkpoint.notices()) out += fmt::format("notice           {}.\n", notice);
   if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);
   return out;
 }
@@ -211,7 +216,8 @@ Command make_inspect_command() {
   const auto options = std::make_shared<InspectOptions>();
   std::vector<Flag> flags{model_dir_flag(options->model_dir),
                           {"--json", "", "as JSON (default: for people)", set_switch(options->json)}};
-  for (Flag& flag : weight_flags(options->weights.file, options->weights.prefix)) flags.push_back(std::move(flag));
+  for (Flag& flag : weight_flags(options->weights.file, options->weights.prefix, options->weights.base))
+    flags.push_back(std::move(flag));
   flags.push_back(cache_dir_flag(options->cache_dir));
   return {.name = "inspect",
           .summary = "say what a checkpoint is",

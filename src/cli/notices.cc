@@ -10,6 +10,15 @@ std::unique_ptr<Progress> make_progress(bool quiet, std::string title, std::stri
   return quiet ? make_silent_progress() : make_stderr_progress(std::move(title), std::move(unit));
 }
 
+void note_checkpoint(const Checkpoint& checkpoint, Console& console) {
+  for (const std::string& notice : checkpoint.notices()) console.note(fmt::format("paceline: {}.", notice));
+  if (checkpoint.random_weights()) console.note(fmt::format("paceline: {}", kRandomWeightsNotice));
+}
+
+void note_notices(BenchOptions& bench, Console& console) {
+  bench.on_notice = [&console](const std::string& notice) { console.note(fmt::format("paceline: {}.", notice)); };
+}
+
 std::string grouped(int64_t value) {
   std::string digits = fmt::format("{}", value);
   const std::size_t first = value < 0 ? 1 : 0;

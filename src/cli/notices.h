@@ -4,6 +4,9 @@
 #include <string>
 
 #include "base/progress.h"
+#include "bench/bench.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/console.h"
 
 namespace paceline {
 
@@ -13,6 +16,12 @@ inline constexpr const char* kRandomWeightsNotice =
 
 /// On standard error, or none with --quiet.
 std::unique_ptr<Progress> make_progress(bool quiet, std::string title, std::string unit);
+
+/// Says on standard error what the checkpoint's reader noticed, and where its weights are random.
+void note_checkpoint(const Checkpoint& checkpoint, Console& console);
+
+/// The same for what bench and verify open.
+void note_notices(BenchOptions& bench, Console& console);
 
 /// "12,345".
 std::string grouped(int64_t value);

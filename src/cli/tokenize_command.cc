@@ -34,7 +34,7 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
   const CheckpointConfig config = read_checkpoint_config(model_dir);
   const Tokenizer tokenizer = Tokenizer::load(
-      model_dir, {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
+      config.tokenizer, {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
   if (!options.quiet) note_tokenizer(tokenizer, console);
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;

@@ -56,6 +56,7 @@ int run_verify_command(VerifyFlags& flags, Console& console) {
   flags.bench.threads = {flags.threads};
   flags.bench.progress = progress.get();
   flags.bench.interrupted = &interrupted();
+  note_notices(flags.bench, console);
   const BenchResults results = run_verify(flags.bench);
   progress->finish();
   std::string table = fmt::format("{:<22} {:<5} {:<9} {:>10} {:>10} {:>10} {:>11} {:>6}  {}\n", "backend", "type",
@@ -82,7 +83,7 @@ Command make_verify_command() {
        set_known_list(bench.compute_types, known_compute_types())},
       {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
        set_path(bench.text_file)}};
-  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix)) table.push_back(std::move(flag));
+  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix, bench.weights.base)) table.push_back(std::move(flag));
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
   table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated (default none)",
                    add_path(bench.onnx_files), false, true});

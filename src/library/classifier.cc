@@ -27,7 +27,10 @@ Text text_of(const TextPair& pair) { return {.first = pair.first, .second = pair
 struct Classifier::State {
   explicit State(const Deployment& deployment)
       : pipeline(deployment.model_dir, deployment.run),
-        rules(resolve_labels(deployment.labels, pipeline.checkpoint().labels(), pipeline.checkpoint().problem_type())) {
+        rules(resolve_labels(deployment.labels, pipeline.checkpoint().labels(), pipeline.checkpoint().problem_type())),
+        notices(pipeline.checkpoint().notices()) {
+    const std::vector<std::string>& notes = pipeline.tokenizer().notes();
+    notices.insert(notices.end(), notes.begin(), notes.end());
   }
 
   /// Texts of one chunk are sorted together, and their ids are in memory together.
@@ -87,6 +90,7 @@ struct Classifier::State {
 
   TextPipeline pipeline;
   LabelRules rules;
+  std::vector<std::string> notices;
   float best_below = 0;  ///< the best score of the last text that no label was good enough for
 };
 
@@ -100,6 +104,7 @@ const std::vector<std::string>& Classifier::labels() const { return state_->pipe
 std::string_view Classifier::problem_type() const {
   return problem_type_name(state_->pipeline.checkpoint().problem_type());
 }
+const std::vector<std::string>& Classifier::notices() const { return state_->notices; }
 const BackendInfo& Classifier::backend() const { return state_->pipeline.info(); }
 
 ScoredLabel Classifier::classify_one(std::string_view text) {

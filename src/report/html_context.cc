@@ -53,6 +53,7 @@ std::string workload_facts(const BenchResults& results) {
        {"Checkpoint", checkpoint.model_dir},
        {"Weights", checkpoint.weights.file.string()},
        {"Prefix of the weights", checkpoint.weights.prefix},
+       {"Base of the adapter", checkpoint.weights.base.string()},
        {"Hash", checkpoint.hash},
        {"Architecture", checkpoint.architecture},
        {"Parameters", checkpoint.parameters > 0

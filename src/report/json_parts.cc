@@ -59,6 +59,7 @@ OrderedJson checkpoint_json(const CheckpointSummary& checkpoint) {
   OrderedJson json{{"model_dir", checkpoint.model_dir}};
   if (!checkpoint.weights.file.empty()) json["weights"] = checkpoint.weights.file.string();
   if (!checkpoint.weights.prefix.empty()) json["prefix"] = checkpoint.weights.prefix;
+  if (!checkpoint.weights.base.empty()) json["base"] = checkpoint.weights.base.string();
   json.update({{"hash", checkpoint.hash},
                {"architecture", checkpoint.architecture},
                {"dtype", checkpoint.dtype},

@@ -303,7 +303,8 @@ void read_machine_fields(const Fields& fields, BenchResults& results) {
 CheckpointSummary read_checkpoint(const Fields& fields) {
   return {.model_dir = fields.text("model_dir"),
           .weights = {.file = fields.has("weights") ? fields.text("weights") : "",
-                      .prefix = fields.has("prefix") ? fields.text("prefix") : ""},
+                      .prefix = fields.has("prefix") ? fields.text("prefix") : "",
+                      .base = fields.has("base") ? fields.text("base") : ""},
           .hash = fields.text("hash"),
           .architecture = fields.text("architecture"),
           .dtype = fields.text("dtype"),

@@ -91,9 +91,54 @@ class WeightsTest(PacelineTest):
                    mentions="the plan was measured on")
 
     def test_a_missing_prefix_is_suggested(self):
-        prefixed = {"module." + name: tensor for name, tensor in self.tensors.items()}
+        prefixed = {"net." + name: tensor for name, tensor in self.tensors.items()}
         last = write_torch(self.folder / "last.pt", prefixed)
-        self.fails("inspect", self.bare, "--weights", last, expect=3, mentions="give --prefix module.")
+        self.fails("inspect", self.bare, "--weights", last, expect=3, mentions="give --prefix net.")
+
+    def test_tensors_that_nothing_uses_are_named_by_every_command(self):
+        more = {"module." + name: tensor for name, tensor in self.tensors.items()} | {"criterion.weight": ([1], bytes(4))}
+        write_torch(self.bare / "pytorch_model.bin", more)
+        said = "pytorch_model.bin has tensors that the model of config.json does not use: criterion.weight."
+        for command in (["classify", self.bare, "--quiet", "--input", self.input],
+                        ["verify", self.bare, "--backends", "native", "--compute-types", "fp32", "--quiet"],
+                        ["export", self.bare, "--to", "onnx", "--out", self.folder / "m.onnx"],
+                        ["bench", self.bare, "--text", self.input, "--dry-run", "--quiet", "--backends", "native"]):
+            self.assertIn(said, self.paceline(*command).stderr.decode(), command[0])
+        self.assertIn(said, self.paceline("inspect", self.bare).stdout.decode())
+
+
+class AdapterTest(PacelineTest):
+    def setUp(self):
+        super().setUp()
+        self.adapter = ROOT / "testdata" / "adapters" / "bert-plain"
+        self.base = MODELS / "bert-fp32"
+        self.golden = json.loads((self.adapter / "golden.json").read_text(encoding="utf-8"))
+        self.texts = self.write("in.jsonl", "".join(json.dumps(row) + "\n" for row in self.golden["texts"]))
+
+    def check_logits(self, *arguments):
+        made = self.paceline("classify", *arguments, "--input", self.texts, "--raw-logits", "--output-prefix", "p_")
+        for row, expected in zip(json_rows(made.stdout), self.golden["texts"], strict=True):
+            for logit, right in zip(row["p_logits"], expected["logits"], strict=True):
+                self.assertAlmostEqual(logit, right, delta=1e-4)
+        self.assertIn("LoRA of rank 4 on 4 modules", made.stderr.decode())
+
+    def test_every_command_merges_the_adapter(self):
+        base = ["--base", self.base]
+        self.check_logits(self.adapter, *base)
+        report = self.folder / "out"
+        self.paceline("bench", self.adapter, "--text", self.texts, "--out", report, "--backends", "native",
+                      "--compute-types", "fp32", "--batch-sizes", "4", "--budget", "2s", "--quiet", *base)
+        self.assertEqual(json.loads((report / "plan.json").read_text())["base"], str(self.base))
+        self.check_logits(report / "plan.json")
+        self.paceline("verify", self.adapter, "--backends", "native", "--compute-types", "fp32", "--quiet", *base)
+        self.paceline("export", self.adapter, "--to", "onnx", "--out", self.folder / "m.onnx", *base)
+        text = self.paceline("inspect", self.adapter, *base).stdout.decode()
+        self.assertIn("with LoRA of rank 4 on 4 modules, with 2 whole tensors merged into them", text)
+
+    def test_a_missing_base_is_said_with_the_remedy(self):
+        self.fails("classify", self.adapter, "--input", self.texts, expect=3,
+                   mentions=["testdata/models/bert-fp32", "--base DIR"], env=self.environment(HF_HUB_CACHE="/none"),
+                   cwd=self.folder)
 
     def test_nothing_that_a_pickle_calls_is_run(self):
         canary = self.folder / "canary"

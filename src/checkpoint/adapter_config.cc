@@ -1,0 +1,208 @@
+#include "checkpoint/adapter_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <optional>
+
+#include "base/suggest.h"
+#include "paceline/error.h"
+
+namespace paceline {
+namespace {
+
+constexpr JsonLimits kLimits{.max_bytes = std::size_t{1} << 20, .max_depth = 16};
+constexpr int64_t kMostRank = 1 << 16;
+constexpr double kMostAlpha = 1e9;
+
+[[noreturn]] void throw_unsupported(std::string_view where, std::string_view what) {
+  throw Error(ErrorCode::kUnsupported, fmt::format("[{}] {} {}", where, what, kMergeWithPeft));
+}
+
+std::string text_of(const Json& value) { return excerpt(value.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+
+/// Of PEFT 0.21's LoraConfig, what merging does not depend on: how training went, what was only done before it, names.
+/// fan_in_fan_out follows from how the weight is stored, and PEFT itself corrects a wrong one.
+constexpr std::array<std::string_view, 20> kWithoutEffect = {
+    "auto_mapping",    "bias",           "corda_config",      "ensure_weight_tying", "eva_config",
+    "exclude_modules", "fan_in_fan_out", "inference_mode",    "layers_pattern",      "lora_bias",
+    "lora_dropout",    "loftq_config",   "lora_ga_config",    "megatron_core",       "modules_to_save",
+    "peft_version",    "velora_config",  "qalora_group_size", "runtime_config",      "init_lora_weights"};
+
+/// Read below.
+constexpr std::array<std::string_view, 12> kRead = {
+    "alpha_pattern", "base_model_name_or_path", "layers_to_transform", "lora_alpha", "peft_type", "r", "rank_pattern",
+    "revision",      "target_modules",          "task_type",           "use_dora",   "use_rslora"};
+
+/// Whether a setting asks for nothing.
+bool is_off(const Json& value) {
+  return value.is_null() || value == Json(false) || (value.is_structured() && value.empty()) || value == Json("");
+}
+
+/// Variants change what is computed: one that is not known here must not be passed over.
+void check_keys(const Json& json, std::string_view where) {
+  for (const auto& [key, value] : json.items()) {
+    const std::string_view name = key;
+    const bool known = std::find(kWithoutEffect.begin(), kWithoutEffect.end(), name) != kWithoutEffect.end() ||
+                       std::find(kRead.begin(), kRead.end(), name) != kRead.end();
+    if (known || is_off(value)) continue;
+    throw_unsupported(where,
+                      fmt::format("\"{}\" is {}, which is not known how to merge.", excerpt(key), text_of(value)));
+  }
+}
+
+/// Initialisations that change the base's weights too: what was saved fits the changed base alone.
+void check_initialisation(const Json& json, std::string_view where) {
+  const auto field = json.find("init_lora_weights");
+  if (field == json.end() || field->is_null() || field->is_boolean()) return;
+  std::string name = json_string(json, "init_lora_weights", where);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  constexpr std::array<std::string_view, 5> kKeepTheBase = {"gaussian", "eva", "orthogonal", "mica", "true"};
+  if (std::find(kKeepTheBase.begin(), kKeepTheBase.end(), name) != kKeepTheBase.end()) return;
+  throw_unsupported(where, fmt::format("\"init_lora_weights\" is \"{}\", which changes the base's weights before "
+                                       "training.",
+                                       excerpt(name)));
+}
+
+std::map<std::string, double> read_pattern(const Json& json, const char* key, double least, double most,
+                                           std::string_view where) {
+  std::map<std::string, double> pattern;
+  const auto field = json.find(key);
+  if (field == json.end() || is_off(*field)) return pattern;
+  if (!field->is_object()) {
+    throw Error(
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] \"{}\" is {}, an object of modules and numbers was expected.", where, key, text_of(*field)));
+  }
+  for (const auto& [module, value] : field->items()) {
+    // PEFT reads the keys as regular expressions. Names, which is what it writes, need no more than dots.
+    const std::string_view name = std::string_view(module).substr(module.starts_with('^') ? 1 : 0);
+    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
+    });
+    if (!plain) {
+      throw_unsupported(where, fmt::format("\"{}\" has the pattern \"{}\", the name of a module was expected.", key,
+                                           excerpt(module)));
+    }
+    pattern.emplace(module, json_number(*field, module, fmt::format("{}: {}", where, key), least, most));
+  }
+  return pattern;
+}
+
+/// A list of names; a single text is a pattern, which the adapter's own tensors answer.
+std::vector<std::string> read_targets(const Json& json, std::string_view where) {
+  std::vector<std::string> names;
+  const auto field = json.find("target_modules");
+  if (field == json.end() || field->is_null() || field->is_string()) return names;
+  const bool texts =
+      field->is_array() && std::all_of(field->begin(), field->end(), [](const Json& name) { return name.is_string(); });
+  if (!texts) {
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] \"target_modules\" is {}, a list of names or a pattern was "
+                                                     "expected.",
+                                                     where, text_of(*field)));
+  }
+  for (const Json& name : *field) names.push_back(name.get<std::string>());
+  return names;
+}
+
+std::vector<int64_t> read_layers(const Json& json, std::string_view where) {
+  const auto field = json.find("layers_to_transform");
+  if (field == json.end() || field->is_null()) return {};
+  std::vector<int64_t> layers;
+  for (const Json& layer : field->is_array() ? *field : Json::array({*field})) {
+    if (!layer.is_number_integer()) {
+      throw Error(
+          ErrorCode::kCorruptData,
+          fmt::format("[{}] \"layers_to_transform\" is {}, numbers of layers were expected.", where, text_of(*field)));
+    }
+    layers.push_back(layer.get<int64_t>());
+  }
+  return layers;
+}
+
+void check_method(const Json& json, std::string_view where) {
+  const std::string method = json_string(json, "peft_type", where, "");
+  if (method.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("[{}] it has no \"peft_type\", an adapter of PEFT was expected. Merge it with the library "
+                            "that made it.",
+                            where));
+  }
+  if (method != "LORA") {
+    throw_unsupported(where, fmt::format("\"peft_type\" is \"{}\", an adapter of LoRA was expected.", excerpt(method)));
+  }
+  const std::string task = json_string(json, "task_type", where, "");
+  if (!task.empty() && task != "SEQ_CLS" && task != "FEATURE_EXTRACTION") {
+    throw Error(ErrorCode::kUnsupported, fmt::format("[{}] \"task_type\" is \"{}\", an adapter of a text classifier "
+                                                     "(SEQ_CLS) was expected.",
+                                                     where, excerpt(task)));
+  }
+}
+
+/// As re.match of `(.*\.)?(key)$`, where a dot in the key stands for any character.
+bool matches(std::string_view key, std::string_view module) {
+  const bool whole = key.starts_with('^');
+  if (whole) key.remove_prefix(1);
+  if (module.size() < key.size()) return false;
+  const std::size_t start = module.size() - key.size();
+  if (start > 0 && (whole || module[start - 1] != '.')) return false;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key[i] != '.' && key[i] != module[start + i]) return false;
+  }
+  return true;
+}
+
+/// PEFT takes the first pattern that matches, in the order of the file; several may only match where that is the same.
+double find_in(const std::map<std::string, double>& pattern, std::string_view module, double otherwise) {
+  std::optional<double> found;
+  for (const auto& [key, value] : pattern) {
+    if (!matches(key, module)) continue;
+    if (found && *found != value) {
+      throw_unsupported(kAdapterConfigFile,
+                        fmt::format("Patterns with different values ({} and {}) match the module {}.", *found, value,
+                                    excerpt(module)));
+    }
+    found = value;
+  }
+  return found.value_or(otherwise);
+}
+
+}  // namespace
+
+int64_t AdapterConfig::rank_of(std::string_view module) const {
+  return static_cast<int64_t>(find_in(rank_pattern, module, static_cast<double>(rank)));
+}
+
+double AdapterConfig::scaling_of(std::string_view module) const {
+  const auto own = static_cast<double>(rank_of(module));
+  return find_in(alpha_pattern, module, alpha) / (rank_stabilized ? std::sqrt(own) : own);
+}
+
+AdapterConfig parse_adapter_config(const Json& json, std::string_view where) {
+  check_method(json, where);
+  check_keys(json, where);
+  check_initialisation(json, where);
+  AdapterConfig config;
+  config.base = json_string(json, "base_model_name_or_path", where, "");
+  config.revision = json_string(json, "revision", where, "");
+  config.task = json_string(json, "task_type", where, "");
+  config.rank = json_integer(json, "r", where, 1, kMostRank, 8);
+  config.alpha = json_number(json, "lora_alpha", where, -kMostAlpha, kMostAlpha, 8);
+  config.rank_pattern = read_pattern(json, "rank_pattern", 1, kMostRank, where);
+  config.alpha_pattern = read_pattern(json, "alpha_pattern", -kMostAlpha, kMostAlpha, where);
+  config.rank_stabilized = json_bool(json, "use_rslora", where, false);
+  config.dora = json_bool(json, "use_dora", where, false);
+  config.target_modules = read_targets(json, where);
+  config.layers = read_layers(json, where);
+  return config;
+}
+
+AdapterConfig read_adapter_config(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kAdapterConfigFile;
+  return parse_adapter_config(read_json_file(file, kLimits), file.string());
+}
+
+}  // namespace paceline
