@@ -102,6 +102,109 @@ def token_layouts():
     }
 
 
+BACKEND = "TokenizersBackend"
+FIVE_CLASSES = {
+    "bert": ["Bert", "DistilBert", "Electra", "ConvBert", "MobileBert", "SqueezeBert", "LayoutLM", "Lxmert", "Funnel", "MPNet"],
+    "roberta": ["Roberta", "Bart", "LED", "Longformer", "GPT2", "Deberta"],
+    "xlm_roberta": ["Camembert", "XLMRoberta", "Albert", "XLNet", "DebertaV2"]}
+
+
+def five(tokenizer_class, **settings):
+    """As version 5 writes it."""
+    return config(tokenizer_class, backend="tokenizers", is_local=True, local_files_only=False, **settings)
+
+
+def five_layouts():
+    """Folders saved by transformers 5, for transformers 5."""
+    lowered = {"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "Lowercase"}]},
+               "pre_tokenizer": {"type": "Whitespace"}}
+    template = {"post_processor": {
+        "type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}},
+                 {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]}}}}
+    found = {}
+    for kind, classes in FIVE_CLASSES.items():
+        for name in classes:
+            special = {"cls_token": "[CLS]", "sep_token": "[SEP]"} if kind == "bert" and name in ("Funnel", "MPNet") else {}
+            special.update({"unk_token": "[UNK]"} if kind == "bert" else {})
+            special.update({"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"} if kind != "bert" else {})
+            special.update({"unk_id": 3, "unk_token": "<unk>"} if kind == "xlm_roberta" else {})
+            found[f"five: {name}"] = (kind, {}, five(name + "Tokenizer", **special))
+            found[f"five: {name} other stages"] = (kind, {**lowered, **template} if kind != "bert" else lowered, five(
+                name + "Tokenizer", **special, do_lower_case=kind != "bert", strip_accents=False, tokenize_chinese_chars=False,
+                add_prefix_space=kind == "roberta", keep_accents=True, split_by_punct=True, clean_text=False,
+                extra_special_tokens=["xtra-word", "[XTRA]"]))
+    for kind, prefixed in [("bert", lower(False)), ("roberta", prefix(True)), ("xlm_roberta", {})]:
+        for name in [BACKEND, "NoSuchTokenizer", "PreTrainedTokenizerFast"]:
+            found[f"five: {name} over {kind}"] = (kind, prefixed, five(name, add_prefix_space=False, do_lower_case=True))
+    found.update(five_token_layouts())
+    return found
+
+
+def five_token_layouts():
+    """Special and added tokens as version 5 has them, and what tells it."""
+    model = {"unk_token": "[MASK]", "max_input_chars_per_word": 7, "continuing_subword_prefix": "##"}
+    padding = {"padding": {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of": None, "pad_id": 1,
+                           "pad_type_id": 0, "pad_token": "xtra-word"}}
+    left = {"truncation": {"direction": "Left", "max_length": 7, "strategy": "LongestFirst", "stride": 0}}
+    some = [added("[PAD]", 0), added("[MASK]", 4, rstrip=True), added("xtra-word", "+0", special=False, single_word=True)]
+    named = {"__type": "AddedToken", **token("[XTRA]", lstrip=True, normalized=True, special=False)}
+    version = {"config.json": {"model_type": "bert", "transformers_version": "5.17.0"}}
+    return {
+        "five: model_type alone": ("bert", lower(False), version),
+        "five: model_type alone, roberta": ("roberta", prefix(True), {"config.json": {
+            "model_type": "roberta", "transformers_version": "5.0.0"}}),
+        "five: modernbert of any class": ("roberta", prefix(True), {
+            **five("RobertaTokenizer"), "config.json": {"model_type": "modernbert"}}),
+        "five: class of config.json": ("roberta", prefix(True), {"config.json": {
+            "tokenizer_class": "GPT2Tokenizer", "transformers_version": "5.24.0"}}),
+        "five: model's settings": ("bert", {"model": model}, five("BertTokenizer")),
+        "five: a model's own settings": ("bert", {"model": model}, five(BACKEND)),
+        "five: list": ("bert", {}, five("BertTokenizer", extra_special_tokens=["xtra-word", named, "n't"])),
+        "five: dict": ("bert", {}, five("BertTokenizer", extra_special_tokens={"image_token": "[XTRA]", "x_token": "xtra-word"})),
+        "five: tokens of other names": ("bert", {}, five(BACKEND, image_token="xtra-word", audio_token="[XTRA]", x_token=named)),
+        "five: additional": ("bert", {}, five("BertTokenizer", additional_special_tokens=["xtra-word", "[XTRA]"])),
+        "five: both lists": ("bert", {}, five(
+            "BertTokenizer", additional_special_tokens=["[XTRA]"], extra_special_tokens=["xtra-word"])),
+        "five: tokens of the file": ("bert", {"added_tokens": some}, five("BertTokenizer", mask_token="[MASK]", pad_token=named)),
+        "five: no tokens in the file": ("bert", {"added_tokens": []}, five(BACKEND, mask_token="[MASK]", cls_token=named)),
+        "five: cls_token": ("bert", {}, five("BertTokenizer", cls_token="[XTRA]", sep_token="[MASK]")),
+        "five: padding's token": ("roberta", padding, five(BACKEND)),
+        "five: padding's token, class": ("roberta", padding, five("RobertaTokenizer")),
+        "five: map and added tokens": ("bert", {}, {
+            **five("BertTokenizer"), "added_tokens.json": {"[XTRA]": "+0", "xtra-word": "+1"},
+            "special_tokens_map.json": {"mask_token": token("[MASK]", lstrip=True, normalized=True),
+                                        "additional_special_tokens": ["[XTRA]"], "extra_special_tokens": ["n't"]}}),
+        "five: special tokens split": ("bert", {}, five("BertTokenizer", split_special_tokens=True)),
+        "five: cut as the file has it": ("roberta", left, five("RobertaTokenizer", model_max_length=9)),
+        "five: cut at the beginning": ("bert", {}, five(BACKEND, truncation_side="left", model_max_length=11)),
+        "five: no post-processor": ("roberta", {"post_processor": None}, five("RobertaTokenizer")),
+        "five: eos of GPT-2": ("roberta", {}, five("GPT2Tokenizer", add_bos_token=True, add_eos_token=True)),
+    }
+
+
+def random_five_layout(source):
+    """Any class that fits with any settings over any tokenizer.json."""
+    kind, patch, files, more = random_layout(source)
+    settings = files["tokenizer_config.json"]
+    settings.pop("added_tokens_decoder", None)
+    for key in ["bos_token", "cls_token", "sep_token", "eos_token", "unk_token"]:
+        if settings.get(key, "") is None:
+            settings.pop(key)
+    # WordPiece has no other unknown piece.
+    files.get("special_tokens_map.json", {}).pop("unk_token", None)
+    settings["tokenizer_class"] = source.choice([*(name + "Tokenizer" for name in FIVE_CLASSES[kind]), BACKEND])
+    if kind == "xlm_roberta":
+        settings.update({"unk_id": 3, "unk_token": "<unk>"})
+    for key in ["split_by_punct", "keep_accents"]:
+        if source.random() < 0.3:
+            settings[key] = source.random() < 0.5
+    if source.random() < 0.4:
+        settings["extra_special_tokens"] = source.sample(["[XTRA]", "xtra-word", "n't", "[MASK]", "\u4e00"], 2)
+    return kind, patch, {**files, "tokenizer_config.json": {**settings, "backend": "tokenizers"}}, more
+
+
 def random_layout(source):
     """Any class with any settings over any tokenizer.json."""
     kind = source.choice(["bert", "roberta", "xlm_roberta"])

@@ -101,6 +101,9 @@ size_t paceline_tokenizer_kind(const PacelineTokenizer* tokenizer, char* buffer,
 /// As paceline_tokenizer_token: the files that it was made from, such as "vocab.txt + tokenizer_config.json".
 size_t paceline_tokenizer_origin(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
 
+/// As paceline_tokenizer_token: which version of transformers it is read as, and what shows that.
+size_t paceline_tokenizer_reading(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
+
 /// As paceline_tokenizer_token: what other files changed of a tokenizer.json, a clause a line.
 size_t paceline_tokenizer_applied(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
 

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::pattern::{Growth, check_pattern};
 use crate::settings::{short, shown};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// A section of the file, the key under which a Sequence of it lists its parts, and the names that the library knows.
@@ -82,7 +82,7 @@ const MODELS: &[&str] = &["BPE", "WordPiece", "WordLevel", "Unigram"];
 #[derive(Default)]
 struct Parts {
     sections: [Option<Value>; 4],
-    model_type: Option<Value>,
+    model: Model,
 }
 
 impl<'de> Deserialize<'de> for Parts {
@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for PartsVisitor {
             if let Some(index) = SECTIONS.iter().position(|section| section.name == key) {
                 parts.sections[index] = Some(map.next_value()?);
             } else if key == "model" {
-                parts.model_type = map.next_value::<Model>()?.0;
+                parts.model = map.next_value()?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -115,8 +115,9 @@ impl<'de> Visitor<'de> for PartsVisitor {
     }
 }
 
-/// The type of a model, without its vocabulary.
-struct Model(Option<Value>);
+/// Settings of a model, without its vocabulary.
+#[derive(Default)]
+struct Model(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Model {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -134,24 +135,32 @@ impl<'de> Visitor<'de> for ModelVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Model, A::Error> {
-        let mut model = Model(None);
+        let mut model = Model::default();
         while let Some(key) = map.next_key::<String>()? {
-            if key == "type" {
-                model.0 = Some(map.next_value()?);
-            } else {
+            if key == "vocab" || key == "merges" {
                 map.next_value::<IgnoredAny>()?;
+            } else {
+                model.0.insert(key, map.next_value()?);
             }
         }
         Ok(model)
     }
 }
 
-/// How the cost of a tokenizer.json's patterns grows. Refuses an unknown component, and a pattern that can take for ever.
-pub fn check_components(json: &[u8]) -> Result<Growth, Failure> {
+/// What is found out of a tokenizer.json beforehand.
+pub struct Components {
+    /// How the cost of its patterns grows.
+    pub growth: Growth,
+    /// The unknown piece of a Unigram model.
+    pub unk_id: Option<u64>,
+}
+
+/// Refuses an unknown component, and a pattern that can take for ever.
+pub fn check_components(json: &[u8]) -> Result<Components, Failure> {
     let parts: Parts = serde_json::from_slice(json).map_err(|e| {
         Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"))
     })?;
-    check_name("model", parts.model_type.as_ref(), MODELS)?;
+    check_name("model", parts.model.0.get("type"), MODELS)?;
     let mut growth = Growth::Linear;
     for (section, value) in SECTIONS.iter().zip(&parts.sections) {
         if let Some(value) = value {
@@ -159,7 +168,7 @@ pub fn check_components(json: &[u8]) -> Result<Growth, Failure> {
             growth = growth.max(check_patterns(section, value)?);
         }
     }
-    Ok(growth)
+    Ok(Components { growth, unk_id: parts.model.0.get("unk_id").and_then(Value::as_u64) })
 }
 
 fn check_name(place: &str, name: Option<&Value>, known: &[&str]) -> Result<(), Failure> {

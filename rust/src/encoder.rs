@@ -3,13 +3,16 @@
 use crate::assembly::Assembly;
 use crate::components::check_components;
 use crate::failure::{Failure, Status};
+use crate::five;
 use crate::from_vocabulary::{self, Built};
+use crate::known_keys::unknown_keys;
 use crate::long_text::Cuts;
 use crate::moses_tokenizer::MosesTokenizer;
 use crate::pattern::Growth;
 use crate::regex_limits;
 use crate::settings::{Files, Settings, shown};
 use crate::tokenizer_config::{self, Changes};
+use crate::version::{SavedBy, Version};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::ModelWrapper;
 use tokenizers::{PostProcessorWrapper, Tokenizer, TruncationDirection};
@@ -67,6 +70,7 @@ pub struct Encoder {
     /// Some post-processors work for texts alone; then why.
     pair: Result<Assembly, String>,
     origin: String,
+    reading: String,
     changes: Changes,
     cuts: Cuts,
     growth: Growth,
@@ -86,21 +90,30 @@ struct Source {
     built: Built,
     growth: Growth,
     changes: Changes,
+    saved_by: SavedBy,
 }
 
-/// tokenizer.json where the folder has one, else the vocabulary files.
+/// tokenizer.json where the folder has one, else the vocabulary files; as the version of transformers reads them that
+/// saved the folder.
 fn read_tokenizer(files: &Files) -> Result<Source, Failure> {
+    let saved_by = SavedBy::find(files)?;
     let Some(json) = files.get("tokenizer.json") else {
-        let built = from_vocabulary::build(files)?;
-        return Ok(Source { built, growth: Growth::Linear, changes: Changes::default() });
+        let built = match saved_by.version {
+            Version::Four => from_vocabulary::build(files, Version::Four)?,
+            Version::Five => five::build(files)?,
+        };
+        return Ok(Source { built, growth: Growth::Linear, changes: Changes::default(), saved_by });
     };
-    let growth = check_components(json)?;
+    let components = check_components(json)?;
     let fail =
         |e| Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"));
     let mut tokenizer = Tokenizer::from_bytes(json).map_err(fail)?;
-    let changes = tokenizer_config::apply(files, &mut tokenizer)?;
+    let changes = match saved_by.version {
+        Version::Four => tokenizer_config::apply(files, &mut tokenizer)?,
+        Version::Five => five::apply(files, json, &mut tokenizer, components.unk_id)?,
+    };
     let built = Built { tokenizer, moses: None, origin: "tokenizer.json".to_owned() };
-    Ok(Source { built, growth, changes })
+    Ok(Source { built, growth: components.growth, changes, saved_by })
 }
 
 /// Whether a text that is too long loses its beginning.
@@ -136,7 +149,7 @@ fn find_pair(processor: Option<&PostProcessorWrapper>) -> Result<Assembly, Strin
 impl Encoder {
     pub fn load(files: &Files) -> Result<Self, Failure> {
         regex_limits::set();
-        let Source { built, growth, mut changes } = read_tokenizer(files)?;
+        let Source { built, growth, mut changes, saved_by } = read_tokenizer(files)?;
         let Built { mut tokenizer, moses, origin } = built;
         if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
             if let Some(dropout) = bpe.dropout.filter(|&p| p > 0.0) {
@@ -145,6 +158,7 @@ impl Encoder {
             }
         }
         let config = files.settings("tokenizer_config.json")?;
+        changes.notes.extend(unknown_keys(&config));
         let (keeps_end, untyped) = (keeps_end(&tokenizer, &config)?, is_untyped(&config)?);
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(Failure::corrupt)?;
@@ -160,7 +174,9 @@ impl Encoder {
             changes.applied.push("model_input_names has no token_type_ids: all of them are 0".to_owned());
         }
         let cuts = Cuts::find(&tokenizer, changes.added_by.as_ref());
-        let encoder = Encoder { tokenizer, moses, single, pair, origin, changes, cuts, growth, keeps_end, untyped };
+        let reading = saved_by.describe();
+        let encoder =
+            Encoder { tokenizer, moses, single, pair, origin, reading, changes, cuts, growth, keeps_end, untyped };
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             let config = files.settings("config.json")?;
             if !config.string("model_type")?.is_some_and(|model| WITHOUT_SPECIAL_TOKENS.contains(&model)) {
@@ -177,6 +193,11 @@ impl Encoder {
     /// Where the tokenizer came from: "tokenizer.json", or the vocabulary files.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Which version of transformers it is read as, and what shows that.
+    pub fn reading(&self) -> &str {
+        &self.reading
     }
 
     /// What other files changed of tokenizer.json, and what they ask for that is not done.

@@ -5,7 +5,8 @@ use crate::family::{Family, Kind, choose};
 use crate::moses_tokenizer::{self, MosesTokenizer};
 use crate::sentence_piece_tokenizer;
 use crate::settings::{Files, Settings, short};
-use crate::special_tokens::SpecialTokens;
+use crate::special_tokens::{ADDITIONAL, SpecialTokens};
+use crate::version::Version;
 use crate::vocabulary_files::{read_merges_txt, read_vocab_json, read_vocab_txt};
 use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordpiece::WordPiece;
@@ -22,25 +23,41 @@ pub struct Sources<'a> {
     pub family: &'static Family,
     pub tokenizer_config: Settings,
     pub special: SpecialTokens,
-    /// config.json's vocab_size: ids that the model has.
-    pub room: Option<u64>,
+    pub room: Room,
+    pub version: Version,
+}
+
+/// The ids that the model has.
+pub struct Room {
+    /// The vocabulary files, as people read them.
+    pub files: String,
+    /// config.json's vocab_size.
+    pub ids: Option<u64>,
+}
+
+impl Room {
+    /// Refuses a piece that does not fit into the model's embedding.
+    pub fn check(&self, piece: &str, id: u32) -> Result<(), Failure> {
+        match self.ids.filter(|&ids| u64::from(id) >= ids) {
+            Some(ids) => Err(Failure::corrupt(format!(
+                "{}: \"{}\" has id {id}, but config.json's vocab_size is {ids}, expected a vocabulary of this model",
+                self.files,
+                short(piece)
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The same of all pieces; the empty one, which a blank line makes, is in no text.
+    pub fn check_vocabulary(&self, tokenizer: &Tokenizer) -> Result<(), Failure> {
+        let pieces = tokenizer.get_vocab(false).into_iter().filter(|(piece, _)| !piece.is_empty());
+        pieces.max_by_key(|(_, id)| *id).map_or(Ok(()), |(piece, id)| self.check(&piece, id))
+    }
 }
 
 impl Sources<'_> {
     pub fn switch(&self, key: &str, default: bool) -> Result<bool, Failure> {
         Ok(self.tokenizer_config.switch(key)?.unwrap_or(default))
-    }
-
-    /// Refuses a piece that does not fit into the model's embedding.
-    fn check_room(&self, piece: &str, id: u32) -> Result<(), Failure> {
-        match self.room.filter(|&room| u64::from(id) >= room) {
-            Some(room) => Err(Failure::corrupt(format!(
-                "{}: \"{}\" has id {id}, but config.json's vocab_size is {room}, expected a vocabulary of this model",
-                self.family.files.join(" + "),
-                short(piece)
-            ))),
-            None => Ok(()),
-        }
     }
 
     pub fn special_token(&self, kind: &str) -> Result<&str, Failure> {
@@ -58,8 +75,13 @@ pub struct Built {
     pub origin: String,
 }
 
-pub fn build(files: &Files) -> Result<Built, Failure> {
-    let tokenizer_config = files.settings("tokenizer_config.json")?;
+/// `version`: 5 too for the classes in Python, which are the same there.
+pub fn build(files: &Files, version: Version) -> Result<Built, Failure> {
+    let mut tokenizer_config = files.settings("tokenizer_config.json")?;
+    if version == Version::Five && tokenizer_config.get(ADDITIONAL).is_none() {
+        let list = tokenizer_config.get("extra_special_tokens").filter(|value| value.is_array()).cloned();
+        tokenizer_config.values.extend(list.map(|list| (ADDITIONAL.to_owned(), list)));
+    }
     let config = files.settings("config.json")?;
     let family = choose(&tokenizer_config, &config)?;
     let mut origin = family.files.join(" + ");
@@ -67,17 +89,15 @@ pub fn build(files: &Files) -> Result<Built, Failure> {
         origin += " + tokenizer_config.json";
     }
     let special = SpecialTokens::read(files, &tokenizer_config, &family.defaults, None)?;
-    let room = config.count("vocab_size")?;
-    let sources = Sources { files, family, tokenizer_config, special, room };
+    let room = Room { files: family.files.join(" + "), ids: config.count("vocab_size")? };
+    let sources = Sources { files, family, tokenizer_config, special, room, version };
     let mut tokenizer = match family.kind {
         Kind::Bert | Kind::MpNet => word_piece(&sources)?,
         Kind::Roberta | Kind::Gpt2 | Kind::Deberta => byte_bpe(&sources)?,
         Kind::Xlm | Kind::Flaubert => moses_tokenizer::vocabulary(&sources)?,
         _ => sentence_piece_tokenizer::make(&sources)?,
     };
-    if let Some((piece, id)) = tokenizer.get_vocab(false).into_iter().max_by_key(|(_, id)| *id) {
-        sources.check_room(&piece, id)?;
-    }
+    sources.room.check_vocabulary(&tokenizer)?;
 
     let mut present: Vec<(u32, String)> =
         tokenizer.get_added_tokens_decoder().into_iter().map(|(id, token)| (id, token.content)).collect();
@@ -129,34 +149,32 @@ fn byte_bpe(sources: &Sources) -> Result<Tokenizer, Failure> {
     Ok(tokenizer)
 }
 
-/// A template's texts, and the special tokens in it.
-struct Template {
-    single: String,
-    pair: String,
-    tokens: Vec<String>,
+/// A token and its id.
+pub type WithId = (String, u32);
+
+/// A template's texts, in which `{c}` and `{s}` stand for the tokens that begin and end a text.
+pub struct Template<'a> {
+    pub single: &'a str,
+    pub pair: &'a str,
+    pub begin: WithId,
+    pub end: WithId,
 }
 
-impl Template {
-    /// `{c}` and `{s}` in the texts stand for the tokens that begin and end a text.
-    fn new(single: &str, pair: &str, begin: &str, end: &str) -> Self {
-        let fill = |text: &str| text.replace("{c}", begin).replace("{s}", end);
-        let mut tokens = vec![begin.to_owned(), end.to_owned()];
-        tokens.dedup();
-        Template { single: fill(single), pair: fill(pair), tokens }
-    }
-
-    fn processor(&self, id_of: &impl Fn(&str) -> Result<u32, Failure>) -> Result<PostProcessorWrapper, Failure> {
-        let tokens: Result<Vec<(String, u32)>, Failure> =
-            self.tokens.iter().map(|token| Ok((token.clone(), id_of(token)?))).collect();
+impl Template<'_> {
+    pub fn processor(self) -> Result<PostProcessorWrapper, Failure> {
+        let fill = |text: &str| -> Vec<String> {
+            text.split(' ').map(|part| part.replace("{c}", &self.begin.0).replace("{s}", &self.end.0)).collect()
+        };
         let mut builder = TemplateProcessing::builder();
-        builder.try_single(self.single.as_str()).map_err(Failure::corrupt)?;
-        builder.try_pair(self.pair.as_str()).map_err(Failure::corrupt)?;
-        Ok(builder.special_tokens(tokens?).build().map_err(Failure::corrupt)?.into())
+        builder.try_single(fill(self.single)).map_err(Failure::corrupt)?;
+        builder.try_pair(fill(self.pair)).map_err(Failure::corrupt)?;
+        let tokens = vec![self.begin, self.end];
+        Ok(builder.special_tokens(tokens).build().map_err(Failure::corrupt)?.into())
     }
 }
 
 fn post_processor(sources: &Sources, tokenizer: &Tokenizer) -> Result<PostProcessorWrapper, Failure> {
-    let id_of = |token: &str| {
+    let with_id = |token: &str| {
         let missing = || {
             Failure::corrupt(format!(
                 "{} have no {token:?}, expected it among the pieces",
@@ -164,42 +182,28 @@ fn post_processor(sources: &Sources, tokenizer: &Tokenizer) -> Result<PostProces
             ))
         };
         let id = tokenizer.token_to_id(token).ok_or_else(missing)?;
-        sources.check_room(token, id)?;
-        Ok(id)
+        sources.room.check(token, id)?;
+        Ok::<_, Failure>((token.to_owned(), id))
     };
+    let kind = |kind: &str| with_id(sources.special_token(kind)?);
     let brackets = ("{c}:0 $A:0 {s}:0", "{c}:0 $A:0 {s}:0 $B:1 {s}:1");
-    let template = match sources.family.kind {
-        Kind::Bert => Template::new(
-            brackets.0,
-            brackets.1,
-            sources.special_token("cls_token")?,
-            sources.special_token("sep_token")?,
-        ),
-        Kind::MpNet => {
-            let pair = "{c}:0 $A:0 {s}:0 {s}:0 $B:1 {s}:1";
-            Template::new(brackets.0, pair, sources.special_token("cls_token")?, sources.special_token("sep_token")?)
+    let (texts, begin, end) = match sources.family.kind {
+        Kind::Bert => (brackets, kind("cls_token")?, kind("sep_token")?),
+        Kind::MpNet => ((brackets.0, "{c}:0 $A:0 {s}:0 {s}:0 $B:1 {s}:1"), kind("cls_token")?, kind("sep_token")?),
+        Kind::Deberta | Kind::DebertaV2 | Kind::Albert => (brackets, with_id("[CLS]")?, with_id("[SEP]")?),
+        Kind::Camembert | Kind::XlmRoberta => {
+            (("{c} $A {s}", "{c} $A {s} {s} $B {s}"), with_id("<s>")?, with_id("</s>")?)
         }
-        Kind::Deberta | Kind::DebertaV2 | Kind::Albert => Template::new(brackets.0, brackets.1, "[CLS]", "[SEP]"),
-        Kind::Camembert | Kind::XlmRoberta => Template::new("{c} $A {s}", "{c} $A {s} {s} $B {s}", "<s>", "</s>"),
-        Kind::XlNet => Template::new("$A:0 {s}:0 {c}:2", "$A:0 {s}:0 $B:1 {s}:1 {c}:2", "<cls>", "<sep>"),
-        Kind::Xlm | Kind::Flaubert => Template::new(
-            brackets.0,
-            brackets.1,
-            sources.special_token("bos_token")?,
-            sources.special_token("sep_token")?,
-        ),
-        Kind::Roberta => {
-            let with_id = |kind: &str| {
-                let token = sources.special_token(kind)?;
-                Ok((token.to_owned(), id_of(token)?))
-            };
-            return Ok(RobertaProcessing::new(with_id("sep_token")?, with_id("cls_token")?).into());
+        Kind::XlNet => {
+            let texts = ("$A:0 {s}:0 {c}:2", "$A:0 {s}:0 $B:1 {s}:1 {c}:2");
+            (texts, with_id("<cls>")?, with_id("<sep>")?)
         }
+        Kind::Xlm | Kind::Flaubert => (brackets, kind("bos_token")?, kind("sep_token")?),
+        Kind::Roberta => return Ok(RobertaProcessing::new(kind("sep_token")?, kind("cls_token")?).into()),
         Kind::Gpt2 if sources.switch("add_bos_token", false)? => {
-            let begin = sources.special_token("bos_token")?;
-            Template::new("{c}:0 $A:0", "{c}:0 $A:0 $B:1", begin, begin)
+            (("{c}:0 $A:0", "{c}:0 $A:0 $B:1"), kind("bos_token")?, kind("bos_token")?)
         }
         Kind::Gpt2 => return Ok(ByteLevel::new(true, false, true).into()),
     };
-    template.processor(&id_of)
+    Template { single: texts.0, pair: texts.1, begin, end }.processor()
 }

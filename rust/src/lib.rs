@@ -12,7 +12,9 @@ mod encoder;
 mod failure;
 mod family;
 mod fast_class;
+mod five;
 mod from_vocabulary;
+mod known_keys;
 mod long_text;
 mod moses;
 mod moses_tokenizer;
@@ -27,6 +29,7 @@ mod sentence_piece_tokenizer;
 mod settings;
 mod special_tokens;
 mod tokenizer_config;
+mod version;
 mod vocabulary_files;
 
 use encoder::{Encoder, Limit};
@@ -330,6 +333,18 @@ pub unsafe extern "C" fn paceline_tokenizer_origin(
 ) -> usize {
     // SAFETY: promised by the caller.
     guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::origin), buffer, capacity) })
+}
+
+/// # Safety
+/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn paceline_tokenizer_reading(
+    tokenizer: *const Encoder,
+    buffer: *mut u8,
+    capacity: usize,
+) -> usize {
+    // SAFETY: promised by the caller.
+    guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::reading), buffer, capacity) })
 }
 
 /// Clauses of what other files changed, a line each.

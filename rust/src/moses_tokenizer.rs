@@ -1,4 +1,4 @@
-//! The tokenizers of XLM and FlauBERT, of which transformers 4.57 has slow classes only: added tokens, words by the rules
+//! The tokenizers of XLM and FlauBERT, of which transformers has classes in Python only: added tokens, words by the rules
 //! of Moses, BPE.
 //!
 //! XLM's texts are cut as English ones whatever they are in, FlauBERT's as French ones: no other language can be asked for
@@ -12,6 +12,7 @@ use crate::from_vocabulary::Sources;
 use crate::moses;
 use crate::plain_bpe::PlainBpe;
 use crate::punctuation::{Language, normalize_punctuation, remove_non_printing, replace_unicode_punctuation};
+use crate::version::Version;
 use crate::vocabulary_files::{read_merges_with_counts, read_vocab_json};
 use tokenizers::Tokenizer;
 use tokenizers::models::bpe::BPE;
@@ -62,7 +63,9 @@ impl MosesTokenizer {
         let unknown = *vocabulary.get(unknown).ok_or_else(missing)?;
 
         let added = AddedTokens::new(tokenizer.get_added_tokens_decoder().into_iter())?;
-        let kept = matches!(form, Form::Xlm { plain: true }).then(|| {
+        // 4 makes a text lower-case before it is cut at added tokens, and its words again; 5 only the words.
+        let lowers_text = sources.version == Version::Four && matches!(form, Form::Xlm { plain: true });
+        let kept = lowers_text.then(|| {
             let mut decoder: Vec<_> = tokenizer.get_added_tokens_decoder().into_iter().collect();
             decoder.sort_by_key(|(id, _)| *id);
             let plain = decoder.iter().map(|(_, token)| token).filter(|token| !token.special && token.normalized);

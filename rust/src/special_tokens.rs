@@ -13,28 +13,40 @@ use tokenizers::{AddedToken, Tokenizer};
 pub const KINDS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 /// The index of pad_token in KINDS.
-const PAD: usize = 4;
-const ADDITIONAL: &str = "additional_special_tokens";
-const DECODER: &str = "added_tokens_decoder";
+pub const PAD: usize = 4;
+pub const ADDITIONAL: &str = "additional_special_tokens";
+pub const DECODER: &str = "added_tokens_decoder";
 
 /// A token with properties; `normalized` follows from `special` until it is settled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
     pub content: String,
-    single_word: bool,
-    lstrip: bool,
-    rstrip: bool,
-    normalized: Option<bool>,
-    special: bool,
+    pub single_word: bool,
+    pub lstrip: bool,
+    pub rstrip: bool,
+    pub normalized: Option<bool>,
+    pub special: bool,
 }
 
 impl Token {
+    /// `content` with the properties of none.
+    pub fn plain(content: &str, special: bool) -> Self {
+        Token {
+            content: content.to_owned(),
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: None,
+            special,
+        }
+    }
+
     fn settle(mut self) -> Self {
         self.normalized.get_or_insert(!self.special);
         self
     }
 
-    fn to_added(&self, special: bool) -> AddedToken {
+    pub fn to_added(&self, special: bool) -> AddedToken {
         AddedToken::from(self.content.clone(), special)
             .single_word(self.single_word)
             .lstrip(self.lstrip)
@@ -58,13 +70,13 @@ impl From<&AddedToken> for Token {
 
 /// A special token as a file names it: bare, or with properties.
 #[derive(Clone, Debug, PartialEq)]
-enum Named {
+pub enum Named {
     Bare(String),
     Full(Token),
 }
 
 impl Named {
-    fn content(&self) -> &str {
+    pub fn content(&self) -> &str {
         match self {
             Named::Bare(content) => content,
             Named::Full(token) => &token.content,
@@ -110,7 +122,7 @@ pub struct SpecialTokens {
     added_file: &'static str,
 }
 
-fn read_token(place: &str, value: &Map<String, Value>) -> Result<Token, Failure> {
+pub fn read_token(place: &str, value: &Map<String, Value>) -> Result<Token, Failure> {
     let switch = |key: &str| match value.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(on)) => Ok(Some(*on)),
@@ -128,7 +140,7 @@ fn read_token(place: &str, value: &Map<String, Value>) -> Result<Token, Failure>
     })
 }
 
-fn read_named(place: &str, value: &Value) -> Result<Named, Failure> {
+pub fn read_named(place: &str, value: &Value) -> Result<Named, Failure> {
     match value {
         Value::String(content) => Ok(Named::Bare(content.clone())),
         Value::Object(token) => Ok(Named::Full(read_token(place, token)?)),
@@ -138,7 +150,7 @@ fn read_named(place: &str, value: &Value) -> Result<Named, Failure> {
     }
 }
 
-fn read_list(place: &str, value: &Value) -> Result<Vec<Named>, Failure> {
+pub fn read_list(place: &str, value: &Value) -> Result<Vec<Named>, Failure> {
     let list = value.as_array();
     let list =
         list.ok_or_else(|| Failure::corrupt(format!("{place} is {}, expected a list of tokens", shown(value))))?;

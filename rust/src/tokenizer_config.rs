@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::fast_class::{Choice, FastClass, Reaction, choose};
 use crate::settings::{Files, Settings, short, shown};
 use crate::special_tokens::{Defaults, SpecialTokens};
+use ahash::AHashMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokenizers::normalizers::BertNormalizer;
@@ -74,7 +75,7 @@ pub fn apply(files: &Files, tokenizer: &mut Tokenizer) -> Result<Changes, Failur
 }
 
 /// Refuses what names another source than tokenizer.json.
-fn refuse_other_sources(config: &Settings) -> Result<(), Failure> {
+pub fn refuse_other_sources(config: &Settings) -> Result<(), Failure> {
     if config.switch("from_slow")?.unwrap_or(false) {
         let message = format!("{FILE}: from_slow is true, which passes over the tokenizer.json, expected false");
         return Err(Failure::unsupported(message));
@@ -109,6 +110,12 @@ fn add_tokens(
     special.forget(|content| present.iter().any(|known| known == content));
     special.check_ids(|content| tokenizer.token_to_id(content))?;
 
+    describe_tokens(&before, tokenizer, changes);
+    Ok(())
+}
+
+/// Says which added tokens a tokenizer has besides those of `before`, by id, or other than there.
+pub fn describe_tokens(before: &AHashMap<u32, AddedToken>, tokenizer: &Tokenizer, changes: &mut Changes) {
     let mut after: Vec<_> = tokenizer.get_added_tokens_decoder().into_iter().collect();
     after.sort_by_key(|(id, _)| *id);
     let names = |keep: &dyn Fn(u32) -> bool| -> Vec<&str> {
@@ -123,7 +130,6 @@ fn add_tokens(
             changes.applied.push(format!("{} {}", tokens_are(&names), what));
         }
     }
-    Ok(())
 }
 
 /// In transformers a special token is looked for in the text as given or in the normalized one, as it was when it became

@@ -5,50 +5,46 @@ use crate::failure::Failure;
 use crate::settings::short;
 use ahash::AHashMap;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 
 pub type Vocabulary = AHashMap<String, u32>;
 pub type Merge = (String, String);
 
-/// The content of a text file, with "\r\n" and "\r" read as "\n".
+/// The content of a text file.
+pub fn utf8<'a>(name: &str, content: &'a [u8]) -> Result<&'a str, Failure> {
+    std::str::from_utf8(content)
+        .map_err(|e| Failure::corrupt(format!("{name} is not UTF-8 from byte {}, expected UTF-8", e.valid_up_to())))
+}
+
+/// The same with "\r\n" and "\r" read as "\n".
 fn read_text(name: &str, content: &[u8]) -> Result<String, Failure> {
-    let text = std::str::from_utf8(content)
-        .map_err(|e| Failure::corrupt(format!("{name} is not UTF-8 from byte {}, expected UTF-8", e.valid_up_to())))?;
+    let text = utf8(name, content)?;
     Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() })
 }
 
-fn too_many(name: &str) -> Failure {
-    Failure::corrupt(format!("{name} has more pieces than ids, expected less than 2^31"))
+pub fn to_id(name: &str, id: u64) -> Result<u32, Failure> {
+    let too_many = || Failure::corrupt(format!("{name} has more pieces than ids, expected less than 2^31"));
+    i32::try_from(id).map(|id| id as u32).map_err(|_| too_many())
 }
 
-fn to_id(name: &str, id: u64) -> Result<u32, Failure> {
-    i32::try_from(id).map(|id| id as u32).map_err(|_| too_many(name))
+pub fn empty(name: &str, expected: &str) -> Failure {
+    Failure::corrupt(format!("{name} is empty, expected {expected}"))
 }
 
-/// One piece a line; its id is the line's index.
+/// One piece a line; its id is the line's index. Of a piece that stands there twice the last one counts, and so does the
+/// last of blank lines, which no text has.
 pub fn read_vocab_txt(content: &[u8]) -> Result<Vocabulary, Failure> {
     const NAME: &str = "vocab.txt";
     let text = read_text(NAME, content)?;
     let mut vocabulary = Vocabulary::new();
     for (line, piece) in text.split_terminator('\n').enumerate() {
-        if let Some(first) = vocabulary.insert(piece.to_owned(), to_id(NAME, line as u64)?) {
-            let message = format!(
-                "{NAME}: lines {} and {} are both \"{}\", expected each piece once",
-                first + 1,
-                line + 1,
-                short(piece)
-            );
-            return Err(Failure::corrupt(message));
-        }
+        vocabulary.insert(piece.to_owned(), to_id(NAME, line as u64)?);
     }
-    if vocabulary.is_empty() {
-        return Err(Failure::corrupt(format!("{NAME} is empty, expected a piece on each line")));
-    }
-    Ok(vocabulary)
+    if vocabulary.is_empty() { Err(empty(NAME, "a piece on each line")) } else { Ok(vocabulary) }
 }
 
-/// The entries of an object in the file's order, twice where a key stands there twice.
+/// An object of pieces and their ids; of a piece that stands there twice the last one counts.
 struct Entries;
 
 impl<'de> Visitor<'de> for Entries {
@@ -75,36 +71,21 @@ pub fn read_vocab_json(content: &[u8]) -> Result<Vocabulary, Failure> {
     let entries = json.deserialize_map(Entries).map_err(fail)?;
     json.end().map_err(fail)?;
     let mut vocabulary = Vocabulary::new();
-    let mut pieces: HashMap<u64, &str> = HashMap::new();
-    for (piece, id) in &entries {
-        if let Some(other) = pieces.insert(*id, piece) {
-            let message = format!(
-                "{NAME}: \"{}\" and \"{}\" both have id {id}, expected each id once",
-                short(other),
-                short(piece)
-            );
-            return Err(Failure::corrupt(message));
-        }
-        if vocabulary.insert(piece.clone(), to_id(NAME, *id)?).is_some() {
-            return Err(Failure::corrupt(format!(
-                "{NAME}: \"{}\" stands there twice, expected each piece once",
-                short(piece)
-            )));
-        }
+    for (piece, id) in entries {
+        let id = to_id(NAME, id)?;
+        vocabulary.insert(piece, id);
     }
-    if vocabulary.is_empty() {
-        return Err(Failure::corrupt(format!("{NAME} is empty, expected pieces and their ids")));
-    }
-    Ok(vocabulary)
+    if vocabulary.is_empty() { Err(empty(NAME, "pieces and their ids")) } else { Ok(vocabulary) }
 }
 
-/// Two pieces a line, after a first line that is a comment. What follows the last line end is not read.
+/// Two pieces a line, after a first line that is a comment. What follows the last line end is not read. Of a merge that
+/// stands there twice the first one counts.
 pub fn read_merges_txt(content: &[u8], vocabulary: &Vocabulary) -> Result<Vec<Merge>, Failure> {
     const NAME: &str = "merges.txt";
     let text = read_text(NAME, content)?;
     let lines: Vec<&str> = text.split('\n').collect();
     let mut merges = Vec::new();
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for (index, line) in lines.iter().enumerate().take(lines.len().saturating_sub(1)).skip(1) {
         let place = || format!("{NAME}: line {} is \"{}\"", index + 1, short(line));
         let mut words = line.split(is_python_blank).filter(|word| !word.is_empty());
@@ -120,10 +101,9 @@ pub fn read_merges_txt(content: &[u8], vocabulary: &Vocabulary) -> Result<Vec<Me
             }
         }
         let merge = (left.to_owned(), right.to_owned());
-        if let Some(first) = seen.insert(merge.clone(), index + 1) {
-            return Err(Failure::corrupt(format!("{}, as line {first} is, expected each merge once", place())));
+        if seen.insert(merge.clone()) {
+            merges.push(merge);
         }
-        merges.push(merge);
     }
     Ok(merges)
 }

@@ -40,6 +40,7 @@ struct Inspection {
   std::string hash;
   std::string tokenizer_type;
   std::string tokenizer_origin;
+  std::string tokenizer_reading;
   std::vector<std::string> tokenizer_applied;
   std::vector<std::string> tokenizer_notes;
   int32_t tokenizer_entries = 0;
@@ -52,6 +53,7 @@ Inspection inspect(const InspectOptions& options) {
                    .hash = {},
                    .tokenizer_type = {},
                    .tokenizer_origin = {},
+                   .tokenizer_reading = {},
                    .tokenizer_applied = {},
                    .tokenizer_notes = {}};
   found.config = read_config_notes(found.checkpoint);
@@ -61,6 +63,7 @@ Inspection inspect(const InspectOptions& options) {
   found.tokenizer_entries = tokenizer.vocab_size();
   found.tokenizer_type = tokenizer.kind();
   found.tokenizer_origin = tokenizer.origin();
+  found.tokenizer_reading = tokenizer.reading();
   found.tokenizer_applied = tokenizer.applied();
   found.tokenizer_notes = tokenizer.notes();
   return found;
@@ -130,6 +133,7 @@ std::string inspect_json(const Inspection& found) {
   json["tokenizer"] = {{"type", found.tokenizer_type},
                        {"vocab_size", found.tokenizer_entries},
                        {"made_from", found.tokenizer_origin},
+                       {"read_as", found.tokenizer_reading},
                        {"applied", found.tokenizer_applied},
                        {"notes", found.tokenizer_notes}};
   for (const int32_t tokens : kLengths) {
@@ -166,9 +170,9 @@ std::string labels_text(const Checkpoint& checkpoint) {
                      labels.size() > kShown ? ", ..." : "", problem_type_name(checkpoint.problem_type()));
 }
 
-/// What other files changed of the tokenizer, and what of them is not done.
+/// How the tokenizer's files are read, what others changed of it, and what of them is not done.
 std::string changes_text(const Inspection& found) {
-  std::string out;
+  std::string out = fmt::format("read as          {}\n", found.tokenizer_reading);
   for (const std::string& applied : found.tokenizer_applied) out += fmt::format("applied          {}\n", applied);
   for (const std::string& note : found.tokenizer_notes) out += fmt::format("notice           {}\n", note);
   return out;

@@ -239,6 +239,11 @@ std::string Tokenizer::origin() const {
       [&](char* buffer, std::size_t size) { return paceline_tokenizer_origin(state_->rust.get(), buffer, size); });
 }
 
+std::string Tokenizer::reading() const {
+  return copied(
+      [&](char* buffer, std::size_t size) { return paceline_tokenizer_reading(state_->rust.get(), buffer, size); });
+}
+
 std::vector<std::string> Tokenizer::applied() const {
   return lines_of(copied(
       [&](char* buffer, std::size_t size) { return paceline_tokenizer_applied(state_->rust.get(), buffer, size); }));

@@ -47,7 +47,7 @@ void on_tokenizer_out_of_memory(void (*handler)());
 
 /// The tokenizer of a model folder: a Hugging Face tokenizer.json with what transformers changes of it by
 /// tokenizer_config.json, or one built from vocab.txt, vocab.json + merges.txt or a SentencePiece model as transformers
-/// builds it. The file's own padding and length are ignored; longest-first truncation at max_length, from the side that
+/// builds it; 4 or 5, whichever saved the folder. The file's own padding and length are ignored; longest-first truncation at max_length, from the side that
 /// the files name. Immutable once loaded: any number of threads may encode at the same time.
 class Tokenizer {
  public:
@@ -82,6 +82,10 @@ class Tokenizer {
 
   /// The files that it was made from: "tokenizer.json", or such as "vocab.txt + tokenizer_config.json".
   std::string origin() const;
+
+  /// Which version of transformers it is read as and what shows that: "transformers 5.24, as tokenizer_config.json's
+  /// backend shows".
+  std::string reading() const;
 
   /// What tokenizer_config.json and the files beside it, or the class that transformers reads them with, changed of a
   /// tokenizer.json; one clause each.

@@ -91,8 +91,8 @@ TEST(TokenizerConfig, SaysWhatItChanged) {
 }
 
 TEST(TokenizerConfig, SaysWhatItDidNotChange) {
-  EXPECT_THAT(load_bert({{"tokenizer_class", "TokenizersBackend"}}).notes(),
-              ElementsAre(HasSubstr("TokenizersBackend; its tokenizer class is not known")));
+  EXPECT_THAT(load_bert({{"tokenizer_class", "NoSuchTokenizer"}}).notes(),
+              ElementsAre(HasSubstr("NoSuchTokenizer; its tokenizer class is not known")));
   EXPECT_THAT(load_over("wordpiece", Json::object(), {{"config.json", {{"model_type", "xlm"}}}}).notes(),
               ElementsAre(HasSubstr("XLMTokenizer from its vocabulary files")));
   const Json sequence = {{"normalizer", {{"type", "Sequence"}, {"normalizers", Json::array()}}}};
