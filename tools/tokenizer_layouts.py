@@ -195,8 +195,7 @@ def random_five_layout(source):
     # WordPiece has no other unknown piece.
     files.get("special_tokens_map.json", {}).pop("unk_token", None)
     settings["tokenizer_class"] = source.choice([*(name + "Tokenizer" for name in FIVE_CLASSES[kind]), BACKEND])
-    if kind == "xlm_roberta":
-        settings.update({"unk_id": 3, "unk_token": "<unk>"})
+    settings.update({"xlm_roberta": {"unk_id": 3, "unk_token": "<unk>"}, "bert": {"unk_token": "[UNK]"}}.get(kind, {}))
     for key in ["split_by_punct", "keep_accents"]:
         if source.random() < 0.3:
             settings[key] = source.random() < 0.5

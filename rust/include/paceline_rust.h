@@ -2,8 +2,8 @@
 
 /// The C ABI of the Rust static library: Hugging Face tokenizers.
 ///
-/// Every function returns a PacelineStatus and never unwinds, prints or aborts: a panic inside becomes a status. Only
-/// where memory ends Rust knows no way back: see paceline_rust_on_out_of_memory.
+/// Every function returns a PacelineStatus and never unwinds, prints or aborts: a panic inside becomes a status, and so
+/// does memory that ends, but for what paceline_rust_on_out_of_memory says.
 /// Where a function fails it writes one sentence into `message` (if not null), cut to `message_size` bytes at a
 /// character boundary and ended by NUL; on success it leaves `message` alone. Strings are UTF-8 and need no NUL.
 ///
@@ -26,6 +26,7 @@ typedef enum PacelineStatus {
                              ///< that is not built from vocabulary files
   kPacelineCorruptData = 3,  ///< not a tokenizer, one that contradicts itself, or one that makes the library fail
   kPacelineNotFound = 4,     ///< neither a tokenizer.json nor the vocabulary files of the class
+  kPacelineOutOfMemory = 5,  ///< memory ended before the call, or within it
 } PacelineStatus;
 
 /// Borrowed bytes. `data` may be null where `size` is 0.
@@ -59,13 +60,14 @@ typedef struct PacelineEncoding {
   size_t truncated;  ///< tokens of the text that were cut off; without count_truncated at least 1 where there are any
 } PacelineEncoding;
 
-/// `handler` is called by any thread whose allocation fails, and has to end the process: where it returns, or without
-/// one (null), Rust prints and aborts. It must not unwind.
+/// Each call puts memory aside before it begins, and ends with kPacelineOutOfMemory where it had to take of that.
+/// `handler` is called by any thread that has used up that, too, and has to end the process: where it returns, or
+/// without one (null), Rust prints and aborts. It must not unwind.
 void paceline_rust_on_out_of_memory(void (*handler)(void));
 
 /// Makes the tokenizer of a model folder from what it has of tokenizer.json, tokenizer_config.json,
 /// special_tokens_map.json, added_tokens.json, config.json, vocab.txt, vocab.json, merges.txt, sentencepiece.bpe.model,
-/// spiece.model and spm.model. Over a tokenizer.json goes what transformers 4.57 changes of it by the other JSON files;
+/// spiece.model and spm.model. Over a tokenizer.json goes what transformers 4.57 or 5.24 changes of it by the other JSON files;
 /// its padding and its length of truncation are ignored. Without one the tokenizer is built as transformers does. The
 /// class is named by tokenizer_class, else by config.json's model_type.
 PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_count, PacelineTokenizer** out,

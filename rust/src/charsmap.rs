@@ -1,6 +1,8 @@
 //! SentencePiece's map of characters: the library that reads it asks for the memory that its first bytes announce.
 
 use crate::failure::Failure;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenizers::normalizers::Precompiled;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const SIZE_BYTES: usize = 4;
@@ -30,4 +32,36 @@ fn check_size(head: &[u8], bytes: usize, place: &str) -> Result<(), Failure> {
     let message =
         format!("{place}: the map of characters announces {announced} bytes, expected at most the {bytes} it has");
     Err(Failure::corrupt(message))
+}
+
+/// The bytes of a text in base64; what is no base64 is left to the library.
+pub fn decode(text: &str) -> Vec<u8> {
+    let mut values = [0xffu8; 256];
+    for (value, character) in ALPHABET.iter().enumerate() {
+        values[usize::from(*character)] = value as u8;
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0);
+    for value in text.bytes().map(|c| values[usize::from(c)]).take_while(|&value| value != 0xff) {
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    bytes
+}
+
+/// How many bytes a map of characters makes of one at most. Its values stand behind its trie, each with a NUL at its end.
+pub fn longest_value(map: &[u8]) -> f64 {
+    let Some(size) = map.first_chunk::<SIZE_BYTES>() else { return 1.0 };
+    let values = map.get(SIZE_BYTES + u32::from_le_bytes(*size) as usize..).unwrap_or(&[]);
+    let longest = values.split(|&byte| byte == 0).map(<[u8]>::len).max().unwrap_or(0) as f64;
+    // Keys of one byte are looked up; the others have two at least.
+    let Ok(found) = Precompiled::from(map) else { return longest.max(1.0) };
+    let value = |key: u8| found.transform(char::from(key).encode_utf8(&mut [0; 4])).map(str::len);
+    // A trie that points outside of itself makes the library panic, here as on a text.
+    let short = catch_unwind(AssertUnwindSafe(|| (1..0x80).filter_map(value).max().unwrap_or(0)));
+    short.map_or(longest, |short| short as f64).max(longest / 2.0).max(1.0)
 }

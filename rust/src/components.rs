@@ -1,10 +1,11 @@
 //! What a tokenizer.json is made of, looked at before the library builds it: components by name, patterns by cost.
 
+use crate::bounds::{Added, check_model, check_normalizer, check_post_processor, check_pre_tokenizer};
 use crate::charsmap::check_encoded_charsmap;
 use crate::failure::Failure;
 use crate::pattern::{Growth, check_pattern};
 use crate::settings::{short, shown};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -83,6 +84,7 @@ const MODELS: &[&str] = &["BPE", "WordPiece", "WordLevel", "Unigram"];
 struct Parts {
     sections: [Option<Value>; 4],
     model: Model,
+    added: Added,
 }
 
 impl<'de> Deserialize<'de> for Parts {
@@ -105,6 +107,8 @@ impl<'de> Visitor<'de> for PartsVisitor {
         while let Some(key) = map.next_key::<String>()? {
             if let Some(index) = SECTIONS.iter().position(|section| section.name == key) {
                 parts.sections[index] = Some(map.next_value()?);
+            } else if key == "added_tokens" {
+                parts.added = map.next_value::<AddedTokens>()?.0;
             } else if key == "model" {
                 parts.model = map.next_value()?;
             } else {
@@ -112,6 +116,38 @@ impl<'de> Visitor<'de> for PartsVisitor {
             }
         }
         Ok(parts)
+    }
+}
+
+/// Added tokens, counted only.
+#[derive(Default)]
+struct AddedTokens(Added);
+
+impl<'de> Deserialize<'de> for AddedTokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AddedTokensVisitor)
+    }
+}
+
+struct AddedTokensVisitor;
+
+impl<'de> Visitor<'de> for AddedTokensVisitor {
+    type Value = AddedTokens;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of added tokens")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<AddedTokens, E> {
+        Ok(AddedTokens::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AddedTokens, A::Error> {
+        let mut added = AddedTokens::default();
+        while let Some(token) = list.next_element::<Map<String, Value>>()? {
+            added.0.add(token.get("content").and_then(Value::as_str).unwrap_or(""));
+        }
+        Ok(added)
     }
 }
 
@@ -160,11 +196,19 @@ pub fn check_components(json: &[u8]) -> Result<Components, Failure> {
     let parts: Parts = serde_json::from_slice(json).map_err(|e| {
         Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"))
     })?;
+    parts.added.check("tokenizer.json")?;
+    check_model(&parts.model.0)?;
     check_name("model", parts.model.0.get("type"), MODELS)?;
     let mut growth = Growth::Linear;
     for (section, value) in SECTIONS.iter().zip(&parts.sections) {
         if let Some(value) = value {
             check_section(section, value)?;
+            match section.name {
+                "normalizer" => check_normalizer(value)?,
+                "pre_tokenizer" => check_pre_tokenizer(value)?,
+                "post_processor" => check_post_processor(value)?,
+                _ => {}
+            }
             growth = growth.max(check_patterns(section, value)?);
         }
     }

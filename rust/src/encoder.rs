@@ -1,6 +1,7 @@
 //! A folder's tokenizer, loaded and applied: what the C ABI exposes, in safe Rust.
 
 use crate::assembly::Assembly;
+use crate::bounds;
 use crate::components::check_components;
 use crate::failure::{Failure, Status};
 use crate::five;
@@ -8,6 +9,7 @@ use crate::from_vocabulary::{self, Built};
 use crate::known_keys::unknown_keys;
 use crate::long_text::Cuts;
 use crate::moses_tokenizer::MosesTokenizer;
+use crate::out_of_memory::has_run_out;
 use crate::pattern::Growth;
 use crate::regex_limits;
 use crate::settings::{Files, Settings, shown};
@@ -73,6 +75,7 @@ pub struct Encoder {
     reading: String,
     changes: Changes,
     cuts: Cuts,
+    lengths: bounds::Growth,
     growth: Growth,
     /// The end that truncation keeps is the last one.
     keeps_end: bool,
@@ -174,9 +177,25 @@ impl Encoder {
             changes.applied.push("model_input_names has no token_type_ids: all of them are 0".to_owned());
         }
         let cuts = Cuts::find(&tokenizer, changes.added_by.as_ref());
+        if let ModelWrapper::Unigram(model) = tokenizer.get_model() {
+            bounds::check_pieces(model.iter().map(|(piece, _)| piece.as_str()), &origin)?;
+        }
+        let lengths = bounds::Growth::of(tokenizer.get_normalizer());
         let reading = saved_by.describe();
-        let encoder =
-            Encoder { tokenizer, moses, single, pair, origin, reading, changes, cuts, growth, keeps_end, untyped };
+        let encoder = Encoder {
+            tokenizer,
+            moses,
+            single,
+            pair,
+            origin,
+            reading,
+            changes,
+            cuts,
+            lengths,
+            growth,
+            keeps_end,
+            untyped,
+        };
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             let config = files.settings("config.json")?;
             if !config.string("model_type")?.is_some_and(|model| WITHOUT_SPECIAL_TOKENS.contains(&model)) {
@@ -355,6 +374,9 @@ impl Encoder {
                 continue;
             }
             read.add(ids, reading.keep);
+            if has_run_out() {
+                return Err(Failure::new(Status::OutOfMemory, "memory ended"));
+            }
             if reading.stops && self.cuts.may_skip_the_rest() && read.count > reading.keep {
                 read.is_cut = true;
                 return Ok(read);
@@ -375,7 +397,10 @@ impl Encoder {
     fn ids_of(&self, text: &str) -> Result<Vec<u32>, Failure> {
         match &self.moses {
             Some(moses) => Ok(moses.encode(text)),
-            None => Ok(self.tokenizer.encode_fast(text, false).map_err(Self::failed)?.get_ids().to_vec()),
+            None => {
+                self.lengths.check(self.tokenizer.get_normalizer(), text)?;
+                Ok(self.tokenizer.encode_fast(text, false).map_err(Self::failed)?.get_ids().to_vec())
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub enum Status {
     Unsupported = 2,
     CorruptData = 3,
     NotFound = 4,
+    OutOfMemory = 5,
 }
 
 #[derive(Debug)]

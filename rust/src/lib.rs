@@ -5,6 +5,7 @@
 
 mod added_tokens;
 mod assembly;
+mod bounds;
 mod characters;
 mod charsmap;
 mod components;
@@ -34,7 +35,7 @@ mod vocabulary_files;
 
 use encoder::{Encoder, Limit};
 use failure::{Failure, Status};
-use out_of_memory::{Allocator, Handler};
+use out_of_memory::{Allocator, Handler, with_reserve};
 use settings::Files;
 use std::any::Any;
 use std::ffi::c_char;
@@ -136,26 +137,61 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
     format!("the tokenizer library gave up: {text}")
 }
 
-/// Runs `body`, and turns a failure or a panic into a status and a message.
+/// Memory that a call puts aside: what it would like to have, and what it needs to begin.
+struct Reserve {
+    wanted: usize,
+    least: usize,
+}
+
+impl Reserve {
+    /// Some times the files' bytes: what vocabulary, merges and tries take in all.
+    fn to_load(files: usize) -> Self {
+        Reserve { wanted: (8 << 20) + 48 * files, least: (1 << 20) + 4 * files }
+    }
+
+    /// A piece of text passes through some twenty forms of 20 to 60 bytes each for a byte; ids of the whole text are kept.
+    fn to_encode(text: usize) -> Self {
+        const LARGEST_PIECE: usize = 1 << 16;
+        let wanted = (1 << 19) + 1024 * text.min(LARGEST_PIECE) + 16 * text;
+        Reserve { wanted, least: wanted / 8 }
+    }
+}
+
+const SMALL: Reserve = Reserve { wanted: 1 << 16, least: 1 << 16 };
+
+/// Runs `body` and hands on what it made; turns a failure, a panic and the end of memory into a status and a message.
 ///
 /// # Safety
 /// As for `MessageBuffer::write`.
-unsafe fn guarded(message: MessageBuffer, body: impl FnOnce() -> Result<(), Failure>) -> Status {
+unsafe fn guarded<T>(
+    message: MessageBuffer,
+    reserve: Reserve,
+    body: impl FnOnce() -> Result<T, Failure>,
+    hand_on: impl FnOnce(T),
+) -> Status {
     silence_panics();
-    let failure = match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(())) => return Status::Ok,
-        Ok(Err(failure)) => failure,
-        Err(payload) => Failure::new(Status::CorruptData, panic_message(&*payload)),
+    let caught = || {
+        let gave_up = |payload: Box<dyn Any + Send>| Err(Failure::corrupt(panic_message(&*payload)));
+        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(gave_up)
+    };
+    let (status, text) = match with_reserve(reserve.wanted, reserve.least, caught) {
+        Some(Ok(value)) => {
+            hand_on(value);
+            return Status::Ok;
+        }
+        Some(Err(failure)) => (failure.status, std::borrow::Cow::Owned(failure.message)),
+        None => (Status::OutOfMemory, std::borrow::Cow::Borrowed("memory ended in the tokenizer")),
     };
     // SAFETY: promised by the caller.
-    unsafe { message.write(&failure.message) };
-    failure.status
+    unsafe { message.write(&text) };
+    status
 }
 
-/// A plain value, or its default after a panic.
+/// A plain value, or its default after a panic and where memory ended.
 fn guarded_value<T: Default>(body: impl FnOnce() -> T) -> T {
     silence_panics();
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_default()
+    let caught = || catch_unwind(AssertUnwindSafe(body)).unwrap_or_default();
+    with_reserve(SMALL.wanted, SMALL.least, caught).unwrap_or_default()
 }
 
 fn null_pointer(name: &str) -> Failure {
@@ -194,12 +230,14 @@ pub unsafe extern "C" fn paceline_tokenizer_load(
         let place = if folder.get("tokenizer.json").is_some() { "tokenizer.json" } else { "the vocabulary files" };
         let encoder = catch_unwind(load)
             .unwrap_or_else(|payload| Err(Failure::corrupt(format!("{place}: {}", panic_message(&*payload)))))?;
-        // SAFETY: not null, and promised to be writable.
-        unsafe { *out = Box::into_raw(Box::new(encoder)) };
-        Ok(())
+        Ok(Box::new(encoder))
     };
     // SAFETY: promised by the caller.
-    unsafe { guarded(MessageBuffer { data: message, size: message_size }, body) }
+    let bytes = (0..file_count).map(|index| unsafe { (*files.add(index)).content.size }).sum();
+    // SAFETY: not null where a tokenizer was made, and promised to be writable.
+    let hand_on = |encoder| unsafe { *out = Box::into_raw(encoder) };
+    // SAFETY: promised by the caller.
+    unsafe { guarded(MessageBuffer { data: message, size: message_size }, Reserve::to_load(bytes), body, hand_on) }
 }
 
 /// # Safety
@@ -207,8 +245,9 @@ pub unsafe extern "C" fn paceline_tokenizer_load(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn paceline_tokenizer_free(tokenizer: *mut Encoder) {
     if !tokenizer.is_null() {
-        // SAFETY: it was made by Box::into_raw.
-        guarded_value(|| drop(unsafe { Box::from_raw(tokenizer) }));
+        silence_panics();
+        // SAFETY: it was made by Box::into_raw. Nothing is allocated for that.
+        let _ = catch_unwind(|| drop(unsafe { Box::from_raw(tokenizer) }));
     }
 }
 
@@ -239,18 +278,22 @@ pub unsafe extern "C" fn paceline_tokenizer_encode(
         } else {
             encoder.encode(first, second, limit)?
         };
-        let arrays = EncodingArrays {
-            size: tokens.input_ids.len(),
-            truncated: tokens.truncated,
-            input_ids: Box::into_raw(tokens.input_ids.into_boxed_slice()).cast(),
-            token_type_ids: Box::into_raw(tokens.token_type_ids.into_boxed_slice()).cast(),
-        };
-        // SAFETY: not null, and promised to be writable.
-        unsafe { *out = arrays };
-        Ok(())
+        Ok((tokens.input_ids.into_boxed_slice(), tokens.token_type_ids.into_boxed_slice(), tokens.truncated))
     };
+    let hand_on = |(ids, types, truncated): (Box<[i32]>, Box<[i32]>, usize)| {
+        let arrays = EncodingArrays {
+            size: ids.len(),
+            truncated,
+            input_ids: Box::into_raw(ids).cast(),
+            token_type_ids: Box::into_raw(types).cast(),
+        };
+        // SAFETY: not null where a text was encoded, and promised to be writable.
+        unsafe { *out = arrays };
+    };
+    // SAFETY: null or promised to be valid.
+    let bytes = first.size.max(unsafe { second.as_ref() }.map_or(0, |second| second.size));
     // SAFETY: promised by the caller.
-    unsafe { guarded(MessageBuffer { data: message, size: message_size }, body) }
+    unsafe { guarded(MessageBuffer { data: message, size: message_size }, Reserve::to_encode(bytes), body, hand_on) }
 }
 
 /// # Safety

@@ -148,7 +148,7 @@ fn normalizer_is_local(stages: &[&NormalizerWrapper]) -> bool {
     before.iter().all(|stage| is_local(stage)) && behind.iter().skip(1).all(|stage| looks_at_blanks_only(stage))
 }
 
-fn flatten<'a>(normalizer: &'a NormalizerWrapper, stages: &mut Vec<&'a NormalizerWrapper>) {
+pub fn flatten<'a>(normalizer: &'a NormalizerWrapper, stages: &mut Vec<&'a NormalizerWrapper>) {
     match normalizer {
         NormalizerWrapper::Sequence(sequence) => sequence.as_ref().iter().for_each(|stage| flatten(stage, stages)),
         stage => stages.push(stage),

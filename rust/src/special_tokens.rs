@@ -3,10 +3,11 @@
 //! There a slow tokenizer is made first, whose properties of special tokens its fast counterpart takes over; both
 //! orders and the moments at which `normalized` is settled decide which tokens are found in a text.
 
+use crate::bounds::{Added, check_listed};
 use crate::failure::Failure;
 use crate::settings::{Files, Settings, shown};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use tokenizers::{AddedToken, Tokenizer};
 
 /// Kinds of special tokens, in the order in which they are added.
@@ -182,6 +183,10 @@ impl SpecialTokens {
                 tokens.refer_to_added(&[config, &map]);
             }
         }
+        check_listed(tokens.additional.len(), config.file)?;
+        let mut added = Added::default();
+        tokens.added.values().for_each(|token| added.add(&token.content));
+        added.check(tokens.added_file)?;
         tokens.shape(defaults);
         if beside.is_none() {
             tokens.settle();
@@ -365,10 +370,11 @@ impl SpecialTokens {
     /// The tokens to add to a tokenizer that has `present` already, in order.
     pub fn to_add(&self, present: &[String]) -> Vec<AddedToken> {
         let special = self.all_special();
-        let is_special = |content: &str| special.iter().any(|named| named.content() == content);
+        let contents: HashSet<&str> = special.iter().map(|named| named.content()).collect();
+        let is_special = |content: &str| contents.contains(content);
         let mut list: Vec<AddedToken> =
             self.added.values().map(|token| token.to_added(token.special || is_special(&token.content))).collect();
-        let known: Vec<String> =
+        let known: HashSet<String> =
             list.iter().map(|token| token.content.clone()).chain(present.iter().cloned()).collect();
         for named in &special {
             match named {

@@ -66,7 +66,7 @@ impl SavedBy {
                 return Ok(reading(Version::Five, shown));
             }
         }
-        if let Some(shown) = mark_of_four(files, &config) {
+        if let Some(shown) = mark_of_four(&config) {
             return Ok(reading(Version::Four, shown));
         }
         let because = match saved_by {
@@ -97,16 +97,10 @@ fn mark_of_five(config: &Settings) -> Option<String> {
     list.filter(|list| !list.is_empty()).map(|_| format!("{CONFIG}'s list of extra_special_tokens"))
 }
 
-fn mark_of_four(files: &Files, config: &Settings) -> Option<String> {
+fn mark_of_four(config: &Settings) -> Option<String> {
     let keys = KEYS_OF_FOUR.iter().chain(&["added_tokens_decoder"]);
     if let Some(key) = keys.into_iter().find(|key| config.values.contains_key(**key)) {
         return Some(format!("{CONFIG}'s {key}"));
     }
-    if let Some(class) = class(config).filter(|class| class.ends_with("Fast")) {
-        return Some(format!("{CONFIG}'s {}", short(class)));
-    }
-    ["special_tokens_map.json", "added_tokens.json"]
-        .into_iter()
-        .find(|name| files.get(name).is_some())
-        .map(str::to_owned)
+    class(config).filter(|class| class.ends_with("Fast")).map(|class| format!("{CONFIG}'s {}", short(class)))
 }

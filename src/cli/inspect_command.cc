@@ -130,12 +130,9 @@ std::string inspect_json(const Inspection& found) {
   json["heads"] = network.blocks.empty() ? 0 : network.blocks.front().attention.heads;
   json["problem_type"] =
       checkpoint.has_head() ? OrderedJson(problem_type_name(checkpoint.problem_type())) : OrderedJson(nullptr);
-  json["tokenizer"] = {{"type", found.tokenizer_type},
-                       {"vocab_size", found.tokenizer_entries},
-                       {"made_from", found.tokenizer_origin},
-                       {"read_as", found.tokenizer_reading},
-                       {"applied", found.tokenizer_applied},
-                       {"notes", found.tokenizer_notes}};
+  json["tokenizer"] = {{"type", found.tokenizer_type},        {"vocab_size", found.tokenizer_entries},
+                       {"made_from", found.tokenizer_origin}, {"read_as", found.tokenizer_reading},
+                       {"applied", found.tokenizer_applied},  {"notes", found.tokenizer_notes}};
   for (const int32_t tokens : kLengths) {
     if (tokens <= checkpoint.max_length()) {
       json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);

@@ -22,6 +22,9 @@ namespace {
 /// The largest tokenizer.json that we know has 250,000 pieces and takes 17 MB.
 constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
 
+/// The largest tokenizer_config.json that we know has 300 kB; what is read of one takes ten times its bytes.
+constexpr std::size_t kMaxSettingsBytes = std::size_t{32} << 20;
+
 constexpr std::size_t kMessageBytes = 1024;
 
 ErrorCode error_code(PacelineStatus status) {
@@ -34,6 +37,8 @@ ErrorCode error_code(PacelineStatus status) {
       return ErrorCode::kCorruptData;
     case kPacelineNotFound:
       return ErrorCode::kNotFound;
+    case kPacelineOutOfMemory:
+      return ErrorCode::kResourceExhausted;
     case kPacelineOk:
       break;
   }
@@ -68,15 +73,17 @@ struct RustEncoding {
 /// The files of a model folder that say how its tokenizer works, by name.
 std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::path& model_dir) {
   std::map<std::string, std::string> files;
-  const auto read = [&](const char* name) {
+  const auto read = [&](const char* name, std::size_t most) {
     std::error_code ignored;
     const std::filesystem::path path = model_dir / name;
-    if (std::filesystem::exists(path, ignored)) files.emplace(name, read_file(path, kMaxFileBytes));
+    if (std::filesystem::exists(path, ignored)) files.emplace(name, read_file(path, most));
   };
-  read(kTokenizerFile);
+  read(kTokenizerFile, kMaxFileBytes);
   const bool built = files.empty();
-  std::for_each(kTokenizerSettings.begin(), kTokenizerSettings.end(), read);
-  if (built) std::for_each(kVocabularyFiles.begin(), kVocabularyFiles.end(), read);
+  for (const char* name : kTokenizerSettings) read(name, kMaxSettingsBytes);
+  for (const char* name : kVocabularyFiles) {
+    if (built) read(name, kMaxFileBytes);
+  }
   if (files.empty()) {
     throw Error(
         ErrorCode::kNotFound,
@@ -84,8 +91,18 @@ std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::p
                     "the tokenizer there with save_pretrained().",
                     model_dir.string()));
   }
-  read("config.json");
+  read("config.json", kMaxSettingsBytes);
   return files;
+}
+
+/// Refuses what Git leaves in place of a large file.
+void check_fetched(const std::map<std::string, std::string>& files, const std::filesystem::path& where) {
+  for (const auto& [name, content] : files) {
+    if (!content.starts_with("version https://git-lfs")) continue;
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] it is a pointer of Git LFS, expected the file itself. Fetch it with git lfs pull.",
+                            (where / name).string()));
+  }
 }
 
 /// A text that the Rust library copies out, whatever its length.
@@ -143,6 +160,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& model_dir, const Tokenize
 
 Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, const TokenizerOptions& options,
                           const std::filesystem::path& where) {
+  check_fetched(contents, where);
   std::vector<PacelineFile> files;
   for (const auto& [name, content] : contents) {
     files.push_back({.name = as_bytes(name), .content = as_bytes(without_mark(name, content))});
@@ -156,7 +174,8 @@ Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, co
   const PacelineStatus status =
       paceline_tokenizer_load(files.data(), files.size(), &rust, message.data(), message.size());
   if (status != kPacelineOk) {
-    const char* hint = status == kPacelineUnsupported ? "" : " Save the tokenizer again with save_pretrained().";
+    const bool may_be_mended = status != kPacelineUnsupported && status != kPacelineOutOfMemory;
+    const char* hint = may_be_mended ? " Save the tokenizer again with save_pretrained()." : "";
     throw Error(error_code(status),
                 fmt::format("[{}] {}.{}", where.string(), excerpt(message.data(), kMessageBytes), hint));
   }
@@ -189,6 +208,9 @@ Encoding Tokenizer::State::encode(const Text& text, std::optional<std::size_t> i
   const PacelineStatus status =
       paceline_tokenizer_encode(rust.get(), as_bytes(text.first), text.second ? &second : nullptr, truncation,
                                 &result.value, message.data(), message.size());
+  if (status == kPacelineOutOfMemory) {
+    throw Error(ErrorCode::kResourceExhausted, fmt::format("[{}] {}.", path, message.data()));
+  }
   if (status != kPacelineOk) {
     const std::string place = index ? fmt::format("text {}: ", *index) : "";
     throw Error(error_code(status), fmt::format("[{}] {}{}, expected a text that it can encode.", path, place,

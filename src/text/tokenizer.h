@@ -41,8 +41,9 @@ struct TokenizerOptions {
   int32_t stride = 0;  ///< less than half of the room beside a pair's special tokens
 };
 
-/// `handler` is called by any thread that tokenizes when memory ends, and has to end the process: the tokenizer library
-/// cannot throw, and would print and abort. It must neither throw nor allocate.
+/// Where memory ends, load and encode throw Error resource_exhausted: they put some aside before they begin. `handler` is
+/// called by a thread that has used up that, too, and has to end the process: the tokenizer library would print and abort.
+/// It must neither throw nor allocate.
 void on_tokenizer_out_of_memory(void (*handler)());
 
 /// The tokenizer of a model folder: a Hugging Face tokenizer.json with what transformers changes of it by

@@ -2,13 +2,14 @@
 //!
 //! Other than in 4, a token that a file gives properties is added once with these; what names it again changes nothing.
 
+use crate::bounds::{Added, check_listed};
 use crate::failure::Failure;
 use crate::settings::{Files, Settings, shown};
 use crate::special_tokens::{
     ADDITIONAL, DECODER, Defaults, KINDS, Named, PAD, Token, read_list, read_named, read_token,
 };
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tokenizers::{AddedToken, Tokenizer};
 
 const EXTRA: &str = "extra_special_tokens";
@@ -157,6 +158,10 @@ impl Tokens {
             None if said.values.get(ADDITIONAL).is_some_and(|value| !value.is_null()) => said.list(ADDITIONAL, MAP)?,
             None => defaults.additional.iter().map(|content| Named::Bare((*content).to_owned())).collect(),
         };
+        check_listed(tokens.extra.len().max(tokens.others.len()), config.file)?;
+        let mut added = Added::default();
+        tokens.added.values().for_each(|token| added.add(&token.content));
+        added.check(tokens.added_file)?;
         Ok(tokens)
     }
 
@@ -180,13 +185,13 @@ impl Tokens {
             }
             return Ok(());
         }
-        let mut special: Vec<&str> = Vec::new();
+        let mut special: HashSet<&str> = HashSet::new();
         let named = KINDS.iter().filter_map(|kind| said.values.get(*kind));
         let extra = said.values.get(EXTRA).and_then(Value::as_array).into_iter().flatten();
         special.extend(named.chain(extra).filter_map(|value| value.get("content").unwrap_or(value).as_str()));
         let file = files.settings("added_tokens.json")?;
         for content in file.values.keys() {
-            let is_special = special.contains(&content.as_str());
+            let is_special = special.contains(content.as_str());
             let token = Token { normalized: Some(!is_special), ..Token::plain(content, is_special) };
             self.added.insert(file.count(content)?.unwrap_or(u64::MAX), token);
         }
@@ -241,16 +246,19 @@ impl Tokens {
     /// Adds what the tokenizer does not have yet.
     pub fn add_to(&self, tokenizer: &mut Tokenizer) -> Result<(), Failure> {
         let present = tokenizer.get_added_tokens_decoder();
-        let mut known: Vec<&str> = present.values().map(|token| token.content.as_str()).collect();
-        let is_new = |token: &Token| !present.values().any(|own| Token::from(own) == settled(token));
+        let own: HashMap<&str, Token> =
+            present.values().map(|token| (token.content.as_str(), Token::from(token))).collect();
+        let mut known: HashSet<&str> = own.keys().copied().collect();
+        let is_new = |token: &Token| own.get(token.content.as_str()) != Some(&settled(token));
         let named: Vec<&Named> = self.named.iter().flatten().chain(&self.others).collect();
-        let is_named = |content: &str| named.iter().any(|named| named.content() == content);
+        let names: HashSet<&str> = named.iter().map(|named| named.content()).collect();
+        let is_named = |content: &str| names.contains(content);
         let mut list: Vec<AddedToken> = Vec::new();
         for token in self.added.values().filter(|token| is_new(token)) {
-            known.push(&token.content);
+            known.insert(&token.content);
             list.push(token.to_added(token.special || is_named(&token.content)));
         }
-        let missing = named.iter().copied().chain(&self.extra).filter(|named| !known.contains(&named.content()));
+        let missing = named.iter().copied().chain(&self.extra).filter(|named| !known.contains(named.content()));
         list.extend(missing.map(|named| match named {
             Named::Bare(content) => AddedToken::from(content.clone(), true),
             Named::Full(token) => token.to_added(token.special || is_named(&token.content)),

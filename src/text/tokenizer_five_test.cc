@@ -1,0 +1,209 @@
+// Tokenizers as transformers 5 reads them, and which version's reading a folder gets.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/expect_error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "text/tokenizer.h"
+
+namespace paceline {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+using Files = std::map<std::string, std::string>;
+
+const std::filesystem::path kFolder = std::filesystem::path(PACELINE_TESTDATA) / "tokenizers";
+
+Files folder_files(const std::filesystem::path& folder) {
+  Files files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    files[entry.path().filename().string()] = read_file(entry.path(), std::size_t{1} << 24);
+  }
+  return files;
+}
+
+Text text_of(const Json& first, const Json& second) {
+  Text text{.first = first.get<std::string>(), .second = std::nullopt};
+  if (!second.is_null()) text.second = second.get<std::string>();
+  return text;
+}
+
+std::string patched(const std::string& json, const Json& patch) {
+  Json value = Json::parse(json);
+  value.merge_patch(patch);
+  return value.dump();
+}
+
+Tokenizer load_word_piece(const Json& tokenizer_config, const Json& config = Json::object()) {
+  const Files files = {{"tokenizer.json", read_file(kFolder / "wordpiece" / "tokenizer.json", std::size_t{1} << 24)},
+                       {"tokenizer_config.json", tokenizer_config.dump()},
+                       {"config.json", config.dump()}};
+  return Tokenizer::load(files, {}, "folder");
+}
+
+TEST(TokenizerOfFive, ReadsATokenizerJsonAsTransformersDoes) {
+  const Json golden = read_json_file(kFolder / "over_json_5.json");
+  ASSERT_GT(golden.at("layouts").size(), 60U);
+  for (const Json& layout : golden.at("layouts")) {
+    const std::filesystem::path base = kFolder / layout.at("tokenizer").get<std::string>() / "tokenizer.json";
+    Files files = {{"tokenizer.json", patched(read_file(base, std::size_t{1} << 24), layout.at("patch"))}};
+    int32_t max_length = 0;
+    for (const auto& [name, content] : layout.at("files").items()) {
+      files[name] = content.dump();
+      if (name == "tokenizer_config.json") max_length = content.value("model_max_length", 0);
+    }
+    const Tokenizer tokenizer = Tokenizer::load(files, {.max_length = max_length}, "folder");
+    EXPECT_THAT(tokenizer.reading(), StartsWith("transformers 5")) << layout.at("name");
+    for (const Json& item : layout.at("cases")) {
+      EXPECT_EQ(tokenizer.encode(text_of(item.at(0), item.at(1))).input_ids, item.at(2).get<std::vector<int32_t>>())
+          << layout.at("name") << item.dump();
+    }
+  }
+}
+
+TEST(TokenizerOfFive, IsBuiltFromVocabularyFilesAsTransformersDoes) {
+  const Json golden = read_json_file(kFolder / "built_5.json");
+  ASSERT_GT(golden.at("cases").size(), 400U);
+  std::map<std::string, Tokenizer> tokenizers;
+  for (const Json& item : golden.at("cases")) {
+    const auto name = item.at(0).get<std::string>();
+    if (!tokenizers.contains(name)) {
+      Files files = folder_files(kFolder / ("built_" + name));
+      const bool in_python = name.starts_with("xlm_added") || name.starts_with("flaubert");
+      files["tokenizer_config.json"] =
+          patched(files["tokenizer_config.json"], {{"backend", in_python ? "custom" : "tokenizers"}});
+      tokenizers.emplace(name, Tokenizer::load(files, {}, "folder"));
+    }
+    EXPECT_EQ(tokenizers.at(name).encode(text_of(item.at(1), item.at(2))).input_ids,
+              item.at(3).get<std::vector<int32_t>>())
+        << item.dump();
+  }
+}
+
+TEST(TokenizerOfFive, IsKnownByItsOwnFilesAndThenByTheModel) {
+  const Json of_four = {{"transformers_version", "4.57.1"}};
+  const Json of_five = {{"transformers_version", "5.17.0"}};
+  const auto reading = [](const Json& tokenizer_config, const Json& config) {
+    return load_word_piece(tokenizer_config, config).reading();
+  };
+  const Json none = Json::object();
+  EXPECT_EQ(reading(none, none), "transformers 4.57, as nothing shows another version");
+  EXPECT_EQ(reading(none, of_four), "transformers 4.57, as config.json's transformers_version 4.57.1 shows");
+  EXPECT_EQ(reading({{"do_lower_case", true}}, of_five),
+            "transformers 5.24, as config.json's transformers_version 5.17.0 shows");
+  EXPECT_EQ(reading({{"backend", "tokenizers"}}, of_five),
+            "transformers 5.24, as tokenizer_config.json's backend shows");
+  EXPECT_EQ(reading({{"backend", "tokenizers"}}, of_four),
+            "transformers 5.24, as tokenizer_config.json's backend shows, though config.json's transformers_version is "
+            "4.57.1");
+  EXPECT_EQ(reading({{"tokenizer_class", "BertTokenizerFast"}}, of_five),
+            "transformers 4.57, as tokenizer_config.json's BertTokenizerFast shows, though config.json's "
+            "transformers_version is 5.17.0");
+  for (const Json& config : {Json{{"tokenizer_class", "TokenizersBackend"}}, Json{{"is_local", false}},
+                             Json{{"local_files_only", true}}, Json{{"extra_special_tokens", {"<n>"}}},
+                             Json{{"backend", "tokenizers"}, {"additional_special_tokens", {"<n>"}}}}) {
+    EXPECT_THAT(reading(config, none), StartsWith("transformers 5")) << config;
+  }
+  // 4 keeps the keys of 5 and adds this one when it saves a folder again.
+  for (const Json& config : {Json{{"backend", "tokenizers"}, {"added_tokens_decoder", Json::object()}},
+                             Json{{"clean_up_tokenization_spaces", false}},
+                             Json{{"extra_special_tokens", Json::object()}, {"sp_model_kwargs", Json::object()}}}) {
+    EXPECT_THAT(reading(config, of_five), StartsWith("transformers 4.57")) << config;
+  }
+}
+
+TEST(TokenizerOfFive, SaysWhatTheClassBringsAlong) {
+  const Json cased = {{"backend", "tokenizers"}, {"tokenizer_class", "BertTokenizer"}, {"do_lower_case", false}};
+  EXPECT_THAT(load_word_piece(cased).applied(),
+              ElementsAre("the normalizer is BertTokenizer's, over tokenizer.json's"));
+  EXPECT_THAT(load_word_piece({{"backend", "tokenizers"}, {"tokenizer_class", "TokenizersBackend"}}).applied(),
+              IsEmpty());
+}
+
+TEST(TokenizerOfFive, RefusesWhatItCannotDo) {
+  const auto refused = [](ErrorCode code, const Json& config, const char* message) {
+    Json five = config;
+    five["backend"] = "tokenizers";
+    expect_error(
+        code, [&] { load_word_piece(five); }, message);
+  };
+  refused(ErrorCode::kUnsupported, {{"tokenizer_class", "T5Tokenizer"}}, "T5Tokenizer, which Paceline does not build");
+  refused(ErrorCode::kUnsupported, {{"tokenizer_class", "XLMRobertaTokenizer"}}, "expected Unigram");
+  refused(ErrorCode::kUnsupported, {{"tokenizer_class", "RobertaTokenizer"}}, "expected BPE");
+  refused(ErrorCode::kCorruptData, {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", nullptr}},
+          "do_lower_case is null");
+  refused(ErrorCode::kCorruptData, {{"tokenizer_class", "BertTokenizer"}, {"cls_token", nullptr}}, "cls_token is null");
+  refused(ErrorCode::kCorruptData, {{"extra_special_tokens", 5}}, "extra_special_tokens is 5");
+}
+
+TEST(TokenizerFiles, ReadAsEitherVersionReadsThem) {
+  const Json golden = read_json_file(kFolder / "odd_files.json");
+  for (const char* version : {"4", "5"}) {
+    const Json& texts = golden.at(version).at("texts");
+    for (const auto& [name, item] : golden.at(version).at("files").items()) {
+      SCOPED_TRACE(name + " by " + version);
+      Files files = {{"config.json", R"({"model_type": "bert"})"}};
+      for (const auto& [file, content] : item.at("files").items()) files[file] = content.get<std::string>();
+      const Json& ids = item.at("ids");
+      bool reads_any = false;
+      for (const Json& of_text : ids) reads_any = reads_any || !of_text.is_null();
+      if (!reads_any) {
+        expect_error(
+            ErrorCode::kCorruptData, [&] { Tokenizer::load(files, {}, "folder"); }, "expected");
+        continue;
+      }
+      const Tokenizer tokenizer = Tokenizer::load(files, {}, "folder");
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        EXPECT_EQ(tokenizer.encode(text_of(texts.at(i), nullptr)).input_ids, ids.at(i).get<std::vector<int32_t>>())
+            << texts.at(i);
+      }
+    }
+  }
+}
+
+TEST(TokenizerFiles, EveryKeyThatEitherVersionWritesIsKnown) {
+  const Json golden = read_json_file(kFolder / "config_keys.json");
+  for (const char* version : {"4", "5"}) {
+    const Json& keys = golden.at(version).at("keys");
+    ASSERT_GT(keys.size(), 25U);
+    for (const auto& [key, value] : keys.items()) {
+      Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}};
+      config[key] = value.is_null() ? Json(true) : value;
+      if (key.ends_with("_tokens") || key == "added_tokens_decoder" || key == "strip_accents") continue;
+      if (key == "tokenizer_class") continue;
+      if (key.ends_with("_token") && value.is_null()) config[key] = "[MASK]";
+      EXPECT_THAT(load_word_piece(config).notes(), Not(testing::Contains(HasSubstr("not known here")))) << key;
+    }
+  }
+  EXPECT_THAT(load_word_piece({{"do_something", true}, {"vocab_split", 3}, {"nothing", nullptr}}).notes(),
+              ElementsAre("tokenizer_config.json has settings that are not known here and not followed: do_something, "
+                          "vocab_split"));
+}
+
+TEST(TokenizerFiles, APointerOfGitLfsIsNamed) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 437955512\n";
+  const Files vocabulary = {{"tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})"},
+                            {"vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"}};
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json",
+                           "added_tokens.json", "config.json", "vocab.json", "merges.txt", "spiece.model"}) {
+    Files files = vocabulary;
+    files[name] = pointer;
+    expect_error(
+        ErrorCode::kCorruptData, [&] { Tokenizer::load(files, {}, "folder"); }, name, "git lfs pull");
+  }
+}
+
+}  // namespace
+}  // namespace paceline

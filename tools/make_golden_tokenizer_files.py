@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Writes what a version of transformers makes of odd vocabulary files, and which keys it gives a tokenizer_config.json.
+
+    .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
+    PYTHONPATH=FOLDER_OF_TRANSFORMERS_5 .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
+
+Each run replaces the part of its own version, 4 or 5, in odd_files.json and config_keys.json of that folder.
+"""
+
+import inspect
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import tokenizers
+import transformers
+
+VERSION = transformers.__version__.split(".", maxsplit=1)[0]
+BERT = {"tokenizer_class": "BertTokenizer"}
+ROBERTA = {"tokenizer_class": "RobertaTokenizer"}
+MARK = {"backend": "tokenizers"} if VERSION == "5" else {}
+WORDS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nle\nvent\n##s\n"
+PIECES = '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "a": 5, "b": 6, "ab": 7, "c": 8, "abc": 9, "bc": 10}'
+MERGES = "#version: 0.2\na b\nab c\n"
+TEXTS = ["le vents", "vent levent le", "sud", "[MASK]vents", "abc ab", "bcab", "a", "c<mask>b"]
+
+# name: (settings, files)
+FILES = {
+    "words": (BERT, {"vocab.txt": WORDS}),
+    "blank last line": (BERT, {"vocab.txt": WORDS + "\n"}),
+    "blank last lines": (BERT, {"vocab.txt": WORDS + "\n\n\n"}),
+    "blank line within": (BERT, {"vocab.txt": WORDS.replace("le\n", "\nle\n")}),
+    "a piece twice": (BERT, {"vocab.txt": WORDS + "vent\nsud\n"}),
+    "a special piece twice": (BERT, {"vocab.txt": WORDS + "[MASK]\n[SEP]\n"}),
+    "no last line end": (BERT, {"vocab.txt": WORDS + "sud"}),
+    "CRLF": (BERT, {"vocab.txt": WORDS.replace("\n", "\r\n")}),
+    "CR": (BERT, {"vocab.txt": WORDS.replace("\n", "\r")}),
+    "byte order mark": (BERT, {"vocab.txt": "\ufeff" + WORDS + "sud\n"}),
+    "blanks behind a piece": (BERT, {"vocab.txt": WORDS.replace("vent\n", "vent \n") + "sud\t\n"}),
+    "lines of other kinds": (BERT, {"vocab.txt": WORDS + "a\u2028b\nsud\u00a0\nsu\x0bd\n"}),
+    "pieces": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES}),
+    "a key twice": (ROBERTA, {"vocab.json": PIECES[:-1] + ', "ab": 11}', "merges.txt": MERGES}),
+    "an id twice": (ROBERTA, {"vocab.json": PIECES[:-1] + ', "d": 7}', "merges.txt": MERGES}),
+    "vocab.json with byte order mark": (ROBERTA, {"vocab.json": "\ufeff" + PIECES, "merges.txt": MERGES}),
+    "merges without a first line": (ROBERTA, {"vocab.json": PIECES, "merges.txt": "a b\nab c\n"}),
+    "merges with another first line": (ROBERTA, {"vocab.json": PIECES, "merges.txt": "# merges\na b\nab c\n"}),
+    "merges with a blank line": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "\nb c\n"}),
+    "merges with a blank last line": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "\n"}),
+    "merges without a last line end": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES.rstrip("\n")}),
+    "merges with CRLF": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES.replace("\n", "\r\n")}),
+    "a merge twice": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "b c\na b\n"}),
+    "two blanks in a merge": (ROBERTA, {"vocab.json": PIECES, "merges.txt": "#version: 0.2\na  b\nab c\n"}),
+    "a comment in a merge": (ROBERTA, {"vocab.json": PIECES, "merges.txt": "#version: 0.2\na b # first\nab c\n"}),
+    "a second version line": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "#version: 0.3\nb c\n"}),
+    "a merge of unknown pieces": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "x y\n"}),
+}
+
+CLASSES = ["AlbertTokenizer", "BertTokenizer", "CamembertTokenizer", "DebertaTokenizer", "DebertaV2Tokenizer",
+           "DistilBertTokenizer", "ElectraTokenizer", "FlaubertTokenizer", "GPT2Tokenizer", "MPNetTokenizer",
+           "RobertaTokenizer", "XLMRobertaTokenizer", "XLMTokenizer", "XLNetTokenizer", "PreTrainedTokenizerFast"]
+# Arguments that are no settings.
+ARGUMENTS = {"self", "args", "kwargs", "vocab", "merges", "_spm_precompiled_charsmap", "tokenizer_object"}
+
+
+def write(folder, settings, files):
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, **MARK}))
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="")
+
+
+def encode(folder):
+    """The ids of each text; None where transformers reads neither files nor text."""
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    except Exception:  # Of any kind.
+        return None
+    found = []
+    for text in TEXTS:
+        try:
+            found.append(tokenizer(text)["input_ids"])
+        except Exception:  # An unknown piece that the vocabulary does not have.
+            found.append(None)
+    return found
+
+
+def odd_files():
+    found = {}
+    for name, (settings, files) in FILES.items():
+        with tempfile.TemporaryDirectory() as base:
+            folder = pathlib.Path(base)
+            write(folder, settings, files)
+            found[name] = {"files": {**files, "tokenizer_config.json": json.dumps({**settings, **MARK})},
+                           "ids": encode(folder)}
+    return found
+
+
+def signature_keys(name):
+    """Settings that the class takes, with their defaults."""
+    keys = {}
+    for base in getattr(transformers, name).__mro__:
+        if "__init__" in vars(base):
+            for key, parameter in inspect.signature(base.__init__).parameters.items():
+                default = None if parameter.default is inspect.Parameter.empty else parameter.default
+                keys.setdefault(key, default if isinstance(default, (str, bool, int)) else None)
+    return {key: value for key, value in keys.items() if key not in ARGUMENTS}
+
+
+def saved_keys(folder):
+    """What tokenizer_config.json has where the tokenizer of a folder is saved."""
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    except Exception:  # One that this version does not read.
+        return {}
+    with tempfile.TemporaryDirectory() as base:
+        tokenizer.save_pretrained(base)
+        return json.loads((pathlib.Path(base) / "tokenizer_config.json").read_text(encoding="utf-8"))
+
+
+def config_keys(target):
+    """Each key with a value that is no token's id."""
+    keys = {}
+    for name in CLASSES:
+        keys.update(signature_keys(name))
+    for folder in sorted(target.glob("built_*")):
+        keys.update(saved_keys(folder))
+    keys["added_tokens_decoder"] = None
+    return dict(sorted(keys.items()))
+
+
+def main():
+    target = pathlib.Path(sys.argv[1])
+    transformers.logging.set_verbosity_error()
+    versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
+    for name, part in [("odd_files.json", {"texts": TEXTS, "files": odd_files()}),
+                       ("config_keys.json", {"keys": config_keys(target)})]:
+        path = target / name
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        content["made_by"] = "tools/make_golden_tokenizer_files.py"
+        content[VERSION] = {"versions": versions, **part}
+        path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
