@@ -146,14 +146,14 @@ struct Reserve {
 impl Reserve {
     /// Some times the files' bytes: what vocabulary, merges and tries take in all.
     fn to_load(files: usize) -> Self {
-        Reserve { wanted: (8 << 20) + 48 * files, least: (1 << 20) + 4 * files }
+        Reserve { wanted: (8 << 20) + 48 * files, least: (2 << 20) + 12 * files }
     }
 
     /// A piece of text passes through some twenty forms of 20 to 60 bytes each for a byte; ids of the whole text are kept.
     fn to_encode(text: usize) -> Self {
         const LARGEST_PIECE: usize = 1 << 16;
         let wanted = (1 << 19) + 1024 * text.min(LARGEST_PIECE) + 16 * text;
-        Reserve { wanted, least: wanted / 8 }
+        Reserve { wanted, least: wanted / 2 }
     }
 }
 

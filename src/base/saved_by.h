@@ -14,8 +14,8 @@ struct SavedBy {
 };
 
 /// `config` is the content of config.json, `tokenizer_config` that of tokenizer_config.json; null or empty where there
-/// is no such file. config.json's version counts first. Only version 5 writes a tokenizer's "backend", so a tokenizer
-/// that has one is read as 5 reads it, beside whatever model it lies. Never throws for what the files say.
+/// is no such file. config.json's version counts first. A tokenizer is of the version that its own file shows, beside
+/// whatever model it lies: by keys and classes that only one version writes. Never throws for what the files say.
 SavedBy saved_by(const Json& config, const Json& tokenizer_config);
 
 }  // namespace paceline

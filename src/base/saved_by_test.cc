@@ -36,6 +36,18 @@ TEST(SavedBy, IsFourWhereNothingIsSaid) {
 TEST(SavedBy, KnowsATokenizerOfFiveBesideAnyModel) {
   expect_saved(R"({"transformers_version":"4.57.1"})", R"({"backend":"tokenizers"})", "4.57.1", 4, 5);
   expect_saved(R"({"transformers_version":"4.57.1"})", R"({"backend":null})", "4.57.1", 4, 4);
+  expect_saved(R"({"transformers_version":"4.57.1"})", R"({"tokenizer_class":"TokenizersBackend"})", "4.57.1", 4, 5);
+  expect_saved("{}", R"({"extra_special_tokens":["<n>"]})", "", 4, 5);
+  expect_saved("{}", R"({"extra_special_tokens":{"n_token":"<n>"}})", "", 4, 4);
+  expect_saved("{}", R"({"backend":"custom","added_tokens_decoder":{}})", "", 4, 5);
+}
+
+TEST(SavedBy, KnowsATokenizerOfFourBesideAnyModel) {
+  const char* five = R"({"transformers_version":"5.1.0"})";
+  expect_saved(five, R"({"added_tokens_decoder":{}})", "5.1.0", 5, 4);
+  expect_saved(five, R"({"backend":"tokenizers","added_tokens_decoder":{}})", "5.1.0", 5, 4);
+  expect_saved(five, R"({"tokenizer_class":"BertTokenizerFast"})", "5.1.0", 5, 4);
+  expect_saved(five, R"({"tokenizer_class":"BertTokenizer","do_lower_case":true})", "5.1.0", 5, 5);
 }
 
 }  // namespace

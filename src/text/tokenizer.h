@@ -41,15 +41,16 @@ struct TokenizerOptions {
   int32_t stride = 0;  ///< less than half of the room beside a pair's special tokens
 };
 
-/// Where memory ends, load and encode throw Error resource_exhausted: they put some aside before they begin. `handler` is
-/// called by a thread that has used up that, too, and has to end the process: the tokenizer library would print and abort.
-/// It must neither throw nor allocate.
+/// Where memory ends, load and encode throw Error resource_exhausted: they put some aside before they begin. `handler`
+/// is called by a thread that has used up that, too, and has to end the process: the tokenizer library would print and
+/// abort. It must neither throw nor allocate.
 void on_tokenizer_out_of_memory(void (*handler)());
 
 /// The tokenizer of a model folder: a Hugging Face tokenizer.json with what transformers changes of it by
 /// tokenizer_config.json, or one built from vocab.txt, vocab.json + merges.txt or a SentencePiece model as transformers
-/// builds it; 4 or 5, whichever saved the folder. The file's own padding and length are ignored; longest-first truncation at max_length, from the side that
-/// the files name. Immutable once loaded: any number of threads may encode at the same time.
+/// builds it; 4 or 5, whichever saved the folder. The file's own padding and length are ignored; longest-first
+/// truncation at max_length, from the side that the files name. Immutable once loaded: any number of threads may encode
+/// at the same time.
 class Tokenizer {
  public:
   /// Throws Error: not_found; corrupt_data, also for files that contradict each other or make the tokenizer library
