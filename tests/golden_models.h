@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "checkpoint/golden_checkpoint.h"
 #include "paceline/packed_batch.h"
 #include "tests/sequences.h"
 
@@ -14,7 +15,8 @@ namespace paceline {
 /// The tiny models of testdata that transformers has run, in the order of their paths.
 inline std::vector<std::filesystem::path> golden_folders() {
   std::vector<std::filesystem::path> folders;
-  for (const char* kind : {PACELINE_TESTDATA "/models", PACELINE_TESTDATA "/families"}) {
+  for (const char* kind :
+       {PACELINE_TESTDATA "/models", PACELINE_TESTDATA "/families", PACELINE_TESTDATA "/token_types"}) {
     for (const auto& entry : std::filesystem::directory_iterator(kind)) {
       if (std::filesystem::exists(entry.path() / "golden.json")) folders.push_back(entry.path());
     }

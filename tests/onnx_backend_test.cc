@@ -104,7 +104,7 @@ TEST_P(OnnxRuntime, ReadsTokenTypesWhereTheModelHasThem) {
   Json config = tiny_config();
   config["type_vocab_size"] = 2;
   write_tiny_checkpoint(folder.path(), config);
-  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  const Checkpoint checkpoint = Checkpoint::open(folder.path(), {.token_types = TokenTypes::kYes});
   const auto backend = create(checkpoint, GetParam());
   PackedBatch batch = batch_of({{2, 3, 4}, {5}});
   std::vector<float> none(6), zeros(6), ones(6);
@@ -118,10 +118,10 @@ TEST_P(OnnxRuntime, ReadsTokenTypesWhereTheModelHasThem) {
 }
 
 TEST_P(OnnxRuntime, AgreesWithTransformers) {
-  EXPECT_GE(golden_folders().size(), 54U);
+  EXPECT_GE(golden_folders().size(), 100U);
   for (const std::filesystem::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
-    const Checkpoint checkpoint = Checkpoint::open(folder);
+    const Checkpoint checkpoint = open_golden(folder);
     const auto backend = create(checkpoint, GetParam());
     const Golden golden(folder);
     expect_close(run_batch(*backend, golden.batch), golden.logits);
@@ -131,7 +131,7 @@ TEST_P(OnnxRuntime, AgreesWithTransformers) {
 // As transformers' RoBERTa counts positions, and as the native engine does.
 TEST_P(OnnxRuntime, PadTokensInATextAreNotCounted) {
   const std::filesystem::path folder = PACELINE_TESTDATA "/models/roberta-fp32";
-  const Checkpoint checkpoint = Checkpoint::open(folder);
+  const Checkpoint checkpoint = open_golden(folder);
   const int32_t pad = checkpoint.network().pad_token_id;
   const auto native = create_backend(checkpoint, {.name = "native", .threads = 1});
   const auto backend = create(checkpoint, GetParam());
@@ -145,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, OnnxRuntime, testing::Values("onnxruntime", "onn
 // The oldest opset, the one that is the default and the newest, in which several operators have other forms.
 TEST_F(OnnxRuntime, ThePortableFormAgreesWithTransformers) {
   for (const std::filesystem::path& folder : golden_folders()) {
-    const Checkpoint checkpoint = Checkpoint::open(folder);
+    const Checkpoint checkpoint = open_golden(folder);
     const Golden golden(folder);
     for (const int opset : {11, 17, 21}) {
       SCOPED_TRACE(testing::Message() << folder.filename().string() << ", opset " << opset);
@@ -166,7 +166,7 @@ TEST_F(OnnxRuntime, ThePortableFormAgreesWithTransformers) {
 TEST_F(OnnxRuntime, Int8StaysNearTransformers) {
   for (const std::filesystem::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
-    const Checkpoint checkpoint = Checkpoint::open(folder);
+    const Checkpoint checkpoint = open_golden(folder);
     const Golden golden(folder);
     float largest = 1;
     for (const float logit : golden.logits) largest = std::max(largest, std::abs(logit));

@@ -190,7 +190,7 @@ TEST_F(OnnxFile, FeedsTokenTypesByNameAndZerosWhereTheBatchHasNone) {
   Json config = tiny_config();
   config["type_vocab_size"] = 2;
   write_tiny_checkpoint(folder_.path(), config);
-  checkpoint_.emplace(Checkpoint::open(folder_.path()));
+  checkpoint_.emplace(Checkpoint::open(folder_.path(), {.token_types = TokenTypes::kYes}));
   export_onnx(*checkpoint_, {.token_type_ids_name = "segment_ids", .input_dtype = "int32"}, file_);
   const auto backend = open(file_);
   const auto own = create_backend(*checkpoint_, {.name = "onnxruntime", .threads = 1, .cache_dir = folder_.path()});

@@ -20,7 +20,8 @@ import onnx
 import onnxruntime
 import torch
 import transformers
-from original_models import BATCHES, TOLERANCE, Original, all_feeds, feeds, model_folders, relative_difference
+from original_models import (BATCHES, TOLERANCE, Original, all_feeds, feeds, model_folders, relative_difference,
+                             types_setting)
 from rounded_products import Quantised, spread
 
 OPTIONS = None
@@ -39,6 +40,7 @@ EVEN_BATCHES = ([1], [7, 7], [9, 9, 9], [0, 0])  # nothing is padded
 
 
 def export(folder, file, **settings):
+    settings["types"] = types_setting(folder)
     command = [OPTIONS.tool, folder, file, *(f"{key}={value}" for key, value in settings.items())]
     environment = {**os.environ, "XDG_CACHE_HOME": str(file.parent / "cache")}
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120,

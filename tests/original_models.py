@@ -114,6 +114,11 @@ def feeds(config, batches=BATCHES, left_padding=False, pad_inside=False):
         yield feed
 
 
+def types_setting(folder):
+    """What --token-types has to say for the feeds of a folder, whose tokenizer is not asked."""
+    return "yes" if token_types_of(transformers.AutoConfig.from_pretrained(folder)) > 1 else "as-saved"
+
+
 def all_feeds(config, batches=BATCHES):
     """Without pad tokens inside, and with them where the model has one."""
     kinds = (False,) if config.pad_token_id is None else (False, True)

@@ -48,9 +48,9 @@ class Torch : public testing::TestWithParam<Way> {
         {.name = way.backend, .compute_type = compute_type, .threads = 1, .cache_dir = cache_.path(), .file = file});
   }
 
-  Checkpoint tiny(const Json& config = tiny_config()) const {
+  Checkpoint tiny(const Json& config = tiny_config(), TokenTypes types = TokenTypes::kAsSaved) const {
     write_tiny_checkpoint(folder_.path(), config);
-    return Checkpoint::open(folder_.path());
+    return Checkpoint::open(folder_.path(), {.token_types = types});
   }
 
   TemporaryFolder cache_;
@@ -79,15 +79,15 @@ void expect_close(const std::vector<float>& left, const std::vector<float>& righ
 /// Of a scripted form only a trace has an alternative: relative or rotary positions, windows, a convolution.
 bool can_be_scripted(const Network& network) {
   const SelfAttention& attention = network.blocks.back().attention;
-  return network.relative.kind == RelativeKind::kNone && !network.convolution.exists() && attention.rotary_theta == 0 &&
+  return network.relative.kind == RelativeKind::kNone && !network.convolution.exists() && !attention.rotary.exists() &&
          attention.visible_before < 0 && attention.visible_after < 0;
 }
 
 TEST_P(Torch, AgreesWithTransformersAndTheReference) {
-  EXPECT_GE(golden_folders().size(), 54U);
+  EXPECT_GE(golden_folders().size(), 100U);
   for (const fs::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
-    const Checkpoint checkpoint = Checkpoint::open(folder);
+    const Checkpoint checkpoint = open_golden(folder);
     if (GetParam().how == "script" && !can_be_scripted(checkpoint.network())) {
       expect_error(
           ErrorCode::kUnsupported, [&] { create(checkpoint, GetParam()); }, "Use --how trace");
@@ -116,7 +116,7 @@ TEST_P(Torch, AnswersOfABatchAreThoseOfEachSequenceAlone) {
 TEST_P(Torch, Bf16IsCloseAndIsBf16) {
   for (const fs::path& folder : golden_folders()) {
     SCOPED_TRACE(folder.filename().string());
-    const Checkpoint checkpoint = Checkpoint::open(folder);
+    const Checkpoint checkpoint = open_golden(folder);
     if (GetParam().how == "script" && !can_be_scripted(checkpoint.network())) continue;
     const auto backend = create(checkpoint, GetParam(), "bf16");
     EXPECT_EQ(backend->info().dtype, "bf16");
@@ -133,7 +133,7 @@ TEST_P(Torch, Bf16IsCloseAndIsBf16) {
 TEST_P(Torch, ReadsTokenTypesWhereTheModelHasThem) {
   Json config = tiny_config();
   config["type_vocab_size"] = 2;
-  const Checkpoint checkpoint = tiny(config);
+  const Checkpoint checkpoint = tiny(config, TokenTypes::kYes);
   const auto backend = create(checkpoint, GetParam());
   PackedBatch batch = batch_of({{2, 3, 4}, {5}});
   const std::vector<float> none = run_batch(*backend, batch);

@@ -15,7 +15,7 @@ import unittest
 
 import torch
 import transformers
-from original_models import TOLERANCE, Original, all_feeds, model_folders, relative_difference
+from original_models import TOLERANCE, Original, all_feeds, model_folders, relative_difference, types_setting
 
 OPTIONS = None
 
@@ -46,7 +46,7 @@ class TorchscriptTest(unittest.TestCase):
     def run_export(self, model, how, compute_type="fp32"):
         file = self.folder / f"{how}-{compute_type}.pt"
         command = [OPTIONS.paceline, "export", model, "--to", "torchscript", "--how", how, "--compute-type",
-                   compute_type, "--out", file]
+                   compute_type, "--out", file, "--token-types", types_setting(model)]
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}
         return file, subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120,
                                     env=environment)

@@ -88,7 +88,7 @@ class Contest {
     const auto window = static_cast<std::size_t>(StreamOptions{}.window);
     for (std::size_t first = 0; first < texts.size(); first += window) {
       const std::span<const Text> now = texts.subspan(first, std::min(window, texts.size() - first));
-      const std::vector<Encoding> encodings = pipeline_.encode(now);
+      const std::vector<Encoding> encodings = pipeline_.encode(now).encodings;
       std::vector<float> logits(now.size() * pipeline_.checkpoint().labels().size());
       const double start = monotonic_seconds();
       pipeline_.run(encodings, logits);

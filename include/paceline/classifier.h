@@ -13,6 +13,7 @@
 #include "paceline/backend.h"
 #include "paceline/error.h"
 #include "paceline/export.h"
+#include "paceline/token_types.h"
 
 namespace paceline {
 
@@ -48,6 +49,7 @@ struct ClassifierOptions {
   std::filesystem::path weights{};            ///< a state_dict in place of the folder's weights, under any name
   std::string prefix{};                       ///< taken off the weights' names; names without it do not count
   std::filesystem::path base{};               ///< the model that the folder's LoRA adapter is merged into
+  std::optional<TokenTypes> token_types{};    ///< whether the model gets them
   std::optional<int32_t> threads{};           ///< of each instance; 0: the usable CPUs shared out among them
   std::optional<int32_t> instances{};         ///< copies of the model side by side, each pinned to CPUs of its own
   std::optional<int32_t> batch_size{};        ///< texts in a batch at most
@@ -96,9 +98,13 @@ class PACELINE_EXPORT Classifier {
 
   /// For each text, in the texts' order, its `top_k` best labels, best first; 0: all. With thresholds only those of
   /// them that reach theirs, so maybe none. A text longer than the model reads is truncated, or read in windows. Texts
-  /// of like length are batched together, so give many at once. Throws Error: invalid_argument for a text that is not
-  /// UTF-8 (the message says which) or a negative top_k, corrupt_data where the model's output is not a number, and
-  /// what the engine throws.
+  /// of like length are batched together, so give many at once.
+  ///
+  /// A text that cannot be classified leaves the call without an answer, and the message says which it is, counted from
+  /// 0 among those given: leave it out and call again. Throws Error: invalid_argument for a text that is not UTF-8 or
+  /// has no token, or a negative top_k; corrupt_data where the tokenizer fails on a text or gives it an id that the
+  /// model does not know, or the model's output is not a number; unsupported for a text that would take the tokenizer
+  /// for ever; and what the engine throws.
   std::vector<std::vector<ScoredLabel>> classify(std::span<const std::string> texts, int32_t top_k = 1);
   std::vector<std::vector<ScoredLabel>> classify(std::span<const TextPair> pairs, int32_t top_k = 1);
 

@@ -9,7 +9,7 @@ namespace paceline {
 /// Sequences back to back, without padding. T = total tokens, B = sequences.
 struct PackedBatch {
   std::vector<int32_t> input_ids;       ///< [T]
-  std::vector<int32_t> token_type_ids;  ///< [T], empty where the architecture has one type
+  std::vector<int32_t> token_type_ids;  ///< [T], or empty: the model is handed none
   std::vector<int32_t> cu_seqlens{0};   ///< [B + 1], first 0, last T
   int32_t max_seqlen = 0;               ///< longest sequence, tokens
 

@@ -48,13 +48,6 @@ impl Assembly {
         self.0.iter().filter(|part| matches!(part, Part::Special(..))).count()
     }
 
-    /// Whether any token has a type but 0.
-    pub fn has_types(&self) -> bool {
-        self.0.iter().any(|part| match part {
-            Part::Special(_, kind) | Part::First(kind) | Part::Second(kind) => *kind > 0,
-        })
-    }
-
     /// Appends ids and token types of one sequence.
     pub fn append(&self, first: &[u32], second: &[u32], ids: &mut Vec<u32>, types: &mut Vec<u32>) {
         for part in &self.0 {

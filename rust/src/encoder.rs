@@ -12,7 +12,7 @@ use crate::moses_tokenizer::MosesTokenizer;
 use crate::out_of_memory::has_run_out;
 use crate::pattern::Growth;
 use crate::regex_limits;
-use crate::settings::{Files, Settings, shown};
+use crate::settings::{Files, Settings};
 use crate::tokenizer_config::{self, Changes};
 use crate::version::{SavedBy, Version};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,8 +79,6 @@ pub struct Encoder {
     growth: Growth,
     /// The end that truncation keeps is the last one.
     keeps_end: bool,
-    /// The model gets no token types but 0.
-    untyped: bool,
 }
 
 /// Bytes of a text where a pattern's cost grows with the square: half a second.
@@ -132,16 +130,6 @@ fn keeps_end(tokenizer: &Tokenizer, config: &Settings) -> Result<bool, Failure> 
     }
 }
 
-/// Whether the files keep token types from the model.
-fn is_untyped(config: &Settings) -> Result<bool, Failure> {
-    const KEY: &str = "model_input_names";
-    let Some(value) = config.get(KEY) else { return Ok(false) };
-    let names = value.as_array().ok_or_else(|| {
-        Failure::corrupt(format!("{}: {KEY} is {}, expected a list of names", config.file, shown(value)))
-    })?;
-    Ok(!names.iter().any(|name| name == "token_type_ids"))
-}
-
 fn find_pair(processor: Option<&PostProcessorWrapper>) -> Result<Assembly, String> {
     match catch_unwind(AssertUnwindSafe(|| Assembly::find(processor, true))) {
         Ok(found) => found.map_err(|e| e.to_string()),
@@ -162,7 +150,7 @@ impl Encoder {
         }
         let config = files.settings("tokenizer_config.json")?;
         changes.notes.extend(unknown_keys(&config));
-        let (keeps_end, untyped) = (keeps_end(&tokenizer, &config)?, is_untyped(&config)?);
+        let keeps_end = keeps_end(&tokenizer, &config)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(Failure::corrupt)?;
         let processor = tokenizer.get_post_processor().cloned();
@@ -172,9 +160,6 @@ impl Encoder {
         let pair = find_pair(processor.as_ref());
         if keeps_end {
             changes.applied.push("truncation_side is left: a text that is too long loses its beginning".to_owned());
-        }
-        if untyped && (single.has_types() || pair.as_ref().is_ok_and(Assembly::has_types)) {
-            changes.applied.push("model_input_names has no token_type_ids: all of them are 0".to_owned());
         }
         let cuts = Cuts::find(&tokenizer, changes.added_by.as_ref());
         if let ModelWrapper::Unigram(model) = tokenizer.get_model() {
@@ -194,7 +179,6 @@ impl Encoder {
             lengths,
             growth,
             keeps_end,
-            untyped,
         };
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             let config = files.settings("config.json")?;
@@ -275,7 +259,7 @@ impl Encoder {
         let mut ids = Vec::with_capacity(first_room + second_room + special);
         let mut types = Vec::with_capacity(ids.capacity());
         assembly.append(self.kept(&first.ids, first_room), self.kept(&second.ids, second_room), &mut ids, &mut types);
-        self.tokens(ids, types, truncated)
+        tokens(ids, types, truncated)
     }
 
     /// How many tokens of a text or pair stay where both together may have `room`.
@@ -288,13 +272,6 @@ impl Encoder {
     fn kept<'a>(&self, ids: &'a [u32], room: usize) -> &'a [u32] {
         let room = room.min(ids.len());
         if self.keeps_end { &ids[ids.len() - room..] } else { &ids[..room] }
-    }
-
-    fn tokens(&self, ids: Vec<u32>, mut types: Vec<u32>, truncated: usize) -> Result<Tokens, Failure> {
-        if self.untyped {
-            types.fill(0);
-        }
-        Ok(Tokens { input_ids: to_i32(ids)?, token_type_ids: to_i32(types)?, truncated })
     }
 
     /// The first text's windows, each but the last of `max_length` tokens, one behind the other; the second text stands
@@ -331,7 +308,7 @@ impl Encoder {
             let end = first.len().min(start + first_room);
             assembly.append(&first[start..end], &second, &mut ids, &mut types);
             if end == first.len() {
-                return self.tokens(ids, types, truncated);
+                return tokens(ids, types, truncated);
             }
             start = end - stride;
         }
@@ -444,6 +421,10 @@ fn longest_first_of_slow_classes(first: usize, second: Option<usize>, room: usiz
     let Some(second) = second else { return (first.min(room), 0) };
     let keep = first.min(room.div_ceil(2).max(room.saturating_sub(second)));
     (keep, second.min(room - keep))
+}
+
+fn tokens(ids: Vec<u32>, types: Vec<u32>, truncated: usize) -> Result<Tokens, Failure> {
+    Ok(Tokens { input_ids: to_i32(ids)?, token_type_ids: to_i32(types)?, truncated })
 }
 
 fn to_i32(ids: Vec<u32>) -> Result<Vec<i32>, Failure> {

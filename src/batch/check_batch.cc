@@ -58,6 +58,11 @@ void check_batch(const PackedBatch& batch, const Network& network, std::size_t l
                          length, batch.max_seqlen));
     }
   }
+  if (batch.token_type_ids.empty() && reads_token_types(network) && network.without_types == WithoutTypes::kNothing) {
+    refuse(
+        fmt::format("no token_type_ids were given, this {} is handed some. Give them, or open the checkpoint without.",
+                    network.architecture));
+  }
   if (batch.max_seqlen > network.max_tokens) {
     refuse(fmt::format("max_seqlen is {}, the model takes 1 to {} tokens.", batch.max_seqlen, network.max_tokens));
   }

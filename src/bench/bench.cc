@@ -64,7 +64,7 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
   if (options.text_file.empty()) {
     return make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
                                    std::min(kMadeUpTokens, checkpoint.max_length()),
-                                   checkpoint.network().token_types > 1);
+                                   reads_token_types(checkpoint.network()));
   }
   const Tokenizer tokenizer = Tokenizer::load(
       checkpoint.parts().tokenizer, tokenizer_options(checkpoint, options.long_texts.value_or(LongTextOptions{})));
@@ -168,6 +168,11 @@ std::string windows_note(const WorkloadSummary& is) {
       is.texts, is.sequences);
 }
 
+std::string unread_note(const Workload& workload) {
+  return fmt::format("Passed over {} of the texts drawn, which cannot be read. The first: {}", workload.passed_over,
+                     workload.first_error);
+}
+
 /// What bench and verify have in common: `run` fills the results from the subject.
 template <class Run>
 BenchResults with_subject(const BenchOptions& options, const Run& run) {
@@ -181,6 +186,7 @@ BenchResults with_subject(const BenchOptions& options, const Run& run) {
   results.checkpoint = summarize_checkpoint(checkpoint, subject);
   results.workload = subject.workload.summary;
   if (results.workload.in_windows()) results.notes.push_back(windows_note(results.workload));
+  if (subject.workload.passed_over > 0) results.notes.push_back(unread_note(subject.workload));
   run(subject, results);
   finish(results, started);
   return results;

@@ -207,13 +207,14 @@ TEST_F(ServerTest, ErrorsComeBackWithTheirCode) {
 TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   const WorkerRequest request{.model_dir = "/a b",
                               .backend = {.name = "x", .compute_type = "int8", .threads = 3, .cache_dir = "/c"},
-                              .weights = {.file = "/w.pt", .prefix = "module"}};
+                              .weights = {.file = "/w.pt", .prefix = "module", .token_types = TokenTypes::kNo}};
   const WorkerRequest back = decode_request(encode_request(request));
   EXPECT_EQ(back.model_dir, request.model_dir);
   EXPECT_EQ(back.backend.compute_type, "int8");
   EXPECT_EQ(back.backend.threads, 3);
   EXPECT_EQ(back.weights.file, "/w.pt");
   EXPECT_EQ(back.weights.prefix, "module");
+  EXPECT_EQ(back.weights.token_types, TokenTypes::kNo);
   EndToEndRequest run{.model_dir = "/m", .run = {}, .seconds = 2.5};
   run.run.weights = request.weights;
   run.run.long_texts = {.mode = LongTextOptions::Mode::kWindow, .stride = 7};
@@ -228,6 +229,7 @@ TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   EXPECT_EQ(run_back.run.long_texts->mode, LongTextOptions::Mode::kWindow);
   EXPECT_EQ(run_back.run.long_texts->stride, 7);
   EXPECT_EQ(run_back.run.weights.prefix, "module");
+  EXPECT_EQ(run_back.run.weights.token_types, TokenTypes::kNo);
   EXPECT_EQ(run_back.seconds, 2.5);
   ASSERT_EQ(texts_back.size(), 2U);
   EXPECT_FALSE(texts_back[0].second.has_value());

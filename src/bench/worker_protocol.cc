@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/token_types_name.h"
 #include "classify/path_json.h"
 #include "classify/windows.h"
 
@@ -75,12 +76,14 @@ void encode_weights(const WeightOptions& weights, Json& message) {
   message["weights"] = path_to_json(weights.file);
   message["prefix"] = weights.prefix;
   message["base"] = path_to_json(weights.base);
+  message["token_types"] = token_types_name(weights.token_types);
 }
 
 WeightOptions decode_weights(const Json& message) {
   return {.file = json_path(message, "weights", kWhere),
           .prefix = json_string(message, "prefix", kWhere),
-          .base = json_path(message, "base", kWhere)};
+          .base = json_path(message, "base", kWhere),
+          .token_types = parse_token_types(json_string(message, "token_types", kWhere, "as-saved"), kWhere)};
 }
 
 template <class T>

@@ -124,7 +124,7 @@ class WorkerServer {
     const std::span<const Text> all(texts);
     const auto classify = [&](std::span<const Text> chunk) {
       std::vector<float> rows(chunk.size() * outputs);
-      pipeline.run_texts(pipeline.encode_sequences(chunk), rows);
+      pipeline.run_texts(pipeline.encode(chunk), rows);  // all can be read: bench has passed over the others
       const std::span<const float> logits(rows);
       for (std::size_t i = 0; i < chunk.size(); ++i) {
         predict(logits.subspan(i * outputs, outputs), pipeline.checkpoint().problem_type(), 1);

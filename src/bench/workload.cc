@@ -14,6 +14,32 @@
 #include "paceline/error.h"
 
 namespace paceline {
+namespace {
+
+/// Takes the texts out that cannot be read.
+void pass_over(std::span<const TextError> errors, Workload& workload) {
+  if (errors.empty()) return;
+  workload.passed_over = errors.size();
+  workload.first_error = errors.front().message;
+  if (errors.size() == workload.texts.size()) {
+    throw Error(errors.front().code,
+                fmt::format("[bench] none of the {} texts drawn from {} can be read. The first: {}", errors.size(),
+                            workload.summary.source, workload.first_error));
+  }
+  std::vector<Text> kept;
+  auto error = errors.begin();
+  for (std::size_t text = 0; text < workload.texts.size(); ++text) {
+    if (error != errors.end() && error->text == text) {
+      ++error;
+    } else {
+      kept.push_back(std::move(workload.texts[text]));
+    }
+  }
+  workload.texts = std::move(kept);
+  workload.summary.rows_skipped += static_cast<int64_t>(errors.size());
+}
+
+}  // namespace
 
 std::vector<uint32_t> draw_sample(std::size_t available, std::size_t wanted, uint64_t seed) {
   std::vector<uint32_t> indices(available);
@@ -49,11 +75,10 @@ Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const Workload
   }
   ThreadPool pool(options.threads);
   const double start = monotonic_seconds();
-  workload.encodings = tokenizer.encode_all(workload.texts, pool);
-  if (in_windows(options.long_texts)) {
-    workload.encodings = split_windows(std::move(workload.encodings), options.max_length).encodings;
-  }
+  Sequences sequences = split_windows(tokenizer.encode_all(workload.texts, pool), options.max_length);
   summary.tokenize_ms_per_text = 1e3 * (monotonic_seconds() - start) / static_cast<double>(workload.texts.size());
+  workload.encodings = std::move(sequences.encodings);
+  pass_over(sequences.errors, workload);
   summarize(workload);
   summary.texts = static_cast<int64_t>(workload.texts.size());
   summary.long_texts = options.long_texts;

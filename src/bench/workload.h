@@ -16,6 +16,8 @@ struct Workload {
   std::vector<Text> texts;
   std::vector<Encoding> encodings;
   std::vector<int32_t> lengths;  ///< tokens of each encoding
+  std::size_t passed_over = 0;   ///< texts of the sample that cannot be read
+  std::string first_error;       ///< why the first of them cannot
   WorkloadSummary summary;
 };
 
@@ -29,10 +31,11 @@ struct WorkloadOptions {
   uint64_t seed = 0;
   int32_t threads = 1;
   std::optional<LongTextOptions> long_texts{};  ///< as the tokenizer was made for
-  int32_t max_length = 0;                       ///< of a window
+  int32_t max_length = 0;                       ///< of a sequence
 };
 
-/// Samples and encodes. Throws Error{invalid_argument} for a sample below one text, {corrupt_data} without any text.
+/// Samples and encodes; texts that cannot be read are passed over. Throws Error{invalid_argument} for a sample below
+/// one text, {corrupt_data} without any text, and the first text's error where none can be read.
 Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const WorkloadOptions& options);
 
 /// Lengths and counts of the summary from encodings, each a text; `lengths` is filled, too.

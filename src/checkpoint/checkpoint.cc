@@ -32,13 +32,17 @@ constexpr JsonLimits kConfigLimits{.max_bytes = std::size_t{16} << 20, .max_dept
 
 Json read_config_json(const fs::path& folder) { return read_json_file(folder / "config.json", kConfigLimits); }
 
-/// limit_length of the folder's tokenizer_config.json, which may be missing.
-int32_t read_max_length(const fs::path& model_dir, const Network& network) {
+/// What the folder's tokenizer_config.json, which may be missing, says of the model's input.
+struct ModelInput {
+  int32_t max_length = 0;
+  HandedOutTypes types{};
+};
+
+ModelInput read_model_input(const fs::path& model_dir, const Json& config, const Network& network) {
   const fs::path path = model_dir / "tokenizer_config.json";
-  if (!is_entry(path)) {
-    return network.max_tokens;
-  }
-  return limit_length(read_json_file(path, kConfigLimits), network.max_tokens, path.string());
+  const Json tokenizer_config = is_entry(path) ? read_json_file(path, kConfigLimits) : Json::object();
+  return {.max_length = limit_length(tokenizer_config, network.max_tokens, path.string()),
+          .types = find_handed_out_types(config, tokenizer_config, path.string())};
 }
 
 std::vector<std::string> names_of(const std::map<std::string, TensorView, std::less<>>& tensors) {
@@ -195,7 +199,8 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& opti
   Checkpoint checkpoint;
   checkpoint.model_dir_ = model_dir;
   checkpoint.parts_ = loaded.parts;
-  checkpoint.max_length_ = read_max_length(loaded.parts.tokenizer, read.network);
+  const ModelInput input = read_model_input(loaded.parts.tokenizer, config, read.network);
+  checkpoint.max_length_ = input.max_length;
   if (loaded.adapter) {
     loaded.adapter->merge(transposed_weights(read.network), &weights);
     checkpoint.adapter_ = loaded.adapter->summary();
@@ -203,6 +208,8 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& opti
   }
   checkpoint.notices_ = std::move(loaded.notices);
   checkpoint.take_weights(read.network, weights);
+  // The weights of a term that is left out are there and not read.
+  checkpoint.token_types_ = apply_token_types(options.token_types, input.types, read.network);
   checkpoint.network_ = std::move(read.network);
   checkpoint.labels_ = std::move(read.labels);
   checkpoint.problem_type_ = read.problem_type;
@@ -264,13 +271,15 @@ std::vector<float> Checkpoint::values(const Weight& weight) const {
   return values;
 }
 
-CheckpointConfig read_checkpoint_config(const fs::path& model_dir) {
+CheckpointConfig read_checkpoint_config(const fs::path& model_dir, TokenTypes token_types) {
   const ModelParts parts = find_model_parts(model_dir);
-  const ModelConfig read =
-      read_model_config(read_config_json(parts.config), {}, (parts.config / "config.json").string());
-  return {.max_length = read_max_length(parts.tokenizer, read.network),
-          .token_types = read.network.token_types > 1,
-          .tokenizer = parts.tokenizer};
+  const Json config = read_config_json(parts.config);
+  ModelConfig read = read_model_config(config, {}, (parts.config / "config.json").string());
+  const ModelInput input = read_model_input(parts.tokenizer, config, read.network);
+  CheckpointConfig found{.max_length = input.max_length, .tokenizer = parts.tokenizer};
+  found.token_types = apply_token_types(token_types, input.types, read.network);
+  found.network = std::move(read.network);
+  return found;
 }
 
 fs::path default_cache_dir() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoint/model_parts.h"
+#include "checkpoint/token_types.h"
 #include "checkpoint/weight_options.h"
 #include "network/network.h"
 #include "tensor/tensor_view.h"
@@ -34,7 +35,8 @@ class Checkpoint {
   const std::filesystem::path& model_dir() const { return model_dir_; }
   /// The folders that its parts are in, where an adapter's base has some of them.
   const ModelParts& parts() const { return parts_; }
-  const Network& network() const { return network_; }
+  const Network& network() const { return network_; }  ///< as it is to what the tokenizer hands out
+  const TokenTypeUse& token_types() const { return token_types_; }
   const std::vector<std::string>& labels() const { return labels_; }  ///< [K]; empty without a head
   ProblemType problem_type() const { return problem_type_; }
   DType dtype() const { return dtype_; }              ///< of the largest share of the weights
@@ -66,9 +68,9 @@ class Checkpoint {
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
 
-  /// Names the content of config.json, the weights, their prefix, an adapter and the tokenizer's files; 32 hexadecimal
-  /// digits. Reads every byte once and remembers the answer in `cache_dir` by device, inode, size, mtime and ctime; a
-  /// cache that cannot be written is no error.
+  /// Names the content of config.json, the weights, their prefix, an adapter and the tokenizer's files, and whether token
+  /// types are kept from a model that reads them; 32 hexadecimal digits. Reads every byte once and remembers the answer
+  /// in `cache_dir` by device, inode, size, mtime and ctime; a cache that cannot be written is no error.
   std::string hash(const std::filesystem::path& cache_dir) const;
 
  private:
@@ -77,6 +79,7 @@ class Checkpoint {
   std::filesystem::path model_dir_;
   ModelParts parts_;
   Network network_;
+  TokenTypeUse token_types_;
   std::vector<std::string> labels_;
   ProblemType problem_type_ = ProblemType::kSingleLabelClassification;
   DType dtype_ = DType::kF32;
@@ -95,14 +98,16 @@ class Checkpoint {
   std::map<std::string, TensorView, std::less<>> tensors_;
 };
 
-/// config.json, labels and limits without the weights: enough for tokenize and for a first look.
+/// config.json and limits without the weights: enough for tokenize and for a first look.
 struct CheckpointConfig {
+  Network network{};  ///< as Checkpoint has it
   int32_t max_length = 0;
-  bool token_types = false;           ///< the model reads token_type_ids
+  TokenTypeUse token_types{};
   std::filesystem::path tokenizer{};  ///< the folder with the tokenizer's files
 };
 /// The folder's own, or that of an adapter's base.
-CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir);
+CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir,
+                                        TokenTypes token_types = TokenTypes::kAsSaved);
 
 /// `$XDG_CACHE_HOME/paceline` or `~/.cache/paceline`. Throws Error{not_found} for a user without a home.
 std::filesystem::path default_cache_dir();

@@ -214,7 +214,9 @@ TEST_F(CheckpointTest, TheConfigNeedsNoWeights) {
   fs::remove(dir() / "model.safetensors");
   put_config("type_vocab_size", 2);
   EXPECT_EQ(read_checkpoint_config(dir()).max_length, 20);
-  EXPECT_TRUE(read_checkpoint_config(dir()).token_types);
+  EXPECT_FALSE(read_checkpoint_config(dir()).token_types.handed_out) << "RoBERTa's tokenizer hands out none";
+  EXPECT_EQ(read_checkpoint_config(dir()).network.token_types, 1);
+  EXPECT_EQ(read_checkpoint_config(dir(), TokenTypes::kYes).network.token_types, 2);
 }
 
 TEST_F(CheckpointTest, NamesAMissingShard) {

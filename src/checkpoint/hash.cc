@@ -28,7 +28,8 @@ struct Part {
   fs::path path;
 };
 
-/// The same weights under another prefix are another checkpoint; where the file lies is none of its content.
+/// The same weights under another prefix are another checkpoint, and so are those without their token types; where the
+/// file lies is none of its content.
 std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   const fs::path& folder = checkpoint.parts().tokenizer;
   std::vector<Part> parts = {{"config.json", checkpoint.parts().config / "config.json"},
@@ -39,6 +40,8 @@ std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   if (built) {
     for (const char* name : kVocabularyFiles) parts.push_back({name, folder / name});
   }
+  const TokenTypeUse& types = checkpoint.token_types();
+  if (types.read && !types.handed_out) parts.push_back({"without token types", {}});
   const WeightOptions& options = checkpoint.weight_options();
   for (const fs::path& name : checkpoint.weight_files()) {
     std::string label = options.file.empty() ? name.filename().string() : "--weights";

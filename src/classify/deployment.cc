@@ -33,6 +33,7 @@ void change_run(RunOptions& run, const ClassifierOptions& changes) {
   if (!changes.weights.empty()) run.weights.file = changes.weights;
   if (!changes.prefix.empty()) run.weights.prefix = changes.prefix;
   if (!changes.base.empty()) run.weights.base = changes.base;
+  if (changes.token_types) run.weights.token_types = *changes.token_types;
   if (changes.threads) run.backend.threads = *changes.threads;
   if (changes.instances) run.instances = *changes.instances;
   if (changes.batch_size || changes.max_batch_tokens) {

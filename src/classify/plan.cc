@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/suggest.h"
+#include "base/token_types_name.h"
 #include "classify/path_json.h"
 #include "classify/windows.h"
 #include "export/onnx_external_data.h"
@@ -37,6 +38,9 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   if (!plan.run.weights.file.empty()) json["weights"] = path_to_json(plan.run.weights.file);
   if (!plan.run.weights.prefix.empty()) json["prefix"] = plan.run.weights.prefix;
   if (!plan.run.weights.base.empty()) json["base"] = path_to_json(plan.run.weights.base);
+  if (plan.run.weights.token_types != TokenTypes::kAsSaved) {
+    json["token_types"] = token_types_name(plan.run.weights.token_types);
+  }
   json["random_weights"] = plan.random_weights;
   if (!plan.labels.empty()) {
     json["labels"] = plan.labels;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/suggest.h"
+#include "base/token_types_name.h"
 #include "classify/path_json.h"
 #include "classify/plan.h"
 #include "classify/windows.h"
@@ -111,7 +112,8 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   plan.checkpoint_hash = json_string(json, "checkpoint_hash", where);
   plan.run.weights = {.file = json_path(json, "weights", where, ""),
                       .prefix = json_string(json, "prefix", where, ""),
-                      .base = json_path(json, "base", where, "")};
+                      .base = json_path(json, "base", where, ""),
+                      .token_types = parse_token_types(json_string(json, "token_types", where, "as-saved"), where)};
   for (std::filesystem::path* path : {&plan.run.weights.file, &plan.run.weights.base}) {
     if (!path->empty() && path->is_relative()) *path = file.parent_path() / *path;
   }

@@ -1,5 +1,7 @@
 #include "classify/row_window.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <string>
 #include <utility>
@@ -42,6 +44,11 @@ void SinkBuffer::flush_if_full() {
 void SinkBuffer::flush() {
   sink_.write(text_);
   text_.clear();
+}
+
+std::string error_of_row(uint64_t row, std::string_view message) {
+  return message.starts_with('[') ? fmt::format("[row {}, {}", row, message.substr(1))
+                                  : fmt::format("[row {}] {}", row, message);
 }
 
 void report_progress(Progress& progress, const InputPlace& window, double share, uint64_t rows) {

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/function_ref.h"
@@ -48,6 +50,9 @@ class SinkBuffer {
   TextSink& sink_;
   std::string text_;
 };
+
+/// A text's error as a row's, which says what row of the input it is, counted from 1.
+std::string error_of_row(uint64_t row, std::string_view message);
 
 /// Shows progress in kB of the input, as how many rows it has is not known before they are read: the part before this
 /// window and `share` of the window. `rows`: done so far.

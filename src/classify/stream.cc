@@ -50,6 +50,8 @@ class AnswerWriter {
     ++summary_.errors;
     writer_.append_error(row, error, buffer_.text());
   }
+  /// Of one text.
+  void count(std::span<const Encoding> windows);
   /// `answer` without its predictions.
   void write_answer(const Row& row, Answer answer);
 
@@ -83,28 +85,34 @@ void AnswerWriter::write(const Work& work) {
   }
   const std::span<const float> logits = work.sequences.one_each() ? work.logits : combined;
   std::size_t text = 0;
+  auto error = work.sequences.errors.begin();
   for (const Row& row : work.window.rows()) {
     ++summary_.rows;
     if (!row.error.empty()) {
       write_error(row, row.error);
+    } else if (error != work.sequences.errors.end() && error->text == text) {
+      write_error(row, error_of_row(summary_.rows, (error++)->message));
+      ++text;
     } else {
       const std::size_t begin = begins[text];
-      const auto windows = static_cast<int32_t>(begins[text + 1] - begin);
-      const int32_t truncated = work.sequences.encodings[begin].truncated;
-      for (std::size_t i = begin; i < begins[text + 1]; ++i) {
-        summary_.tokens += work.sequences.encodings[i].input_ids.size();
-      }
-      if (truncated > 0) ++summary_.truncated;
-      if (windows > 1) ++summary_.windowed;
+      const std::span<const Encoding> own =
+          std::span(work.sequences.encodings).subspan(begin, begins[text + 1] - begin);
       write_answer(row, {.predictions = {},
                          .logits = logits.subspan(text * columns, columns),
-                         .truncated = truncated,
-                         .windows = windows});
+                         .truncated = own.front().truncated,
+                         .windows = static_cast<int32_t>(own.size())});
+      count(own);
       ++text;
     }
     buffer_.flush_if_full();
   }
   buffer_.flush();
+}
+
+void AnswerWriter::count(std::span<const Encoding> windows) {
+  for (const Encoding& window : windows) summary_.tokens += window.input_ids.size();
+  if (windows.front().truncated > 0) ++summary_.truncated;
+  if (windows.size() > 1) ++summary_.windowed;
 }
 
 /// The stages and what stands between them. Windows go round: read, run, written, and free to be read again.
@@ -167,7 +175,7 @@ class Stages {
     try {
       while (std::optional<Work> work = free_.pop([this] { return !unwanted_ && !stopped(); })) {
         if (!work->window.read(reader_, options_, [this](const Row& row) { writer_.check(row); })) break;
-        work->sequences = pipeline_.encode_sequences(work->window.texts());
+        work->sequences = pipeline_.encode(work->window.texts());
         encoded_.push(std::move(*work));
       }
     } catch (...) {

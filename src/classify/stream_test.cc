@@ -7,10 +7,16 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/expect_error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/temporary_folder.h"
 #include "paceline/error.h"
 #include "text/row_readers.h"
 
@@ -137,6 +143,58 @@ TEST_F(Stream, AStopWhileInputIsAwaitedEndsTheWork) {
   });
   EXPECT_TRUE(summary.interrupted);
   EXPECT_EQ(summary.rows, static_cast<uint64_t>(sink_.rows));
+}
+
+/// The model with a token "[EXTRA]" whose id it has no row for.
+void write_model_with_unknown_id(const std::filesystem::path& folder) {
+  std::filesystem::copy(kModel, folder, std::filesystem::copy_options::overwrite_existing);
+  Json tokenizer = read_json_file(folder / "tokenizer.json");
+  tokenizer["added_tokens"].push_back({{"id", 340},
+                                       {"content", "[EXTRA]"},
+                                       {"single_word", false},
+                                       {"lstrip", false},
+                                       {"rstrip", false},
+                                       {"normalized", false},
+                                       {"special", false}});
+  write_file_atomically(folder / "tokenizer.json", tokenizer.dump());
+}
+
+TEST(StreamRows, ATextThatCannotBeReadIsAnErrorInItsRow) {
+  const TemporaryFolder folder;
+  write_model_with_unknown_id(folder.path());
+  const auto run = [&](const std::string& text, const std::optional<LongTextOptions>& long_texts) {
+    TextPipeline pipeline(folder.path(), {.backend = {.name = "native", .threads = 1}, .long_texts = long_texts});
+    const std::filesystem::path input = folder.path() / "in.txt";
+    write_file_atomically(input, text);
+    const auto reader = RowReader::open(input, {});
+    const auto writer = RowWriter::make({.format = reader->format(), .labels = pipeline.checkpoint().labels()});
+    Memory sink;
+    StreamOptions options;
+    options.window = 2;
+    const ClassifySummary summary = classify_stream(*reader, *writer, pipeline, options, sink, *make_silent_progress());
+    EXPECT_EQ(summary.errors, static_cast<uint64_t>(std::count(text.begin(), text.end(), '[')));
+    std::vector<std::string> rows;
+    std::istringstream lines(sink.content);
+    for (std::string line; std::getline(lines, line);) rows.push_back(line);
+    return rows;
+  };
+  for (const auto& long_texts :
+       {std::optional<LongTextOptions>(),
+        std::optional<LongTextOptions>({.mode = LongTextOptions::Mode::kWindow, .stride = 4})}) {
+    std::string words;
+    for (int i = 0; i < 40; ++i) words += "la route ";
+    const std::vector<std::string> good = run("vent\n" + words + "\nlast\n", long_texts);
+    const std::vector<std::string> all =
+        run("vent\n[EXTRA]\n" + words + "\nan [EXTRA] one\n[EXTRA]\nlast\n", long_texts);
+    ASSERT_EQ(all.size(), 6U);
+    EXPECT_EQ(all[0], good[0]);
+    EXPECT_EQ(all[2], good[1]);
+    EXPECT_EQ(all[5], good[2]);
+    for (const std::size_t row : {1, 3, 4}) {
+      EXPECT_NE(all[row].find("[row " + std::to_string(row + 1) + ", "), std::string::npos) << all[row];
+      EXPECT_NE(all[row].find("\"[EXTRA]\" with id 340, and the model knows ids below 340"), std::string::npos);
+    }
+  }
 }
 
 }  // namespace

@@ -37,7 +37,9 @@ bool in_windows(const std::optional<LongTextOptions>& long_texts) {
 TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::optional<LongTextOptions>& long_texts) {
   const bool windows = in_windows(long_texts);
   return {.max_length = checkpoint.max_length(),
-          .token_types = checkpoint.network().token_types > 1,
+          .token_types = reads_token_types(checkpoint.network()),
+          .known_ids = checkpoint.network().vocab_size,
+          .known_types = checkpoint.network().token_types,
           .count_truncated = long_texts.has_value(),
           .windows = windows,
           .stride = windows ? long_texts->stride : 0};
@@ -88,16 +90,8 @@ const Tokenizer& TextPipeline::tokenizer() const { return state_->tokenizer; }
 const BackendInfo& TextPipeline::info() const { return state_->instances.info(); }
 const RunOptions& TextPipeline::options() const { return state_->options; }
 
-std::vector<Encoding> TextPipeline::encode(std::span<const Text> texts) {
-  return state_->tokenizer.encode_all(texts, state_->pool);
-}
-
-Sequences TextPipeline::encode_sequences(std::span<const Text> texts) {
-  Sequences sequences{.encodings = encode(texts), .begins = {}};
-  if (in_windows(state_->options.long_texts))
-    return split_windows(std::move(sequences.encodings), state_->checkpoint.max_length());
-  for (std::size_t i = 0; i <= texts.size(); ++i) sequences.begins.push_back(i);
-  return sequences;
+Sequences TextPipeline::encode(std::span<const Text> texts) {
+  return split_windows(state_->tokenizer.encode_all(texts, state_->pool), state_->checkpoint.max_length());
 }
 
 void TextPipeline::run(std::span<const Encoding> encodings, std::span<float> logits) {

@@ -62,18 +62,19 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
                                 const LabelRules& rules = {});
 inline constexpr int32_t kNoLabel = -1;
 
-/// Texts as sequences that the model reads: one each, or its windows.
+/// Texts as sequences that the model reads: one each, or its windows. A text with an error has none.
 struct Sequences {
   std::vector<Encoding> encodings;
   std::vector<std::size_t> begins;  ///< [texts + 1]: where each text's begin
+  std::vector<TextError> errors;    ///< in the texts' order
 
   /// Whether each text is one sequence, whose logits are the text's own.
-  bool one_each() const { return encodings.size() + 1 == begins.size(); }
+  bool one_each() const { return errors.empty() && encodings.size() + 1 == begins.size(); }
 };
 
 /// The logits [sequences, K] of texts in windows as one row each, [texts, K]: what scores as the combination does. Over
 /// probabilities these are their logarithms, or log odds where labels are independent. A row with a logit that is not
-/// finite is not finite.
+/// finite, or of a text without a sequence, is not finite.
 std::vector<float> combine_windows(std::span<const float> logits, std::span<const std::size_t> begins, ProblemType type,
                                    const LongTextOptions& options);
 
@@ -89,11 +90,9 @@ class TextPipeline {
   const BackendInfo& info() const;  ///< of each instance
   const RunOptions& options() const;
 
-  /// Encodes on all threads. May be called beside run, by another thread.
-  std::vector<Encoding> encode(std::span<const Text> texts);
-
-  /// As above, in windows where the options ask for them.
-  Sequences encode_sequences(std::span<const Text> texts);
+  /// Encodes on all threads, in windows where the options ask for them. A text that the tokenizer refuses, that has an
+  /// id which the model does not know, or no token at all, has an error. May be called beside run, by another thread.
+  Sequences encode(std::span<const Text> texts);
 
   /// Plans, packs and runs; row i of `logits` [texts, outputs] is text i, whatever the order. Several instances are
   /// given batches below the token budget where there would be too few for all of them.

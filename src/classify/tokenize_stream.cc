@@ -30,8 +30,7 @@ void append_encoding(const Tokenizer& tokenizer, const Encoding& encoding, std::
   }
   out += ']';
   append_integers("input_ids", encoding.input_ids, out);
-  const std::vector<int32_t> zeros(encoding.token_type_ids.empty() ? encoding.input_ids.size() : 0);
-  append_integers("token_type_ids", zeros.empty() ? encoding.token_type_ids : zeros, out);
+  if (tokenizer.hands_out_types()) append_integers("token_type_ids", encoding.token_type_ids, out);
   fmt::format_to(std::back_inserter(out), ", \"truncated\": {}}}\n", encoding.truncated);
 }
 
@@ -50,18 +49,22 @@ ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, T
   SinkBuffer buffer(sink);
   while (!(summary.interrupted = options.stop != nullptr && *options.stop) &&
          window.read(reader, options, [](const Row&) {})) {
-    const std::vector<Encoding> encodings = tokenizer.encode_all(window.texts(), pool);
-    auto encoding = encodings.begin();
+    const EncodedTexts encoded = tokenizer.encode_all(window.texts(), pool);
+    std::size_t text = 0;
+    auto error = encoded.errors.begin();
     for (const Row& row : window.rows()) {
       ++summary.rows;
-      if (!row.error.empty()) {
+      const bool refused = row.error.empty() && error != encoded.errors.end() && error->text == text;
+      if (refused || !row.error.empty()) {
         ++summary.errors;
-        append_error(row.error, buffer.text());
+        append_error(refused ? error_of_row(summary.rows, (error++)->message) : row.error, buffer.text());
       } else {
-        summary.tokens += encoding->input_ids.size();
-        if (encoding->truncated > 0) ++summary.truncated;
-        append_encoding(tokenizer, *encoding++, buffer.text());
+        const Encoding& encoding = encoded.encodings[text];
+        summary.tokens += encoding.input_ids.size();
+        if (encoding.truncated > 0) ++summary.truncated;
+        append_encoding(tokenizer, encoding, buffer.text());
       }
+      if (row.error.empty()) ++text;
       buffer.flush_if_full();
     }
     buffer.flush();

@@ -10,8 +10,9 @@
 
 namespace paceline {
 
-/// Writes for each row a JSON object with tokens, input_ids, token_type_ids (zeros where the model has one type) and
-/// truncated (tokens cut off), or with error; in the rows' order, in memory that a window of `options` bounds.
+/// Writes for each row a JSON object with tokens, input_ids, token_type_ids (where the tokenizer was made to give
+/// them) and truncated (tokens cut off), or with error; in the rows' order, in memory that a window of `options`
+/// bounds.
 ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, ThreadPool& pool,
                                 const StreamOptions& options, TextSink& sink, Progress& progress);
 

@@ -17,6 +17,7 @@ namespace {
 
 using Mode = LongTextOptions::Mode;
 using Combine = LongTextOptions::Combine;
+constexpr const char* kNoToken = "the text has no token for this model, expected at least one.";
 constexpr Mode kModes[] = {Mode::kTruncate, Mode::kWindow};
 constexpr Combine kCombines[] = {Combine::kMean, Combine::kMax, Combine::kFirst};
 
@@ -60,8 +61,10 @@ float to_logit(double value, ProblemType type, bool over_logits) {
 std::vector<float> combine_text(std::span<const float> logits, std::size_t columns, ProblemType type,
                                 const LongTextOptions& options) {
   const std::size_t windows = logits.size() / columns;
-  if (windows == 1 || options.combine == Combine::kFirst) return {logits.begin(), logits.begin() + columns};
-  if (!std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); })) {
+  if (windows == 1 || (windows > 1 && options.combine == Combine::kFirst)) {
+    return {logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(columns)};
+  }
+  if (windows == 0 || !std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); })) {
     return std::vector<float>(columns, std::numeric_limits<float>::quiet_NaN());
   }
   std::vector<double> combined;
@@ -89,12 +92,23 @@ Ids slice(const Ids& ids, std::size_t begin, std::size_t end) {
 
 }  // namespace
 
-Sequences split_windows(std::vector<Encoding> encodings, int32_t max_length) {
+Sequences split_windows(EncodedTexts texts, int32_t max_length) {
   const auto step = static_cast<std::size_t>(max_length);
   Sequences sequences;
-  for (Encoding& encoding : encodings) {
+  sequences.encodings.reserve(texts.encodings.size());
+  auto error = texts.errors.begin();
+  for (std::size_t text = 0; text < texts.encodings.size(); ++text) {
+    Encoding& encoding = texts.encodings[text];
     sequences.begins.push_back(sequences.encodings.size());
+    if (error != texts.errors.end() && error->text == text) {
+      sequences.errors.push_back(std::move(*error++));
+      continue;
+    }
     const std::size_t size = encoding.input_ids.size();
+    if (size == 0) {
+      sequences.errors.push_back({.text = text, .code = ErrorCode::kInvalidArgument, .message = kNoToken});
+      continue;
+    }
     if (size <= step) {
       sequences.encodings.push_back(std::move(encoding));
       continue;
@@ -113,7 +127,7 @@ Sequences split_windows(std::vector<Encoding> encodings, int32_t max_length) {
 
 std::vector<float> combine_windows(std::span<const float> logits, std::span<const std::size_t> begins, ProblemType type,
                                    const LongTextOptions& options) {
-  if (logits.empty() || logits.size() % begins.back() != 0) return {};
+  if (logits.empty() || begins.back() == 0 || logits.size() % begins.back() != 0) return {};
   const std::size_t columns = logits.size() / begins.back();
   std::vector<float> rows;
   rows.reserve((begins.size() - 1) * columns);

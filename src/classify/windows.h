@@ -11,9 +11,9 @@
 
 namespace paceline {
 
-/// Encodings of TokenizerOptions::windows as sequences of at most `max_length` tokens. The tokens cut off stand with
-/// the first window of a text.
-Sequences split_windows(std::vector<Encoding> encodings, int32_t max_length);
+/// Encoded texts as sequences of at most `max_length` tokens: those that were not encoded as windows are one each. The
+/// tokens cut off stand with the first window of a text. A text without a token gets an error, too.
+Sequences split_windows(EncodedTexts texts, int32_t max_length);
 
 std::string_view long_mode_name(LongTextOptions::Mode mode);      ///< "truncate", "window"
 std::string_view combine_name(LongTextOptions::Combine combine);  ///< "mean", "max", "first"

@@ -38,7 +38,10 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
       {"--texts", "N", "how many of them, drawn at random (default 1000)", set_integer(bench.texts, 1, kMaxTexts)},
       {"--seed", "N", "of the drawing (default 0)", set_seed(bench.seed)}};
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix, bench.weights.base)) table.push_back(std::move(flag));
+  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix, bench.weights.base)) {
+    table.push_back(std::move(flag));
+  }
+  table.push_back(token_types_flag(bench.weights.token_types));
   return table;
 }
 

@@ -181,6 +181,7 @@ Command make_classify_command() {
         run_flags(*flags), weight_flags(flags->changes.weights, flags->changes.prefix, flags->changes.base)}) {
     table.insert(table.end(), part.begin(), part.end());
   }
+  table.push_back(token_types_flag(flags->changes.token_types));
   table.push_back(cache_dir_flag(flags->changes.cache_dir));
   return {.name = "classify",
           .summary = "give every text its label, in the order of the input",

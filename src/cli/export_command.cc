@@ -98,7 +98,7 @@ void write_torchscript(const Checkpoint& checkpoint, ExportFlags& flags) {
 int run_export(ExportFlags& flags, Console& console) {
   refuse_flags_of_another_format(flags);
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.weights);
-  apply_input_names(flags.input_names, checkpoint.network().token_types > 1, flags.onnx);
+  apply_input_names(flags.input_names, reads_token_types(checkpoint.network()), flags.onnx);
   make_parent_folder(flags.out);
   if (flags.to == kTorchscript) {
     write_torchscript(checkpoint, flags);
@@ -121,7 +121,7 @@ std::vector<Flag> onnx_flags(ExportFlags& flags) {
       {"--opset", "N", "onnx: operator set (default 23; portable takes 11 to 21, default 17)",
        set_integer(onnx.opset, 1, 1000)},
       {"--input-names", "LIST",
-       "onnx: names of the inputs (default input_ids,attention_mask and, where the model reads them, "
+       "onnx: names of the inputs (default input_ids,attention_mask and, where the model gets them, "
        "token_type_ids)",
        set_list(flags.input_names)},
       {"--output-name", "NAME", "onnx: name of the output (default logits)", set_string(onnx.output_name)},
@@ -150,7 +150,8 @@ Command make_export_command() {
       model_dir_flag(flags->model_dir),
       {"--to", "FORMAT", "onnx or torchscript", set_known(flags->to, {kOnnx, kTorchscript}), true},
       {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true},
-      compute_type_flag(*flags)};
+      compute_type_flag(*flags),
+      token_types_flag(flags->weights.token_types)};
   for (const auto& of_format : {weight_flags(flags->weights.file, flags->weights.prefix, flags->weights.base),
                                 onnx_flags(*flags), torchscript_flags(*flags)}) {
     table.insert(table.end(), of_format.begin(), of_format.end());

@@ -133,6 +133,11 @@ std::string inspect_json(const Inspection& found) {
   json["tokenizer"] = {{"type", found.tokenizer_type},        {"vocab_size", found.tokenizer_entries},
                        {"made_from", found.tokenizer_origin}, {"read_as", found.tokenizer_reading},
                        {"applied", found.tokenizer_applied},  {"notes", found.tokenizer_notes}};
+  const TokenTypeUse& types = checkpoint.token_types();
+  json["token_types"] = {{"read_by_the_model", types.read},
+                         {"handed_out", types.handed_out},
+                         {"reason", types.reason},
+                         {"notice", types.notice}};
   for (const int32_t tokens : kLengths) {
     if (tokens <= checkpoint.max_length()) {
       json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);
@@ -167,11 +172,19 @@ std::string labels_text(const Checkpoint& checkpoint) {
                      labels.size() > kShown ? ", ..." : "", problem_type_name(checkpoint.problem_type()));
 }
 
+std::string token_types_text(const TokenTypeUse& types) {
+  if (!types.read) return "none: the model tells none apart";
+  return fmt::format("{} ({})", types.handed_out ? "handed to the model" : "none handed to the model", types.reason);
+}
+
 /// How the tokenizer's files are read, what others changed of it, and what of them is not done.
 std::string changes_text(const Inspection& found) {
+  const TokenTypeUse& types = found.checkpoint.token_types();
   std::string out = fmt::format("read as          {}\n", found.tokenizer_reading);
+  out += fmt::format("token types      {}\n", token_types_text(types));
   for (const std::string& applied : found.tokenizer_applied) out += fmt::format("applied          {}\n", applied);
   for (const std::string& note : found.tokenizer_notes) out += fmt::format("notice           {}\n", note);
+  if (!types.notice.empty()) out += fmt::format("notice           {}\n", types.notice);
   return out;
 }
 
@@ -217,8 +230,10 @@ Command make_inspect_command() {
   const auto options = std::make_shared<InspectOptions>();
   std::vector<Flag> flags{model_dir_flag(options->model_dir),
                           {"--json", "", "as JSON (default: for people)", set_switch(options->json)}};
-  for (Flag& flag : weight_flags(options->weights.file, options->weights.prefix, options->weights.base))
+  for (Flag& flag : weight_flags(options->weights.file, options->weights.prefix, options->weights.base)) {
     flags.push_back(std::move(flag));
+  }
+  flags.push_back(token_types_flag(options->weights.token_types));
   flags.push_back(cache_dir_flag(options->cache_dir));
   return {.name = "inspect",
           .summary = "say what a checkpoint is",

@@ -18,24 +18,33 @@ struct TokenizeOptions {
   std::filesystem::path input = "-";
   std::filesystem::path output = "-";
   RowReaderOptions rows;
+  TokenTypes token_types = TokenTypes::kAsSaved;
   int32_t threads = 0;
   bool quiet = false;
 };
 
-void note_tokenizer(const Tokenizer& tokenizer, Console& console) {
+void note_tokenizer(const Tokenizer& tokenizer, const TokenTypeUse& types, Console& console) {
   if (tokenizer.origin() != "tokenizer.json") {
     console.note(fmt::format("paceline: the tokenizer is built from {}.", tokenizer.origin()));
   }
   for (const std::string& applied : tokenizer.applied()) console.note(fmt::format("paceline: {}.", applied));
   for (const std::string& note : tokenizer.notes()) console.note(fmt::format("paceline: {}.", note));
+  if (types.read && !types.handed_out) {
+    console.note(fmt::format("paceline: the model gets no token types ({}).", types.reason));
+  }
+  if (!types.notice.empty()) console.note(fmt::format("paceline: {}.", types.notice));
 }
 
 int run_tokenize(const TokenizeOptions& options, Console& console) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
-  const CheckpointConfig config = read_checkpoint_config(model_dir);
-  const Tokenizer tokenizer = Tokenizer::load(
-      config.tokenizer, {.max_length = config.max_length, .token_types = config.token_types, .count_truncated = true});
-  if (!options.quiet) note_tokenizer(tokenizer, console);
+  const CheckpointConfig config = read_checkpoint_config(model_dir, options.token_types);
+  const Tokenizer tokenizer =
+      Tokenizer::load(config.tokenizer, {.max_length = config.max_length,
+                                         .token_types = reads_token_types(config.network),
+                                         .known_ids = config.network.vocab_size,
+                                         .known_types = config.network.token_types,
+                                         .count_truncated = true});
+  if (!options.quiet) note_tokenizer(tokenizer, config.token_types, console);
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;
   rows.go_on = [] { return !interrupted(); };
@@ -61,18 +70,20 @@ Command make_tokenize_command() {
       {"--input", "FILE", "texts, - for standard input (default -)", set_path(options->input)},
       {"--output", "FILE", "JSON lines, - for standard output (default -)", set_path(options->output)}};
   for (Flag& flag : row_flags(options->rows)) flags.push_back(std::move(flag));
+  flags.push_back(token_types_flag(options->token_types));
   flags.push_back(threads_flag(options->threads));
   flags.push_back(
       {"--quiet", "", "no notes, no progress (default: progress when --output is a file)", set_switch(options->quiet)});
-  return {
-      .name = "tokenize",
-      .summary = "show texts as the model reads them, one JSON object a line",
-      .flags = std::move(flags),
-      .notes =
-          "Each object has tokens, input_ids, token_type_ids and truncated (tokens cut off to fit the model), "
-          "or error. Needs config.json and a tokenizer (tokenizer.json, vocab.txt, vocab.json with merges.txt, or a "
-          "SentencePiece .model), no weights.",
-      .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
+  return {.name = "tokenize",
+          .summary = "show texts as the model reads them, one JSON object a line",
+          .flags = std::move(flags),
+          .notes =
+              "Each object has tokens, input_ids, token_type_ids where the model gets them, and truncated (tokens cut "
+              "off to "
+              "fit the model), or error. Needs config.json and a tokenizer (tokenizer.json, vocab.txt, vocab.json with "
+              "merges.txt, or a "
+              "SentencePiece .model), no weights.",
+          .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
 }
 
 }  // namespace paceline

@@ -52,12 +52,11 @@ class Walk {
   }
 
  private:
-  bool reads_token_types() const { return network_.token_types > 1; }
-
   void declare_inputs() {
     ids_ = graph_.input(options_.input_ids_name, input_type_, {"batch", "sequence"});
     mask_ = graph_.input(options_.attention_mask_name, input_type_, {"batch", "sequence"});
-    if (reads_token_types()) types_ = graph_.input(options_.token_type_ids_name, input_type_, {"batch", "sequence"});
+    if (reads_token_types(network_))
+      types_ = graph_.input(options_.token_type_ids_name, input_type_, {"batch", "sequence"});
     graph_.reserve_output(options_.output_name);
   }
 
@@ -65,7 +64,7 @@ class Walk {
   Value embeddings() {
     graph_.enter("/embeddings");
     const Embeddings& embeddings = network_.embeddings;
-    const bool typed = reads_token_types() && embeddings.token_types.exists();
+    const bool typed = reads_token_types(network_) && embeddings.token_types.exists();
     const bool by_content = embeddings.uncounted_id >= 0;
     Value x = graph_.node("Gather", "words", {graph_.weight(embeddings.words), rows_.of_tokens(ids_, "ids")});
     if (embeddings.positions.exists()) {
@@ -76,7 +75,10 @@ class Walk {
                                       {graph_.weight(embeddings.token_types), rows_.of_tokens(types_, "type_ids")});
       x = graph_.node("Add", "with_types", {x, types});
     } else if (embeddings.token_types.exists() && !folds_token_type()) {
-      x = graph_.node("Add", "with_type", {x, graph_.weight(embeddings.token_types)});
+      std::vector<float> first = checkpoint_.values(embeddings.token_types);
+      first.resize(static_cast<std::size_t>(network_.embedding_size()));
+      x = graph_.node("Add", "with_type",
+                      {x, graph_.floats(embeddings.token_types.name + ".first", {network_.embedding_size()}, first)});
     }
     if (!embeddings.project_first) x = graph_.layer_norm(x, embeddings.norm, "norm");
     if (!rows_.unpadded()) x = rows_.flat(x, network_.embedding_size(), "rows");
@@ -111,7 +113,7 @@ class Walk {
     const std::vector<float> all = checkpoint_.values(embeddings.positions);
     std::vector<float> table(all.begin() + static_cast<std::ptrdiff_t>(first),
                              all.begin() + static_cast<std::ptrdiff_t>(first + size));
-    if (!reads_token_types() && embeddings.token_types.exists()) {
+    if (!reads_token_types(network_) && embeddings.token_types.exists()) {
       const std::vector<float> type = checkpoint_.values(embeddings.token_types);
       for (std::size_t i = 0; i < table.size(); ++i) table[i] += type[i % width];
     }

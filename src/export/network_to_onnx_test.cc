@@ -22,10 +22,11 @@ using Counts = std::map<std::string, int>;
 class NetworkToOnnx : public testing::Test {
  protected:
   // The graph alone: the checkpoint behind its weights is gone.
-  static OnnxModel graph(const OnnxExportOptions& options, const Json& config = tiny_config()) {
+  static OnnxModel graph(const OnnxExportOptions& options, const Json& config = tiny_config(),
+                         TokenTypes types = TokenTypes::kAsSaved) {
     const TemporaryFolder folder;
     write_tiny_checkpoint(folder.path(), config);
-    const Checkpoint checkpoint = Checkpoint::open(folder.path());
+    const Checkpoint checkpoint = Checkpoint::open(folder.path(), {.token_types = types});
     return network_to_onnx(checkpoint, options, "0123");
   }
 
@@ -123,11 +124,14 @@ TEST_F(NetworkToOnnx, NamesInputsAndOutputsAsAsked) {
   EXPECT_THAT(model.metadata, testing::Contains(testing::Pair("paceline_checkpoint", "0123")));
 }
 
-TEST_F(NetworkToOnnx, AsksForTokenTypesWhereTheModelReadsThem) {
+TEST_F(NetworkToOnnx, AsksForTokenTypesWhereTheModelGetsThem) {
   Json config = tiny_config();
   config["type_vocab_size"] = 2;
-  const OnnxModel model = graph({.form = OnnxForm::kFast}, config);
+  const OnnxModel model = graph({.form = OnnxForm::kFast}, config, TokenTypes::kYes);
   EXPECT_THAT(names(model.inputs), ElementsAre("attention_mask", "input_ids", "token_type_ids"));
+  for (const OnnxForm form : {OnnxForm::kFast, OnnxForm::kUnpadded, OnnxForm::kPortable}) {
+    EXPECT_THAT(names(graph({.form = form}, config, TokenTypes::kNo).inputs), ElementsAre("attention_mask", "input_ids"));
+  }
 }
 
 TEST_F(NetworkToOnnx, FoldsPositionsAndTheOnlyTokenType) {

@@ -122,10 +122,15 @@ class Source {
     const Embeddings& embeddings = network_.embeddings;
     line(fmt::format("x = torch.embedding({}, input_ids)", parameter(embeddings.words)));
     if (typed_ && embeddings.token_types.exists()) {
-      line("types = torch.zeros_like(input_ids)");
-      line("if token_type_ids is not None:");
-      line("  types = token_type_ids");
-      line(fmt::format("x = x + torch.embedding({}, types)", parameter(embeddings.token_types)));
+      if (network_.without_types == WithoutTypes::kNothing) {
+        line("if token_type_ids is not None:");
+        line(fmt::format("  x = x + torch.embedding({}, token_type_ids)", parameter(embeddings.token_types)));
+      } else {
+        line("types = torch.zeros_like(input_ids)");
+        line("if token_type_ids is not None:");
+        line("  types = token_type_ids");
+        line(fmt::format("x = x + torch.embedding({}, types)", parameter(embeddings.token_types)));
+      }
     } else if (embeddings.token_types.exists()) {
       line(fmt::format("x = x + {}.select(0, 0)", parameter(embeddings.token_types)));
     }

@@ -52,12 +52,10 @@ struct Classifier::State {
   }
 
   void encode_and_run(std::span<const Text> texts, std::size_t start, std::span<float> rows) {
-    Sequences sequences;
-    try {
-      sequences = pipeline.encode_sequences(texts);
-    } catch (const Error& error) {
-      if (start == 0) throw;
-      throw Error(error.code(), fmt::format("{} Counted from text {}.", error.what(), start));
+    const Sequences sequences = pipeline.encode(texts);
+    if (!sequences.errors.empty()) {
+      const TextError& first = sequences.errors.front();
+      throw Error(first.code, fmt::format("[classifier] text {}: {}", start + first.text, first.message));
     }
     pipeline.run_texts(sequences, rows);
   }

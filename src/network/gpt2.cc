@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "network/architectures.h"
@@ -20,6 +21,7 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.intermediate_size = config.size("n_inner", kMostIntermediate, 4 * int64_t{sizes.hidden_size});
   sizes.positions = config.size("n_positions", kMostPositions, 1024);
   sizes.epsilon = config.number("layer_norm_epsilon", 0, 1, 1e-5);
+  sizes.token_types = std::min(2, sizes.vocab_size);
   sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 0);
   sizes.activation = config.activation("activation_function", "gelu_new");
   return sizes;
@@ -65,14 +67,17 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes, double scal
 }  // namespace
 
 // GPT-2 (Radford et al. 2019): norms before, causal attention, and one dense layer without bias on the last token that
-// is not the padding id; where the config has none, on the last. Tensor names as transformers writes them.
+// is not the padding id; where the config has none, on the last. Token types, where a tokenizer hands them out, add the
+// embeddings of the words 0 and 1, as in transformers. Tensor names as transformers writes them.
 Network describe_gpt2(const ArchitectureInput& input) {
   const ConfigReader config(input);
   const EncoderSizes sizes = read_sizes(config);
   const std::string prefix = stored_prefix(input, "transformer.", "wte.weight");
   Network network = start_network(sizes, sizes.positions);
-  network.embeddings = {.words = {prefix + "wte.weight", {sizes.vocab_size, sizes.hidden_size}},
-                        .positions = {prefix + "wpe.weight", {sizes.positions, sizes.hidden_size}}};
+  network.without_types = WithoutTypes::kNothing;
+  const Weight words{prefix + "wte.weight", {sizes.vocab_size, sizes.hidden_size}};
+  network.embeddings = {
+      .words = words, .positions = {prefix + "wpe.weight", {sizes.positions, sizes.hidden_size}}, .token_types = words};
   for (int32_t i = 0; i < sizes.layers; ++i) {
     network.blocks.push_back(make_layer(fmt::format("{}h.{}.", prefix, i), sizes, read_scale(config, sizes, i)));
   }

@@ -126,6 +126,16 @@ void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> vi
   }
 }
 
+void leave_out_token_types(Network& network) {
+  network.token_types = 1;
+  if (network.without_types == WithoutTypes::kFirst) return;
+  network.embeddings.token_types = {};
+  for (Block& block : network.blocks) {
+    block.attention.segment_bias = {};
+    block.attention.segments = {};
+  }
+}
+
 int64_t parameter_count(const Network& network) {
   int64_t total = 0;
   for_each_weight(network, [&](const Weight& weight) {

@@ -67,7 +67,7 @@ struct Embeddings {
   Weight positions{};           ///< [P, E]
   int32_t position_offset = 0;  ///< RoBERTa: padding_idx + 1; BERT: 0
   int32_t uncounted_id = -1;    ///< RoBERTa: the pad token, in a text too; -1: every token counts
-  Weight token_types{};         ///< [token types or more, E]; XLM reads its types from the table of words
+  Weight token_types{};         ///< [token types or more, E]; XLM and GPT-2 read theirs from the table of words
   LayerNorm norm{};
   Dense projection{};          ///< [E -> C]; without one E is C
   bool project_first = false;  ///< before the norm
@@ -178,13 +178,20 @@ struct HeadStep {
   LayerNorm norm{};
 };
 
+/// What a model does where nothing hands it token types.
+enum class WithoutTypes {
+  kFirst,    ///< takes every token to be of type 0: BERT and its kin
+  kNothing,  ///< adds no term for types: XLM, FlauBERT, GPT-2, XLNet
+};
+
 struct Network {
   std::string architecture{};  ///< config.json's model_type: "roberta", "camembert"
   int32_t vocab_size = 0;
   int32_t hidden_size = 0;  ///< C
   int32_t intermediate_size = 0;
   int32_t max_tokens = 0;   ///< longest sequence that the position table serves
-  int32_t token_types = 0;  ///< that an input may name; 1 means that the input needs none
+  int32_t token_types = 0;  ///< that an input names; 1: the model is handed none, or there is only one
+  WithoutTypes without_types = WithoutTypes::kFirst;
   int32_t pad_token_id = 0;
   Embeddings embeddings{};
   RelativePositions relative{};
@@ -211,6 +218,12 @@ double position_rows_met(const RelativePositions& relative, int32_t tokens);
 
 /// Visits every tensor once, in the order in which the forward pass first reads it.
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit);
+
+/// Whether it tells token types apart, where a text has any.
+inline bool reads_token_types(const Network& network) { return network.token_types > 1; }
+
+/// Makes it what it is to a tokenizer that hands out no token types, as `without_types` says.
+void leave_out_token_types(Network& network);
 
 /// Trainable numbers in all weights.
 int64_t parameter_count(const Network& network);

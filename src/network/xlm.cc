@@ -44,13 +44,14 @@ Block make_layer(const std::string& prefix, const EncoderSizes& sizes, int32_t i
 
 // XLM (Conneau, Lample 2019) and FlauBERT (Le et al. 2020): BERT's blocks, in FlauBERT with the norms before them where
 // the config says so, and a summary of the first token. Two things are as transformers has them: a text's token types,
-// which the tokenizer hands out, add the embeddings of the words 0 and 1; and languages, which nothing hands out, add
-// nothing, though the weights hold their embeddings. Tensor names as transformers writes them.
+// where the tokenizer hands them out, add the embeddings of the words 0 and 1; and languages, which nothing hands out,
+// add nothing, though the weights hold their embeddings. Tensor names as transformers writes them.
 Network describe_xlm(const ArchitectureInput& input) {
   const ConfigReader config(input);
   const EncoderSizes sizes = read_sizes(config);
   const std::string prefix = stored_prefix(input, "transformer.", "embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  network.without_types = WithoutTypes::kNothing;
   const Weight words{prefix + "embeddings.weight", {sizes.vocab_size, sizes.hidden_size}};
   network.embeddings = {.words = words,
                         .positions = {prefix + "position_embeddings.weight", {sizes.positions, sizes.hidden_size}},

@@ -83,6 +83,7 @@ Network describe_xlnet(const ArchitectureInput& input) {
   const EncoderSizes sizes = read_sizes(config);
   const std::string prefix = stored_prefix(input, "transformer.", "word_embedding.weight");
   Network network = start_network(sizes, kMaxTokens);
+  network.without_types = WithoutTypes::kNothing;
   network.embeddings.words = {prefix + "word_embedding.weight", {sizes.vocab_size, sizes.hidden_size}};
   const double clamp = config.number("clamp_len", -1, kMostPositions, -1);
   network.relative = {.kind = RelativeKind::kSinusoid, .max_distance = clamp < 1 ? 0 : static_cast<int32_t>(clamp)};

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string_view>
 
+#include "base/token_types_name.h"
 #include "report/findings.h"
 #include "report/format.h"
 #include "report/html_parts.h"
@@ -54,6 +55,9 @@ std::string workload_facts(const BenchResults& results) {
        {"Weights", checkpoint.weights.file.string()},
        {"Prefix of the weights", checkpoint.weights.prefix},
        {"Base of the adapter", checkpoint.weights.base.string()},
+       {"Token types", checkpoint.weights.token_types == TokenTypes::kAsSaved
+                           ? ""
+                           : std::string(token_types_name(checkpoint.weights.token_types))},
        {"Hash", checkpoint.hash},
        {"Architecture", checkpoint.architecture},
        {"Parameters", checkpoint.parameters > 0

@@ -1,4 +1,5 @@
 #include "report/json_parts.h"
+#include "base/token_types_name.h"
 
 #include <cmath>
 
@@ -60,6 +61,9 @@ OrderedJson checkpoint_json(const CheckpointSummary& checkpoint) {
   if (!checkpoint.weights.file.empty()) json["weights"] = checkpoint.weights.file.string();
   if (!checkpoint.weights.prefix.empty()) json["prefix"] = checkpoint.weights.prefix;
   if (!checkpoint.weights.base.empty()) json["base"] = checkpoint.weights.base.string();
+  if (checkpoint.weights.token_types != TokenTypes::kAsSaved) {
+    json["token_types"] = token_types_name(checkpoint.weights.token_types);
+  }
   json.update({{"hash", checkpoint.hash},
                {"architecture", checkpoint.architecture},
                {"dtype", checkpoint.dtype},

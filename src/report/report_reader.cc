@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/suggest.h"
+#include "base/token_types_name.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 
@@ -304,7 +305,10 @@ CheckpointSummary read_checkpoint(const Fields& fields) {
   return {.model_dir = fields.text("model_dir"),
           .weights = {.file = fields.has("weights") ? fields.text("weights") : "",
                       .prefix = fields.has("prefix") ? fields.text("prefix") : "",
-                      .base = fields.has("base") ? fields.text("base") : ""},
+                      .base = fields.has("base") ? fields.text("base") : "",
+                      .token_types = fields.has("token_types")
+                                         ? parse_token_types(fields.text("token_types"), fields.where())
+                                         : TokenTypes::kAsSaved},
           .hash = fields.text("hash"),
           .architecture = fields.text("architecture"),
           .dtype = fields.text("dtype"),

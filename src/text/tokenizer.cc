@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <mutex>
 #include <numeric>
-#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -118,6 +118,10 @@ std::string copied(const Copy& copy) {
   return text;
 }
 
+std::string piece(const PacelineTokenizer* tokenizer, int32_t id) {
+  return copied([&](char* buffer, std::size_t size) { return paceline_tokenizer_token(tokenizer, id, buffer, size); });
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
@@ -145,8 +149,8 @@ struct Tokenizer::State {
   TokenizerOptions options;
   std::string path;
 
-  /// `index`: which of several texts it is, for errors.
-  Encoding encode(const Text& text, std::optional<std::size_t> index) const;
+  Encoding encode(const Text& text) const;
+  void check_known(const Encoding& encoding) const;
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -197,7 +201,7 @@ Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, co
   return Tokenizer(std::move(state));
 }
 
-Encoding Tokenizer::State::encode(const Text& text, std::optional<std::size_t> index) const {
+Encoding Tokenizer::State::encode(const Text& text) const {
   const PacelineBytes second = text.second ? as_bytes(*text.second) : PacelineBytes{};
   RustEncoding result;
   std::array<char, kMessageBytes> message{};
@@ -212,8 +216,7 @@ Encoding Tokenizer::State::encode(const Text& text, std::optional<std::size_t> i
     throw Error(ErrorCode::kResourceExhausted, fmt::format("[{}] {}.", path, message.data()));
   }
   if (status != kPacelineOk) {
-    const std::string place = index ? fmt::format("text {}: ", *index) : "";
-    throw Error(error_code(status), fmt::format("[{}] {}{}, expected a text that it can encode.", path, place,
+    throw Error(error_code(status), fmt::format("[{}] {}, expected a text that it can encode.", path,
                                                 excerpt(message.data(), kMessageBytes)));
   }
 
@@ -224,30 +227,60 @@ Encoding Tokenizer::State::encode(const Text& text, std::optional<std::size_t> i
     encoding.token_type_ids.assign(value.token_type_ids, value.token_type_ids + value.size);
   }
   encoding.truncated = static_cast<int32_t>(value.truncated);
+  check_known(encoding);
   return encoding;
 }
 
-Encoding Tokenizer::encode(const Text& text) const { return state_->encode(text, std::nullopt); }
+void Tokenizer::State::check_known(const Encoding& encoding) const {
+  const auto first_beyond = [](std::span<const int32_t> values, int32_t known) {
+    return known == 0 ? values.end()
+                      : std::find_if(values.begin(), values.end(), [&](int32_t value) { return value >= known; });
+  };
+  const std::span<const int32_t> ids(encoding.input_ids), types(encoding.token_type_ids);
+  if (const auto id = first_beyond(ids, options.known_ids); id != ids.end()) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] the text has the token \"{}\" with id {}, and the model knows ids below {}. Does the "
+                            "tokenizer belong to this model?",
+                            path, excerpt(piece(rust.get(), *id)), *id, options.known_ids));
+  }
+  if (const auto type = first_beyond(types, options.known_types); type != types.end()) {
+    throw Error(
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] the text has tokens of type {}, and the model knows types below {}. Does the tokenizer "
+                    "belong to this model?",
+                    path, *type, options.known_types));
+  }
+}
 
-std::vector<Encoding> Tokenizer::encode_all(std::span<const Text> texts, ThreadPool& pool) const {
-  std::vector<Encoding> encodings(texts.size());
+Encoding Tokenizer::encode(const Text& text) const { return state_->encode(text); }
+
+EncodedTexts Tokenizer::encode_all(std::span<const Text> texts, ThreadPool& pool) const {
+  EncodedTexts encoded;
+  encoded.encodings.resize(texts.size());
+  std::mutex mutex;  // of the errors
   const std::vector<std::size_t> order = longest_first(texts);
   std::atomic<std::size_t> next{0};
   // One text at a turn: a text takes microseconds, the shared counter nanoseconds.
   const auto encode_turns = [&](int /*thread*/) {
     for (std::size_t turn = next++; turn < order.size(); turn = next++) {
       const std::size_t index = order[turn];
-      encodings[index] = state_->encode(texts[index], index);
+      try {
+        encoded.encodings[index] = state_->encode(texts[index]);
+      } catch (const Error& error) {
+        const std::lock_guard lock(mutex);
+        encoded.errors.push_back({.text = index, .code = error.code(), .message = error.what()});
+      }
     }
   };
   pool.run(encode_turns);
-  return encodings;
+  std::sort(encoded.errors.begin(), encoded.errors.end(),
+            [](const TextError& left, const TextError& right) { return left.text < right.text; });
+  return encoded;
 }
 
-std::string Tokenizer::token(int32_t id) const {
-  return copied(
-      [&](char* buffer, std::size_t size) { return paceline_tokenizer_token(state_->rust.get(), id, buffer, size); });
-}
+std::string Tokenizer::token(int32_t id) const { return piece(state_->rust.get(), id); }
+
+bool Tokenizer::hands_out_types() const { return state_->options.token_types; }
 
 bool Tokenizer::adds_special_tokens() const { return paceline_tokenizer_special_tokens(state_->rust.get(), false) > 0; }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "paceline/error.h"
 
 namespace paceline {
 
@@ -23,13 +24,27 @@ struct Text {
 /// A text as the model reads it.
 struct Encoding {
   std::vector<int32_t> input_ids;       ///< with special tokens
-  std::vector<int32_t> token_type_ids;  ///< as long as input_ids, or empty where the model has one type
+  std::vector<int32_t> token_type_ids;  ///< as long as input_ids, or empty where the model gets none
   int32_t truncated = 0;                ///< tokens that were cut off to fit max_length; see count_truncated
+};
+
+/// A text that cannot be encoded.
+struct TextError {
+  std::size_t text = 0;  ///< its place among those given
+  ErrorCode code = ErrorCode::kCorruptData;
+  std::string message;  ///< as an Error's
+};
+
+struct EncodedTexts {
+  std::vector<Encoding> encodings;  ///< one for each text; without ids where it has an error
+  std::vector<TextError> errors;    ///< in the texts' order
 };
 
 struct TokenizerOptions {
   int32_t max_length = 0;    ///< tokens, special ones included; the model's limit; 0: none
   bool token_types = false;  ///< fill token_type_ids
+  int32_t known_ids = 0;     ///< ids that the model has rows for, from 0; a text with another one is refused; 0: any
+  int32_t known_types = 0;   ///< the same for token_type_ids, where they are filled
   /// Makes Encoding::truncated exact; else it is at least 1 where anything was cut off, and the end of a text that is
   /// far too long is mostly not read.
   bool count_truncated = false;
@@ -65,16 +80,20 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&& other) noexcept;
   ~Tokenizer();
 
-  /// Throws Error: invalid_argument for a text that is not UTF-8, corrupt_data where the file makes the library fail on
-  /// this text.
+  /// Throws Error: invalid_argument for a text that is not UTF-8; corrupt_data where the file makes the library fail on
+  /// this text, or gives it an id or a type that the model has no row for; unsupported for one that would take for
+  /// ever.
   Encoding encode(const Text& text) const;
 
-  /// encode for each text, shared out over the pool's threads; results in the texts' order. An Error's message says
-  /// the text's index.
-  std::vector<Encoding> encode_all(std::span<const Text> texts, ThreadPool& pool) const;
+  /// encode for each text, shared out over the pool's threads. Where encode would throw an Error, the text has one here
+  /// and the others are encoded.
+  EncodedTexts encode_all(std::span<const Text> texts, ThreadPool& pool) const;
 
   /// The piece behind an id, as `tokenize` shows it; empty where the vocabulary has none.
   std::string token(int32_t id) const;
+
+  /// TokenizerOptions::token_types.
+  bool hands_out_types() const;
 
   /// Whether an empty text has tokens, special ones. Without them it has none, and no model can read it.
   bool adds_special_tokens() const;

@@ -112,7 +112,6 @@ TEST(TokenizerConfig, RefusesWhatItCannotDo) {
           "names \"tokenizer.4.0.0.json\"");
   refused(ErrorCode::kCorruptData, {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", 1}}, "do_lower_case is 1");
   refused(ErrorCode::kCorruptData, {{"truncation_side", "top"}}, "truncation_side is \"top\"");
-  refused(ErrorCode::kCorruptData, {{"model_input_names", 3}}, "model_input_names is 3");
   refused(ErrorCode::kCorruptData, Json::array(), "tokenizer_config.json holds no JSON object");
   const Json token = {{"content", "[NEW]"}, {"special", true}};
   refused(ErrorCode::kCorruptData, {{"tokenizer_class", "BertTokenizer"}, {"added_tokens_decoder", {{"9999", token}}}},

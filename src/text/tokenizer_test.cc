@@ -21,6 +21,7 @@ namespace paceline {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 const std::filesystem::path kFolder = std::filesystem::path(PACELINE_TESTDATA) / "tokenizers";
@@ -123,14 +124,14 @@ TEST(Tokenizer, SharesTextsOutInOrder) {
   for (int i = 0; i < 500; ++i) texts.push_back(text_of("le vent " + std::string(static_cast<std::size_t>(i), 'e')));
   for (const int threads : {1, 3}) {
     ThreadPool pool(threads);
-    const std::vector<Encoding> encodings = tokenizer.encode_all(texts, pool);
+    const std::vector<Encoding> encodings = tokenizer.encode_all(texts, pool).encodings;
     ASSERT_EQ(encodings.size(), texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const Encoding alone = tokenizer.encode(texts[i]);
       EXPECT_EQ(encodings[i].input_ids, alone.input_ids) << i;
       EXPECT_EQ(encodings[i].truncated, alone.truncated) << i;
     }
-    EXPECT_THAT(tokenizer.encode_all({}, pool), IsEmpty());
+    EXPECT_THAT(tokenizer.encode_all({}, pool).encodings, IsEmpty());
   }
 }
 
@@ -141,11 +142,41 @@ TEST(Tokenizer, SaysWhichTextItCannotEncode) {
   const Text pair{.first = "a", .second = "\xFF"};
   expect_error(
       ErrorCode::kInvalidArgument, [&] { tokenizer.encode(pair); }, "not UTF-8 from byte 0");
-  const std::vector<Text> texts = {text_of("a"), text_of("b"), text_of("\x80")};
-  ThreadPool pool(2);
+  const std::vector<Text> texts = {text_of("\xE9"), text_of("b"), text_of("\x80"), text_of("vent")};
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const EncodedTexts encoded = tokenizer.encode_all(texts, pool);
+    ASSERT_EQ(encoded.encodings.size(), 4U);
+    EXPECT_EQ(encoded.encodings[1].input_ids, tokenizer.encode(texts[1]).input_ids);
+    EXPECT_EQ(encoded.encodings[3].input_ids, tokenizer.encode(texts[3]).input_ids);
+    ASSERT_EQ(encoded.errors.size(), 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(encoded.errors[i].text, 2 * i);
+      EXPECT_EQ(encoded.errors[i].code, ErrorCode::kInvalidArgument);
+      EXPECT_THAT(encoded.errors[i].message, HasSubstr("tokenizer.json] text that is not UTF-8"));
+      EXPECT_THAT(encoded.encodings[2 * i].input_ids, IsEmpty());
+    }
+  }
+}
+
+TEST(Tokenizer, RefusesATextWithWhatTheModelDoesNotKnow) {
+  const Text pair{.first = "le vent", .second = "la route"};
+  const Tokenizer any = Tokenizer::load(kFolder / "wordpiece", {.token_types = true});
+  const Encoding encoding = any.encode(pair);
+  const int32_t largest = *std::max_element(encoding.input_ids.begin(), encoding.input_ids.end());
+  const auto load_known = [&](int32_t ids, int32_t types, int32_t max_length = 0) {
+    return Tokenizer::load(kFolder / "wordpiece", {.max_length = max_length,
+                                                   .token_types = true,
+                                                   .known_ids = ids,
+                                                   .known_types = types});
+  };
+  EXPECT_EQ(load_known(largest + 1, 2).encode(pair).input_ids, encoding.input_ids);
   expect_error(
-      ErrorCode::kInvalidArgument, [&] { tokenizer.encode_all(texts, pool); },
-      "tokenizer.json] text 2: text that is not UTF-8");
+      ErrorCode::kCorruptData, [&] { load_known(largest, 2).encode(pair); },
+      "\"" + any.token(largest) + "\" with id " + std::to_string(largest) + ", and the model knows ids below " +
+          std::to_string(largest));
+  expect_error(
+      ErrorCode::kCorruptData, [&] { load_known(0, 1).encode(pair); }, "tokens of type 1, and the model knows types");
 }
 
 TEST(Tokenizer, RefusesALimitWithoutRoomForText) {

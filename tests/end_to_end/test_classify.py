@@ -300,9 +300,8 @@ class PlanTest(PacelineTest):
 class TokenizeTest(PacelineTest):
     def test_rows(self):
         output = json_rows(self.paceline("tokenize", self.model, stdin=b"hello\nb\xffd\n" + b"word " * 500).stdout)
-        self.assertEqual(sorted(output[0]), ["input_ids", "token_type_ids", "tokens", "truncated"])
+        self.assertEqual(sorted(output[0]), ["input_ids", "tokens", "truncated"])
         self.assertEqual(len(output[0]["tokens"]), len(output[0]["input_ids"]))
-        self.assertEqual(len(output[0]["token_type_ids"]), len(output[0]["input_ids"]))
         self.assertEqual(output[0]["truncated"], 0)
         self.assertEqual(list(output[1]), ["error"])
         self.assertEqual(len(output[2]["input_ids"]), 64, "cut to the model's limit")

@@ -125,7 +125,7 @@ class InspectTest(PacelineTest):
         tokenizer = json.loads((ROOT / "testdata/tokenizers/byte_bpe/tokenizer.json").read_text("utf-8"))
         (model / "tokenizer.json").write_text(json.dumps({**tokenizer, "post_processor": None}), "utf-8")
         rows = [json.loads(line) for line in self.paceline("tokenize", model, stdin=b"\nle\n").stdout.splitlines()]
-        self.assertEqual(rows[0], {"tokens": [], "input_ids": [], "token_type_ids": [], "truncated": 0})
+        self.assertEqual(rows[0], {"tokens": [], "input_ids": [], "truncated": 0})
         self.assertEqual(rows[1]["tokens"], ["le"])
 
     def test_for_people(self):

@@ -160,6 +160,7 @@ class SignatureReader {
     fix(signature_.fixed_batch, input.shape[0]);
     fix(signature_.fixed_length, input.shape[1]);
     signature_.masked = signature_.masked || role == InputRole::kAttentionMask;
+    signature_.typed = signature_.typed || role == InputRole::kTokenTypeIds;
     signature_.inputs.push_back({.name = input.name, .type = input.type, .role = role});
   }
 

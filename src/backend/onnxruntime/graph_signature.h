@@ -25,6 +25,7 @@ struct GraphSignature {
   ONNXTensorElementDataType output_type = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   bool known_columns = false;  ///< the file says that the output is [batch, outputs]; else that is checked on each run
   bool masked = false;         ///< it takes an attention mask; without one only sequences of equal length share a batch
+  bool typed = false;          ///< it takes token types
   int64_t fixed_batch = 0;     ///< sequences of every batch; 0: any number
   int64_t fixed_length = 0;    ///< tokens of every sequence, padding included; 0: any number
 };

@@ -10,6 +10,7 @@
 #include "backend/onnxruntime/engine_library.h"
 #include "base/cpu_topology.h"
 #include "batch/check_batch.h"
+#include "batch/check_types.h"
 #include "export/onnx_export.h"
 #include "paceline/error.h"
 
@@ -101,6 +102,7 @@ void OnnxRuntimeBackend::load_user_file(const std::filesystem::path& file) {
   } catch (const Ort::Exception& thrown) {
     throw_user_file_error(thrown, file.string());
   }
+  check_types_input(network_, signature_.typed, file.string());
   info_.dtype = "unknown";  // the file's own, which the engine does not tell
   info_.padded = signature_.masked;
   info_.settings = fmt::format("file {}, {}, {}", file.string(), describe(signature_), engine_settings(info_.threads));
@@ -125,6 +127,7 @@ void OnnxRuntimeBackend::run_checked(const PackedBatch& batch, std::span<float> 
                             "not fixed.",
                             batch.max_seqlen, user_file_.string(), signature_.fixed_length));
   }
+  if (!user_file_.empty() && !signature_.typed) refuse_lost_types(batch, user_file_.string());
   if (!cutter_.cuts()) return run_part(batch, logits);
   const auto columns = static_cast<std::size_t>(info_.outputs);
   cutter_.cut(batch, [&](const PackedBatch& part, std::span<const int32_t> rows) {

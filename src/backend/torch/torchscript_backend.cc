@@ -10,6 +10,7 @@
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_export.h"
 #include "base/cpu_topology.h"
+#include "batch/check_types.h"
 
 namespace paceline {
 namespace {
@@ -79,6 +80,7 @@ void TorchscriptBackend::run(const PackedBatch& batch, std::span<float> logits) 
   use_threads(info_.threads);
   call_engine({.doing = "running a batch", .hint = "This is a bug of Paceline or of the engine."}, [&] {
     const ForwardInputs inputs = inputs_.make(batch, logits.size());
+    if (!module_->reads_types()) refuse_lost_types(batch, module_->file().string());
     if (inputs_.rectangular() || module_->reads_mask()) {
       copy_logits((*module_)(inputs), logits);
     } else {

@@ -14,6 +14,7 @@
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_writer.h"
 #include "base/suggest.h"
+#include "batch/check_types.h"
 
 namespace paceline {
 namespace {
@@ -69,6 +70,7 @@ TorchscriptModule::TorchscriptModule(std::filesystem::path file, const Network& 
   if (!std::filesystem::is_regular_file(file_, error)) refuse(ErrorCode::kNotFound, "There is no such file.");
   load(device);
   read_schema();
+  settle_types();
   freeze();
   try_out(device);
 }
@@ -118,11 +120,10 @@ void TorchscriptModule::read_schema() {
   for (std::size_t i = 1; i < schema.size(); ++i) {  // the first is the module itself
     const c10::Argument& argument = schema[i];
     const bool tensor = c10::TensorType::get()->isSubtypeOf(*argument.type());
-    Input input{
-        .name = argument.name(), .role = tensor ? role_by_name(argument.name()) : Role::kDefault, .fallback = {}};
-    if (input.role == Role::kDefault && argument.default_value()) {
-      input.fallback = *argument.default_value();
-    } else if (input.role == Role::kDefault) {
+    Input input{.name = argument.name(),
+                .role = tensor ? role_by_name(argument.name()) : Role::kDefault,
+                .fallback = argument.default_value()};
+    if (input.role == Role::kDefault && !input.fallback) {
       unknown.push_back(fmt::format("{}: {}", argument.name(), argument.type()->repr_str()));
       if (!tensor) {
         refuse(ErrorCode::kUnsupported, fmt::format("Its forward takes {}, which Paceline cannot provide. Wrap it so "
@@ -147,6 +148,20 @@ void TorchscriptModule::read_schema() {
                      inputs_.empty() ? "nothing" : excerpt(fmt::format("{}", fmt::join(unknown, ", ")), 100)));
 }
 
+// A model that does nothing without token types is called without them, where its file allows that.
+void TorchscriptModule::settle_types() {
+  for (Input& input : inputs_) {
+    if (input.role != Role::kTokenTypeIds || reads_token_types(network_) || !input.fallback) continue;
+    if (network_.without_types == WithoutTypes::kNothing) input.role = Role::kDefault;
+  }
+  check_types_input(network_, reads_types(), file_.string());
+}
+
+bool TorchscriptModule::reads_types() const {
+  return std::any_of(inputs_.begin(), inputs_.end(),
+                     [](const Input& input) { return input.role == Role::kTokenTypeIds; });
+}
+
 void TorchscriptModule::assign_by_place() {
   constexpr std::array<Role, 3> kOrder{Role::kInputIds, Role::kAttentionMask, Role::kTokenTypeIds};
   for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].role = kOrder[i];
@@ -168,7 +183,7 @@ jit::Stack TorchscriptModule::arguments(const ForwardInputs& inputs) const {
             numbers(inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(inputs.input_ids)));
         break;
       case Role::kDefault:
-        stack.push_back(input.fallback);
+        stack.push_back(*input.fallback);
         break;
     }
   }

@@ -27,6 +27,8 @@ class TorchscriptModule {
   std::optional<at::ScalarType> dtype() const { return dtype_; }
   /// A file without a mask cannot tell padding from text.
   bool reads_mask() const;
+  bool reads_types() const;
+  const std::filesystem::path& file() const { return file_; }
   /// "input_ids, attention_mask as int64, frozen": for the report.
   std::string description() const;
 
@@ -35,7 +37,7 @@ class TorchscriptModule {
   struct Input {
     std::string name;
     Role role = Role::kDefault;
-    c10::IValue fallback;  ///< of kDefault
+    std::optional<c10::IValue> fallback;  ///< the file's default; always there for kDefault
   };
   /// Where the logits stand in what forward returns.
   struct Place {
@@ -48,6 +50,7 @@ class TorchscriptModule {
   void read_schema();
   Role role_by_name(const std::string& name) const;
   void assign_by_place();
+  void settle_types();
   void try_out(at::Device device);
   void find_logits(const c10::IValue& output, int64_t rows);
   bool is_logits(const c10::IValue& value, int64_t rows) const;
