@@ -52,6 +52,8 @@ if(PACELINE_SANITIZE MATCHES "address")
     "LSAN_OPTIONS=set:suppressions=${CMAKE_SOURCE_DIR}/tests/leaks.supp:print_suppressions=0")
 endif()
 
+# A test's TIMEOUT is there to end one that hangs. None is met by a slow machine.
+
 # A GoogleTest executable whose tests carry a label: quick, slow or oracle.
 function(paceline_test name label)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -63,8 +65,8 @@ function(paceline_test name label)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE PACELINE_TESTDATA="${CMAKE_SOURCE_DIR}/testdata")
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${label} TIMEOUT 600 ENVIRONMENT "OMP_WAIT_POLICY=PASSIVE" ${PACELINE_TEST_PROPERTIES})
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 600
+    PROPERTIES LABELS ${label} TIMEOUT 3600 ENVIRONMENT "OMP_WAIT_POLICY=PASSIVE" ${PACELINE_TEST_PROPERTIES})
 endfunction()
 
 # x_fuzz.cc defines LLVMFuzzerTestOneInput; its corpus is testdata/fuzz/x/.
@@ -78,7 +80,7 @@ function(paceline_fuzzer source library)
   elseif(PACELINE_TESTS)
     add_executable(${name} ${source} "${CMAKE_SOURCE_DIR}/tests/fuzz_corpus_main.cc")
     add_test(NAME fuzz.${corpus} COMMAND ${name} "${CMAKE_SOURCE_DIR}/testdata/fuzz/${corpus}")
-    set_tests_properties(fuzz.${corpus} PROPERTIES LABELS quick TIMEOUT 120)
+    set_tests_properties(fuzz.${corpus} PROPERTIES LABELS quick TIMEOUT 3600)
   else()
     return()
   endif()

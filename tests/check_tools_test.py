@@ -107,6 +107,18 @@ class BudgetsTest(TreeTest):
     def problems(self, files):
         return check_budgets.check(self.tree(files))[0]
 
+    def test_finds_calls_of_the_file_system_that_throw(self):
+        for line in ("if (std::filesystem::exists(path)) return;", "fs::absolute(file).string();",
+                     "fs::rename(a, b);", "fs::create_directories(folder / std::string(name));",
+                     "for (const auto& entry : fs::directory_iterator(folder, error)) use(entry);",
+                     "fs::directory_iterator entry(folder);"):
+            self.assert_one(self.problems({"src/base/a.cc": f"void f() {{\n  {line}\n}}\n"}), "src/base/a.cc:2")
+            self.assertEqual(self.problems({"src/base/a_test.cc": f"void f() {{\n  {line}\n}}\n"}), [])
+        for line in ("if (std::filesystem::exists(path, error)) return;", "fs::rename(a, b, ignored);",
+                     "// fs::exists(path) throws", "fs::is_directory(status);", "fs::directory_iterator();",
+                     "for (fs::directory_iterator entry(cpu, error), end; entry != end; entry.increment(error)) use();"):
+            self.assertEqual(self.problems({"src/base/a.cc": f"void f() {{\n  {line}\n}}\n"}), [])
+
     def functions(self, text):
         return {f.name: f for f in check_budgets.cpp_functions("a.cc", text)}
 

@@ -23,6 +23,13 @@ ISA_HEADER = "src/kernels/x86/target.h"
 ISA_CONDITION = re.compile(
     r"^[ \t]*#[ \t]*(?:el)?if.*\b(__(?:AVX|SSE|FMA|BMI|F16C|x86_64|i386|amd64|aarch64|arm|ARM|riscv|CUDA)\w*|_M_\w+)",
     re.MULTILINE)
+# What of std::filesystem throws where the disk disagrees, unless it is given an error_code; base/paths.h has what throws
+# our Error instead.
+FILESYSTEM_CALL = re.compile(
+    r"\b(?:std::filesystem|fs)::(?:exists|is_\w+|status|symlink_status|file_size|last_write_time|absolute|relative|"
+    r"proximate|canonical|weakly_canonical|equivalent|read_symlink|current_path|temp_directory_path|space|copy\w*|"
+    r"create_\w+|remove(?:_all)?|rename|resize_file|permissions|(?:recursive_)?directory_iterator(?:\s+\w+)?)\s*\(")
+FOLDER_LOOP = re.compile(r"\bfor\s*\([^;{}]*?:\s*(?:std::filesystem|fs)::(?:recursive_)?directory_iterator\b")
 LEFT_TO_DO = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 
@@ -208,9 +215,24 @@ def percentile95(values):
     return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)] if ordered else 0
 
 
+def check_filesystem(name, text):
+    """Calls of std::filesystem that throw its own exceptions; tests may."""
+    if not name.startswith("src/") or not name.endswith((".cc", ".h")) or \
+            re.search(r"_(?:test|fuzz)\.cc$|/(?:golden|temporary_folder|testing/\w+)\.(?:h|cc)$", name):
+        return []
+    code = blank(text)
+    found = [match.start() for match in FOLDER_LOOP.finditer(code)]
+    for match in FILESYSTEM_CALL.finditer(code):
+        arguments = code[match.end():matching(code, match.end() - 1)]
+        if arguments.strip() and not re.search(r"\b(?:error|ignored)\b|^\s*\w*status\s*$", arguments):
+            found.append(match.start())
+    return [f"{name}:{text.count(chr(10), 0, start) + 1}: std::filesystem without an error_code throws what is no Error; "
+            "see base/paths.h" for start in sorted(set(found))]
+
+
 def check_text(name, text):
     """What must not stand in a file at all."""
-    problems = []
+    problems = check_filesystem(name, text)
     for match in LEFT_TO_DO.finditer(text):
         problems.append(f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}; do it, or open an issue")
     if name != ISA_HEADER and name.endswith((".cc", ".h")):

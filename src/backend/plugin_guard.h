@@ -1,12 +1,26 @@
 #pragma once
 
-#include <exception>
 #include <new>
 #include <utility>
 
 #include "backend/plugin.h"
+#include "base/system_failure.h"
 
 namespace paceline {
+
+/// Inside a catch block: what was caught, as an error of the table. A message that finds no memory stays empty.
+inline void note_plugin_error(PluginError* error) noexcept {
+  try {
+    throw_caught_as_error();
+  } catch (const Error& thrown) {
+    error->code = thrown.code();
+    try {
+      error->message = thrown.what();
+    } catch (const std::bad_alloc&) {
+      error->code = ErrorCode::kResourceExhausted;
+    }
+  }
+}
 
 /// Runs one call of a plug-in's table: whatever `action` throws ends here, in `error`, and false is returned.
 template <class Action>
@@ -14,14 +28,8 @@ bool guard_plugin_call(PluginError* error, Action&& action) noexcept {
   try {
     std::forward<Action>(action)();
     return true;
-  } catch (const Error& thrown) {
-    *error = {thrown.code(), thrown.what()};
-  } catch (const std::bad_alloc&) {
-    *error = {ErrorCode::kResourceExhausted, "[backend] The engine ran out of memory. Use smaller batches."};
-  } catch (const std::exception& thrown) {
-    *error = {ErrorCode::kInternal, thrown.what()};
   } catch (...) {
-    *error = {ErrorCode::kInternal, "[backend] The engine threw something that is no exception."};
+    note_plugin_error(error);
   }
   return false;
 }

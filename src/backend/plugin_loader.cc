@@ -4,10 +4,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 
+#include "base/process_owner.h"
+#include "base/room.h"
+#include "base/system_failure.h"
 #include "base/temporary_path.h"
 #include "paceline/version.h"
 
@@ -18,7 +23,36 @@ namespace {
   throw Error(ErrorCode::kUnavailable, fmt::format("[backend {}] {}. {}", plugin, what, hint));
 }
 
-[[noreturn]] void throw_plugin_error(const PluginError& error) { throw Error(error.code, error.message); }
+[[noreturn]] void throw_plugin_error(const PluginError& error) {
+  throw Error(error.code,
+              error.message.empty() ? "[backend] The engine ran out of memory. Use smaller batches." : error.message);
+}
+
+/// What opening a plug-in maps, its engine's libraries with it, in MB: measured, rounded down. Their start-up code
+/// aborts where the address space ends.
+struct MappedSize {
+  std::string_view plugin;
+  int64_t megabytes;
+};
+constexpr std::array<MappedSize, 2> kMappedSizes{{{"onnxruntime", 32}, {"torch", 440}}};
+
+void check_room_for(const std::string& plugin) {
+  const auto known = std::ranges::find(kMappedSizes, plugin, &MappedSize::plugin);
+  constexpr int kOpenFiles = 8;
+  check_room(fmt::format("backend {}", plugin),
+             {.address_bytes = known == kMappedSizes.end() ? 0 : known->megabytes << 20, .open_files = kOpenFiles});
+}
+
+/// Mostly a library of the engine's that is gone; or there was no room for one.
+[[noreturn]] void throw_not_loaded(const std::string& plugin, const std::filesystem::path& file,
+                                   const std::string& install) {
+  const std::string reason = ::dlerror();
+  const std::string what = fmt::format("{} cannot be loaded: {}", file.string(), reason);
+  if (!tells_of_exhaustion(reason)) throw_unavailable(plugin, what, fmt::format("Run {}.", install));
+  throw Error(
+      ErrorCode::kResourceExhausted,
+      fmt::format("[backend {}] {}. Raise the limits on memory and open files (ulimit -v, ulimit -n).", plugin, what));
+}
 
 std::filesystem::path find_plugin(const std::string& plugin, const std::string& install) {
   const std::string name = fmt::format("libpaceline_{}.so", plugin);
@@ -38,13 +72,10 @@ void make_openmp_wait_passively() { ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
 
 const PluginTable* open_table(const std::string& plugin, const std::filesystem::path& file,
                               const std::string& install) {
+  check_room_for(plugin);
   make_openmp_wait_passively();
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    // Mostly a library of the engine's that is gone.
-    throw_unavailable(plugin, fmt::format("{} cannot be loaded: {}", file.string(), ::dlerror()),
-                      fmt::format("Run {}.", install));
-  }
+  if (library == nullptr) throw_not_loaded(plugin, file, install);
   const auto* table = static_cast<const PluginTable*>(::dlsym(library, kPluginTableSymbol));
   if (table == nullptr) {
     ::dlclose(library);
@@ -62,6 +93,11 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
   also_remove(table->remove_temporary_paths);
   return table;
 }
+
+struct OpenPlugin {
+  const PluginTable* table;
+  ProcessOwner owner;
+};
 
 // Turns the table's functions back into a Backend of the host.
 class PluginBackend : public Backend {
@@ -110,12 +146,21 @@ std::vector<std::filesystem::path> plugin_folders() {
 
 const PluginTable& load_plugin(const std::string& plugin, const std::string& install) {
   static std::mutex mutex;
-  static std::map<std::filesystem::path, const PluginTable*> tables;
+  static std::map<std::filesystem::path, OpenPlugin> plugins;
   const std::filesystem::path file = find_plugin(plugin, install);
   const std::lock_guard lock(mutex);
-  const auto found = tables.find(file);
-  if (found != tables.end()) return *found->second;
-  return *tables.emplace(file, open_table(plugin, file, install)).first->second;
+  const auto found = plugins.find(file);
+  if (found == plugins.end()) {
+    return *plugins.emplace(file, OpenPlugin{.table = open_table(plugin, file, install), .owner = {}})
+                .first->second.table;
+  }
+  if (found->second.owner.is_forked_child()) {
+    throw Error(ErrorCode::kUnavailable,
+                fmt::format("[backend {}] The engine was loaded before this process was forked, and its threads are in "
+                            "the parent alone. Load it after the fork, or start a new program.",
+                            plugin));
+  }
+  return *found->second.table;
 }
 
 std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const Checkpoint& checkpoint,

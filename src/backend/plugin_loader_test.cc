@@ -1,6 +1,8 @@
 #include "backend/plugin_loader.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -53,6 +55,23 @@ TEST_F(PluginLoader, RunsABackendThroughTheTable) {
 TEST_F(PluginLoader, OpensAFileOnce) {
   EXPECT_EQ(&load_plugin("fake", ""), &load_plugin("fake", ""));
   EXPECT_EQ(plugin_engine_version(load_plugin("fake", "")), "7.0");
+}
+
+TEST_F(PluginLoader, AForkedChildIsRefusedAnEngineOfItsParent) {
+  load_plugin("fake", "");
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    try {
+      load_plugin("fake", "");
+      ::_exit(1);
+    } catch (const Error& error) {
+      ::_exit(std::string_view(error.what()).find("forked") == std::string_view::npos ? 2 : 0);
+    }
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(PluginLoader, TurnsWhatTheEngineThrowsIntoErrors) {

@@ -7,7 +7,9 @@
 
 #include "backend/native/native_backend.h"
 #include "backend/plugin_loader.h"
+#include "base/cpu_topology.h"
 #include "base/device.h"
+#include "base/room.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
@@ -25,6 +27,13 @@ const BackendEntry& reference_entry() {
                                   .install = "",
                                   .file_flag = ""};
   return entry;
+}
+
+/// An engine aborts or hangs where a thread of its cannot be started. PyTorch has two pools of them, and Paceline adds
+/// its own, for tokenizing, reading and writing.
+void check_threads(const BackendEntry& entry, int threads) {
+  const int pools = entry.plugin == "torch" ? 3 : 2;
+  check_room(fmt::format("backend {}", entry.name), {.threads = pools * (threads - 1) + 2});
 }
 
 }  // namespace
@@ -114,7 +123,9 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
   }
   if (entry.name == kReferenceBackendName) return create_reference_backend(checkpoint, options);
   if (entry.plugin.empty()) return create_native_backend(checkpoint, options);
-  return create_plugin_backend(load_plugin(entry.plugin, entry.install), checkpoint, options);
+  const PluginTable& table = load_plugin(entry.plugin, entry.install);
+  check_threads(entry, resolve_threads(options.threads));
+  return create_plugin_backend(table, checkpoint, options);
 }
 
 }  // namespace paceline

@@ -1,6 +1,6 @@
 #include "paceline/error.h"
 
-#include <utility>
+#include "base/printable.h"
 
 namespace paceline {
 
@@ -26,7 +26,8 @@ std::string_view error_code_name(ErrorCode code) {
   return "unknown";
 }
 
-Error::Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
+// Names, labels and texts of others stand in messages: here none of them gets past.
+Error::Error(ErrorCode code, std::string message) : code_(code), message_(printable(message)) {}
 
 Error::~Error() = default;
 

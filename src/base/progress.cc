@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/printable.h"
 
 namespace paceline {
 namespace {
@@ -98,7 +99,7 @@ std::string progress_line(const ProgressState& state, int width) {
   } else {
     counts += fmt::format(", {}", duration_text(state.elapsed_seconds));
   }
-  const std::string note = state.note.empty() ? "" : "  " + state.note;
+  const std::string note = state.note.empty() ? "" : "  " + printable(state.note);
   const bool bar = width > 0 && state.total > 0;
   constexpr int kCells = 20;
   const int filled = static_cast<int>(share * kCells);

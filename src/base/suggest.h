@@ -11,11 +11,11 @@ namespace paceline {
 std::string_view nearest_name(std::string_view given, std::span<const std::string> known);
 
 /// The end of a message about an unknown name: `Did you mean "native"? Known: native, onnxruntime.`, without the
-/// question where nothing is near.
+/// question where nothing is near; a name with a comma in quotes.
 std::string suggestion(std::string_view given, std::span<const std::string> known);
 
-/// `text` as a message may echo it: at most `limit` bytes, cut where a UTF-8 character begins, control characters and
-/// whatever is not UTF-8 as '?', "..." where something was cut.
+/// `text` as a message may echo it: printable (base/printable.h), at most `limit` bytes, cut where a character begins,
+/// "..." where something was cut.
 std::string excerpt(std::string_view text, std::size_t limit = 60);
 
 }  // namespace paceline

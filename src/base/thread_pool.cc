@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/process_owner.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -46,6 +47,10 @@ struct ThreadPool::State {
   explicit State(int count) : size(count) {}
 
   ~State() {
+    if (owner.is_forked_child()) {  // the threads stayed in the parent: nobody would ever come
+      forget_threads(threads);
+      return;
+    }
     quit = true;
     publish(generation, generation.load(std::memory_order_relaxed) + 1);
     for (std::thread& thread : threads) thread.join();
@@ -76,6 +81,7 @@ struct ThreadPool::State {
   }
 
   const int size;
+  const ProcessOwner owner;
   std::vector<std::thread> threads;
   const FunctionRef<void(int)>* task = nullptr;
   bool quit = false;
@@ -111,6 +117,7 @@ int ThreadPool::size() const { return state_->size; }
 void ThreadPool::run(FunctionRef<void(int)> task) {
   State& state = *state_;
   if (state.size == 1) return task(0);
+  state.owner.check("threads");
   state.task = &task;
   state.running.store(static_cast<uint32_t>(state.size - 1), std::memory_order_relaxed);
   publish(state.generation, state.generation.load(std::memory_order_relaxed) + 1);

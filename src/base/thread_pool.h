@@ -19,7 +19,8 @@ class ThreadPool {
   int size() const;
 
   /// Calls task(thread) once on each thread, 0 <= thread < size(), and returns when all are done.
-  /// The first exception of any thread is rethrown here.
+  /// The first exception of any thread is rethrown here. Throws Error{invalid_argument} in a forked child of the
+  /// process that made the pool, where its threads are not.
   void run(FunctionRef<void(int)> task);
 
   /// A barrier for the threads inside one run(): all size() threads must call it.

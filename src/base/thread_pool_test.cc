@@ -1,6 +1,8 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -8,6 +10,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "paceline/error.h"
 
 namespace paceline {
 namespace {
@@ -93,6 +97,38 @@ TEST_P(ThreadPoolTest, FailureReleasesThoseAtABarrier) {
     });
     EXPECT_EQ(calls, GetParam());
   }
+}
+
+TEST(ThreadPoolForkTest, AChildIsToldThatItsThreadsAreNotThere) {
+  ThreadPool pool(3);
+  pool.run([](int) {});
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::alarm(100);  // what hangs is ended, and fails below
+    int wrong = 0;
+    {
+      ThreadPool own(2);
+      std::atomic<int> calls{0};
+      own.run([&](int) { ++calls; });
+      if (calls != 2) wrong += 1;
+      try {
+        pool.run([](int) {});
+        wrong += 2;
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kInvalidArgument) wrong += 4;
+      }
+      pool.~ThreadPool();
+    }
+    ::_exit(wrong);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  int calls = 0;
+  pool.run([&](int thread) { calls += thread == 0 ? 1 : 0; });
+  EXPECT_EQ(calls, 1) << "the parent goes on";
 }
 
 }  // namespace

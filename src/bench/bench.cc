@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/cpu_topology.h"
+#include "base/paths.h"
 #include "bench/bench_run.h"
 #include "bench/length_sweep.h"
 #include "bench/process_worker.h"
@@ -98,7 +99,7 @@ int32_t computing_threads(const BenchOptions& options, int32_t usable_cpus) {
 
 BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpoint) {
   BenchSubject subject;
-  subject.model_dir = std::filesystem::absolute(checkpoint.model_dir()).lexically_normal();
+  subject.model_dir = absolute_path(checkpoint.model_dir());
   subject.weights = checkpoint.weight_options();
   subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
   subject.usable_cpus = resolve_threads(0);

@@ -77,6 +77,7 @@ class BenchRun {
     const GateRun gate =
         run_gate(contenders_, subject_, {.min_agreement = options_.min_agreement, .seconds = seconds}, environment_);
     extra_seconds_ += gate.reference_seconds;
+    results_.unchecked_for_room = gate.no_room;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
   }
 

@@ -74,6 +74,7 @@ std::string Contender::name() const {
 
 void Contender::fail(const Error& error) {
   result.error = error.what();
+  result.no_room = error.code() == ErrorCode::kResourceExhausted;
   crashed = error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kDeadlineExceeded;
   worker.reset();
 }

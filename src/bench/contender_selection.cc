@@ -8,6 +8,7 @@
 #include <set>
 
 #include "backend/registry.h"
+#include "base/paths.h"
 #include "bench/contender.h"
 #include "paceline/error.h"
 
@@ -141,8 +142,7 @@ class Selector {
     const std::vector<BackendEntry>& known = known_backends();
     const auto engine = std::ranges::find(known, flag, &BackendEntry::file_flag);
     for (const std::filesystem::path& file : files) {
-      std::error_code error;
-      if (!std::filesystem::is_regular_file(file, error)) {
+      if (!is_file(file)) {
         throw Error(ErrorCode::kNotFound, fmt::format("[bench] {}: {} is no file.", flag, file.string()));
       }
       if (engine == known.end()) throw Error(ErrorCode::kInternal, fmt::format("[bench] no backend takes {}.", flag));
@@ -157,7 +157,7 @@ class Selector {
       BackendResult result;
       result.backend = name;
       result.engine = engine->name;
-      result.file = std::filesystem::absolute(file).lexically_normal().string();
+      result.file = absolute_path(file).string();
       result.compute_type = kExportedType;
       result.padded = true;
       add(result, true);

@@ -57,17 +57,15 @@ double label_agreement(std::span<const float> expected, std::span<const float> l
 void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
   const std::string against = fmt::format("{} texts against {}", result.texts, result.oracle);
   if (!all_numbers) {
-    result.verdict = fmt::format("Rejected: some answers are not numbers ({}).", against);
+    result.verdict = fmt::format("some answers are not numbers ({}).", against);
   } else if (options.compute_type == "fp32") {
     result.accepted = result.max_relative_diff <= kFp32Tolerance;
-    result.verdict =
-        fmt::format("{}: largest difference {:.1e} of the largest logit, at most {:.0e} allowed ({}).",
-                    result.accepted ? "Accepted" : "Rejected", result.max_relative_diff, kFp32Tolerance, against);
+    result.verdict = fmt::format("largest difference {:.1e} of the largest logit, at most {:.0e} allowed ({}).",
+                                 result.max_relative_diff, kFp32Tolerance, against);
   } else {
     result.accepted = result.agreement >= options.min_agreement;
-    result.verdict = fmt::format("{}: {:.2f} % of the labels agree, at least {:.2f} % are asked for ({}).",
-                                 result.accepted ? "Accepted" : "Rejected", 100 * result.agreement,
-                                 100 * options.min_agreement, against);
+    result.verdict = fmt::format("{:.2f} % of the labels agree, at least {:.2f} % are asked for ({}).",
+                                 100 * result.agreement, 100 * options.min_agreement, against);
   }
 }
 

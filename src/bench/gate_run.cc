@@ -127,7 +127,10 @@ GateResult check_with_reference(const Contender& native, std::span<const float> 
   reference.result.compute_type = "fp32";
   reference.result.threads = subject.threads;
   start_contender(reference, subject, environment);
-  if (!reference.running()) throw Error(ErrorCode::kInternal, reference.result.error);
+  if (!reference.running()) {
+    throw Error(reference.result.no_room ? ErrorCode::kResourceExhausted : ErrorCode::kInternal,
+                reference.result.error);
+  }
   std::vector<BatchIndices> batches;
   std::vector<uint32_t> texts;
   std::vector<float> rows;
@@ -145,9 +148,10 @@ GateResult check_with_reference(const Contender& native, std::span<const float> 
   return result;
 }
 
-/// native fp32's own proof. A reference that fails to run leaves it unproven, and says so.
+/// native fp32's own proof. A reference that fails to run leaves it unproven, and says so; `no_room` tells whether it
+/// was for want of memory or threads.
 GateResult check_native(const Contender& native, std::span<const float> answered, const GateTexts& gate,
-                        const BenchSubject& subject, const BenchEnvironment& environment) {
+                        const BenchSubject& subject, const BenchEnvironment& environment, bool& no_room) {
   if (std::optional<GateResult> known = remembered_check(subject)) return *known;
   environment.show("the scalar reference checks native fp32, once per checkpoint");
   try {
@@ -155,10 +159,11 @@ GateResult check_native(const Contender& native, std::span<const float> answered
     if (result.accepted) remember_check(result, subject);
     return result;
   } catch (const Error& error) {
+    no_room = error.code() == ErrorCode::kResourceExhausted;
     GateResult result;
     result.ran = true;
     result.oracle = kReferenceBackendName;
-    result.verdict = fmt::format("Rejected: the scalar reference could not check it. {}", error.what());
+    result.verdict = fmt::format("the scalar reference could not check it. {}", error.what());
     return result;
   }
 }
@@ -243,20 +248,21 @@ class Gate {
   }
 
   void refuse(const std::string& why) {
-    refuse_all(contenders_, "Rejected: the oracle gave no answers to compare with.");
+    refuse_all(contenders_, "the oracle gave no answers to compare with.");
     run_.notes.push_back(fmt::format("No answer was checked: native fp32 failed. {}", why));
+    run_.no_room = run_.no_room || native_->result.no_room;
   }
 
   /// By the scalar reference; then by PyTorch's answers, where they are there and agree.
   void prove_native(std::span<const float> native, std::span<const float> torch) {
     const double start = environment_.now();
-    native_->result.gate = check_native(*native_, native, gate_, subject_, environment_);
+    native_->result.gate = check_native(*native_, native, gate_, subject_, environment_, run_.no_room);
     run_.reference_seconds = environment_.now() - start;
     if (!native_->result.gate.accepted) {
       if (torch_ != nullptr) return;
       const std::string verdict = native_->result.gate.verdict;
       refuse_all(contenders_, verdict);
-      run_.notes.push_back(fmt::format("native fp32 is no oracle to trust. {}", verdict));
+      run_.notes.push_back(fmt::format("native fp32 is no oracle to trust: {}", verdict));
       native_ = nullptr;
       return;
     }
@@ -287,7 +293,7 @@ class Gate {
     GateResult result;
     result.ran = true;
     result.oracle = oracle;
-    result.verdict = fmt::format("Rejected: {} numbers, {} were expected.", logits.size(), expected.size());
+    result.verdict = fmt::format("{} numbers, {} were expected.", logits.size(), expected.size());
     return result;
   }
 

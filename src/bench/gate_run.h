@@ -15,6 +15,7 @@ struct GateRun {
   /// budget.
   double reference_seconds = 0;
   std::vector<std::string> notes;
+  bool no_room = false;  ///< native or the scalar reference could not check for want of memory, threads or open files
 };
 
 /// About how long the scalar reference will take; 0 where its answer is remembered.

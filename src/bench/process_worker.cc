@@ -17,6 +17,8 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/room.h"
+#include "base/system_failure.h"
 #include "bench/frame_channel.h"
 #include "bench/worker_protocol.h"
 #include "bench/worker_server.h"
@@ -31,17 +33,37 @@ constexpr double kTerminationSeconds = 1;
 /// Ids per message: a few megabytes of JSON.
 constexpr std::size_t kIdsPerMessage = 200000;
 
+/// `error` is what the system said about a descriptor or the new process.
 [[noreturn]] void fail_to_start(const std::filesystem::path& executable, int error) {
-  throw Error(ErrorCode::kUnavailable, fmt::format("[bench] a worker process could not be started from {}: {}.",
-                                                   executable.string(), std::strerror(error)));
+  // Beyond the limit on open files the system calls a descriptor's number invalid.
+  const int known = error == EINVAL ? EMFILE : error;
+  throw system_failure("bench", fmt::format("starting a worker process from {}", executable.string()), known);
 }
 
-/// A copy of the descriptor well above those that the child is given, closed on exec.
+/// A copy of the descriptor well above those that the child is given, closed on exec; -1 with errno.
 int move_up(int descriptor) {
+  if (descriptor < 0) return -1;
   const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 10);
+  const int error = errno;
   ::close(descriptor);
+  errno = error;
   return moved;
 }
+
+/// Closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
 
 /// "NAME=value" of this process, and OMP_WAIT_POLICY=PASSIVE unless the user chose: spinning OpenMP threads of one
 /// worker would take the cores from the next.
@@ -180,8 +202,14 @@ class ProcessWorker final : public Worker {
   [[noreturn]] void fail_dead() {
     const std::string end = child_.wait_for_end(5);
     const std::string words = child_.last_words();
-    throw Error(ErrorCode::kInternal, fmt::format("[worker {}] the process {}.{}", name_, end,
-                                                  words.empty() ? "" : fmt::format(" Its last words: {}", words)));
+    // An engine aborts where it cannot start a thread or has no memory; what it says last tells, or a limit that is
+    // set.
+    const std::string limits = memory_limits();
+    const bool no_room = tells_of_exhaustion(words) || !limits.empty();
+    throw Error(no_room ? ErrorCode::kResourceExhausted : ErrorCode::kInternal,
+                fmt::format("[worker {}] the process {}.{}{}", name_, end,
+                            words.empty() ? "" : fmt::format(" Its last words: {}.", words),
+                            limits.empty() ? "" : fmt::format(" Memory is limited ({}): raise it.", limits)));
   }
 
   std::string name_;
@@ -197,13 +225,17 @@ ChildProcess ChildProcess::start(const WorkerCommand& command) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail_to_start(command.executable, errno);
   child.socket_ = move_up(ends[0]);
-  const int theirs = move_up(ends[1]);
+  const Descriptor theirs(move_up(ends[1]));
+  if (child.socket_ < 0 || theirs.number() < 0) fail_to_start(command.executable, errno);
   child.output_ = move_up(::memfd_create("paceline-worker", MFD_CLOEXEC));
+  if (child.output_ < 0) fail_to_start(command.executable, errno);
   // A worker that no longer reads must not hang us for ever either.
   const timeval limit{.tv_sec = 60, .tv_usec = 0};
   ::setsockopt(child.socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 
-  const std::string executable = std::filesystem::weakly_canonical(command.executable).string();
+  std::error_code error;
+  const std::string executable = std::filesystem::weakly_canonical(command.executable, error).string();
+  if (error) fail_to_start(command.executable, error.value());
   std::vector<std::string> arguments = command.arguments;
   arguments.insert(arguments.begin(), executable);
   std::vector<std::string> environment = worker_environment();
@@ -212,14 +244,12 @@ ChildProcess ChildProcess::start(const WorkerCommand& command) {
   const ChildSetup setup{.executable = executable.c_str(),
                          .arguments = argument_pointers.data(),
                          .environment = environment_pointers.data(),
-                         .socket = theirs,
+                         .socket = theirs.number(),
                          .output = child.output_,
                          .parent = ::getpid()};
   child.pid_ = ::fork();
   if (child.pid_ == 0) become_worker(setup);
-  const int error = errno;
-  ::close(theirs);
-  if (child.pid_ < 0) fail_to_start(executable, error);
+  if (child.pid_ < 0) fail_to_start(executable, errno);
   return child;
 }
 

@@ -205,7 +205,7 @@ TEST_F(ServerTest, ErrorsComeBackWithTheirCode) {
 }
 
 TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
-  const WorkerRequest request{.model_dir = "/a b",
+  const WorkerRequest request{.model_dir = "/a \xC3\xA9\xC2 b\xE9\xFF",
                               .backend = {.name = "x", .compute_type = "int8", .threads = 3, .cache_dir = "/c"},
                               .weights = {.file = "/w.pt", .prefix = "module", .token_types = TokenTypes::kNo}};
   const WorkerRequest back = decode_request(encode_request(request));

@@ -75,7 +75,7 @@ struct GateResult {
   double mean_abs_logit_diff = 0;
   double max_relative_diff = 0;  ///< relative to the largest logit
   double agreement = 0;          ///< share of texts with the same label, ties within 1e-3 not counted
-  std::string verdict;           ///< one sentence
+  std::string verdict;           ///< why it was accepted or rejected: one sentence, without that word
 };
 
 /// A backend at one compute type, loaded in a worker process of its own.
@@ -94,7 +94,8 @@ struct BackendResult {
   double load_ms = 0;
   int64_t peak_memory_bytes = 0;  ///< of its worker, all instances together
   GateResult gate;
-  std::string error;  ///< why it is out: not installed, crashed, killed
+  std::string error;     ///< why it is out: not installed, crashed, killed
+  bool no_room = false;  ///< it is out for want of memory, threads or open files
 };
 
 /// Whether `backend` is what a configuration runs on.
@@ -233,6 +234,7 @@ struct BenchResults {
   bool named_type_rejected = false;  ///< a compute type that the user named failed the gate
   bool interrupted = false;          ///< Ctrl-C: what is there is real, but not all of it
   bool unfinished = false;           ///< article: turns are missing that --resume would measure
+  bool unchecked_for_room = false;   ///< the gate's own backends had no memory, threads or open files
   MachineRecord machine;
   Roof roof;
   MachineLoad load_before, load_after;

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <new>
 #include <set>
 
 #include "backend/registry.h"
 #include "base/clock.h"
 #include "base/cpu_topology.h"
 #include "base/process_status.h"
+#include "base/system_failure.h"
 #include "base/temporary_path.h"
 #include "bench/frame_channel.h"
 #include "bench/warm_up.h"
@@ -150,13 +150,9 @@ class WorkerServer {
 
 Json answer_or_error(WorkerServer& server, const std::string& payload) {
   try {
-    return server.answer(parse_json(payload, "worker"));
+    return throwing_errors_only([&] { return server.answer(parse_json(payload, "worker")); });
   } catch (const Error& error) {
     return encode_error(error);
-  } catch (const std::bad_alloc&) {
-    return encode_error(Error(ErrorCode::kResourceExhausted, "[worker] ran out of memory."));
-  } catch (const std::exception& error) {
-    return encode_error(Error(ErrorCode::kInternal, fmt::format("[worker] {}", error.what())));
   }
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/suggest.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/folder_hint.h"
@@ -40,7 +41,7 @@ struct ModelInput {
 
 ModelInput read_model_input(const fs::path& model_dir, const Json& config, const Network& network) {
   const fs::path path = model_dir / "tokenizer_config.json";
-  const Json tokenizer_config = is_entry(path) ? read_json_file(path, kConfigLimits) : Json::object();
+  const Json tokenizer_config = path_exists(path) ? read_json_file(path, kConfigLimits) : Json::object();
   return {.max_length = limit_length(tokenizer_config, network.max_tokens, path.string()),
           .types = find_handed_out_types(config, tokenizer_config, path.string())};
 }
@@ -165,7 +166,7 @@ Loaded load_parts(const fs::path& model_dir, const WeightOptions& options) {
     loaded.notices.push_back("the adapter in the folder is left out, since --weights names the weights");
   }
   if (parts.weights != model_dir) {
-    for (fs::path& name : weights.names) name = fs::absolute(parts.weights / name).lexically_normal();
+    for (fs::path& name : weights.names) name = absolute_path(parts.weights / name);
   }
   return loaded;
 }
@@ -217,7 +218,7 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& opti
   checkpoint.weight_options_ = options;
   if (!options.file.empty()) checkpoint.weight_options_.file = weights.names.front();
   if (loaded.parts.weights != model_dir) {
-    checkpoint.weight_options_.base = fs::absolute(loaded.parts.weights).lexically_normal();
+    checkpoint.weight_options_.base = absolute_path(loaded.parts.weights);
   }
   checkpoint.weight_files_ = std::move(weights.names);
   checkpoint.files_ = std::move(weights.files);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/paths.h"
 #include "base/suggest.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/error.h"
@@ -78,19 +79,14 @@ std::string cache_name(std::string_view name) {
 
 std::vector<std::string> snapshots_in(const fs::path& repository) {
   std::vector<std::string> names;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(repository / "snapshots", ignored)) {
-    names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
+  for (const fs::path& name : names_in(repository / "snapshots")) names.push_back(name.string());
   return names;
 }
 
 /// The commit that a branch or tag stands for; the revision itself where the cache has no such name.
 std::string commit_of(const fs::path& repository, const std::string& revision) {
   const fs::path ref = repository / "refs" / revision;
-  std::error_code ignored;
-  if (!fs::is_regular_file(ref, ignored)) return revision;
+  if (!is_file(ref)) return revision;
   std::string commit = read_file(ref, kMostRefBytes);
   while (!commit.empty() && (commit.back() == '\n' || commit.back() == ' ')) commit.pop_back();
   if (!is_plain(commit)) {
@@ -117,14 +113,13 @@ std::string commit_of(const fs::path& repository, const std::string& revision) {
 }  // namespace
 
 fs::path find_model_folder(const fs::path& given) {
-  std::error_code ignored;
-  if (fs::exists(given, ignored)) return given;
+  if (path_exists(given)) return given;
   const std::optional<HubId> id = parse_hub_id(given.string());
   if (!id) return given;
   const fs::path cache = hub_cache();
   const fs::path repository = cache / cache_name(id->name);
   const fs::path snapshot = repository / "snapshots" / commit_of(repository, id->revision);
-  if (fs::is_directory(snapshot, ignored)) return fs::absolute(snapshot).lexically_normal();
+  if (is_folder(snapshot)) return absolute_path(snapshot);
   throw_missing(*id, cache);
 }
 

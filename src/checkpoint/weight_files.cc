@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/suggest.h"
 #include "checkpoint/folder_hint.h"
 #include "checkpoint/weight_names.h"
@@ -137,13 +138,12 @@ WeightFiles open_folder(const fs::path& model_dir) {
 }
 
 WeightFiles open_file(const fs::path& file) {
-  std::error_code ignored;
-  if (fs::is_directory(file, ignored)) {
+  if (is_folder(file)) {
     throw Error(ErrorCode::kNotFound,
                 fmt::format("[{}] --weights names a folder, a file with a state_dict was expected.", file.string()));
   }
   WeightFiles weights;
-  add_file({}, fs::absolute(file).lexically_normal().string(), &weights);
+  add_file({}, absolute_path(file).string(), &weights);
   return weights;
 }
 

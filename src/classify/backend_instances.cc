@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/cpu_sets.h"
 #include "base/cpu_topology.h"
+#include "base/process_owner.h"
 #include "batch/batch_planner.h"
 #include "paceline/error.h"
 
@@ -103,8 +104,10 @@ struct BackendInstances::State {
 
   /// What each thread does: pin, load, run, until the end.
   void serve(std::size_t index, const std::vector<int>& cpus) {
-    pin_this_thread(cpus);
-    attempt([&] { instances[index].backend = create(checkpoint, options); });
+    attempt([&] {
+      pin_this_thread(cpus);
+      instances[index].backend = create(checkpoint, options);
+    });
     std::unique_lock lock(mutex);
     ++loaded;
     done.notify_one();
@@ -200,6 +203,7 @@ struct BackendInstances::State {
     return true;
   }
 
+  const ProcessOwner owner;
   const Checkpoint& checkpoint;
   const BackendOptions options;
   const Factory create;
@@ -237,7 +241,11 @@ BackendInstances::BackendInstances(const Checkpoint& checkpoint, const BackendOp
   state_->start(cpus, static_cast<std::size_t>(instances));
 }
 
-BackendInstances::~BackendInstances() = default;
+BackendInstances::~BackendInstances() {
+  // Neither our threads nor those of the engines are in a forked child, and whatever ends them, or a condition that
+  // they wait for, would wait for ever: there it is left as it is.
+  if (state_->owner.is_forked_child()) static_cast<void>(state_.release());
+}
 
 int32_t BackendInstances::size() const { return static_cast<int32_t>(state_->instances.size()); }
 
@@ -258,6 +266,7 @@ BatchRun BackendInstances::run(const BatchList& list, const BatchOutputs& output
     refuse(
         fmt::format("Room for {} times was given, there are {} batches.", outputs.seconds.size(), list.batches.size()));
   }
+  state_->owner.check("instances");
   const double start = monotonic_seconds();
   state_->take_list(list, outputs);
   const bool complete = size() == 1 ? state_->run_here(go_on) : state_->run_on_threads(false, go_on);

@@ -58,7 +58,8 @@ class BackendInstances {
   /// Runs every batch; several instances start with the largest, so that none is left alone with it at the end.
   /// `go_on(texts done so far)` is asked by the calling thread after batches; once it says no, no further one is begun.
   /// The first error of an instance ends the run and is thrown here; this can be used again after it.
-  /// Throws Error{invalid_argument} where an output has another size, and whatever a backend or `go_on` throws.
+  /// Throws Error{invalid_argument} where an output has another size or in a forked child of the process that made
+  /// this, and whatever a backend or `go_on` throws.
   /// One thread calls at a time. Allocates nothing in steady state where the engine allows it.
   BatchRun run(const BatchList& list, const BatchOutputs& outputs, FunctionRef<bool(std::size_t)> go_on);
   BatchRun run(const BatchList& list, const BatchOutputs& outputs);

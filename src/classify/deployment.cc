@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/paths.h"
 #include "checkpoint/model_folder.h"
 #include "paceline/error.h"
 
@@ -11,8 +12,9 @@ namespace paceline {
 
 Deployment read_deployment(const std::filesystem::path& model) {
   Deployment deployment{.model_dir = model, .run = {}, .plan = std::nullopt};
-  const bool folder = std::filesystem::is_directory(model);
-  if (!folder && (std::filesystem::exists(model) || model.extension() == ".json")) {
+  const PathKind kind = path_kind(model);
+  const bool there = kind != PathKind::kNothing;
+  if (kind != PathKind::kFolder && (there || model.extension() == ".json")) {
     deployment.plan = read_plan(model);
     deployment.model_dir = deployment.plan->model_dir;
     deployment.run = deployment.plan->run;

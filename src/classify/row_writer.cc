@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/printable.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
 
@@ -85,11 +86,8 @@ class TxtWriter : public RowWriter {
   }
 
  private:
-  /// Text that stays within its column and its line.
-  static void append_cell(std::string_view text, std::string& out) {
-    std::transform(text.begin(), text.end(), std::back_inserter(out),
-                   [](char c) { return c == '\t' || c == '\n' || c == '\r' ? ' ' : c; });
-  }
+  /// Text that stays within its column and its line, and leaves a terminal alone: a label with a tab has "\t" here.
+  static void append_cell(std::string_view text, std::string& out) { out += printable(text); }
 
   RowWriterOptions options_;
 };

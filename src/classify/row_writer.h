@@ -45,7 +45,7 @@ struct Answer {
 ///
 /// | format | a row                                            | its fields with top_k > 1    | with all_labels       |
 /// |--------|--------------------------------------------------|------------------------------|-----------------------|
-/// | txt    | label TAB score                                  | TAB label TAB score for each | like top_k = K        |
+/// | txt    | label (printable) TAB score                      | TAB label TAB score for each | like top_k = K        |
 /// | JSONL  | the object, byte for byte, plus label, score     | labels: [{label, score}]     | like top_k = K        |
 /// | CSV    | the fields plus label, score, error              | label_2, score_2, ...        | score_NAME per label  |
 ///

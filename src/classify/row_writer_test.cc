@@ -65,7 +65,7 @@ TEST(TxtWriter, RanksAndLogitsFollow) {
 TEST(TxtWriter, AnErrorIsTheThirdColumnAndOneLine) {
   Row row;
   row.error = "not UTF-8\nat\tbyte 3";
-  EXPECT_EQ(write_error(options_for(RowFormat::kTxt), row), "\t\tnot UTF-8 at byte 3\n");
+  EXPECT_EQ(write_error(options_for(RowFormat::kTxt), row), "\t\tnot UTF-8\\nat\\tbyte 3\n");
 }
 
 TEST(TxtWriter, HasNoNamesToPrefix) {
@@ -77,7 +77,7 @@ TEST(TxtWriter, HasNoNamesToPrefix) {
 TEST(TxtWriter, ALabelCannotBreakTheColumns) {
   RowWriterOptions options = options_for(RowFormat::kTxt);
   options.labels = {"a", "b\tc\nd"};
-  EXPECT_EQ(write(options, {}, kOne), "b c d\t0.75\n");
+  EXPECT_EQ(write(options, {}, kOne), "b\\tc\\nd\t0.75\n");
 }
 
 TEST(JsonlWriter, KeepsTheObjectByteForByte) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/paths.h"
 #include "bench/bench.h"
 #include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
@@ -182,7 +183,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
   progress->finish();
   const bool measured = !results.profiles.empty();
   if (measured && !flags.out.empty()) write_profile(results, flags.out);
-  if (measured) invocation.console.write(profile_text(results, terminal({.folder = flags.out, .remark = ""})));
+  if (measured) invocation.console.write_styled(profile_text(results, terminal({.folder = flags.out, .remark = ""})));
   return results.interrupted ? kExitInterrupted : kExitDone;
 }
 
@@ -215,15 +216,17 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   const BenchResults results = run_bench(bench);
   progress->finish();
   if (bench.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
-  console.write(terminal_summary(results, terminal(write_results(flags, results, console))));
+  console.write_styled(terminal_summary(results, terminal(write_results(flags, results, console))));
   if (bench.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
-  const bool resumable = results.unfinished && std::filesystem::exists(saved_rounds(flags.out));
+  const bool resumable = results.unfinished && path_exists(saved_rounds(flags.out));
   if (resumable) note_saved_rounds(flags, results, invocation);
   if (results.interrupted) return resumable ? kExitStopped : kExitInterrupted;
   if (results.named_type_rejected) return kExitGateFailed;
   if (nothing_measured(results)) {
-    throw Error{ErrorCode::kUnavailable,
-                "[bench] no backend could be measured; the report says why for each. See paceline doctor."};
+    const bool no_room = std::ranges::any_of(results.backends, &BackendResult::no_room);
+    throw Error{no_room ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
+                fmt::format("[bench] no backend could be measured; the report says why for each. {}",
+                            no_room ? "Raise the limits that it names." : "See paceline doctor.")};
   }
   return kExitDone;
 }

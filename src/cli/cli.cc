@@ -7,6 +7,7 @@
 
 #include "base/suggest.h"
 #include "cli/bus_error.h"
+#include "base/system_failure.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
@@ -63,6 +64,16 @@ int dispatch(const std::vector<std::string>& arguments, Console& console) {
   return command.run({.console = console, .command_line = quote_command_line(arguments)});
 }
 
+/// Says what was caught, as one sentence.
+int report_caught(Console& console) {
+  try {
+    throw_caught_as_error();
+  } catch (const Error& error) {
+    console.note("paceline: " + std::string(error.what()));
+    return interrupted() ? kExitInterrupted : exit_code(error.code());
+  }
+}
+
 }  // namespace
 
 int run_cli(int argc, char** argv) {
@@ -71,15 +82,11 @@ int run_cli(int argc, char** argv) {
     return dispatch(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), console);
   } catch (const OutputClosed&) {
     return kExitDone;
-  } catch (const Error& error) {
-    console.note(fmt::format("paceline: {}", error.what()));
-    return interrupted() ? kExitInterrupted : exit_code(error.code());
   } catch (const std::bad_alloc&) {
     console.note(kOutOfMemory);
     return kExitExhausted;
-  } catch (const std::exception& error) {
-    console.note(fmt::format("paceline: [internal] {}. This is a bug in paceline, please report it.", error.what()));
-    return kExitInternal;
+  } catch (...) {
+    return report_caught(console);
   }
 }
 

@@ -196,7 +196,11 @@ std::string comparison_text(const Comparison& is) {
 
 int run_compare_command(const CompareOptions& options, Console& console) {
   const Comparison comparison = compare_results(read(options.earlier), read(options.later), options.tolerance);
-  console.write(options.json ? comparison_json(comparison) : comparison_text(comparison));
+  if (options.json) {
+    console.write(comparison_json(comparison));
+  } else {
+    console.write_styled(comparison_text(comparison));
+  }
   // A guard that could not compare has to stop, too: silence would pass for "no slower".
   if (!comparison.comparable() || (comparison.cells.empty() && !comparison.recommended)) return kExitBadData;
   return comparison.regressed() ? kExitGateFailed : kExitDone;

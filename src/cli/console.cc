@@ -1,24 +1,32 @@
 #include "cli/console.h"
 
-#include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <new>
 #include <string>
 
-#include "paceline/error.h"
+#include "base/printable.h"
+#include "base/system_failure.h"
+#include "cli/out_of_memory.h"
 
 namespace paceline {
 namespace {
+
+/// Of a pipe or terminal that somebody made non-blocking.
+bool wait_until_writable(int descriptor) {
+  pollfd waiting{.fd = descriptor, .events = POLLOUT, .revents = 0};
+  return ::poll(&waiting, 1, -1) > 0 || errno == EINTR;
+}
 
 /// Writes all of it; false with errno where that is not possible.
 bool write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written < 0) {
-      if (errno == EINTR) continue;
+      if (errno == EINTR || (errno == EAGAIN && wait_until_writable(descriptor))) continue;
       return false;
     }
     text.remove_prefix(static_cast<std::size_t>(written));
@@ -29,14 +37,27 @@ bool write_all(int descriptor, std::string_view text) {
 }  // namespace
 
 void Console::write(std::string_view result) {
-  if (write_all(STDOUT_FILENO, result)) return;
-  if (errno == EPIPE) throw OutputClosed{};
-  throw Error{
-      ErrorCode::kResourceExhausted,
-      fmt::format("[standard output] the result could not be written: {}. Is the disk full?", std::strerror(errno))};
+  if (is_terminal()) {
+    write_styled(printable_lines(result));
+  } else {
+    write_styled(result);
+  }
 }
 
-void Console::note(std::string_view line) { write_all(STDERR_FILENO, std::string{line} + "\n"); }
+void Console::write_styled(std::string_view text) {
+  if (write_all(STDOUT_FILENO, text)) return;
+  if (errno == EPIPE) throw OutputClosed{};
+  throw system_failure("standard output", "writing the result", errno);
+}
+
+void Console::note(std::string_view lines) noexcept {
+  try {
+    write_all(STDERR_FILENO, printable_lines(lines) + "\n");
+  } catch (const std::bad_alloc&) {
+    write_all(STDERR_FILENO, kOutOfMemory);
+    write_all(STDERR_FILENO, "\n");
+  }
+}
 
 bool Console::is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 

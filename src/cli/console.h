@@ -12,11 +12,15 @@ struct OutputClosed {};
 /// Results go to standard output, whole and unbuffered; everything else to standard error.
 class Console : public TextSink {
  public:
-  /// Throws Error{resource_exhausted} where standard output takes no more (a full disk), OutputClosed.
+  /// On a terminal, control characters of foreign text are shown as their escapes; in a file or a pipe every byte is as
+  /// it was. Throws Error where standard output takes no more (closed, a full disk), OutputClosed.
   void write(std::string_view result) override;
 
-  /// A line for people: progress, notices, errors. Never fails.
-  void note(std::string_view line);
+  /// The same for text with colours of our own, in which foreign text is printable already.
+  void write_styled(std::string_view text);
+
+  /// Lines for people: progress, notices, errors. Never fails.
+  void note(std::string_view lines) noexcept;
 
   /// How the results are shown.
   static bool is_terminal();

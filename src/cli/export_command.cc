@@ -107,7 +107,7 @@ int run_export(ExportFlags& flags, Console& console) {
   }
   note_config(checkpoint, console);
   note_checkpoint(checkpoint, console);
-  console.write(fmt::format("{}\n", flags.out.string()));
+  console.write(flags.out.string() + "\n");
   return kExitDone;
 }
 

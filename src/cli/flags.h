@@ -72,7 +72,8 @@ std::vector<std::string> known_compute_types();
 std::vector<Flag> row_flags(RowReaderOptions& rows);
 /// --threshold, --class-weights.
 std::vector<Flag> label_flags(LabelOptions& labels);
-/// "0.5", "spam=0.3,ham=0.7", or both: a number without a label counts for all others. A label may hold "=", not ",".
+/// "0.5", "spam=0.3,ham=0.7", or both: a number without a label counts for all others. A label may hold "=", and
+/// "," where it stands in double quotes: "\"a, b\"=0.5".
 /// Throws Error{invalid_argument}.
 Setter set_threshold(LabelOptions& target);
 Setter set_class_weights(LabelOptions& target);

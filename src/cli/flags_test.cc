@@ -123,7 +123,22 @@ TEST(Flags, ThresholdsAndWeightsByLabel) {
   for (const char* bad : {"", "x", "1.5", "-1", "a=", "a=0.5,", "nan", "a=inf"}) {
     EXPECT_THROW(set_threshold(labels)(bad), Error) << bad;
   }
+  EXPECT_NE(refusal(set_threshold(labels), "a, b=0.5").find("double quotes"), std::string::npos);
   for (const char* bad : {"", "2", "a=0", "a=-1", "a=nan"}) EXPECT_THROW(set_class_weights(labels)(bad), Error) << bad;
+}
+
+TEST(Flags, LabelsWithCommasStandInQuotes) {
+  LabelOptions labels;
+  set_threshold(labels)("\"a, b\"=0.25,c=1,\"say \"\"x=y\"\"\"=0.5,\"\"=0,0.75");
+  const std::map<std::string, float> expected{{"a, b", 0.25F}, {"c", 1.0F}, {"say \"x=y\"", 0.5F}, {"", 0.0F}};
+  EXPECT_EQ(labels.label_thresholds, expected);
+  EXPECT_EQ(labels.threshold, 0.75F);
+  set_class_weights(labels)("\"a, b\"=2");
+  EXPECT_EQ(labels.class_weights, (std::map<std::string, float>{{"a, b", 2.0F}}));
+  for (const char* bad : {"\"a", "\"a\"", "\"a\"0.5", "\"a\"=", "\"a\"=x", "\"a\"b=1", "\""}) {
+    EXPECT_THROW(set_threshold(labels)(bad), Error) << bad;
+    EXPECT_THROW(set_class_weights(labels)(bad), Error) << bad;
+  }
 }
 
 TEST(Flags, WindowsFlagsNeedWindows) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/json.h"
+#include "base/printable.h"
 #include "base/suggest.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
@@ -89,7 +90,7 @@ std::vector<std::string> weight_file_names(const Checkpoint& checkpoint) {
 
 std::string weights_text(const Checkpoint& checkpoint) {
   const std::vector<std::string> names = weight_file_names(checkpoint);
-  std::string out = names.front();
+  std::string out = printable(names.front());
   if (names.size() > 1) out += fmt::format(" and {} more", names.size() - 1);
   if (!checkpoint.adapter().empty()) out += fmt::format(", with {} merged into them", checkpoint.adapter());
   if (!checkpoint.taken().empty()) out += fmt::format(", what is under {}", excerpt(checkpoint.taken()));
@@ -168,7 +169,7 @@ std::string labels_text(const Checkpoint& checkpoint) {
   constexpr std::size_t kShown = 20;
   const auto& labels = checkpoint.labels();
   const auto end = labels.begin() + static_cast<std::ptrdiff_t>(std::min(labels.size(), kShown));
-  return fmt::format("{}: {}{} ({})", labels.size(), fmt::join(labels.begin(), end, ", "),
+  return fmt::format("{}: {}{} ({})", labels.size(), printable(fmt::format("{}", fmt::join(labels.begin(), end, ", "))),
                      labels.size() > kShown ? ", ..." : "", problem_type_name(checkpoint.problem_type()));
 }
 
@@ -180,11 +181,12 @@ std::string token_types_text(const TokenTypeUse& types) {
 /// How the tokenizer's files are read, what others changed of it, and what of them is not done.
 std::string changes_text(const Inspection& found) {
   const TokenTypeUse& types = found.checkpoint.token_types();
-  std::string out = fmt::format("read as          {}\n", found.tokenizer_reading);
-  out += fmt::format("token types      {}\n", token_types_text(types));
-  for (const std::string& applied : found.tokenizer_applied) out += fmt::format("applied          {}\n", applied);
-  for (const std::string& note : found.tokenizer_notes) out += fmt::format("notice           {}\n", note);
-  if (!types.notice.empty()) out += fmt::format("notice           {}\n", types.notice);
+  std::string out = fmt::format("read as          {}\n", printable(found.tokenizer_reading));
+  out += fmt::format("token types      {}\n", printable(token_types_text(types)));
+  for (const std::string& applied : found.tokenizer_applied)
+    out += fmt::format("applied          {}\n", printable(applied));
+  for (const std::string& note : found.tokenizer_notes) out += fmt::format("notice           {}\n", printable(note));
+  if (!types.notice.empty()) out += fmt::format("notice           {}\n", printable(types.notice));
   return out;
 }
 

@@ -12,28 +12,54 @@ namespace {
 
 constexpr float kLargestWeight = 1e6F;
 
-float parse_number(std::string_view text, float low, float high) {
+float parse_number(std::string_view text, float low, float high, std::string_view hint = {}) {
   float value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high) return value;
+  throw Error{ErrorCode::kInvalidArgument, fmt::format("\"{}\" was given, a number from {} to {} was expected.{}{}",
+                                                       excerpt(text), low, high, hint.empty() ? "" : " ", hint)};
+}
+
+constexpr std::string_view kQuoting = "A label with a comma stands in double quotes: \"a, b\"=0.5.";
+
+/// Takes a label in double quotes off the front, a quote in it written twice, and the "=" behind it.
+std::string take_quoted(std::string_view& given) {
+  std::string label;
+  for (std::size_t i = 1; i < given.size(); ++i) {
+    if (given[i] != '"') {
+      label += given[i];
+    } else if (given.substr(i + 1).starts_with('"')) {
+      label += given[i++];
+    } else if (given.substr(i + 1).starts_with('=')) {
+      given.remove_prefix(i + 2);
+      return label;
+    } else {
+      break;
+    }
+  }
   throw Error{ErrorCode::kInvalidArgument,
-              fmt::format("\"{}\" was given, a number from {} to {} was expected.", excerpt(text), low, high)};
+              fmt::format("{} was given, \"LABEL\"=NUMBER was expected where a label stands in double quotes.",
+                          excerpt(given))};
 }
 
 /// LABEL=NUMBER items; an item without "=" goes to `all`, where there is one.
 std::map<std::string, float> parse_by_label(std::string_view given, float low, float high, std::optional<float>* all) {
   std::map<std::string, float> values;
   while (true) {
+    std::optional<std::string> quoted;
+    if (given.starts_with('"')) quoted = take_quoted(given);
     const std::size_t comma = given.find(',');
     const std::string_view item = given.substr(0, comma);
     const std::size_t equals = item.rfind('=');
-    if (equals == std::string_view::npos && all == nullptr) {
-      throw Error{
-          ErrorCode::kInvalidArgument,
-          fmt::format("\"{}\" was given, LABEL=NUMBER was expected, several separated by commas.", excerpt(item))};
-    }
-    if (equals == std::string_view::npos) {
-      *all = parse_number(item, low, high);
+    if (quoted) {
+      values[*quoted] = parse_number(item, low, high);
+    } else if (equals == std::string_view::npos) {
+      if (all == nullptr) {
+        throw Error{ErrorCode::kInvalidArgument,
+                    fmt::format("\"{}\" was given, LABEL=NUMBER was expected, several separated by commas. {}",
+                                excerpt(item), kQuoting)};
+      }
+      *all = parse_number(item, low, high, kQuoting);
     } else {
       values[std::string(item.substr(0, equals))] = parse_number(item.substr(equals + 1), low, high);
     }
@@ -58,7 +84,7 @@ Setter set_class_weights(LabelOptions& target) {
 }
 
 std::vector<Flag> label_flags(LabelOptions& labels) {
-  return {{"--threshold", "X", "score that labels need, or LABEL=X,... (default: the plan's, else none)",
+  return {{"--threshold", "X", "score that labels need, or A=X,\"B, C\"=Y (default: the plan's, else none)",
            set_threshold(labels)},
           {"--class-weights", "LIST", "LABEL=W,...: multiply the probabilities (default: the plan's, else 1)",
            set_class_weights(labels)}};

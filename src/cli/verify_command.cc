@@ -24,14 +24,27 @@ bool is_installed(const BackendResult& result) { return backend_status(find_back
 /// An engine that is there and gave wrong answers or none. One that is not installed has not failed.
 bool has_failed(const BackendResult& result) {
   if (result.gate.ran) return !result.gate.accepted;
-  return !result.error.empty() && is_installed(result);
+  return !result.error.empty() && (result.no_room || is_installed(result));
+}
+
+/// Answers were compared and differ.
+bool differs(const BackendResult& result) { return result.gate.ran && !result.gate.accepted && result.gate.texts > 0; }
+
+int verdict_code(const BenchResults& results) {
+  const auto& backends = results.backends;
+  if (results.interrupted) return kExitInterrupted;
+  if (std::none_of(backends.begin(), backends.end(), has_failed)) return kExitDone;
+  const bool no_room = results.unchecked_for_room ||
+                       std::any_of(backends.begin(), backends.end(), [](const auto& is) { return is.no_room; });
+  return no_room && std::none_of(backends.begin(), backends.end(), differs) ? kExitExhausted : kExitGateFailed;
 }
 
 std::string table_row(const BackendResult& result) {
   const GateResult& gate = result.gate;
   const std::string head = fmt::format("{:<22} {:<5} ", result.backend, result.compute_type);
   if (!gate.ran) {
-    return fmt::format("{}{:<9} {}\n", head, has_failed(result) ? "failed" : "missing", result.error);
+    const char* verdict = result.no_room ? "no room" : has_failed(result) ? "failed" : "missing";
+    return fmt::format("{}{:<9} {}\n", head, verdict, result.error);
   }
   return fmt::format("{}{:<9} {:>10.2e} {:>10.2e} {:>10.2e} {:>9.2f} % {:>6}  {}\n", head,
                      gate.accepted ? "accepted" : "rejected", gate.max_abs_logit_diff, gate.mean_abs_logit_diff,
@@ -63,12 +76,12 @@ int run_verify_command(VerifyFlags& flags, Console& console) {
                                   "verdict", "max diff", "mean diff", "relative", "agreement", "texts", "oracle");
   for (const BackendResult& result : results.backends) table += table_row(result);
   for (const BackendResult& result : results.backends) {
-    if (result.gate.ran && !result.gate.accepted) table += result.gate.verdict + "\n";
+    if (!result.gate.ran || result.gate.accepted) continue;
+    table += fmt::format("{} {} is rejected: {}\n", result.backend, result.compute_type, result.gate.verdict);
   }
   for (const std::string& note : results.notes) table += note + "\n";
   console.write(table);
-  if (results.interrupted) return kExitInterrupted;
-  return std::any_of(results.backends.begin(), results.backends.end(), has_failed) ? kExitGateFailed : kExitDone;
+  return verdict_code(results);
 }
 
 }  // namespace
@@ -104,7 +117,8 @@ Command make_verify_command() {
           .flags = std::move(table),
           .notes =
               "Differences are of logits; relative ones to the largest logit. fp32 has to agree within 1e-4 of it. "
-              "Exit code 5 where a backend does not.",
+              "Exit code 5 where a backend does not, 7 where one could not be checked for want of memory, threads or "
+              "files.",
           .run = [flags](const Invocation& invocation) { return run_verify_command(*flags, invocation.console); }};
 }
 

@@ -15,8 +15,8 @@
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/staging_folder.h"
-#include "base/system_error.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -120,15 +120,6 @@ void move_into_place(const fs::path& staged, const fs::path& file) {
                 fmt::format("[cache] {} cannot be written: {}. Name a folder that can be written with --cache-dir.",
                             file.string(), error.message()));
   }
-}
-
-std::vector<fs::path> names_in(const fs::path& folder) {
-  std::vector<fs::path> names;
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) names.push_back(entry->path().filename());
-  if (error) throw_system(folder, "reading", error.value());
-  return names;
 }
 
 void make_export(const fs::path& file, FunctionRef<void(const fs::path& file)> write) {

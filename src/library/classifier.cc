@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/process_owner.h"
+#include "base/system_failure.h"
 #include "classify/deployment.h"
 
 namespace paceline {
@@ -21,6 +23,22 @@ Deployment deployment_of(const std::filesystem::path& model, const ClassifierOpt
 
 Text text_of(const std::string& text) { return {.first = text, .second = std::nullopt}; }
 Text text_of(const TextPair& pair) { return {.first = pair.first, .second = pair.second}; }
+
+/// What a Classifier holds, unless it was moved from.
+template <class State>
+State& state_of(const std::unique_ptr<State>& state) {
+  if (state != nullptr) return *state;
+  throw Error(ErrorCode::kInvalidArgument,
+              "[classifier] it was moved from and holds no model. Use the one it was moved to.");
+}
+
+/// The same for what needs the threads, which a forked child of the process does not have.
+template <class State>
+State& usable(const std::unique_ptr<State>& state) {
+  State& held = state_of(state);
+  held.owner.check("classifier");
+  return held;
+}
 
 }  // namespace
 
@@ -86,6 +104,7 @@ struct Classifier::State {
     return answers;
   }
 
+  ProcessOwner owner;
   TextPipeline pipeline;
   LabelRules rules;
   std::vector<std::string> notices;
@@ -93,33 +112,41 @@ struct Classifier::State {
 };
 
 Classifier::Classifier(const std::filesystem::path& model_dir_or_plan, const ClassifierOptions& options)
-    : state_(std::make_unique<State>(deployment_of(model_dir_or_plan, options))) {}
+    : state_(throwing_errors_only([&] { return std::make_unique<State>(deployment_of(model_dir_or_plan, options)); })) {
+}
 Classifier::Classifier(Classifier&& other) noexcept = default;
 Classifier& Classifier::operator=(Classifier&& other) noexcept = default;
 Classifier::~Classifier() = default;
 
-const std::vector<std::string>& Classifier::labels() const { return state_->pipeline.checkpoint().labels(); }
+const std::vector<std::string>& Classifier::labels() const { return state_of(state_).pipeline.checkpoint().labels(); }
 std::string_view Classifier::problem_type() const {
-  return problem_type_name(state_->pipeline.checkpoint().problem_type());
+  return problem_type_name(state_of(state_).pipeline.checkpoint().problem_type());
 }
-const std::vector<std::string>& Classifier::notices() const { return state_->notices; }
-const BackendInfo& Classifier::backend() const { return state_->pipeline.info(); }
+const std::vector<std::string>& Classifier::notices() const { return state_of(state_).notices; }
+const BackendInfo& Classifier::backend() const { return state_of(state_).pipeline.info(); }
 
 ScoredLabel Classifier::classify_one(std::string_view text) {
-  const std::string one(text);
-  std::vector<ScoredLabel> labels = std::move(classify(std::span(&one, 1)).front());
-  if (labels.empty()) return {.label = {}, .score = state_->best_below};
-  return std::move(labels.front());
+  return throwing_errors_only([&]() -> ScoredLabel {
+    State& state = usable(state_);
+    const std::string one(text);
+    std::vector<ScoredLabel> labels = std::move(state.classify(std::span(&one, 1), 1).front());
+    if (labels.empty()) return {.label = {}, .score = state.best_below};
+    return std::move(labels.front());
+  });
 }
 
 std::vector<std::vector<ScoredLabel>> Classifier::classify(std::span<const std::string> texts, int32_t top_k) {
-  return state_->classify(texts, top_k);
+  return throwing_errors_only([&] { return usable(state_).classify(texts, top_k); });
 }
 std::vector<std::vector<ScoredLabel>> Classifier::classify(std::span<const TextPair> pairs, int32_t top_k) {
-  return state_->classify(pairs, top_k);
+  return throwing_errors_only([&] { return usable(state_).classify(pairs, top_k); });
 }
 
-std::vector<float> Classifier::logits(std::span<const std::string> texts) { return state_->logits(texts); }
-std::vector<float> Classifier::logits(std::span<const TextPair> pairs) { return state_->logits(pairs); }
+std::vector<float> Classifier::logits(std::span<const std::string> texts) {
+  return throwing_errors_only([&] { return usable(state_).logits(texts); });
+}
+std::vector<float> Classifier::logits(std::span<const TextPair> pairs) {
+  return throwing_errors_only([&] { return usable(state_).logits(pairs); });
+}
 
 }  // namespace paceline

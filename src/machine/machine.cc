@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 
+#include "base/paths.h"
 #include "kernels/kernels.h"
 #include "machine/cpu_record.h"
 
@@ -94,9 +95,9 @@ double own_cpu_time() {
   getrusage(RUSAGE_SELF, &own);
   getrusage(RUSAGE_CHILDREN, &ended);
   double total = cpu_seconds(own) + cpu_seconds(ended);
-  std::error_code error;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
-    std::istringstream children(first_line((thread.path() / "children").c_str()));
+  const std::filesystem::path tasks = "/proc/self/task";
+  for (const std::filesystem::path& thread : names_in(tasks)) {
+    std::istringstream children(first_line((tasks / thread / "children").c_str()));
     for (std::string pid; children >> pid;) total += child_cpu_seconds(pid);
   }
   return total;

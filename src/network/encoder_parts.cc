@@ -74,18 +74,21 @@ LayerNorm make_layer_norm(const std::string& name, int32_t size, double epsilon)
 Block make_block(const BlockNames& names, const EncoderSizes& sizes) {
   const int32_t hidden = sizes.hidden_size;
   const int32_t width = sizes.heads * sizes.head_dim;
-  return {.attention = {.query = make_dense(names.query, hidden, width),
-                        .key = make_dense(names.key, hidden, width),
-                        .value = make_dense(names.value, hidden, width),
-                        .output = make_dense(names.output, width, hidden),
-                        .heads = sizes.heads,
-                        .head_dim = sizes.head_dim,
-                        .scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim))},
-          .attention_norm = make_layer_norm(names.attention_norm, hidden, sizes.epsilon),
-          .ffn = {.up = make_dense(names.up, hidden, sizes.intermediate_size),
-                  .activation = sizes.activation,
-                  .down = make_dense(names.down, sizes.intermediate_size, hidden)},
-          .ffn_norm = make_layer_norm(names.ffn_norm, hidden, sizes.epsilon)};
+  // Member by member: GCC 12 frees the finished ones twice where an allocation inside of nested braces fails.
+  Block block;
+  block.attention.query = make_dense(names.query, hidden, width);
+  block.attention.key = make_dense(names.key, hidden, width);
+  block.attention.value = make_dense(names.value, hidden, width);
+  block.attention.output = make_dense(names.output, width, hidden);
+  block.attention.heads = sizes.heads;
+  block.attention.head_dim = sizes.head_dim;
+  block.attention.scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim));
+  block.attention_norm = make_layer_norm(names.attention_norm, hidden, sizes.epsilon);
+  block.ffn.up = make_dense(names.up, hidden, sizes.intermediate_size);
+  block.ffn.activation = sizes.activation;
+  block.ffn.down = make_dense(names.down, sizes.intermediate_size, hidden);
+  block.ffn_norm = make_layer_norm(names.ffn_norm, hidden, sizes.epsilon);
+  return block;
 }
 
 std::string stored_prefix(const ArchitectureInput& input, std::string_view prefix, std::string_view probe) {

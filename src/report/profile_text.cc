@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
 #include "report/format.h"
 #include "report/report.h"
 #include "report/stage_rates.h"
@@ -71,7 +72,7 @@ std::string profile_text(const BenchResults& results, const TerminalOptions& opt
   if (!results.profiles.empty()) print_legend(page, results);
   if (!options.out_dir.empty()) {
     page.line("");
-    page.line((options.out_dir / "profile.json").string());
+    page.line(printable((options.out_dir / "profile.json").string()));
   }
   return page.take();
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace paceline {
 namespace {
 
@@ -82,13 +84,6 @@ std::string table_line(const std::vector<TextColumn>& columns, const Fitting& fi
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; }, '?');
-  return out;
-}
-
 int text_columns(std::string_view text) {
   return static_cast<int>(std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
 }
@@ -117,14 +112,17 @@ void TerminalPage::entry(std::string_view term, std::string_view text, int text_
   }
 }
 
-void TerminalPage::table(const std::vector<TextColumn>& columns, const std::vector<TextRow>& rows) {
+void TerminalPage::table(const std::vector<TextColumn>& columns, std::vector<TextRow> rows) {
+  for (TextRow& row : rows) {
+    for (std::string& cell : row.cells) cell = printable(cell);
+  }
   const Fitting fitting = fit(columns, rows, width_);
   line(table_line(columns, fitting, ' ', [&](std::size_t i) { return columns[i].title; }), kBold);
   for (const TextRow& row : rows) {
     if (spans(row)) {
       paragraph(row.cells.front(), 2, row.style);
     } else {
-      line(table_line(columns, fitting, row.mark, [&](std::size_t i) { return printable(row.cells[i]); }), row.style);
+      line(table_line(columns, fitting, row.mark, [&](std::size_t i) { return row.cells[i]; }), row.style);
     }
   }
 }

@@ -33,12 +33,12 @@ class TerminalPage {
   TerminalPage(int width, bool color);
 
   int width() const { return width_; }
-  /// As it is, however long: for what has to be copied whole.
+  /// As it is, however long: for what has to be copied whole. Foreign text is made printable by the caller.
   void line(std::string_view text, std::string_view style = {});
   void paragraph(std::string_view text, int indent = 0, std::string_view style = {});
   /// A term and what it is, the text in lines of its own column.
   void entry(std::string_view term, std::string_view text, int text_column, std::string_view style = {});
-  void table(const std::vector<TextColumn>& columns, const std::vector<TextRow>& rows);
+  void table(const std::vector<TextColumn>& columns, std::vector<TextRow> rows);
   std::string take() { return std::move(out_); }
 
  private:
@@ -47,8 +47,6 @@ class TerminalPage {
   std::string out_;
 };
 
-/// What may reach a terminal: control characters become "?".
-std::string printable(std::string_view text);
 /// Columns that a UTF-8 text takes: its characters, each taken as one column wide.
 int text_columns(std::string_view text);
 

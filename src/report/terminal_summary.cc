@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/printable.h"
 #include "report/findings.h"
 #include "report/format.h"
 #include "report/report.h"

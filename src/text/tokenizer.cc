@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/paths.h"
 #include "base/suggest.h"
 #include "base/tokenizer_files.h"
 #include "paceline/error.h"
@@ -74,9 +75,8 @@ struct RustEncoding {
 std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::path& model_dir) {
   std::map<std::string, std::string> files;
   const auto read = [&](const char* name, std::size_t most) {
-    std::error_code ignored;
     const std::filesystem::path path = model_dir / name;
-    if (std::filesystem::exists(path, ignored)) files.emplace(name, read_file(path, most));
+    if (path_exists(path)) files.emplace(name, read_file(path, most));
   };
   read(kTokenizerFile, kMaxFileBytes);
   const bool built = files.empty();

@@ -4,17 +4,36 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "testdata" / "models"
+# Seconds after which a process counts as hanging: far beyond what a busy machine needs, as nothing here is about speed.
+PATIENCE = 900
 PACELINE = os.environ.get("PACELINE_BINARY", str(ROOT / "build" / "release" / "paceline"))
 
 # A label each: enough words of several lengths that batches differ.
 TEXTS = ["hello world", "", "la vie est belle", "one more", "a much longer text " * 8, "last"]
+
+
+# A shell ignores these for its background jobs, and so would the programs started here.
+for _signal in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(_signal, signal.default_int_handler if _signal == signal.SIGINT else signal.SIG_DFL)
+
+
+def wait_until(happened, seconds=PATIENCE):
+    """Whether it has happened before patience ends."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class PacelineTest(unittest.TestCase):
@@ -30,7 +49,7 @@ class PacelineTest(unittest.TestCase):
 
     def paceline(self, *arguments, stdin=b"", expect=0, env=None, **options):
         """Runs the program and checks its exit code; standard output and error as bytes."""
-        result = subprocess.run([PACELINE, *map(str, arguments)], input=stdin, capture_output=True, timeout=120,
+        result = subprocess.run([PACELINE, *map(str, arguments)], input=stdin, capture_output=True, timeout=PATIENCE,
                                 env=env or self.environment(), check=False, **options)
         self.assertEqual(result.returncode, expect, f"{arguments}\n{result.stdout!r}\n{result.stderr.decode()}")
         return result
@@ -47,7 +66,7 @@ class PacelineTest(unittest.TestCase):
 
     def doctor(self):
         """What doctor prints as JSON. Its verdict on the roof depends on who else uses the machine, so either will do."""
-        result = subprocess.run([PACELINE, "doctor", "--json"], capture_output=True, timeout=120,
+        result = subprocess.run([PACELINE, "doctor", "--json"], capture_output=True, timeout=PATIENCE,
                                 env=self.environment(), check=False)
         self.assertIn(result.returncode, (0, 1), result.stderr)
         self.assertEqual(json.loads(result.stdout)["roof"]["plausible"], result.returncode == 0)

@@ -7,14 +7,16 @@ import os
 import random
 import signal
 import subprocess
-import time
 import unittest
 from collections import Counter
 
-from harness import PACELINE, PacelineTest, children
+from harness import PACELINE, PATIENCE, PacelineTest, children, wait_until
 
-RUNS = 20
+# Every kill is after a number of turns that chance draws, never after a time: a slow machine takes longer over the same.
+RUNS = 6
+KILLS = 3
 ROUNDS = 5
+MOST_TURNS_BETWEEN_KILLS = 12
 
 
 class ArticleTest(PacelineTest):
@@ -40,14 +42,18 @@ class ArticleTest(PacelineTest):
         return turns
 
     def run_and_kill(self, source, whole):
-        """One run, whose workers, or which itself, is killed at a random moment. Its exit code."""
+        """One run, whose worker, or which itself, is killed when it has saved a random number of turns more. Its exit
+        code; 0 where it was done before.
+        """
+        wanted = len(self.saved()) + source.randrange(MOST_TURNS_BETWEEN_KILLS)
         resume = ["--resume"] if (self.out / "rounds.jsonl").exists() else []
         process = subprocess.Popen([PACELINE, *map(str, self.flags), *resume], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, env=self.environment())
         self.addCleanup(process.communicate)
-        deadline = time.monotonic() + source.uniform(0.2, 1.2)
-        while time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.01)
+        def is_time():
+            return process.poll() is not None or (children(process.pid) and len(self.saved()) >= wanted)
+
+        self.assertTrue(wait_until(is_time), "it stands still")
         if whole:
             process.kill()
         else:
@@ -55,7 +61,7 @@ class ArticleTest(PacelineTest):
             if victims and process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(source.choice(victims), signal.SIGKILL)
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=PATIENCE)
         if not whole:
             self.assertEqual(process.returncode, 0, errors.decode())
         return process.returncode
@@ -64,8 +70,8 @@ class ArticleTest(PacelineTest):
         for number in range(RUNS):
             source = random.Random(number)
             before = {}
-            for attempt in range(20):
-                code = self.run_and_kill(source, whole=number % 2 == 0 and attempt < 3)
+            for attempt in range(KILLS + 2):
+                code = self.run_and_kill(source, whole=number % 2 == 0 and attempt < KILLS)
                 after = self.saved()
                 if code == 0 and not after:
                     break  # complete: the saved rounds are gone, the report has them
@@ -84,11 +90,9 @@ class ArticleTest(PacelineTest):
         process = subprocess.Popen([PACELINE, *map(str, self.flags)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=self.environment())
         self.addCleanup(process.communicate)
-        deadline = time.monotonic() + 60
-        while len(self.saved()) < 2 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_until(lambda: len(self.saved()) >= 2 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 6, errors.decode())
         self.assertIn("--resume", errors.decode())
         before = self.saved()

@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import PACELINE, PacelineTest
+from harness import PACELINE, PATIENCE, PacelineTest
 
 
 class MemoryTest(PacelineTest):
@@ -28,12 +28,12 @@ class MemoryTest(PacelineTest):
             for _ in range(texts):
                 process.stdin.write((" ".join(source.choices(words, k=source.randint(3, 12))) + "\n").encode())
             process.stdin.flush()
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + PATIENCE
             while answers.read_bytes().count(b"\n") < texts and time.monotonic() < deadline:
                 time.sleep(0.02)
             status = Path(f"/proc/{process.pid}/status").read_text()
             process.stdin.close()
-            self.assertEqual(process.wait(timeout=60), 0)
+            self.assertEqual(process.wait(timeout=PATIENCE), 0)
         self.assertEqual(answers.read_bytes().count(b"\n"), texts)
         return int(re.search(r"VmHWM:\s*(\d+) kB", status).group(1))
 

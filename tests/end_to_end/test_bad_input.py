@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import PACELINE, PacelineTest, json_rows, rows
+from harness import PACELINE, PATIENCE, PacelineTest, json_rows, rows
 
 
 class CheckpointTest(PacelineTest):
@@ -184,7 +184,7 @@ class DiskTest(PacelineTest):
     def test_full_standard_output(self):
         with open("/dev/full", "wb") as full:
             result = subprocess.run([PACELINE, "classify", str(self.model), "--quiet"], input=b"a\n", stdout=full,
-                                    stderr=subprocess.PIPE, env=self.environment(), check=False, timeout=60)
+                                    stderr=subprocess.PIPE, env=self.environment(), check=False, timeout=PATIENCE)
         self.assertEqual(result.returncode, 7, result.stderr)
         self.assertIn(b"disk", result.stderr)
 

@@ -13,7 +13,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import MODELS, PACELINE, PacelineTest, children
+from harness import MODELS, PACELINE, PATIENCE, PacelineTest, children
 
 REPORT_FILES = ["charts", "plan.json", "report.html", "report.json", "samples.csv"]
 
@@ -52,7 +52,7 @@ class BenchCase(PacelineTest):
     def started(self, *flags):
         """A run under way beside the process id of its first worker."""
         process = self.start(*flags)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and process.poll() is None:
             for child in children(process.pid):
                 return process, child
@@ -125,7 +125,7 @@ class DisturbedTest(BenchCase):
         """What is shown until these bytes come, or until the program that shows it ends."""
         shown = b""
         while until is None or until not in shown:
-            self.assertTrue(select.select([terminal], [], [], 100)[0], f"nothing is shown any more: {shown!r}")
+            self.assertTrue(select.select([terminal], [], [], PATIENCE)[0], f"nothing is shown any more: {shown!r}")
             try:
                 shown += os.read(terminal, 1 << 16)
             except OSError:  # nobody has the other end any more
@@ -142,7 +142,7 @@ class DisturbedTest(BenchCase):
         self.assertIn(b"configurations of", shown)
         process.send_signal(signal.SIGINT)
         shown += self.read_terminal(terminal, until=None)
-        self.assertEqual(process.wait(timeout=60), 130, shown)
+        self.assertEqual(process.wait(timeout=PATIENCE), 130, shown)
         report = self.report()
         self.assertTrue(report["interrupted"])
         measured = [row for row in report["configurations"] if "ms_per_text" in row]
@@ -154,7 +154,7 @@ class DisturbedTest(BenchCase):
     def test_ctrl_c_while_it_loads(self):
         process, worker = self.started(*self.long_run("60s"))
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 130, error)
         self.assertTrue(self.report()["interrupted"])
         self.assertFalse(Path(f"/proc/{worker}").exists())
@@ -163,7 +163,7 @@ class DisturbedTest(BenchCase):
         for number, code in ((signal.SIGTERM, 130), (signal.SIGHUP, 130), (signal.SIGKILL, -signal.SIGKILL)):
             process, worker = self.started(*self.long_run("60s"))
             process.send_signal(number)
-            _, error = process.communicate(timeout=60)
+            _, error = process.communicate(timeout=PATIENCE)
             self.assertEqual(process.returncode, code, error)
             self.assertFalse(self.out.exists())
             self.wait_for_end(worker)
@@ -171,7 +171,7 @@ class DisturbedTest(BenchCase):
     def wait_for_end(self, worker):
         """Whoever inherits the worker may be slow to take note of its end."""
         status = Path(f"/proc/{worker}/stat")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
                 if status.read_text().rpartition(")")[2].split()[0] == "Z":
@@ -184,7 +184,7 @@ class DisturbedTest(BenchCase):
     def kill_worker(self, *flags):
         process, worker = self.started(*flags)
         os.kill(worker, signal.SIGKILL)
-        output, error = process.communicate(timeout=100)
+        output, error = process.communicate(timeout=PATIENCE)
         return process.returncode, output.decode(), error.decode()
 
     def test_a_killed_worker_is_a_red_row(self):

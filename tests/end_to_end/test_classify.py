@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from harness import MODELS, PACELINE, TEXTS, PacelineTest, json_rows, rows
+from harness import MODELS, PACELINE, PATIENCE, TEXTS, PacelineTest, json_rows, rows
 
 
 class ClassifyTest(PacelineTest):
@@ -176,7 +176,7 @@ class ClassifyTest(PacelineTest):
             process.stdout.close()
             process.stdin.write(b"hello\n" * 100)
             process.stdin.close()
-            self.assertEqual(process.wait(timeout=60), 0)
+            self.assertEqual(process.wait(timeout=PATIENCE), 0)
             self.assertEqual(process.stderr.read(), b"")
 
     def writing(self, out, texts, **options):
@@ -189,7 +189,7 @@ class ClassifyTest(PacelineTest):
         if process.stdin is not None:
             process.stdin.write(b"hello\n")
             process.stdin.flush()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not any(out.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.01)
         self.assertTrue(any(out.iterdir()), "it never began to write")
@@ -201,7 +201,7 @@ class ClassifyTest(PacelineTest):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process = self.writing(out, "-", stdin=subprocess.PIPE)
             process.send_signal(number)
-            self.assertEqual(process.wait(timeout=60), 130)
+            self.assertEqual(process.wait(timeout=PATIENCE), 130)
             self.assert_nothing_left(out)
 
     def waiting_for_texts(self, out):
@@ -218,7 +218,7 @@ class ClassifyTest(PacelineTest):
         out.mkdir()
         process, _ = self.waiting_for_texts(out)
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertEqual(process.wait(timeout=PATIENCE), 130)
         self.assertIn(b"once more", process.stderr.read())
         self.assert_nothing_left(out)
 
@@ -235,7 +235,7 @@ class ClassifyTest(PacelineTest):
         self.assertIsNone(process.poll(), "it had no work at hand")
         self.assertTrue(any(out.iterdir()))
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertEqual(process.wait(timeout=PATIENCE), 130)
         self.assert_nothing_left(out)
 
 

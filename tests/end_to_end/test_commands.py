@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import MODELS, PACELINE, ROOT, PacelineTest
+from harness import MODELS, PACELINE, PATIENCE, ROOT, PacelineTest
 
 
 class MannersTest(PacelineTest):
@@ -44,7 +44,7 @@ class MannersTest(PacelineTest):
                 while process.poll() is None and select.select([ours], [], [], 0)[0]:
                     time.sleep(0.01)  # it has not read that yet
                 process.send_signal(signal.SIGINT)
-                _, error = process.communicate(timeout=60)
+                _, error = process.communicate(timeout=PATIENCE)
                 self.assertEqual(process.returncode, 130, (command, error))
                 self.assertIn(b"once more", error)
 

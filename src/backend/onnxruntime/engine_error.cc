@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backend/onnxruntime/engine_library.h"
+#include "base/system_failure.h"
 
 namespace paceline {
 namespace {
@@ -25,12 +26,10 @@ std::string one_line(std::string_view message) {
 
 void throw_engine_error(const Ort::Exception& thrown, ErrorCode code, std::string_view doing, std::string_view hint) {
   const std::string reason = one_line(thrown.what());
-  const bool memory = reason.find("Failed to allocate memory") != std::string::npos ||
-                      reason.find("bad_alloc") != std::string::npos ||
-                      reason.find("bad allocation") != std::string::npos;
-  throw Error(memory ? ErrorCode::kResourceExhausted : code,
+  const bool exhausted = tells_of_exhaustion(thrown.what());
+  throw Error(exhausted ? ErrorCode::kResourceExhausted : code,
               fmt::format("[onnxruntime {}] {} failed: {}. {}", load_engine_library(), doing, reason,
-                          memory ? "Use smaller batches or fewer processes." : hint));
+                          exhausted ? "Use smaller batches, fewer --threads or fewer processes." : hint));
 }
 
 void throw_user_file_error(const Ort::Exception& thrown, std::string_view file) {

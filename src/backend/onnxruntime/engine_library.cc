@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/onnxruntime/api.h"
+#include "base/system_failure.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -51,7 +52,12 @@ std::string load() {
   const std::filesystem::path file = find_library();
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    throw_unavailable(fmt::format("{} cannot be loaded: {}", file.string(), ::dlerror()), "Run ./dev setup.");
+    const std::string reason = ::dlerror();
+    const std::string what = fmt::format("{} cannot be loaded: {}", file.string(), reason);
+    if (!tells_of_exhaustion(reason)) throw_unavailable(what, "Run ./dev setup.");
+    throw Error(
+        ErrorCode::kResourceExhausted,
+        fmt::format("[onnxruntime] {}. Raise the limits on memory and open files (ulimit -v, ulimit -n).", what));
   }
   using GetBase = const OrtApiBase* (*)();
   const auto get_base = reinterpret_cast<GetBase>(::dlsym(library, "OrtGetApiBase"));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/suggest.h"
+#include "base/system_failure.h"
 
 namespace paceline {
 namespace {
@@ -39,8 +40,7 @@ std::string_view torch_version() {
 
 void throw_engine_error(const EngineCall& call, std::string_view what, bool out_of_memory) {
   // The CPU's allocator has no exception of its own.
-  const bool memory = out_of_memory || contains(what, "can't allocate memory") || contains(what, "not enough memory") ||
-                      contains(what, "out of memory");
+  const bool memory = out_of_memory || tells_of_exhaustion(what);
   throw Error(memory ? ErrorCode::kResourceExhausted : call.code,
               fmt::format("[torch {}] {} failed: {}. {}", torch_version(), call.doing, engine_message(what),
                           memory ? "Use smaller batches or fewer processes." : call.hint));
