@@ -99,7 +99,7 @@ class Drawn:
         model.save_pretrained(self.folder)
         self.original = Original(self.folder, torch.float64)
         kind, types = model.config.model_type, make_tiny_families.token_types_of(model.config)
-        self.handed_out = types > 1
+        self.handed_out = types > 1 and draw.one(True, True, False)
         if self.labels:
             write_tokenizer(self.folder, kind, self.handed_out, make_tiny_families.VOCABULARY)
             tokenizer = compare_transformers.Original(self.folder)
