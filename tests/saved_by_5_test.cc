@@ -1,5 +1,5 @@
-// Folders that transformers 5 saved, from text to ids to logits on every backend that is built: what its own tokenizer and
-// model give (tools/make_saved_by_5.py).
+// Folders that transformers 5 saved, from text to ids to logits on every backend that is built: what its own tokenizer
+// and model give (tools/make_saved_by_5.py).
 
 #include <gtest/gtest.h>
 
@@ -60,8 +60,8 @@ class SavedBy5Test : public testing::TestWithParam<std::string> {
     return {kFolder / GetParam(), {.backend = {.name = backend, .threads = 1, .cache_dir = cache_.path()}}};
   }
 
-  /// How far logits may be from the original's in double: an fp32 engine's roundings, as the families' golden test has it;
-  /// ONNX Runtime's own exponentials are coarser.
+  /// How far logits may be from the original's in double: an fp32 engine's roundings, as the families' golden test has
+  /// it; ONNX Runtime's own exponentials are coarser.
   static double tolerance(const std::string& backend) { return backend.starts_with("onnxruntime") ? 1e-4 : 1e-5; }
 
   const std::vector<Case> cases_ = cases_of(GetParam());

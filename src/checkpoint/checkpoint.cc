@@ -21,6 +21,7 @@
 #include "checkpoint/model_config.h"
 #include "checkpoint/weight_files.h"
 #include "checkpoint/weight_names.h"
+#include "network/architecture.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -195,12 +196,13 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& opti
   for (const auto& [name, tensor] : weights.tensors) {
     names.insert(name);
   }
-  ModelConfig read = read_model_config(loaded.config, names, (loaded.parts.config / "config.json").string());
+  const std::string config_file = (loaded.parts.config / "config.json").string();
+  ModelConfig read = read_model_config(loaded.config, names, config_file);
 
   Checkpoint checkpoint;
   checkpoint.model_dir_ = model_dir;
   checkpoint.parts_ = loaded.parts;
-  const ModelInput input = read_model_input(loaded.parts.tokenizer, config, read.network);
+  const ModelInput input = read_model_input(loaded.parts.tokenizer, loaded.config, read.network);
   checkpoint.max_length_ = input.max_length;
   if (loaded.adapter) {
     loaded.adapter->merge(transposed_weights(read.network), &weights);
@@ -208,6 +210,10 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& opti
     checkpoint.adapter_files_ = loaded.adapter->files();
   }
   checkpoint.notices_ = std::move(loaded.notices);
+  for (std::string& notice : config_notices(loaded.config, read.network, config_file)) {
+    checkpoint.notices_.push_back(std::move(notice));
+  }
+  checkpoint.saved_by_ = paceline::saved_by(loaded.config, {});
   checkpoint.take_weights(read.network, weights);
   // The weights of a term that is left out are there and not read.
   checkpoint.token_types_ = apply_token_types(options.token_types, input.types, read.network);

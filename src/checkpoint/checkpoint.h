@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/saved_by.h"
 #include "checkpoint/model_parts.h"
 #include "checkpoint/token_types.h"
 #include "checkpoint/weight_options.h"
@@ -37,6 +38,7 @@ class Checkpoint {
   const ModelParts& parts() const { return parts_; }
   const Network& network() const { return network_; }  ///< as it is to what the tokenizer hands out
   const TokenTypeUse& token_types() const { return token_types_; }
+  const SavedBy& saved_by() const { return saved_by_; }
   const std::vector<std::string>& labels() const { return labels_; }  ///< [K]; empty without a head
   ProblemType problem_type() const { return problem_type_; }
   DType dtype() const { return dtype_; }              ///< of the largest share of the weights
@@ -68,9 +70,9 @@ class Checkpoint {
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
 
-  /// Names the content of config.json, the weights, their prefix, an adapter and the tokenizer's files, and whether token
-  /// types are kept from a model that reads them; 32 hexadecimal digits. Reads every byte once and remembers the answer
-  /// in `cache_dir` by device, inode, size, mtime and ctime; a cache that cannot be written is no error.
+  /// Names the content of config.json, the weights, their prefix, an adapter and the tokenizer's files, and whether
+  /// token types are kept from a model that reads them; 32 hexadecimal digits. Reads every byte once and remembers the
+  /// answer in `cache_dir` by device, inode, size, mtime and ctime; a cache that cannot be written is no error.
   std::string hash(const std::filesystem::path& cache_dir) const;
 
  private:
@@ -80,6 +82,7 @@ class Checkpoint {
   ModelParts parts_;
   Network network_;
   TokenTypeUse token_types_;
+  SavedBy saved_by_;
   std::vector<std::string> labels_;
   ProblemType problem_type_ = ProblemType::kSingleLabelClassification;
   DType dtype_ = DType::kF32;

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "classify/deployment.h"
 #include "classify/stream.h"
-#include "cli/config_notes.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
@@ -88,7 +87,6 @@ void note_plan(const Plan& plan, Console& console) {
 Checkpoint check_setup(const Deployment& setup, Console& console) {
   Checkpoint checkpoint = check_deployment(setup);
   if (setup.plan) note_plan(*setup.plan, console);
-  note_config(checkpoint, console);
   note_checkpoint(checkpoint, console);
   return checkpoint;
 }

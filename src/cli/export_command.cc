@@ -9,7 +9,6 @@
 #include "base/device.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
-#include "cli/config_notes.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
@@ -105,7 +104,6 @@ int run_export(ExportFlags& flags, Console& console) {
   } else {
     export_onnx(checkpoint, flags.onnx, flags.out);
   }
-  note_config(checkpoint, console);
   note_checkpoint(checkpoint, console);
   console.write(flags.out.string() + "\n");
   return kExitDone;

@@ -10,7 +10,6 @@
 #include "base/suggest.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
-#include "cli/config_notes.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
@@ -37,7 +36,6 @@ struct InspectOptions {
 
 struct Inspection {
   Checkpoint checkpoint;
-  ConfigNotes config;
   std::string hash;
   std::string tokenizer_type;
   std::string tokenizer_origin;
@@ -50,14 +48,12 @@ struct Inspection {
 Inspection inspect(const InspectOptions& options) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
   Inspection found{.checkpoint = Checkpoint::open(model_dir, options.weights),
-                   .config = {},
                    .hash = {},
                    .tokenizer_type = {},
                    .tokenizer_origin = {},
                    .tokenizer_reading = {},
                    .tokenizer_applied = {},
                    .tokenizer_notes = {}};
-  found.config = read_config_notes(found.checkpoint);
   found.hash = found.checkpoint.hash(options.cache_dir.empty() ? default_cache_dir() : options.cache_dir);
   const Tokenizer tokenizer =
       Tokenizer::load(found.checkpoint.parts().tokenizer, {.max_length = found.checkpoint.max_length()});
@@ -119,9 +115,8 @@ std::string inspect_json(const Inspection& found) {
                    {"unused_tensors", checkpoint.unused_tensors()},
                    {"tensors_without_prefix", checkpoint.without_prefix()},
                    {"random_weights", checkpoint.random_weights()},
-                   {"saved_by", found.config.saved_by.version},
-                   {"config_read_as", found.config.saved_by.model},
-                   {"config_notices", found.config.notices},
+                   {"saved_by", checkpoint.saved_by().version},
+                   {"config_read_as", checkpoint.saved_by().model},
                    {"layers", network.layers.size()},
                    {"hidden_size", network.hidden_size},
                    {"intermediate_size", network.intermediate_size},
@@ -213,14 +208,13 @@ std::string inspect_text(const Inspection& found) {
       "compute          {}, per token\n"
       "memory           {}, the weights alone\n"
       "hash             {}\n",
-      saved_by_text(found.config.saved_by), network.architecture, network.layers.size(), network.hidden_size,
+      saved_by_text(checkpoint.saved_by()), network.architecture, network.layers.size(), network.hidden_size,
       network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
       grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
       static_cast<double>(checkpoint.weight_bytes()) / 1e6, weights_text(checkpoint), labels_text(checkpoint),
       found.tokenizer_type, grouped(found.tokenizer_entries), made_text(found.tokenizer_origin),
       grouped(network.vocab_size), changes_text(found), checkpoint.max_length(),
       compute_text(network, checkpoint.max_length()), memory, found.hash);
-  for (const std::string& notice : found.config.notices) out += fmt::format("notice           {}.\n", notice);
   for (const std::string& notice : checkpoint.notices()) out += fmt::format("notice           {}.\n", notice);
   if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);
   return out;

@@ -26,7 +26,7 @@ class ConfigTest(PacelineTest):
 
     def test_keys_that_nothing_reads_are_named(self):
         model = self.copy_model()
-        self.assertEqual(self.inspect(model)["config_notices"], [])
+        self.assertEqual(self.inspect(model)["notices"], [])
         self.edit_json(model / "config.json", my_own_note="kept", hiden_size=3)
         for command in ("classify", "inspect"):
             made = self.paceline(command, model, stdin=b"Le film\n")
