@@ -106,6 +106,16 @@ class WeightsTest(PacelineTest):
             self.assertIn(said, self.paceline(*command).stderr.decode(), command[0])
         self.assertIn(said, self.paceline("inspect", self.bare).stdout.decode())
 
+    def test_nothing_that_a_pickle_calls_is_run(self):
+        canary = self.folder / "canary"
+        call = (torch_files.class_named("os", "system") + torch_files.text(f"touch {canary}") + b"\x85R")
+        for name, content in (("zip.bin", torch_files.torch_zip(b"\x80\x02" + call + b".")),
+                              ("legacy.bin", torch_files.torch_legacy(b"\x80\x02" + call + b"."))):
+            for command in (["inspect"], ["classify"], ["verify"]):
+                self.fails(*command, self.bare, "--weights", self.write(name, content), expect=3,
+                           mentions=["calls os.system", "only tensors were expected"])
+        self.assertFalse(canary.exists())
+
 
 class AdapterTest(PacelineTest):
     def setUp(self):
@@ -139,16 +149,6 @@ class AdapterTest(PacelineTest):
         self.fails("classify", self.adapter, "--input", self.texts, expect=3,
                    mentions=["testdata/models/bert-fp32", "--base DIR"], env=self.environment(HF_HUB_CACHE="/none"),
                    cwd=self.folder)
-
-    def test_nothing_that_a_pickle_calls_is_run(self):
-        canary = self.folder / "canary"
-        call = (torch_files.class_named("os", "system") + torch_files.text(f"touch {canary}") + b"\x85R")
-        for name, content in (("zip.bin", torch_files.torch_zip(b"\x80\x02" + call + b".")),
-                              ("legacy.bin", torch_files.torch_legacy(b"\x80\x02" + call + b"."))):
-            for command in (["inspect"], ["classify"], ["verify"]):
-                self.fails(*command, self.bare, "--weights", self.write(name, content), expect=3,
-                           mentions=["calls os.system", "only tensors were expected"])
-        self.assertFalse(canary.exists())
 
 
 class HubTest(PacelineTest):
