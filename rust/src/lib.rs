@@ -180,7 +180,7 @@ unsafe fn guarded<T>(
             return Status::Ok;
         }
         Some(Err(failure)) => (failure.status, std::borrow::Cow::Owned(failure.message)),
-        None => (Status::OutOfMemory, std::borrow::Cow::Borrowed("memory ended in the tokenizer")),
+        None => (Status::OutOfMemory, std::borrow::Cow::Borrowed("memory ended in the tokenizer: free some, use fewer --threads, or cut the longest texts")),
     };
     // SAFETY: promised by the caller.
     unsafe { message.write(&text) };

@@ -236,7 +236,7 @@ TEST(AtomicFile, AppendsToAnOpenDescriptorThatAppends) {
 
 TEST(AtomicFile, ADescriptorThatIsNotOpenIsNoFile) {
   expect_error(
-      ErrorCode::kCorruptData, [] { AtomicFile("/proc/self/fd/987654"); }, "/proc/self/fd/987654", "descriptor");
+      ErrorCode::kInvalidArgument, [] { AtomicFile("/proc/self/fd/987654"); }, "/proc/self/fd/987654", "descriptor");
 }
 
 TEST(AtomicFile, WritesThroughAPipe) {

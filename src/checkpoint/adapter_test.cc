@@ -124,7 +124,7 @@ TEST_F(AdapterTest, AloneFindsItsBaseByName) {
   const Checkpoint checkpoint = Checkpoint::open(dir() / "alone");
   expect_merged(checkpoint, kAdapters / "bert-plain" / "merged.safetensors");
   EXPECT_EQ(checkpoint.parts().tokenizer, dir() / "hub" / "models--org--base" / "snapshots" / "abc");
-  EXPECT_TRUE(read_checkpoint_config(dir() / "alone").token_types);
+  EXPECT_TRUE(read_checkpoint_config(dir() / "alone").token_types.read);
   change_config(dir() / "alone", "revision", "v2");
   expect_error(
       ErrorCode::kNotFound, [&] { Checkpoint::open(dir() / "alone"); }, "hf download org/base --revision v2",

@@ -40,7 +40,9 @@ TEST(TokenTypes, EveryClassHandsOutWhatItDoesInTransformers) {
                                        ("classes-" + std::to_string(version) + ".json"));
     ASSERT_GT(golden.at("classes").size(), 90U);
     for (const auto& [name, handed_out] : golden.at("classes").items()) {
-      EXPECT_EQ(find(config_of(version), {{"tokenizer_class", name}}).handed_out, handed_out.get<bool>())
+      Json tokenizer_config{{"tokenizer_class", name}};
+      if (version == 5) tokenizer_config["backend"] = "tokenizers";  // else a class of 4's name would be read as 4's
+      EXPECT_EQ(find(config_of(version), tokenizer_config).handed_out, handed_out.get<bool>())
           << name << " of version " << version;
     }
     for (const auto& [name, handed_out] : golden.at("model_types").items()) {

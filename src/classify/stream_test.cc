@@ -147,7 +147,7 @@ TEST_F(Stream, AStopWhileInputIsAwaitedEndsTheWork) {
 
 /// The model with a token "[EXTRA]" whose id it has no row for.
 void write_model_with_unknown_id(const std::filesystem::path& folder) {
-  std::filesystem::copy(kModel, folder, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy(kModel, folder, std::filesystem::copy_options::recursive);
   Json tokenizer = read_json_file(folder / "tokenizer.json");
   tokenizer["added_tokens"].push_back({{"id", 340},
                                        {"content", "[EXTRA]"},

@@ -61,9 +61,9 @@ std::vector<Flag> grid_flags(BenchFlags& flags) {
            set_integers(bench.threads, 0, kMaxThreads)},
           {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
            set_integers(bench.instances, 1, kMaxThreads)},
-          {"--onnx", "FILE", "your own ONNX export, measured too; may be repeated (default none)",
+          {"--onnx", "FILE", "your own exports, measured too; may be repeated (default none)",
            add_path(bench.onnx_files), false, true},
-          {"--torchscript", "FILE", "your own TorchScript file, alike (default none)",
+          {"--torchscript", "FILE", "your own exports, measured too; may be repeated (default none)",
            add_path(bench.torchscript_files), false, true}};
 }
 

@@ -133,11 +133,19 @@ std::string quote_command_line(const std::vector<std::string>& arguments) {
 }
 
 std::string help_text(const Command& command) {
-  std::string out = fmt::format("paceline {}: {}\n\n{}\n", command.name, command.summary, usage_line(command));
-  for (const Flag& flag : command.flags) {
-    const std::string left = fmt::format("  {}{}{}", flag.name, flag.value.empty() ? "" : " ", flag.value);
-    out += fmt::format("{:<{}} {}\n", left, kFlagColumns,
-                       wrap(flag.help, kHelpColumns - kFlagColumns - 1, kFlagColumns + 1));
+  std::string out = fmt::format("paceline {}: {}\n{}\n", command.name, command.summary, usage_line(command));
+  std::string left = " ";
+  for (std::size_t i = 0; i < command.flags.size(); ++i) {
+    const Flag& flag = command.flags[i];
+    left += fmt::format(" {}{}{}", flag.name, flag.value.empty() ? "" : " ", flag.value);
+    // Neighbours of which the same is to be said share a line.
+    if (i + 1 < command.flags.size() && command.flags[i + 1].help == flag.help) {
+      left += ',';
+      continue;
+    }
+    const std::size_t columns = left.size() > kFlagColumns ? left.size() + 1 : kFlagColumns;
+    out += fmt::format("{:<{}} {}\n", left, columns, wrap(flag.help, kHelpColumns - columns - 1, columns + 1));
+    left = " ";
   }
   if (!command.notes.empty()) out += '\n' + wrap(command.notes, kHelpColumns, 0) + '\n';
   return out;

@@ -117,7 +117,7 @@ Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvre
 /// --token-types for a TokenTypes, or an optional one.
 template <class T>
 Flag token_types_flag(T& types) {
-  return {"--token-types", "WHICH", "given to the model: yes, no or as-saved, as its tokenizer does (default as-saved)",
+  return {"--token-types", "WHICH", "given to the model: yes, no or as-saved (default as-saved)",
           set_choice(types, {{"as-saved", TokenTypes::kAsSaved}, {"yes", TokenTypes::kYes}, {"no", TokenTypes::kNo}})};
 }
 

@@ -103,7 +103,7 @@ TEST(TerminalSummaryTest, NothingMeasured) {
 TEST(TerminalSummaryTest, ControlCharactersDoNotReachTheTerminal) {
   BenchResults results = example_results();
   results.notes = {"a\x1b]0;title\x07 b"};
-  EXPECT_THAT(terminal_summary(results, {}), HasSubstr("Note: a?]0;title? b"));
+  EXPECT_THAT(terminal_summary(results, {}), HasSubstr(R"(Note: a\x1b]0;title\x07 b)"));
 }
 
 }  // namespace

@@ -267,6 +267,7 @@ EncodedTexts Tokenizer::encode_all(std::span<const Text> texts, ThreadPool& pool
       try {
         encoded.encodings[index] = state_->encode(texts[index]);
       } catch (const Error& error) {
+        if (error.code() == ErrorCode::kResourceExhausted) throw;  // of the machine, and no fault of this text
         const std::lock_guard lock(mutex);
         encoded.errors.push_back({.text = index, .code = error.code(), .message = error.what()});
       }

@@ -86,7 +86,7 @@ class Tokenizer {
   Encoding encode(const Text& text) const;
 
   /// encode for each text, shared out over the pool's threads. Where encode would throw an Error, the text has one here
-  /// and the others are encoded.
+  /// and the others are encoded. Throws Error{resource_exhausted}: memory that ends is no fault of a text.
   EncodedTexts encode_all(std::span<const Text> texts, ThreadPool& pool) const;
 
   /// The piece behind an id, as `tokenize` shows it; empty where the vocabulary has none.

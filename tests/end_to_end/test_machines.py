@@ -101,7 +101,7 @@ class MachinesTest(PacelineTest):
                       "--out", exported)
         plan = self.plan(backend="onnxruntime", file="mine.onnx", file_hash="0" * 32)
         error = self.fails("classify", plan, expect=3, mentions=["mine.onnx", "0" * 32]).stderr.decode()
-        found = error.split("hash is ")[1][:32]
+        found = error.split("beside it is ")[1][:32]
         plan = self.plan(backend="onnxruntime", file="mine.onnx", file_hash=found)
         labels = [line.split(b"\t")[0] for line in self.paceline("classify", plan, stdin=TEXT).stdout.splitlines()]
         expected = self.paceline("classify", self.model, stdin=TEXT).stdout.splitlines()
