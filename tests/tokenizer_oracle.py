@@ -105,6 +105,7 @@ def main():
             transformers.PreTrainedTokenizerFast(tokenizer_file=str(file)).save_pretrained(model_dir)
             config = json.loads((arguments.testdata / CONFIG).read_text())
             config["transformers_version"] = transformers.__version__
+            config["vocab_size"] = 4096  # more than any tokenizer here has
             (model_dir / "config.json").write_text(json.dumps(config), encoding="utf-8")
             tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir)
             for rows, paired in ((texts, False), (pairs, True)):

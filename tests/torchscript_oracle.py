@@ -100,7 +100,7 @@ class TorchscriptTest(unittest.TestCase):
                 self.assertEqual(result.returncode, 3, model.name)
                 self.assertIn("Use --how trace", result.stderr)
                 refused += 1
-        self.assertGreater(refused, 10)
+        self.assertGreater(refused, 10 if transformers.__version__.startswith("4.") else 5)
 
     def test_a_script_holds_no_trace(self):
         code = torch.jit.load(self.export(model_folders(*OPTIONS.models)[0], "script")).code
