@@ -46,7 +46,7 @@ class PacelineEngine:
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "paceline"
         self.ask(op="load", protocol=1, model_dir=str(pathlib.Path(model_dir).absolute()), backend=backend,
                  compute_type=compute_type, device="cpu", threads=threads, instances=1, cache_dir=str(cache), file="",
-                 weights="", prefix="")
+                 weights="", prefix="", base="", token_types="no")  # batches here hold ids alone
 
     def ask(self, **message):
         payload = json.dumps(message).encode()
