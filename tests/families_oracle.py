@@ -123,7 +123,8 @@ class Drawn:
         """[texts, outputs] of Paceline."""
         if self.labels:
             return compare_transformers.paceline_logits(OPTIONS.paceline, [self.folder], self.rows, backend, compute_type)
-        engine = PacelineEngine(OPTIONS.paceline, self.folder, backend, 1, compute_type)
+        types = "yes" if "token_type_ids" in self.inputs[0] else "no"
+        engine = PacelineEngine(OPTIONS.paceline, self.folder, backend, 1, compute_type, types)
         try:
             ids, types = ([one[name][0].tolist() for one in self.inputs] if name in self.inputs[0] else None
                           for name in ("input_ids", "token_type_ids"))

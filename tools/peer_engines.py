@@ -33,7 +33,7 @@ def hand_over(descriptor):
 class PacelineEngine:
     """A backend of paceline in its worker process, as bench holds it."""
 
-    def __init__(self, paceline, model_dir, backend, threads, compute_type="fp32"):
+    def __init__(self, paceline, model_dir, backend, threads, compute_type="fp32", token_types="no"):
         ours, theirs = socket.socketpair()
         self.socket = ours
         self.output = tempfile.TemporaryFile()
@@ -46,7 +46,7 @@ class PacelineEngine:
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "paceline"
         self.ask(op="load", protocol=1, model_dir=str(pathlib.Path(model_dir).absolute()), backend=backend,
                  compute_type=compute_type, device="cpu", threads=threads, instances=1, cache_dir=str(cache), file="",
-                 weights="", prefix="", base="", token_types="no")  # batches here hold ids alone
+                 weights="", prefix="", base="", token_types=token_types)
 
     def ask(self, **message):
         payload = json.dumps(message).encode()
