@@ -67,9 +67,9 @@ void paceline_rust_on_out_of_memory(void (*handler)(void));
 
 /// Makes the tokenizer of a model folder from what it has of tokenizer.json, tokenizer_config.json,
 /// special_tokens_map.json, added_tokens.json, config.json, vocab.txt, vocab.json, merges.txt, sentencepiece.bpe.model,
-/// spiece.model and spm.model. Over a tokenizer.json goes what transformers 4.57 or 5.24 changes of it by the other JSON files;
-/// its padding and its length of truncation are ignored. Without one the tokenizer is built as transformers does. The
-/// class is named by tokenizer_class, else by config.json's model_type.
+/// spiece.model and spm.model. Over a tokenizer.json goes what transformers 4.57 or 5.24 changes of it by the other
+/// JSON files; its padding and its length of truncation are ignored. Without one the tokenizer is built as transformers
+/// does. The class is named by tokenizer_class, else by config.json's model_type.
 PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_count, PacelineTokenizer** out,
                                        char* message, size_t message_size);
 

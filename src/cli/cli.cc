@@ -6,8 +6,8 @@
 #include <new>
 
 #include "base/suggest.h"
-#include "cli/bus_error.h"
 #include "base/system_failure.h"
+#include "cli/bus_error.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"

@@ -38,12 +38,11 @@ void note_tokenizer(const Tokenizer& tokenizer, const TokenTypeUse& types, Conso
 int run_tokenize(const TokenizeOptions& options, Console& console) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
   const CheckpointConfig config = read_checkpoint_config(model_dir, options.token_types);
-  const Tokenizer tokenizer =
-      Tokenizer::load(config.tokenizer, {.max_length = config.max_length,
-                                         .token_types = reads_token_types(config.network),
-                                         .known_ids = config.network.vocab_size,
-                                         .known_types = config.network.token_types,
-                                         .count_truncated = true});
+  const Tokenizer tokenizer = Tokenizer::load(config.tokenizer, {.max_length = config.max_length,
+                                                                 .token_types = reads_token_types(config.network),
+                                                                 .known_ids = config.network.vocab_size,
+                                                                 .known_types = config.network.token_types,
+                                                                 .count_truncated = true});
   if (!options.quiet) note_tokenizer(tokenizer, config.token_types, console);
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;

@@ -130,7 +130,8 @@ TEST_F(NetworkToOnnx, AsksForTokenTypesWhereTheModelGetsThem) {
   const OnnxModel model = graph({.form = OnnxForm::kFast}, config, TokenTypes::kYes);
   EXPECT_THAT(names(model.inputs), ElementsAre("attention_mask", "input_ids", "token_type_ids"));
   for (const OnnxForm form : {OnnxForm::kFast, OnnxForm::kUnpadded, OnnxForm::kPortable}) {
-    EXPECT_THAT(names(graph({.form = form}, config, TokenTypes::kNo).inputs), ElementsAre("attention_mask", "input_ids"));
+    EXPECT_THAT(names(graph({.form = form}, config, TokenTypes::kNo).inputs),
+                ElementsAre("attention_mask", "input_ids"));
   }
 }
 

@@ -165,10 +165,8 @@ TEST(Tokenizer, RefusesATextWithWhatTheModelDoesNotKnow) {
   const Encoding encoding = any.encode(pair);
   const int32_t largest = *std::max_element(encoding.input_ids.begin(), encoding.input_ids.end());
   const auto load_known = [&](int32_t ids, int32_t types, int32_t max_length = 0) {
-    return Tokenizer::load(kFolder / "wordpiece", {.max_length = max_length,
-                                                   .token_types = true,
-                                                   .known_ids = ids,
-                                                   .known_types = types});
+    return Tokenizer::load(kFolder / "wordpiece",
+                           {.max_length = max_length, .token_types = true, .known_ids = ids, .known_types = types});
   };
   EXPECT_EQ(load_known(largest + 1, 2).encode(pair).input_ids, encoding.input_ids);
   expect_error(
