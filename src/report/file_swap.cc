@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <initializer_list>
-#include <ranges>
 #include <set>
 
 #include "paceline/error.h"
@@ -51,14 +50,14 @@ FileSwap::FileSwap(StagingFolder& staging, const fs::path& out_dir) : staging_(s
 }
 
 FileSwap::~FileSwap() {
-  for (const Move& move : std::views::reverse(moves_)) {
-    if (move.exchanged) {
-      static_cast<void>(::renameat2(AT_FDCWD, move.from.c_str(), AT_FDCWD, move.to.c_str(), RENAME_EXCHANGE));
+  for (auto move = moves_.rbegin(); move != moves_.rend(); ++move) {
+    if (move->exchanged) {
+      static_cast<void>(::renameat2(AT_FDCWD, move->from.c_str(), AT_FDCWD, move->to.c_str(), RENAME_EXCHANGE));
     } else {
-      static_cast<void>(::rename(move.to.c_str(), move.from.c_str()));
+      static_cast<void>(::rename(move->to.c_str(), move->from.c_str()));
     }
   }
-  for (const fs::path& folder : std::views::reverse(made_folders_)) ::rmdir(folder.c_str());
+  for (auto folder = made_folders_.rbegin(); folder != made_folders_.rend(); ++folder) ::rmdir(folder->c_str());
   ::pthread_sigmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 
