@@ -11,8 +11,7 @@ over the whole range, 60 % for the short ones of a table, whose rounding errors 
 
 import math
 
-# The gap of either GELU is about 1e-7 at the end: beyond it the constant is within the bound of 5e-7. What is fitted is
-# the gap over |x|: its error, times |x|, is small against the result where the result is small.
+# The gap of either GELU is about 1e-7 at the end: beyond it the constant is within the bound of 5e-7.
 GELU_END = 5.5
 GELU_DEGREE = 17
 GELU_TANH_END = 5.0
@@ -24,14 +23,14 @@ TABLE_DEGREE = 4
 EXP2_DEGREE = 6
 
 
-def gelu_tail(a):
-    """(max(x, 0) - gelu(x)) / a for a = |x|: the normal tail probability of a."""
-    return 0.5 * math.erfc(a / math.sqrt(2))
+def gelu_gap(a):
+    """max(x, 0) - gelu(x) for a = |x|: a times the normal tail probability of a."""
+    return 0.5 * a * math.erfc(a / math.sqrt(2))
 
 
-def gelu_tanh_tail(a):
-    """The same of the GELU that has tanh in place of erf: sigmoid(-2 sqrt(2 / pi) (a + 0.044715 a^3))."""
-    return 1 / (1 + math.exp(2 * math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)))
+def gelu_tanh_gap(a):
+    """The same of the GELU that has tanh in place of erf: a times sigmoid(-2 sqrt(2 / pi) (a + 0.044715 a^3))."""
+    return a / (1 + math.exp(2 * math.sqrt(2 / math.pi) * (a + 0.044715 * a**3)))
 
 
 def chebyshev(function, degree):
@@ -63,11 +62,14 @@ def powers(series):
     return total
 
 
-def worst_power_error(coefficients):
-    """Of 2^f = 1 + f times the polynomial in f, relative to 2^f - 1, which is never larger."""
-    fractions = [i / 4000 for i in range(-2000, 2001) if i != 0]
-    powers_less_one = [(f, math.expm1(f * math.log(2))) for f in fractions]
-    return max(abs(f * sum(c * f**i for i, c in enumerate(coefficients)) / exact - 1) for f, exact in powers_less_one)
+def worst_error(coefficients, function, relative):
+    worst = 0.0
+    for i in range(4001):
+        x = -1 + i / 2000
+        exact = function(x)
+        error = abs(sum(c * x**j for j, c in enumerate(coefficients)) - exact)
+        worst = max(worst, error / abs(exact) if relative else error)
+    return worst
 
 
 def as_float(c):
@@ -79,82 +81,66 @@ def array(name, coefficients):
     return f"inline constexpr float {name}[{len(coefficients)}] = {{{lines}}};"
 
 
-def tail_piece(function, end, piece):
-    """Coefficients around the middle of a piece, in units of its length, and the error of the gap."""
+def gap_piece(function, end, piece):
+    """Coefficients around the middle of a piece, in units of its length, and its own error."""
     low = max(0.0, piece - 0.5)
     high = min(TABLE_PIECES - 1.0, piece + 0.5)
     middle, half = (low + high) / 2, (high - low) / 2
 
-    def place(v):
-        return (middle + half * v) * end / (TABLE_PIECES - 1)
+    def gap(v):
+        return function((middle + half * v) * end / (TABLE_PIECES - 1))
 
-    around_middle = powers(chebyshev(lambda v: function(place(v)), TABLE_DEGREE))
+    around_middle = powers(chebyshev(gap, TABLE_DEGREE))
     # v = (t - shift) / half, with t counted from the piece's number
     shift = middle - piece
     total = [0.0] * (TABLE_DEGREE + 1)
     for power, coefficient in enumerate(around_middle):
         for i in range(power + 1):
             total[i] += coefficient * math.comb(power, i) * (-shift) ** (power - i) / half**power
-    return total, tail_errors(around_middle, function, place)
+    return total, worst_error(around_middle, gap, False)
 
 
-def tail_errors(coefficients, function, place):
-    """The worst error of the tail and the worst one of the gap, which is the argument's amount times that."""
-    tail, gap = 0.0, 0.0
-    for i in range(4001):
-        v = -1 + i / 2000
-        error = abs(sum(c * v**j for j, c in enumerate(coefficients)) - function(place(v)))
-        tail, gap = max(tail, error), max(gap, error * place(v))
-    return tail, gap
-
-
-def print_errors(errors, function, end):
-    tail, gap = max(e[0] for e in errors), max(e[1] for e in errors)
-    print(f"/// Its own error: {tail:.1e}, of the gap {gap:.1e}, and {end * function(end):.1e} of the gap beyond the end.")
-
-
-def print_tail_table(name, function, end):
-    pieces = [tail_piece(function, end, i) for i in range(TABLE_PIECES)]
-    print_errors([errors for _, errors in pieces], function, end)
-    print(f"inline constexpr TailTable {name} = {{.end = {end}F, .terms = {{")
+def print_gap_table(name, function, end):
+    pieces = [gap_piece(function, end, i) for i in range(TABLE_PIECES)]
+    print(f"/// Its own error: {max(error for _, error in pieces):.1e} absolute, and {function(end):.1e} beyond the end.")
+    print(f"inline constexpr GapTable {name} = {{.end = {end}F, .terms = {{")
     for power in range(TABLE_DEGREE + 1):
         print("    {" + ", ".join(as_float(piece[power]) for piece, _ in pieces) + "},")
     print("}};\n")
 
 
-def print_tail_polynomial(name, function, end):
-    def place(u):
-        return end * (u + 1) / 2
+def print_gap_polynomial(name, function, end):
+    def gap(u):
+        return function(end * (u + 1) / 2)
 
-    terms = powers(chebyshev(lambda u: function(place(u)), GELU_DEGREE))
-    print_errors([tail_errors(terms, function, place)], function, end)
-    print(f"inline constexpr TailPolynomial {name} = {{.end = {end}F, .terms = {{")
+    terms = powers(chebyshev(gap, GELU_DEGREE))
+    print(f"/// Its own error: {worst_error(terms, gap, False):.1e} absolute, and {function(end):.1e} beyond the end.")
+    print(f"inline constexpr GapPolynomial {name} = {{.end = {end}F, .terms = {{")
     print("    " + ", ".join(as_float(term) for term in terms))
     print("}};\n")
 
 
 def main():
-    def slope(u):
-        return math.expm1(u / 2 * math.log(2)) / (u / 2) if u else math.log(2)
+    def exp2(u):
+        return 2.0 ** (u / 2)
 
-    # in powers of f = u / 2
-    slopes = [c * 2**j for j, c in enumerate(powers(chebyshev(slope, EXP2_DEGREE - 1)))]
+    half = powers(chebyshev(exp2, EXP2_DEGREE))
     print("#pragma once\n")
     print("// Made by tools/make_polynomials.py; change that, not this.\n")
     print("namespace paceline {\n")
-    print("/// (max(x, 0) - f(x)) / |x|, which depends on |x| alone, for an activation f: in powers of")
-    print("/// u = 2 min(|x|, end) / end - 1, lowest first.")
-    print(f"struct TailPolynomial {{\n  float end;\n  float terms[{GELU_DEGREE + 1}];\n}};\n")
+    print("/// max(x, 0) - f(x), which depends on |x| alone, for an activation f: in powers of u = 2 min(|x|, end) / end - 1,")
+    print("/// lowest first. From `end` on it is taken as constant.")
+    print(f"struct GapPolynomial {{\n  float end;\n  float terms[{GELU_DEGREE + 1}];\n}};\n")
     print(f"/// The same in {TABLE_PIECES} pieces: t = {TABLE_PIECES - 1} min(|x|, end) / end belongs to the piece of the nearest integer;")
     print("/// powers of t less that, lowest first, each of all pieces.")
-    print(f"struct TailTable {{\n  float end;\n  alignas(64) float terms[{TABLE_DEGREE + 1}][{TABLE_PIECES}];\n}};\n")
-    print_tail_polynomial("kGeluTail", gelu_tail, GELU_END)
-    print_tail_polynomial("kGeluTanhTail", gelu_tanh_tail, GELU_TANH_END)
-    print_tail_table("kGeluTable", gelu_tail, TABLE_END)
-    print_tail_table("kGeluTanhTable", gelu_tanh_tail, TABLE_TANH_END)
-    print("/// (2^f - 1) / f for f in [-0.5, 0.5], in powers of f, lowest first.")
-    print(f"/// Its own error: {worst_power_error(slopes):.1e} relative.")
-    print(array("kExp2Slope", slopes) + "\n")
+    print(f"struct GapTable {{\n  float end;\n  alignas(64) float terms[{TABLE_DEGREE + 1}][{TABLE_PIECES}];\n}};\n")
+    print_gap_polynomial("kGeluGap", gelu_gap, GELU_END)
+    print_gap_polynomial("kGeluTanhGap", gelu_tanh_gap, GELU_TANH_END)
+    print_gap_table("kGeluTable", gelu_gap, TABLE_END)
+    print_gap_table("kGeluTanhTable", gelu_tanh_gap, TABLE_TANH_END)
+    print("/// 2^f for f in [-0.5, 0.5], in powers of f, lowest first.")
+    print(f"/// Its own error: {worst_error(half, exp2, True):.1e} relative.")
+    print(array("kExp2", [c * 2**j for j, c in enumerate(half)]) + "\n")
     print("}  // namespace paceline")
 
 

@@ -77,12 +77,12 @@ struct ConstNumberRows {
 enum class Epilogue : uint8_t {
   kStore,     ///< out = y
   kAdd,       ///< out += y: the residual
-  kGelu,      ///< out = gelu(y), the erf form, within 5e-7 min(|y|, 1)
-  kTanh,      ///< out = tanh(y), within 5e-7 min(|y|, 1)
+  kGelu,      ///< out = gelu(y), the erf form, within 5e-7
+  kTanh,      ///< out = tanh(y), within 5e-7
   kRelu,      ///< out = max(y, 0)
-  kGeluTanh,  ///< out = gelu(y), the tanh form, within 5e-7 min(|y|, 1)
-  kSilu,      ///< out = y / (1 + exp(-y)), within 5e-7 min(|y|, 1 + |out|)
-  kMish,      ///< out = y tanh(log(1 + exp(y))), within 5e-7 min(|y|, 1 + |out|)
+  kGeluTanh,  ///< out = gelu(y), the tanh form, within 5e-7
+  kSilu,      ///< out = y / (1 + exp(-y)), within 5e-7 (1 + |y|)
+  kMish,      ///< out = y tanh(log(1 + exp(y))), within 5e-7 (1 + |y|)
   kMultiply,  ///< out *= y: the gate
 };
 

@@ -153,8 +153,8 @@ constexpr bool reads_output(Epilogue epilogue) { return epilogue == Epilogue::kA
 /// What the epilogue makes of y, in place; `old` is what the output holds, where it is read.
 template <Epilogue kEpilogue, int kCount>
 [[gnu::always_inline]] inline void finish(Vec (&y)[kCount], const Vec (&old)[kCount]) {
-  if constexpr (kEpilogue == Epilogue::kGelu) subtract_tail(kErfTail, y);
-  if constexpr (kEpilogue == Epilogue::kGeluTanh) subtract_tail(kTanhTail, y);
+  if constexpr (kEpilogue == Epilogue::kGelu) subtract_gap(kErfGap, y);
+  if constexpr (kEpilogue == Epilogue::kGeluTanh) subtract_gap(kTanhGap, y);
   PACELINE_UNROLL
   for (int j = 0; j < kCount; ++j) {
     if constexpr (kEpilogue == Epilogue::kAdd) y[j] = add(old[j], y[j]);

@@ -1,5 +1,5 @@
 // Everything that the levels share, and the level's table. Included last, inside its region and anonymous namespace:
-// needs Vec, Word, DotBf16, DotInt8, nearest_bf16 and subtract_tail with its tails.
+// needs Vec, Word, DotBf16, DotInt8, nearest_bf16 and subtract_gap with its gaps.
 
 #include "kernels/x86/dense.inl.h"
 
