@@ -31,7 +31,7 @@ struct WorkloadOptions {
   uint64_t seed = 0;
   int32_t threads = 1;
   std::optional<LongTextOptions> long_texts{};  ///< as the tokenizer was made for
-  int32_t max_length = 0;                       ///< of a sequence
+  int32_t max_length = 0;                       ///< tokens of a sequence; 0: any number
 };
 
 /// Samples and encodes; texts that cannot be read are passed over. Throws Error{invalid_argument} for a sample below

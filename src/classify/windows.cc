@@ -93,7 +93,8 @@ Ids slice(const Ids& ids, std::size_t begin, std::size_t end) {
 }  // namespace
 
 Sequences split_windows(EncodedTexts texts, int32_t max_length) {
-  const auto step = static_cast<std::size_t>(max_length);
+  const std::size_t step =
+      max_length > 0 ? static_cast<std::size_t>(max_length) : std::numeric_limits<std::size_t>::max();
   Sequences sequences;
   sequences.encodings.reserve(texts.encodings.size());
   auto error = texts.errors.begin();

@@ -11,8 +11,8 @@
 
 namespace paceline {
 
-/// Encoded texts as sequences of at most `max_length` tokens: those that were not encoded as windows are one each. The
-/// tokens cut off stand with the first window of a text. A text without a token gets an error, too.
+/// Encoded texts as sequences of at most `max_length` tokens (0: of any number): those that were not encoded as windows
+/// are one each. The tokens cut off stand with the first window of a text. A text without a token gets an error, too.
 Sequences split_windows(EncodedTexts texts, int32_t max_length);
 
 std::string_view long_mode_name(LongTextOptions::Mode mode);      ///< "truncate", "window"
