@@ -28,26 +28,47 @@ bool CsvScanner::next(CsvRecord& record, const CsvLimits& limits) {
   record.line = line_;
   if (bytes_.peek() == ByteReader::kEnd) return false;
   bytes_.mark();
-  scan(record, limits);
+  scan(record, limits, Quotes::kOverLines);
   const bool sound = !record.too_long && record.problem.empty() && !has_other_field_count(record, limits);
+  if (delimiter_ == '\t') {
+    const bool skipped = record.too_long && !over_lines_;
+    if (skipped || (sound && !lines_are_records(limits))) return true;
+    scan_again(record, limits, Quotes::kCharacters);
+    return true;
+  }
   if (sound || !over_lines_) return true;
-  CsvRecord first_line;
-  first_line.line = record.line;
   std::string problem = problem_over_lines(record, limits);
-  go_back(record);
-  one_line_ = true;
-  scan(first_line, limits);
-  one_line_ = false;
-  record = std::move(first_line);
+  scan_again(record, limits, Quotes::kWithinLine);
   record.problem = std::move(problem);
   record.cut = true;
   return true;
 }
 
-void CsvScanner::scan(CsvRecord& record, const CsvLimits& limits) {
+void CsvScanner::scan(CsvRecord& record, const CsvLimits& limits, Quotes quotes) {
+  quotes_ = quotes;
   over_lines_ = false;
   while (read_field(record, limits) == FieldEnd::kDelimiter) {
   }
+}
+
+void CsvScanner::scan_again(CsvRecord& record, const CsvLimits& limits, Quotes quotes) {
+  go_back(record);
+  record = CsvRecord();
+  record.line = line_;
+  scan(record, limits, quotes);
+}
+
+/// Whether the last record goes over several lines, each of which has the fields of one where quotes are characters.
+bool CsvScanner::lines_are_records(const CsvLimits& limits) const {
+  if (!over_lines_ || limits.expected_fields < 2) return false;
+  std::string_view rest = bytes_.since_mark();
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    const auto delimiters = static_cast<std::size_t>(std::count(line.begin(), line.end(), delimiter_));
+    if (delimiters + 1 != limits.expected_fields) return false;
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+  }
+  return true;
 }
 
 std::string CsvScanner::problem_over_lines(const CsvRecord& record, const CsvLimits& limits) const {
@@ -83,7 +104,7 @@ CsvScanner::FieldEnd CsvScanner::read_field(CsvRecord& record, const CsvLimits& 
   if (over_lines_ && limits.expected_fields != 0 && record.field_count > limits.expected_fields) {
     return FieldEnd::kRecord;
   }
-  if (bytes_.peek() != '"') return read_plain(record, limits, false);
+  if (quotes_ == Quotes::kCharacters || bytes_.peek() != '"') return read_plain(record, limits, false);
   bytes_.get();
   const bool closed = read_quoted(record, limits);
   return record.too_long ? FieldEnd::kRecord : read_plain(record, limits, closed);
@@ -128,7 +149,8 @@ bool CsvScanner::read_quoted(CsvRecord& record, const CsvLimits& limits) {
       record.problem = "a quote that is never closed";
       return false;
     }
-    std::size_t length = std::min(one_line_ ? rest.find_first_of("\"\n") : rest.find('"'), rest.size());
+    std::size_t length =
+        std::min(quotes_ == Quotes::kWithinLine ? rest.find_first_of("\"\n") : rest.find('"'), rest.size());
     const bool at_line_end = length < rest.size() && rest[length] == '\n';
     if (at_line_end && length > 0 && rest[length - 1] == '\r') --length;
     const std::string_view part = rest.substr(0, length);

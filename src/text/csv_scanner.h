@@ -35,6 +35,9 @@ struct CsvRecord {
 /// A stray quote opens a field that may swallow every line behind it. So a record over several lines in which something
 /// is wrong (its quote is not closed within the limit or before the end, text follows the closing one, it has another
 /// number of fields) is cut: its first line is a record with that problem, and the next one begins behind that line.
+///
+/// With tabs between fields quotes may mean nothing, as in the files of GLUE. There a line on which quotes would be
+/// wrong is a record whose quotes are characters, and so is each of several lines that are records without them.
 class CsvScanner {
  public:
   explicit CsvScanner(ByteReader& bytes) : bytes_(bytes) { set_delimiter(','); }
@@ -54,7 +57,13 @@ class CsvScanner {
  private:
   enum class FieldEnd { kDelimiter, kRecord };
 
-  void scan(CsvRecord& record, const CsvLimits& limits);
+  /// What a quote is.
+  enum class Quotes { kOverLines, kWithinLine, kCharacters };
+
+  void scan(CsvRecord& record, const CsvLimits& limits, Quotes quotes);
+  /// The first line of a record that next() has read.
+  void scan_again(CsvRecord& record, const CsvLimits& limits, Quotes quotes);
+  bool lines_are_records(const CsvLimits& limits) const;
   FieldEnd read_field(CsvRecord& record, const CsvLimits& limits);
   FieldEnd read_plain(CsvRecord& record, const CsvLimits& limits, bool quoted);
   bool read_quoted(CsvRecord& record, const CsvLimits& limits);
@@ -67,8 +76,8 @@ class CsvScanner {
   char delimiter_ = ',';
   std::array<bool, 256> stops_{};  ///< the bytes that may end an unquoted field
   uint64_t line_ = 1;              ///< of the next byte
-  bool one_line_ = false;          ///< quotes end with their line
-  bool over_lines_ = false;        ///< the record holds a line end
+  Quotes quotes_ = Quotes::kOverLines;
+  bool over_lines_ = false;  ///< the record holds a line end
 };
 
 }  // namespace paceline

@@ -345,6 +345,45 @@ TEST(CsvReader, StrayQuotesTakeNoSquareTime) {
   }
 }
 
+// As in the files of GLUE, which are written without quoting.
+TEST(TsvReader, QuotesThatMeanNothingAreCharacters) {
+  const auto texts = [](std::string_view rows, const char* header = "text\tlabel\n") {
+    return texts_of(rows_of(std::string(header) + std::string(rows), "train.tsv"));
+  };
+  EXPECT_THAT(texts("\"Hello\t1\nhe said \"no\" and\t0\nlast\t1\n"),
+              ElementsAre("\"Hello", "he said \"no\" and", "last"));
+  EXPECT_THAT(texts("\"Hello\t1\r\nworld\"\t0\r\n"), ElementsAre("\"Hello", "world\""))
+      << "two rows, and no row over two lines";
+  EXPECT_THAT(texts("\"one\" of them\t1\n\"two\"\t0\n"), ElementsAre("\"one\" of them", "two"));
+  EXPECT_THAT(texts("1\t\"open\n2\tb\n3\tc\"\n4\t\"last", "id\ttext\n"), ElementsAre("\"open", "b", "c\"", "\"last"));
+  EXPECT_THAT(texts("\"a\t\"b\"\t1\nc\td\t0\n", "text\tpair\tlabel\n"), ElementsAre("\"a", "c"));
+  EXPECT_THAT(texts("\"Hello\n\"Hello\t1\t2\nfine\t3\n"),
+              ElementsAre(HasSubstr("[line 2] 1 fields, expected 2"), HasSubstr("[line 3] 3 fields"), "fine"));
+  const std::vector<Row> rows = rows_of("text\tlabel\n\"Hello\t1\n", "a.csv", {.delimiter = '\t'});
+  EXPECT_THAT(rows.at(0).fields, ElementsAre("\"Hello", "1"));
+}
+
+TEST(TsvReader, QuotesThatMeanSomethingAreRead) {
+  const auto texts = [](std::string_view rows, const char* header = "text\tlabel\n") {
+    return texts_of(rows_of(std::string(header) + std::string(rows), "a.tsv"));
+  };
+  EXPECT_THAT(texts("\"a\tb\"\t1\n\"say \"\"yes\"\"\"\t0\n"), ElementsAre("a\tb", "say \"yes\""));
+  EXPECT_THAT(texts("\"one\nand two\"\t1\nb\t0\n"), ElementsAre("one\nand two", "b"));
+  EXPECT_THAT(texts("1\t\"one\n\nand two\"\n2\tb\n", "id\ttext\n"), ElementsAre("one\n\nand two", "b"));
+  EXPECT_THAT(texts("\"one\nand two\"\nb\n", "text\n"), ElementsAre("one\nand two", "b"));
+}
+
+TEST(TsvReader, StrayQuotesTakeNoSquareTime) {
+  for (const std::string& line :
+       {std::string("\"a\tb\n"), std::string("x\"\t\"\n"), std::string("\"\"\"\"\t\"\n"), std::string("a\t\"\"\"\n")}) {
+    std::string content = "text\tb\n";
+    for (int i = 0; i < 100'000; ++i) content += line;
+    EXPECT_EQ(rows_of(content, "a.tsv").size(), 100'000U) << line;
+  }
+  const std::string lines = "\"a\tb\n" + std::string(200'000, 'x') + "\t1\n";
+  EXPECT_EQ(rows_of("text\tb\n" + lines, "a.tsv", {.max_row_bytes = 250'000}).size(), 2U);
+}
+
 TEST(CsvReader, TakesTheDelimiterThatIsNamed) {
   const auto texts = [](std::string_view bytes, const RowReaderOptions& options) {
     return texts_of(rows_of(bytes, "a.csv", options));
