@@ -82,9 +82,6 @@ def draw_settings(draw, family, source):
                          "model_input_names": [NAMES, ["input_ids", "attention_mask"]]}.items():
         if draw.source.random() < 0.35:
             settings[name] = draw.one(*values)
-    if family in ("XLM", "Flaubert") and (VERSION_5 or OPTIONS.save_tokenizers):
-        # Cut at its beginning, a pair with an empty second text loses that text's separator in version 5.
-        settings.pop("truncation_side", None)
     if source in CLASSLESS:
         settings.update(tokenizer_class="PreTrainedTokenizerFast", **CLASSLESS_SPECIAL[source])
     return settings

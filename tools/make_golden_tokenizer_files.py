@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Writes what a version of transformers makes of odd vocabulary files, and which keys it gives a tokenizer_config.json.
+"""Writes what a version of transformers makes of odd files of a tokenizer, and which keys it gives a tokenizer_config.json.
 
     .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
     PYTHONPATH=FOLDER_OF_TRANSFORMERS_5 .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
 
-Each run replaces the part of its own version, 4 or 5, in odd_files.json and config_keys.json of that folder.
+Each run replaces the part of its own version, 4 or 5, in odd_files.json, in_python.json and config_keys.json of that folder.
 """
 
 import inspect
 import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -19,6 +20,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import tokenizers
 import transformers
 
+from tokenizer_layouts import with_ids
+
 VERSION = transformers.__version__.split(".", maxsplit=1)[0]
 BERT = {"tokenizer_class": "BertTokenizer"}
 ROBERTA = {"tokenizer_class": "RobertaTokenizer"}
@@ -26,7 +29,23 @@ MARK = {"backend": "tokenizers"} if VERSION == "5" else {}
 WORDS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nle\nvent\n##s\n"
 PIECES = '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "a": 5, "b": 6, "ab": 7, "c": 8, "abc": 9, "bc": 10}'
 MERGES = "#version: 0.2\na b\nab c\n"
-TEXTS = ["le vents", "vent levent le", "sud", "[MASK]vents", "abc ab", "bcab", "a", "c<mask>b"]
+TEXTS = ["le vents", "vent levent le", "sud", "[MASK]vents", "abc ab", "bcab", "a", "c<mask>b", "zqz aqa zqzaqa",
+         "vent zqz, aqamm  le"]
+WORD_PIECE = json.dumps({
+    "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "decoder": None,
+    "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+    "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+              "vocab": {piece: i for i, piece in enumerate(WORDS.split())}}})
+
+
+def added(content, **properties):
+    return {"__type": "AddedToken", "content": content, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False,
+            "special": True, **properties}
+
+
+# The order of these decides which of two new tokens has which id.
+NAMED = {"image_token": "zqz", "audio_token": "aqa"}
 
 # name: (settings, files)
 FILES = {
@@ -56,8 +75,45 @@ FILES = {
     "two blanks in a merge": (ROBERTA, {"vocab.json": PIECES, "merges.txt": "#version: 0.2\na  b\nab c\n"}),
     "a comment in a merge": (ROBERTA, {"vocab.json": PIECES, "merges.txt": "#version: 0.2\na b # first\nab c\n"}),
     "a second version line": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "#version: 0.3\nb c\n"}),
+    "named tokens": ({**BERT, "extra_special_tokens": NAMED}, {"vocab.txt": WORDS}),
+    "named tokens over a tokenizer.json": ({**BERT, "extra_special_tokens": NAMED}, {"tokenizer.json": WORD_PIECE}),
+    "named tokens with properties": ({**BERT, "extra_special_tokens": {
+        "z_token": added("zqz", single_word=True, special=False), "a_token": added("aqa", lstrip=True, normalized=True)}}, {"vocab.txt": WORDS}),
+    "named tokens beside a list": ({**BERT, "additional_special_tokens": ["aqa"], "extra_special_tokens": {
+        "x_token": "zqz", "y_token": "aqa", "z_token": "mm"}}, {"vocab.txt": WORDS}),
+    "tokens of other names": ({**BERT, **NAMED}, {"vocab.txt": WORDS}),
+    "tokens of other names over a tokenizer.json": ({**BERT, **NAMED}, {"tokenizer.json": WORD_PIECE}),
+    "tokens of other names in a map": ({**BERT, "audio_token": "mm"}, {
+        "vocab.txt": WORDS, "special_tokens_map.json": json.dumps({**NAMED, "extra_special_tokens": {"x_token": "le"}} if VERSION == "5" else NAMED)}),
+    "special tokens split": ({**BERT, "split_special_tokens": True}, {"vocab.txt": WORDS}),
+    "special tokens split over a tokenizer.json": ({**BERT, "split_special_tokens": True}, {"tokenizer.json": WORD_PIECE}),
     "a merge of unknown pieces": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "x y\n"}),
 }
+
+if VERSION == "4":
+    # Paceline refuses these names in 5's reading, where some of a class' stages take them and some do not.
+    FILES["a named token of a kind"] = ({**BERT, "extra_special_tokens": {**NAMED, "mask_token": "mm"}}, {"vocab.txt": WORDS})
+    # Which 5 never writes for a tokenizer in Rust.
+    FILES["named tokens beside numbered ones"] = ({**BERT, "extra_special_tokens": NAMED, "added_tokens_decoder": {
+        "8": added("aqa", special=False, normalized=True, rstrip=True)}}, {"vocab.txt": WORDS})
+
+# name: (folder, settings) of the tokenizers that are in Python only.
+IN_PYTHON = {
+    **{f"{folder} cut {side}": (folder, {"truncation_side": side, "model_max_length": 9})
+       for folder in ["built_xlm_added", "built_flaubert_lower"] for side in ["left", "right"]},
+    "tokens of other names": ("built_xlm_added", NAMED),
+    "named tokens": ("built_xlm_added", {"extra_special_tokens": NAMED}),
+    "a list": ("built_xlm_added", {"additional_special_tokens": ["zqz", "aqa"]}),
+    "properties": ("built_flaubert_lower", {"mask_token": added("zqz", lstrip=True, rstrip=True), "additional_special_tokens": ["aqa"]}),
+    "numbered": ("built_xlm_added", {"bos_token": "zqz", "added_tokens_decoder": {
+        "+0": added("zqz", lstrip=True, special=False), "+1": added("aqa", single_word=True)}}),
+}
+if VERSION == "5":
+    IN_PYTHON["two lists"] = ("built_xlm_added", {"additional_special_tokens": ["zqz"], "extra_special_tokens": ["aqa", "mm"]})
+PAIRS = [["le vent", None], ["", None], ["un zqz  aqa zqzaqa mm, aqa", None], ["le vent", ""], ["", "le vent"], ["", ""],
+         ["le vent tourne et la pluie tombe sur la route", ""], ["", "le vent tourne et la pluie tombe sur la route"],
+         ["le vent tourne et la pluie tombe sur la route", None], ["le vent tourne et la pluie", "tombe sur la route"],
+         ["le vent tourne et la pluie tombe sur la route", " \u0001"], ["vent", "le vent tourne et la pluie tombe"]]
 
 CLASSES = ["AlbertTokenizer", "BertTokenizer", "CamembertTokenizer", "DebertaTokenizer", "DebertaV2Tokenizer",
            "DistilBertTokenizer", "ElectraTokenizer", "FlaubertTokenizer", "GPT2Tokenizer", "MPNetTokenizer",
@@ -99,6 +155,26 @@ def odd_files():
     return found
 
 
+def in_python(target):
+    """What is said over the settings of a folder, and the ids of texts and pairs, cut where they are too long."""
+    found = {}
+    for name, (source, settings) in IN_PYTHON.items():
+        with tempfile.TemporaryDirectory() as base:
+            folder = pathlib.Path(base) / "folder"
+            shutil.copytree(target / source, folder)
+            pieces = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
+            settings = with_ids(settings, pieces)
+            config = {"tokenizer_class": json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"], **settings,
+                      **({"backend": "custom"} if MARK else {})}
+            (folder / "tokenizer_config.json").write_text(json.dumps(config))
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            # In lists, since an empty second text alone counts as none.
+            ids = [tokenizer([first] if second is None else [(first, second)], truncation=tokenizer.model_max_length < 100)["input_ids"][0]
+                   for first, second in PAIRS]
+            found[name] = {"folder": source, "tokenizer_config.json": json.dumps(config), "ids": ids}
+    return {"pairs": PAIRS, "tokenizers": found}
+
+
 def signature_keys(name):
     """Settings that the class takes, with their defaults."""
     keys = {}
@@ -136,7 +212,7 @@ def main():
     target = pathlib.Path(sys.argv[1])
     transformers.logging.set_verbosity_error()
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
-    for name, part in [("odd_files.json", {"texts": TEXTS, "files": odd_files()}),
+    for name, part in [("odd_files.json", {"texts": TEXTS, "files": odd_files()}), ("in_python.json", in_python(target)),
                        ("config_keys.json", {"keys": config_keys(target)})]:
         path = target / name
         content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -67,11 +67,12 @@ void paceline_rust_on_out_of_memory(void (*handler)(void));
 
 /// Makes the tokenizer of a model folder from what it has of tokenizer.json, tokenizer_config.json,
 /// special_tokens_map.json, added_tokens.json, config.json, vocab.txt, vocab.json, merges.txt, sentencepiece.bpe.model,
-/// spiece.model and spm.model. Over a tokenizer.json goes what transformers 4.57 or 5.24 changes of it by the other
-/// JSON files; its padding and its length of truncation are ignored. Without one the tokenizer is built as transformers
-/// does. The class is named by tokenizer_class, else by config.json's model_type.
-PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_count, PacelineTokenizer** out,
-                                       char* message, size_t message_size);
+/// spiece.model and spm.model. Over a tokenizer.json goes what transformers changes of it by the other JSON files; its
+/// padding and its length of truncation are ignored. Without one the tokenizer is built as transformers does. The class
+/// is named by tokenizer_class, else by config.json's model_type. `transformers`: 4 for the reading of 4.57, 5 for that
+/// of 5.24.
+PacelineStatus paceline_tokenizer_load(const PacelineFile* files, size_t file_count, uint32_t transformers,
+                                       PacelineTokenizer** out, char* message, size_t message_size);
 
 /// Null is allowed.
 void paceline_tokenizer_free(PacelineTokenizer* tokenizer);
@@ -102,9 +103,6 @@ size_t paceline_tokenizer_kind(const PacelineTokenizer* tokenizer, char* buffer,
 
 /// As paceline_tokenizer_token: the files that it was made from, such as "vocab.txt + tokenizer_config.json".
 size_t paceline_tokenizer_origin(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
-
-/// As paceline_tokenizer_token: which version of transformers it is read as, and what shows that.
-size_t paceline_tokenizer_reading(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);
 
 /// As paceline_tokenizer_token: what other files changed of a tokenizer.json, a clause a line.
 size_t paceline_tokenizer_applied(const PacelineTokenizer* tokenizer, char* buffer, size_t capacity);

@@ -174,14 +174,14 @@ pub fn check_pieces<'a>(pieces: impl Iterator<Item = &'a str>, file: &str) -> Re
     }
 }
 
-/// Special tokens that a list names: each is compared with every other.
+/// Special tokens that are named at one place: each is compared with every other.
 const MOST_LISTED: usize = 10_000;
 
-pub fn check_listed(count: usize, file: &str) -> Result<(), Failure> {
+pub fn check_listed(count: usize, place: &str) -> Result<(), Failure> {
     if count <= MOST_LISTED {
         return Ok(());
     }
-    Err(Failure::unsupported(format!("{file}: a list of {count} special tokens, expected at most {MOST_LISTED}")))
+    Err(Failure::unsupported(format!("{place} has {count} special tokens, expected at most {MOST_LISTED}")))
 }
 
 /// Bytes that the normalizer may make of a piece of text: the library takes 200 bytes of memory for each.

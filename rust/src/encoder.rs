@@ -14,7 +14,7 @@ use crate::pattern::Growth;
 use crate::regex_limits;
 use crate::settings::{Files, Settings};
 use crate::tokenizer_config::{self, Changes};
-use crate::version::{SavedBy, Version};
+use crate::version::Version;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::ModelWrapper;
 use tokenizers::{PostProcessorWrapper, Tokenizer, TruncationDirection};
@@ -72,13 +72,14 @@ pub struct Encoder {
     /// Some post-processors work for texts alone; then why.
     pair: Result<Assembly, String>,
     origin: String,
-    reading: String,
     changes: Changes,
     cuts: Cuts,
     lengths: bounds::Growth,
     growth: Growth,
     /// The end that truncation keeps is the last one.
     keeps_end: bool,
+    /// A pair that is cut, whose second text has no token, loses that text's separator.
+    forgets_empty_second: bool,
 }
 
 /// Bytes of a text where a pattern's cost grows with the square: half a second.
@@ -91,30 +92,27 @@ struct Source {
     built: Built,
     growth: Growth,
     changes: Changes,
-    saved_by: SavedBy,
 }
 
-/// tokenizer.json where the folder has one, else the vocabulary files; as the version of transformers reads them that
-/// saved the folder.
-fn read_tokenizer(files: &Files) -> Result<Source, Failure> {
-    let saved_by = SavedBy::find(files)?;
+/// tokenizer.json where the folder has one, else the vocabulary files.
+fn read_tokenizer(files: &Files, version: Version) -> Result<Source, Failure> {
     let Some(json) = files.get("tokenizer.json") else {
-        let built = match saved_by.version {
+        let built = match version {
             Version::Four => from_vocabulary::build(files, Version::Four)?,
             Version::Five => five::build(files)?,
         };
-        return Ok(Source { built, growth: Growth::Linear, changes: Changes::default(), saved_by });
+        return Ok(Source { built, growth: Growth::Linear, changes: Changes::default() });
     };
     let components = check_components(json)?;
     let fail =
         |e| Failure::corrupt(format!("tokenizer.json: {e}, expected a tokenizer.json of Hugging Face tokenizers"));
     let mut tokenizer = Tokenizer::from_bytes(json).map_err(fail)?;
-    let changes = match saved_by.version {
+    let changes = match version {
         Version::Four => tokenizer_config::apply(files, &mut tokenizer)?,
         Version::Five => five::apply(files, json, &mut tokenizer, components.unk_id)?,
     };
     let built = Built { tokenizer, moses: None, origin: "tokenizer.json".to_owned() };
-    Ok(Source { built, growth: components.growth, changes, saved_by })
+    Ok(Source { built, growth: components.growth, changes })
 }
 
 /// Whether a text that is too long loses its beginning.
@@ -138,9 +136,9 @@ fn find_pair(processor: Option<&PostProcessorWrapper>) -> Result<Assembly, Strin
 }
 
 impl Encoder {
-    pub fn load(files: &Files) -> Result<Self, Failure> {
+    pub fn load(files: &Files, version: Version) -> Result<Self, Failure> {
         regex_limits::set();
-        let Source { built, growth, mut changes, saved_by } = read_tokenizer(files)?;
+        let Source { built, growth, mut changes } = read_tokenizer(files, version)?;
         let Built { mut tokenizer, moses, origin } = built;
         if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
             if let Some(dropout) = bpe.dropout.filter(|&p| p > 0.0) {
@@ -166,19 +164,19 @@ impl Encoder {
             bounds::check_pieces(model.iter().map(|(piece, _)| piece.as_str()), &origin)?;
         }
         let lengths = bounds::Growth::of(tokenizer.get_normalizer());
-        let reading = saved_by.describe();
+        let forgets_empty_second = version == Version::Five && moses.is_some() && keeps_end;
         let encoder = Encoder {
             tokenizer,
             moses,
             single,
             pair,
             origin,
-            reading,
             changes,
             cuts,
             lengths,
             growth,
             keeps_end,
+            forgets_empty_second,
         };
         if encoder.encode("", None, Limit::default())?.input_ids.is_empty() {
             let config = files.settings("config.json")?;
@@ -196,11 +194,6 @@ impl Encoder {
     /// Where the tokenizer came from: "tokenizer.json", or the vocabulary files.
     pub fn origin(&self) -> &str {
         &self.origin
-    }
-
-    /// Which version of transformers it is read as, and what shows that.
-    pub fn reading(&self) -> &str {
-        &self.reading
     }
 
     /// What other files changed of tokenizer.json, and what they ask for that is not done.
@@ -255,6 +248,8 @@ impl Encoder {
         let (first, second) = self.read_pair(first, second, reading)?;
         let (first_room, second_room) = self.share_out(first.count, second.as_ref().map(|ids| ids.count), room);
         let second = second.unwrap_or_default();
+        let forgets_second = self.forgets_empty_second && second.count == 0 && first.count > room;
+        let assembly = if forgets_second { &self.single } else { assembly };
         let truncated = first.count + second.count - first_room - second_room;
         let mut ids = Vec::with_capacity(first_room + second_room + special);
         let mut types = Vec::with_capacity(ids.capacity());

@@ -1,5 +1,9 @@
 //! The tokenizer classes of transformers 4.57 that are rebuilt from vocabulary files, and which one a folder asks for.
 
+use crate::classes::{
+    ALBERT_TOKENS, Asked, BERT_DEFAULTS, BPE_MODEL, BRACKET_TOKENS, BYTE_BPE, CAMEMBERT_ADDITIONAL, FAIRSEQ_TOKENS,
+    GPT2_TOKENS, MPNET_DEFAULTS, SPIECE_MODEL, SPM_MODEL, VOCAB_TXT, XLNET_DEFAULTS, asked, masked, slow_name,
+};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::special_tokens::{Defaults, Form, MASK_NORMALIZED, MASK_RAW, MASK_SPECIAL, NORMALIZED, SPECIAL, forms};
@@ -31,24 +35,9 @@ pub struct Family {
     pub defaults: Defaults,
 }
 
-const WORD_PIECE: &[&str] = &["vocab.txt"];
-const BYTE_BPE: &[&str] = &["vocab.json", "merges.txt"];
-const BPE_MODEL: &[&str] = &["sentencepiece.bpe.model"];
-const SPIECE_MODEL: &[&str] = &["spiece.model"];
-const SPM_MODEL: &[&str] = &["spm.model"];
-
 const fn bert(class: &'static str, model_type: &'static str) -> Family {
-    let tokens = ["", "", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
-    let defaults = Defaults { tokens, forms: [None; 7], additional: &[] };
-    Family { class, model_type, kind: Kind::Bert, files: WORD_PIECE, defaults }
+    Family { class, model_type, kind: Kind::Bert, files: VOCAB_TXT, defaults: BERT_DEFAULTS }
 }
-
-pub const MPNET_TOKENS: [&str; 7] = ["<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>"];
-pub const FAIRSEQ_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"];
-pub const BRACKET_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
-pub const ALBERT_TOKENS: [&str; 7] = ["[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]"];
-pub const XLNET_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"];
-pub const CAMEMBERT_ADDITIONAL: &[&str] = &["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
 
 /// Without a fast counterpart.
 const fn moses(class: &'static str, model_type: &'static str, kind: Kind) -> Family {
@@ -70,6 +59,7 @@ const MOSES_ADDITIONAL: &[&str] = &[
     "<special9>",
 ];
 
+const CAMEMBERT_MASK: Option<Form> = Some(Form { lstrip: true, normalized: Some(false), special: true });
 const DEBERTA_V2_UNKNOWN: Option<Form> = Some(Form { lstrip: false, normalized: Some(true), special: true });
 
 const FAMILIES: &[Family] = &[
@@ -80,8 +70,8 @@ const FAMILIES: &[Family] = &[
         class: "MPNetTokenizer",
         model_type: "mpnet",
         kind: Kind::MpNet,
-        files: WORD_PIECE,
-        defaults: Defaults { tokens: MPNET_TOKENS, forms: forms(SPECIAL, MASK_SPECIAL), additional: &[] },
+        files: VOCAB_TXT,
+        defaults: MPNET_DEFAULTS,
     },
     Family {
         class: "RobertaTokenizer",
@@ -96,7 +86,7 @@ const FAMILIES: &[Family] = &[
         kind: Kind::Gpt2,
         files: BYTE_BPE,
         defaults: Defaults {
-            tokens: ["<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "", "", "", ""],
+            tokens: GPT2_TOKENS,
             forms: [NORMALIZED, NORMALIZED, NORMALIZED, None, NORMALIZED, None, None],
             additional: &[],
         },
@@ -124,32 +114,28 @@ const FAMILIES: &[Family] = &[
         model_type: "albert",
         kind: Kind::Albert,
         files: SPIECE_MODEL,
-        defaults: Defaults { tokens: ALBERT_TOKENS, forms: forms(None, MASK_RAW), additional: &[] },
+        defaults: masked(ALBERT_TOKENS, MASK_RAW, &[]),
     },
     Family {
         class: "XLNetTokenizer",
         model_type: "xlnet",
         kind: Kind::XlNet,
         files: SPIECE_MODEL,
-        defaults: Defaults { tokens: XLNET_TOKENS, forms: forms(None, MASK_SPECIAL), additional: &["<eop>", "<eod>"] },
+        defaults: XLNET_DEFAULTS,
     },
     Family {
         class: "CamembertTokenizer",
         model_type: "camembert",
         kind: Kind::Camembert,
         files: BPE_MODEL,
-        defaults: Defaults {
-            tokens: FAIRSEQ_TOKENS,
-            forms: forms(None, Some(Form { lstrip: true, normalized: Some(false), special: true })),
-            additional: CAMEMBERT_ADDITIONAL,
-        },
+        defaults: masked(FAIRSEQ_TOKENS, CAMEMBERT_MASK, CAMEMBERT_ADDITIONAL),
     },
     Family {
         class: "XLMRobertaTokenizer",
         model_type: "xlm-roberta",
         kind: Kind::XlmRoberta,
         files: BPE_MODEL,
-        defaults: Defaults { tokens: FAIRSEQ_TOKENS, forms: forms(None, MASK_SPECIAL), additional: &[] },
+        defaults: masked(FAIRSEQ_TOKENS, MASK_SPECIAL, &[]),
     },
     moses("XLMTokenizer", "xlm", Kind::Xlm),
     moses("FlaubertTokenizer", "flaubert", Kind::Flaubert),
@@ -168,19 +154,19 @@ fn refuse(place: String) -> Failure {
     Failure::unsupported(message)
 }
 
-/// tokenizer_class where a file has one, else config.json's model_type.
 pub fn choose(tokenizer_config: &Settings, config: &Settings) -> Result<&'static Family, Failure> {
-    for settings in [tokenizer_config, config] {
-        let Some(class) = settings.string("tokenizer_class")? else { continue };
-        let slow = class.strip_suffix("Fast").unwrap_or(class);
-        let family = FAMILIES.iter().find(|family| family.class == slow);
-        return family.ok_or_else(|| refuse(format!("{} asks for {class:?}", settings.file)));
+    match asked(tokenizer_config, config)? {
+        Asked::Class { file, name } => {
+            let family = FAMILIES.iter().find(|family| family.class == slow_name(name));
+            family.ok_or_else(|| refuse(format!("{file} asks for {name:?}")))
+        }
+        Asked::Model(model_type) => {
+            let family = FAMILIES.iter().find(|family| family.model_type == model_type);
+            family.ok_or_else(|| refuse(format!("config.json's model_type is {model_type:?}")))
+        }
+        Asked::Nothing => Err(Failure::corrupt(
+            "no tokenizer.json, and neither tokenizer_config.json's tokenizer_class nor config.json's model_type says \
+             which tokenizer to build, expected one of them",
+        )),
     }
-    let Some(model_type) = config.string("model_type")? else {
-        let message = "no tokenizer.json, and neither tokenizer_config.json's tokenizer_class nor config.json's model_type \
-                       says which tokenizer to build, expected one of them";
-        return Err(Failure::corrupt(message));
-    };
-    let family = FAMILIES.iter().find(|family| family.model_type == model_type);
-    family.ok_or_else(|| refuse(format!("config.json's model_type is {model_type:?}")))
 }

@@ -9,4 +9,12 @@ mod class;
 mod tokens;
 mod vocabulary;
 
+use crate::failure::Failure;
+use crate::settings::{Files, Settings};
+use crate::special_tokens::{Defaults, SpecialTokens};
 pub use build::{apply, build};
+
+/// The special tokens of a class in Python, which gives them no properties but those of its files.
+pub fn tokens_in_python(files: &Files, config: &Settings, defaults: &Defaults) -> Result<SpecialTokens, Failure> {
+    Ok(tokens::Tokens::read(files, config, defaults, None, None)?.into_plain())
+}

@@ -2,12 +2,15 @@
 
 use crate::failure::Failure;
 use crate::family::{Family, Kind, choose};
+use crate::five;
 use crate::moses_tokenizer::{self, MosesTokenizer};
 use crate::sentence_piece_tokenizer;
 use crate::settings::{Files, Settings, short};
-use crate::special_tokens::{ADDITIONAL, SpecialTokens};
+use crate::special_tokens::SpecialTokens;
+use crate::tokenizer_config::{Changes, split_special_tokens};
 use crate::version::Version;
-use crate::vocabulary_files::{read_merges_txt, read_vocab_json, read_vocab_txt};
+use crate::vocabulary_files::{Merge, Vocabulary, read_merges_txt, read_vocab_json, read_vocab_txt};
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
@@ -75,20 +78,19 @@ pub struct Built {
     pub origin: String,
 }
 
-/// `version`: 5 too for the classes in Python, which are the same there.
+/// `version`: 5 too for the classes in Python, which cut texts as they do in 4.
 pub fn build(files: &Files, version: Version) -> Result<Built, Failure> {
-    let mut tokenizer_config = files.settings("tokenizer_config.json")?;
-    if version == Version::Five && tokenizer_config.get(ADDITIONAL).is_none() {
-        let list = tokenizer_config.get("extra_special_tokens").filter(|value| value.is_array()).cloned();
-        tokenizer_config.values.extend(list.map(|list| (ADDITIONAL.to_owned(), list)));
-    }
+    let tokenizer_config = files.settings("tokenizer_config.json")?;
     let config = files.settings("config.json")?;
     let family = choose(&tokenizer_config, &config)?;
     let mut origin = family.files.join(" + ");
     if !tokenizer_config.is_empty() {
         origin += " + tokenizer_config.json";
     }
-    let special = SpecialTokens::read(files, &tokenizer_config, &family.defaults, None)?;
+    let special = match version {
+        Version::Four => SpecialTokens::read(files, &tokenizer_config, &family.defaults, None)?,
+        Version::Five => five::tokens_in_python(files, &tokenizer_config, &family.defaults)?,
+    };
     let room = Room { files: family.files.join(" + "), ids: config.count("vocab_size")? };
     let sources = Sources { files, family, tokenizer_config, special, room, version };
     let mut tokenizer = match family.kind {
@@ -104,24 +106,35 @@ pub fn build(files: &Files, version: Version) -> Result<Built, Failure> {
     present.sort();
     let present: Vec<String> = present.into_iter().map(|(_, content)| content).collect();
     tokenizer.add_tokens(sources.special.to_add(&present)).map_err(Failure::corrupt)?;
-    sources.special.check_ids(|content| tokenizer.token_to_id(content))?;
+    sources.special.added.check_ids(&tokenizer)?;
     let post_processor = post_processor(&sources, &tokenizer)?;
     tokenizer.with_post_processor(Some(post_processor));
     let cut_by_moses = matches!(family.kind, Kind::Xlm | Kind::Flaubert);
     let moses = cut_by_moses.then(|| MosesTokenizer::new(&sources, &tokenizer)).transpose()?;
+    split_special_tokens(&sources.tokenizer_config, &mut tokenizer, &mut Changes::default())?;
     Ok(Built { tokenizer, moses, origin })
 }
 
-fn word_piece(sources: &Sources) -> Result<Tokenizer, Failure> {
-    let vocabulary = read_vocab_txt(sources.files.require("vocab.txt")?)?;
-    let unknown = sources.special_token("unk_token")?.to_owned();
-    if !vocabulary.contains_key(&unknown) {
+/// WordPiece over a vocab.txt, which has to have the unknown piece.
+pub fn word_piece_model(vocabulary: Vocabulary, unknown: &str) -> Result<ModelWrapper, Failure> {
+    if !vocabulary.contains_key(unknown) {
         return Err(Failure::corrupt(format!(
             "vocab.txt has no {unknown:?}, the unk_token, expected it among the pieces"
         )));
     }
-    let model = WordPiece::builder().vocab(vocabulary).unk_token(unknown).build().map_err(Failure::corrupt)?;
-    let mut tokenizer = Tokenizer::new(model);
+    Ok(WordPiece::builder().vocab(vocabulary).unk_token(unknown.to_owned()).build().map_err(Failure::corrupt)?.into())
+}
+
+/// BPE of bytes.
+pub fn byte_bpe_model(vocabulary: Vocabulary, merges: Vec<Merge>) -> Result<ModelWrapper, Failure> {
+    let builder = BPE::builder().vocab_and_merges(vocabulary, merges);
+    let builder = builder.continuing_subword_prefix(String::new()).end_of_word_suffix(String::new());
+    Ok(builder.build().map_err(Failure::corrupt)?.into())
+}
+
+fn word_piece(sources: &Sources) -> Result<Tokenizer, Failure> {
+    let vocabulary = read_vocab_txt(sources.files.require("vocab.txt")?)?;
+    let mut tokenizer = Tokenizer::new(word_piece_model(vocabulary, sources.special_token("unk_token")?)?);
     let lower_case = sources.switch("do_lower_case", true)?;
     let strip_accents = sources.tokenizer_config.switch("strip_accents")?;
     let mut chinese = sources.switch("tokenize_chinese_chars", true)?;
@@ -137,13 +150,7 @@ fn word_piece(sources: &Sources) -> Result<Tokenizer, Failure> {
 fn byte_bpe(sources: &Sources) -> Result<Tokenizer, Failure> {
     let vocabulary = read_vocab_json(sources.files.require("vocab.json")?)?;
     let merges = read_merges_txt(sources.files.require("merges.txt")?, &vocabulary)?;
-    let model = BPE::builder()
-        .vocab_and_merges(vocabulary, merges)
-        .continuing_subword_prefix(String::new())
-        .end_of_word_suffix(String::new())
-        .build()
-        .map_err(Failure::corrupt)?;
-    let mut tokenizer = Tokenizer::new(model);
+    let mut tokenizer = Tokenizer::new(byte_bpe_model(vocabulary, merges)?);
     let add_prefix_space = sources.switch("add_prefix_space", false)?;
     tokenizer.with_pre_tokenizer(Some(ByteLevel::new(add_prefix_space, true, true)));
     Ok(tokenizer)
@@ -159,6 +166,12 @@ pub struct Template<'a> {
     pub begin: WithId,
     pub end: WithId,
 }
+
+/// Texts of a single one and of a pair.
+pub type Texts = (&'static str, &'static str);
+pub const BRACKETS: Texts = ("{c}:0 $A:0 {s}:0", "{c}:0 $A:0 {s}:0 $B:1 {s}:1");
+pub const DOUBLED: Texts = ("{c} $A {s}", "{c} $A {s} {s} $B {s}");
+pub const XLNET_TEXTS: Texts = ("$A:0 {s}:0 {c}:2", "$A:0 {s}:0 $B:1 {s}:1 {c}:2");
 
 impl Template<'_> {
     pub fn processor(self) -> Result<PostProcessorWrapper, Failure> {
@@ -186,19 +199,13 @@ fn post_processor(sources: &Sources, tokenizer: &Tokenizer) -> Result<PostProces
         Ok::<_, Failure>((token.to_owned(), id))
     };
     let kind = |kind: &str| with_id(sources.special_token(kind)?);
-    let brackets = ("{c}:0 $A:0 {s}:0", "{c}:0 $A:0 {s}:0 $B:1 {s}:1");
     let (texts, begin, end) = match sources.family.kind {
-        Kind::Bert => (brackets, kind("cls_token")?, kind("sep_token")?),
-        Kind::MpNet => ((brackets.0, "{c}:0 $A:0 {s}:0 {s}:0 $B:1 {s}:1"), kind("cls_token")?, kind("sep_token")?),
-        Kind::Deberta | Kind::DebertaV2 | Kind::Albert => (brackets, with_id("[CLS]")?, with_id("[SEP]")?),
-        Kind::Camembert | Kind::XlmRoberta => {
-            (("{c} $A {s}", "{c} $A {s} {s} $B {s}"), with_id("<s>")?, with_id("</s>")?)
-        }
-        Kind::XlNet => {
-            let texts = ("$A:0 {s}:0 {c}:2", "$A:0 {s}:0 $B:1 {s}:1 {c}:2");
-            (texts, with_id("<cls>")?, with_id("<sep>")?)
-        }
-        Kind::Xlm | Kind::Flaubert => (brackets, kind("bos_token")?, kind("sep_token")?),
+        Kind::Bert => (BRACKETS, kind("cls_token")?, kind("sep_token")?),
+        Kind::MpNet => ((BRACKETS.0, "{c}:0 $A:0 {s}:0 {s}:0 $B:1 {s}:1"), kind("cls_token")?, kind("sep_token")?),
+        Kind::Deberta | Kind::DebertaV2 | Kind::Albert => (BRACKETS, with_id("[CLS]")?, with_id("[SEP]")?),
+        Kind::Camembert | Kind::XlmRoberta => (DOUBLED, with_id("<s>")?, with_id("</s>")?),
+        Kind::XlNet => (XLNET_TEXTS, with_id("<cls>")?, with_id("<sep>")?),
+        Kind::Xlm | Kind::Flaubert => (BRACKETS, kind("bos_token")?, kind("sep_token")?),
         Kind::Roberta => return Ok(RobertaProcessing::new(kind("sep_token")?, kind("cls_token")?).into()),
         Kind::Gpt2 if sources.switch("add_bos_token", false)? => {
             (("{c}:0 $A:0", "{c}:0 $A:0 $B:1"), kind("bos_token")?, kind("bos_token")?)

@@ -8,6 +8,7 @@ mod assembly;
 mod bounds;
 mod characters;
 mod charsmap;
+mod classes;
 mod components;
 mod encoder;
 mod failure;
@@ -19,6 +20,7 @@ mod known_keys;
 mod long_text;
 mod moses;
 mod moses_tokenizer;
+mod numbered_tokens;
 mod out_of_memory;
 mod pattern;
 mod plain_bpe;
@@ -42,6 +44,7 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use tokenizer_config::Changes;
+use version::Version;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -180,7 +183,12 @@ unsafe fn guarded<T>(
             return Status::Ok;
         }
         Some(Err(failure)) => (failure.status, std::borrow::Cow::Owned(failure.message)),
-        None => (Status::OutOfMemory, std::borrow::Cow::Borrowed("memory ended in the tokenizer: free some, use fewer --threads, or cut the longest texts")),
+        None => (
+            Status::OutOfMemory,
+            std::borrow::Cow::Borrowed(
+                "memory ended in the tokenizer: free some, use fewer --threads, or cut the longest texts",
+            ),
+        ),
     };
     // SAFETY: promised by the caller.
     unsafe { message.write(&text) };
@@ -211,6 +219,7 @@ pub unsafe extern "C" fn paceline_rust_on_out_of_memory(handler: Option<Handler>
 pub unsafe extern "C" fn paceline_tokenizer_load(
     files: *const File,
     file_count: usize,
+    transformers: u32,
     out: *mut *mut Encoder,
     message: *mut c_char,
     message_size: usize,
@@ -226,7 +235,8 @@ pub unsafe extern "C" fn paceline_tokenizer_load(
                 unsafe { ((*files.add(index)).name.as_str()?, (*files.add(index)).content.as_slice()) };
             folder.add(name, content);
         }
-        let load = AssertUnwindSafe(|| Encoder::load(&folder));
+        let version = if transformers >= 5 { Version::Five } else { Version::Four };
+        let load = AssertUnwindSafe(|| Encoder::load(&folder, version));
         let place = if folder.get("tokenizer.json").is_some() { "tokenizer.json" } else { "the vocabulary files" };
         let encoder = catch_unwind(load)
             .unwrap_or_else(|payload| Err(Failure::corrupt(format!("{place}: {}", panic_message(&*payload)))))?;
@@ -376,18 +386,6 @@ pub unsafe extern "C" fn paceline_tokenizer_origin(
 ) -> usize {
     // SAFETY: promised by the caller.
     guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::origin), buffer, capacity) })
-}
-
-/// # Safety
-/// `tokenizer` must be null or valid, `buffer` null or `capacity` writable bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn paceline_tokenizer_reading(
-    tokenizer: *const Encoder,
-    buffer: *mut u8,
-    capacity: usize,
-) -> usize {
-    // SAFETY: promised by the caller.
-    guarded_value(|| unsafe { copy_out(tokenizer.as_ref().map_or("", Encoder::reading), buffer, capacity) })
 }
 
 /// Clauses of what other files changed, a line each.

@@ -141,7 +141,9 @@ fn find(memory: *mut u8) -> Option<usize> {
     }
     let address = memory as usize;
     let holds = |block: &(AtomicUsize, AtomicUsize, AtomicUsize)| {
-        (block.0.load(Ordering::Acquire)..block.1.load(Ordering::Acquire)).contains(&address)
+        let start = block.0.load(Ordering::SeqCst);
+        // Another block may take the place meanwhile: then the two ends are not of one.
+        (start..block.1.load(Ordering::SeqCst)).contains(&address) && block.0.load(Ordering::SeqCst) == start
     };
     BLOCKS.iter().position(holds)
 }

@@ -1,8 +1,10 @@
 //! The small JSON files of a model folder that say how its tokenizer is made.
 
 use crate::failure::{Failure, Status};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
 /// Files of a model folder, by name. What is not there is not in the folder.
 #[derive(Default)]
@@ -31,6 +33,47 @@ impl<'a> Files<'a> {
             Value::Object(values) => Ok(Settings { file: name, values }),
             _ => Err(Failure::corrupt(format!("{name} holds no JSON object, expected one"))),
         }
+    }
+
+    /// The keys in a JSON file, or in the object under one of them, in the file's order, which Settings do not keep. None
+    /// where there is no such object.
+    pub fn keys(&self, name: &str, within: Option<&str>) -> Vec<String> {
+        let mut json = serde_json::Deserializer::from_slice(self.get(name).unwrap_or(b"{}"));
+        KeysOf(within).deserialize(&mut json).unwrap_or_default()
+    }
+}
+
+/// Reads the keys of an object, or of the object under one of its keys, in the order in which they stand there.
+struct KeysOf<'a>(Option<&'a str>);
+
+impl<'de> DeserializeSeed<'de> for KeysOf<'_> {
+    type Value = Vec<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<String>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeysOf<'_> {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+        let (mut keys, mut seen) = (Vec::new(), HashSet::new());
+        while let Some(key) = map.next_key::<String>()? {
+            if self.0 == Some(key.as_str()) {
+                keys = map.next_value_seed(KeysOf(None))?;
+                continue;
+            }
+            map.next_value::<IgnoredAny>()?;
+            if self.0.is_none() && seen.insert(key.clone()) {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
     }
 }
 

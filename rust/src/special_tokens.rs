@@ -3,11 +3,12 @@
 //! There a slow tokenizer is made first, whose properties of special tokens its fast counterpart takes over; both
 //! orders and the moments at which `normalized` is settled decide which tokens are found in a text.
 
-use crate::bounds::{Added, check_listed};
+use crate::bounds::check_listed;
 use crate::failure::Failure;
+use crate::numbered_tokens::NumberedTokens;
 use crate::settings::{Files, Settings, shown};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use tokenizers::{AddedToken, Tokenizer};
 
 /// Kinds of special tokens, in the order in which they are added.
@@ -16,6 +17,7 @@ pub const KINDS: [&str; 7] =
 /// The index of pad_token in KINDS.
 pub const PAD: usize = 4;
 pub const ADDITIONAL: &str = "additional_special_tokens";
+pub const EXTRA: &str = "extra_special_tokens";
 pub const DECODER: &str = "added_tokens_decoder";
 
 /// A token with properties; `normalized` follows from `special` until it is settled.
@@ -117,10 +119,7 @@ pub struct Defaults {
 pub struct SpecialTokens {
     named: [Option<Named>; 7],
     additional: Vec<Named>,
-    /// By the id that a file gives them.
-    added: BTreeMap<u64, Token>,
-    /// The file that gives ids to `added`.
-    added_file: &'static str,
+    pub added: NumberedTokens,
 }
 
 pub fn read_token(place: &str, value: &Map<String, Value>) -> Result<Token, Failure> {
@@ -155,6 +154,7 @@ pub fn read_list(place: &str, value: &Value) -> Result<Vec<Named>, Failure> {
     let list = value.as_array();
     let list =
         list.ok_or_else(|| Failure::corrupt(format!("{place} is {}, expected a list of tokens", shown(value))))?;
+    check_listed(list.len(), place)?;
     list.iter().map(|token| read_named(place, token)).collect()
 }
 
@@ -172,26 +172,33 @@ impl SpecialTokens {
         tokens.named[PAD] = tokens.named[PAD].take().or(padding.map(|padding| Named::Bare(padding.pad_token.clone())));
         if config.get(DECODER).is_some() {
             tokens.take(config)?;
-            tokens.take_decoder(config)?;
+            tokens.added = NumberedTokens::of_decoder(config)?;
             tokens.refer_to_added(&[config]);
         } else {
             let map = tokens.take_named(files, config)?;
             tokens.take_added_tokens(&files.settings("added_tokens.json")?, &[config, &map])?;
             if let Some(tokenizer) = beside {
-                let own = tokenizer.get_added_tokens_decoder();
-                tokens.added.extend(own.iter().map(|(id, token)| (u64::from(*id), Token::from(token))));
+                tokens.added.take_tokenizer(tokenizer);
                 tokens.refer_to_added(&[config, &map]);
             }
         }
-        check_listed(tokens.additional.len(), config.file)?;
-        let mut added = Added::default();
-        tokens.added.values().for_each(|token| added.add(&token.content));
-        added.check(tokens.added_file)?;
         tokens.shape(defaults);
+        tokens.take_extra(files, config)?;
+        tokens.added.check_bounds()?;
         if beside.is_none() {
             tokens.settle();
         }
         Ok(tokens)
+    }
+
+    /// Those of a class in Python of transformers 5.24: each as it stands in `added`, else without properties.
+    pub fn plain(named: [Option<Named>; 7], others: Vec<Named>, added: NumberedTokens) -> Self {
+        let bare = |named: Named| Named::Bare(named.content().to_owned());
+        SpecialTokens {
+            named: named.map(|named| named.map(bare)),
+            additional: others.into_iter().map(bare).collect(),
+            added,
+        }
     }
 
     fn of(defaults: &Defaults, added_file: &'static str) -> Self {
@@ -199,14 +206,8 @@ impl SpecialTokens {
         SpecialTokens {
             named: defaults.tokens.map(bare),
             additional: defaults.additional.iter().map(|content| Named::Bare((*content).to_owned())).collect(),
-            added: BTreeMap::new(),
-            added_file,
+            added: NumberedTokens::new(added_file),
         }
-    }
-
-    fn take_decoder(&mut self, config: &Settings) -> Result<(), Failure> {
-        let decoder = config.object(DECODER)?;
-        decoder.into_iter().flatten().try_for_each(|(id, value)| self.add(config.file, id, value))
     }
 
     /// What tokenizer_config.json and special_tokens_map.json name; returns the latter.
@@ -259,45 +260,42 @@ impl SpecialTokens {
         Ok(())
     }
 
-    fn add(&mut self, file: &str, id: &str, value: &Value) -> Result<(), Failure> {
-        let place = format!("{file}: added_tokens_decoder's {id:?}");
-        let id =
-            id.parse::<u64>().map_err(|_| Failure::corrupt(format!("{place} is no id, expected a whole number")))?;
-        let token = value.as_object();
-        let token = token
-            .ok_or_else(|| Failure::corrupt(format!("{place} is {}, expected a token's properties", shown(value))))?;
-        self.added.insert(id, read_token(&place, token)?);
+    /// extra_special_tokens names tokens as a model calls them, over the class' own kinds where the names are those. A list
+    /// of them, which 5 writes, has no names.
+    fn take_extra(&mut self, files: &Files, config: &Settings) -> Result<(), Failure> {
+        let place = format!("{}: {EXTRA}", config.file);
+        match config.get(EXTRA) {
+            None => {}
+            Some(Value::Object(tokens)) => {
+                check_listed(tokens.len(), &place)?;
+                for name in files.keys(config.file, Some(EXTRA)) {
+                    let named = read_named(&format!("{place}'s {name}"), tokens.get(&name).unwrap_or(&Value::Null))?;
+                    match KINDS.iter().position(|kind| *kind == name) {
+                        Some(kind) => self.named[kind] = Some(named),
+                        None => self.add_extra(named),
+                    }
+                }
+            }
+            Some(list) => read_list(&place, list)?.into_iter().for_each(|named| self.add_extra(named)),
+        }
         Ok(())
     }
 
-    /// added_tokens.json: tokens and their ids. Special are those that a file calls so; the class' own do not count.
+    /// The first of a content counts.
+    fn add_extra(&mut self, named: Named) {
+        if !named.content().is_empty() && self.additional.iter().all(|other| other.content() != named.content()) {
+            self.additional.push(named);
+        }
+    }
+
+    /// Of added_tokens.json those are special that a file calls so; the class' own do not count.
     fn take_added_tokens(&mut self, file: &Settings, named_in: &[&Settings]) -> Result<(), Failure> {
         let is_named = |kind: &str| named_in.iter().any(|settings| settings.get(kind).is_some());
         let named =
             KINDS.iter().zip(&self.named).filter(|(kind, _)| is_named(kind)).filter_map(|(_, named)| named.as_ref());
         let additional = self.additional.iter().filter(|_| is_named(ADDITIONAL));
-        let special: Vec<String> = named.chain(additional).map(|named| named.content().to_owned()).collect();
-        for content in file.values.keys() {
-            let id = file.count(content)?.unwrap_or(u64::MAX);
-            let special = special.contains(content);
-            let token = Token {
-                content: content.clone(),
-                single_word: false,
-                lstrip: false,
-                rstrip: false,
-                normalized: Some(!special),
-                special,
-            };
-            if let Some(other) = self.added.insert(id, token) {
-                let message = format!(
-                    "{}: {:?} and {content:?} both have id {id}, expected each id once",
-                    file.file, other.content
-                );
-                return Err(Failure::corrupt(message));
-            }
-        }
-        self.added_file = file.file;
-        Ok(())
+        let special: HashSet<&str> = named.chain(additional).map(Named::content).collect();
+        self.added.take_file(file, |content| special.contains(content))
     }
 
     /// A special token that these files name is the added token of that content, with its properties.
@@ -305,8 +303,7 @@ impl SpecialTokens {
         let is_named = |kind: &str| named_in.iter().any(|settings| settings.get(kind).is_some());
         let configured = KINDS.iter().zip(&mut self.named).filter(|(kind, _)| is_named(kind));
         for named in configured.filter_map(|(_, named)| named.as_mut()) {
-            // The last one where a content stands there twice.
-            if let Some(token) = self.added.values().rev().find(|token| token.content == named.content()) {
+            if let Some(token) = self.added.find(named.content()) {
                 *named = Named::Full(token.clone());
             }
         }
@@ -317,15 +314,8 @@ impl SpecialTokens {
         for (named, form) in self.named.iter_mut().zip(defaults.forms) {
             *named = match (named.take(), form) {
                 (Some(Named::Bare(content)), Some(form)) => Some(Named::Full(
-                    Token {
-                        content,
-                        single_word: false,
-                        lstrip: form.lstrip,
-                        rstrip: false,
-                        normalized: form.normalized,
-                        special: form.special,
-                    }
-                    .settle(),
+                    Token { lstrip: form.lstrip, normalized: form.normalized, ..Token::plain(&content, form.special) }
+                        .settle(),
                 )),
                 (other, _) => other,
             };
@@ -373,7 +363,7 @@ impl SpecialTokens {
         let contents: HashSet<&str> = special.iter().map(|named| named.content()).collect();
         let is_special = |content: &str| contents.contains(content);
         let mut list: Vec<AddedToken> =
-            self.added.values().map(|token| token.to_added(token.special || is_special(&token.content))).collect();
+            self.added.iter().map(|token| token.to_added(token.special || is_special(&token.content))).collect();
         let known: HashSet<String> =
             list.iter().map(|token| token.content.clone()).chain(present.iter().cloned()).collect();
         for named in &special {
@@ -384,26 +374,5 @@ impl SpecialTokens {
             }
         }
         list
-    }
-
-    /// Leaves out of check_ids what a tokenizer.json had before.
-    pub fn forget(&mut self, known: impl Fn(&str) -> bool) {
-        self.added.retain(|_, token| !known(&token.content));
-    }
-
-    /// Refuses a file that gives a token another id than it has.
-    pub fn check_ids(&self, id_of: impl Fn(&str) -> Option<u32>) -> Result<(), Failure> {
-        for (id, token) in &self.added {
-            let real = id_of(&token.content);
-            if real.map(u64::from) != Some(*id) && !token.content.is_empty() {
-                let real = real.map_or("none".to_owned(), |id| id.to_string());
-                let message = format!(
-                    "{}: {:?} has id {id}, but its id by the vocabulary is {real}, expected the same",
-                    self.added_file, token.content
-                );
-                return Err(Failure::corrupt(message));
-            }
-        }
-        Ok(())
     }
 }

@@ -4,13 +4,14 @@
 //! ByteLevel pre-tokenizer, and (BERT's kin) the case and accents of a BertNormalizer; what the files leave out is the
 //! class' own. So a tokenizer.json alone does not say which ids a text has.
 
+use crate::classes::NO_TOKENS;
 use crate::failure::Failure;
 use crate::fast_class::{Choice, FastClass, Reaction, choose};
 use crate::settings::{Files, Settings, short, shown};
-use crate::special_tokens::{Defaults, SpecialTokens};
+use crate::special_tokens::SpecialTokens;
 use ahash::AHashMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::{AddedToken, AddedVocabulary, NormalizerWrapper, Tokenizer};
@@ -63,10 +64,7 @@ pub fn apply(files: &Files, tokenizer: &mut Tokenizer) -> Result<Changes, Failur
     let sources = Sources { config: &config, class };
     add_tokens(files, &sources, tokenizer, &mut changes)?;
     set_prefix_space(&sources, tokenizer, &mut changes)?;
-    if config.switch("split_special_tokens")?.unwrap_or(false) {
-        tokenizer.set_encode_special_tokens(true);
-        changes.applied.push("split_special_tokens is true: special tokens in a text are split like words".to_owned());
-    }
+    split_special_tokens(&config, tokenizer, &mut changes)?;
     match class.map_or(Reaction::Nothing, |class| class.reaction) {
         Reaction::Nothing => {}
         reaction => set_case(&sources, reaction, tokenizer, &mut changes)?,
@@ -91,14 +89,25 @@ pub fn refuse_other_sources(config: &Settings) -> Result<(), Failure> {
     }
 }
 
+pub fn split_special_tokens(
+    config: &Settings,
+    tokenizer: &mut Tokenizer,
+    changes: &mut Changes,
+) -> Result<(), Failure> {
+    if config.switch("split_special_tokens")?.unwrap_or(false) {
+        tokenizer.set_encode_special_tokens(true);
+        changes.applied.push("split_special_tokens is true: special tokens in a text are split like words".to_owned());
+    }
+    Ok(())
+}
+
 fn add_tokens(
     files: &Files,
     sources: &Sources,
     tokenizer: &mut Tokenizer,
     changes: &mut Changes,
 ) -> Result<(), Failure> {
-    const NONE: Defaults = Defaults { tokens: [""; 7], forms: [None; 7], additional: &[] };
-    let defaults = sources.class.map_or(&NONE, |class| &class.defaults);
+    let defaults = sources.class.map_or(&NO_TOKENS, |class| &class.defaults);
     let mut special = SpecialTokens::read(files, sources.config, defaults, Some(tokenizer))?;
     let before = tokenizer.get_added_tokens_decoder();
     let mut present: Vec<(u32, String)> = before.iter().map(|(id, token)| (*id, token.content.clone())).collect();
@@ -107,8 +116,9 @@ fn add_tokens(
     let mut tokens = special.to_add(&present);
     settle_searches(before.values(), &mut tokens, &mut changes.notes);
     tokenizer.add_tokens(tokens).map_err(Failure::corrupt)?;
-    special.forget(|content| present.iter().any(|known| known == content));
-    special.check_ids(|content| tokenizer.token_to_id(content))?;
+    let present: HashSet<String> = present.into_iter().collect();
+    special.added.forget(|content| present.contains(content));
+    special.added.check_ids(tokenizer)?;
 
     describe_tokens(&before, tokenizer, changes);
     Ok(())

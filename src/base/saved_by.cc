@@ -1,9 +1,13 @@
 #include "base/saved_by.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
+
+#include "base/suggest.h"
 
 namespace paceline {
 namespace {
@@ -14,16 +18,19 @@ std::string text_at(const Json& object, std::string_view key) {
   return field != object.end() && field->is_string() ? field->get<std::string>() : "";
 }
 
-/// "5.0.0rc1" is of version 5; what is no version counts as 4.
+/// "5.0.0rc1" is of version 5; 0 for what is no version.
 int reading_of(std::string_view version) {
   int major = 0;
   const std::from_chars_result read = std::from_chars(version.data(), version.data() + version.size(), major);
-  return read.ec == std::errc() && major >= 5 ? 5 : 4;
+  return read.ec != std::errc() ? 0 : major >= 5 ? 5 : 4;
 }
 
 bool has(const Json& object, std::string_view key) {
   return object.is_object() && object.contains(key) && !object.at(std::string(key)).is_null();
 }
+
+constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+constexpr const char* kExtra = "extra_special_tokens";
 
 /// Of two keys' lists: what 5 alone writes; what 4 alone writes, or 5 keeps beside one of its own.
 constexpr std::array<std::string_view, 3> kKeysOfFive{"backend", "is_local", "local_files_only"};
@@ -39,37 +46,64 @@ constexpr std::array<std::string_view, 9> kKeysOfFour{"additional_special_tokens
 constexpr std::array<std::string_view, 4> kClassesOfFive{"TokenizersBackend", "PythonBackend", "SentencePieceBackend",
                                                          "MistralCommonBackend"};
 
-bool is_marked_by_five(const Json& config) {
-  if (std::any_of(kKeysOfFive.begin(), kKeysOfFive.end(), [&](std::string_view key) { return has(config, key); })) {
-    return true;
+/// What a tokenizer_config.json shows: a version, 0 for none, and by what of it.
+struct Shown {
+  int version = 0;
+  std::string mark;
+};
+
+Shown shown_by_five(const Json& config) {
+  for (const std::string_view key : kKeysOfFive) {
+    if (has(config, key)) return {5, std::string(key)};
   }
   const std::string name = text_at(config, "tokenizer_class");
-  if (std::find(kClassesOfFive.begin(), kClassesOfFive.end(), name) != kClassesOfFive.end()) return true;
-  return has(config, "extra_special_tokens") && config.at("extra_special_tokens").is_array() &&
-         !config.at("extra_special_tokens").empty();
+  if (std::find(kClassesOfFive.begin(), kClassesOfFive.end(), name) != kClassesOfFive.end()) return {5, name};
+  const bool list = has(config, kExtra) && config.at(kExtra).is_array() && !config.at(kExtra).empty();
+  return list ? Shown{5, fmt::format("list of {}", kExtra)} : Shown{};
 }
 
-/// What the tokenizer's own file shows; 0: nothing. rust/src/version.rs says the same of what it reads.
-int shown_by(const Json& config) {
-  if (!config.is_object()) return 0;
-  if (is_marked_by_five(config)) {
-    const bool in_rust = !has(config, "backend") || text_at(config, "backend") == "tokenizers";
-    if (!in_rust || !has(config, "added_tokens_decoder")) return 5;
+Shown shown_by_four(const Json& config) {
+  for (const std::string_view key : kKeysOfFour) {
+    if (config.contains(key)) return {4, std::string(key)};
   }
-  const bool of_four =
-      std::any_of(kKeysOfFour.begin(), kKeysOfFour.end(), [&](std::string_view key) { return config.contains(key); });
-  return of_four || text_at(config, "tokenizer_class").ends_with("Fast") ? 4 : 0;
+  const std::string name = text_at(config, "tokenizer_class");
+  return name.ends_with("Fast") ? Shown{4, excerpt(name)} : Shown{};
+}
+
+Shown shown_by(const Json& config) {
+  if (!config.is_object()) return {};
+  Shown five = shown_by_five(config);
+  // 4 keeps keys that it does not know, and writes this one, which 5 leaves out but for tokenizers in Python.
+  const bool in_rust = !has(config, "backend") || text_at(config, "backend") == "tokenizers";
+  if (five.version != 0 && !(in_rust && has(config, "added_tokens_decoder"))) return five;
+  return shown_by_four(config);
 }
 
 }  // namespace
 
 SavedBy saved_by(const Json& config, const Json& tokenizer_config) {
   SavedBy saved;
+  const char* file = "config.json";
   saved.version = text_at(config, "transformers_version");
-  if (saved.version.empty()) saved.version = text_at(tokenizer_config, "transformers_version");
-  saved.model = reading_of(saved.version);
-  const int shown = shown_by(tokenizer_config);
-  saved.tokenizer = shown != 0 ? shown : saved.model;
+  if (saved.version.empty()) {
+    file = kTokenizerConfig;
+    saved.version = text_at(tokenizer_config, "transformers_version");
+  }
+  const int written = reading_of(saved.version);
+  saved.model = written == 0 ? 4 : written;
+  const Shown shown = shown_by(tokenizer_config);
+  saved.tokenizer = shown.version != 0 ? shown.version : saved.model;
+  const std::string version = fmt::format("{}'s transformers_version", file);
+  if (shown.version != 0) {
+    const bool differs = written != 0 && written != shown.version;
+    saved.tokenizer_because =
+        fmt::format("as {}'s {} shows{}", kTokenizerConfig, shown.mark,
+                    differs ? fmt::format(", though {} is {}", version, excerpt(saved.version)) : "");
+  } else if (!saved.version.empty()) {
+    saved.tokenizer_because = fmt::format("as {} {} shows", version, excerpt(saved.version));
+  } else {
+    saved.tokenizer_because = "as nothing shows another version";
+  }
   return saved;
 }
 

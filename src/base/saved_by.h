@@ -8,9 +8,10 @@ namespace paceline {
 
 /// Which version of the transformers library saved a model folder, and so whose reading of its files applies.
 struct SavedBy {
-  std::string version;  ///< transformers_version as it is written, "5.17.0"; empty where no file says
-  int model = 4;        ///< 4 or 5: whose reading of config.json; 4 where no file says
-  int tokenizer = 4;    ///< 4 or 5: whose reading of the tokenizer's files
+  std::string version;              ///< transformers_version as it is written, "5.17.0"; empty where no file says
+  int model = 4;                    ///< 4 or 5: whose reading of config.json; 4 where no file says
+  int tokenizer = 4;                ///< 4 or 5: whose reading of the tokenizer's files
+  std::string tokenizer_because{};  ///< "as tokenizer_config.json's backend shows"
 };
 
 /// `config` is the content of config.json, `tokenizer_config` that of tokenizer_config.json; null or empty where there

@@ -50,5 +50,20 @@ TEST(SavedBy, KnowsATokenizerOfFourBesideAnyModel) {
   expect_saved(five, R"({"tokenizer_class":"BertTokenizer","do_lower_case":true})", "5.1.0", 5, 5);
 }
 
+TEST(SavedBy, SaysWhatShowsIt) {
+  const auto because = [](const char* config, const char* tokenizer_config) {
+    return saved_by(Json::parse(config), Json::parse(tokenizer_config)).tokenizer_because;
+  };
+  EXPECT_EQ(because("{}", "null"), "as nothing shows another version");
+  EXPECT_EQ(because("{}", R"({"transformers_version":"5.1.0"})"),
+            "as tokenizer_config.json's transformers_version 5.1.0 shows");
+  EXPECT_EQ(because(R"({"transformers_version":"5.1.0"})", R"({"extra_special_tokens":["<n>"]})"),
+            "as tokenizer_config.json's list of extra_special_tokens shows");
+  EXPECT_EQ(because(R"({"transformers_version":"5.1.0"})", R"({"never_split":null})"),
+            "as tokenizer_config.json's never_split shows, though config.json's transformers_version is 5.1.0");
+  EXPECT_EQ(because(R"({"transformers_version":"new"})", R"({"backend":"tokenizers"})"),
+            "as tokenizer_config.json's backend shows");
+}
+
 }  // namespace
 }  // namespace paceline

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/paths.h"
+#include "base/saved_by.h"
 #include "base/suggest.h"
 #include "base/tokenizer_files.h"
 #include "paceline/error.h"
@@ -95,6 +97,16 @@ std::map<std::string, std::string> read_tokenizer_files(const std::filesystem::p
   return files;
 }
 
+/// Whose reading of the files it is: 4 and 5 of transformers read the same files differently.
+SavedBy find_saved_by(const std::map<std::string, std::string>& files, const std::filesystem::path& where) {
+  const auto read = [&](const char* name) {
+    const auto file = files.find(name);
+    if (file == files.end()) return Json();
+    return parse_json(without_mark(name, file->second), (where / name).string(), {.max_bytes = kMaxSettingsBytes});
+  };
+  return saved_by(read("config.json"), read("tokenizer_config.json"));
+}
+
 /// Refuses what Git leaves in place of a large file.
 void check_fetched(const std::map<std::string, std::string>& files, const std::filesystem::path& where) {
   for (const auto& [name, content] : files) {
@@ -148,6 +160,7 @@ struct Tokenizer::State {
   std::unique_ptr<PacelineTokenizer, FreeTokenizer> rust;
   TokenizerOptions options;
   std::string path;
+  std::string reading;
 
   Encoding encode(const Text& text) const;
   void check_known(const Encoding& encoding) const;
@@ -173,10 +186,13 @@ Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, co
   state->options = options;
   state->path = (contents.contains(kTokenizerFile) ? where / kTokenizerFile : where).string();
 
+  const SavedBy saved = find_saved_by(contents, where);
+  state->reading = fmt::format("transformers {}, {}", saved.tokenizer == 5 ? "5.24" : "4.57", saved.tokenizer_because);
+
   PacelineTokenizer* rust = nullptr;
   std::array<char, kMessageBytes> message{};
-  const PacelineStatus status =
-      paceline_tokenizer_load(files.data(), files.size(), &rust, message.data(), message.size());
+  const PacelineStatus status = paceline_tokenizer_load(
+      files.data(), files.size(), static_cast<uint32_t>(saved.tokenizer), &rust, message.data(), message.size());
   if (status != kPacelineOk) {
     const bool may_be_mended = status != kPacelineUnsupported && status != kPacelineOutOfMemory;
     const char* hint = may_be_mended ? " Save the tokenizer again with save_pretrained()." : "";
@@ -295,10 +311,7 @@ std::string Tokenizer::origin() const {
       [&](char* buffer, std::size_t size) { return paceline_tokenizer_origin(state_->rust.get(), buffer, size); });
 }
 
-std::string Tokenizer::reading() const {
-  return copied(
-      [&](char* buffer, std::size_t size) { return paceline_tokenizer_reading(state_->rust.get(), buffer, size); });
-}
+std::string Tokenizer::reading() const { return state_->reading; }
 
 std::vector<std::string> Tokenizer::applied() const {
   return lines_of(copied(

@@ -113,6 +113,8 @@ TEST(TokenizerConfig, RefusesWhatItCannotDo) {
   refused(ErrorCode::kCorruptData, {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", 1}}, "do_lower_case is 1");
   refused(ErrorCode::kCorruptData, {{"truncation_side", "top"}}, "truncation_side is \"top\"");
   refused(ErrorCode::kCorruptData, Json::array(), "tokenizer_config.json holds no JSON object");
+  refused(ErrorCode::kCorruptData, {{"extra_special_tokens", {{"x_token", 5}}}}, "extra_special_tokens's x_token is 5");
+  refused(ErrorCode::kCorruptData, {{"extra_special_tokens", "[NEW]"}}, "expected a list of tokens");
   const Json token = {{"content", "[NEW]"}, {"special", true}};
   refused(ErrorCode::kCorruptData, {{"tokenizer_class", "BertTokenizer"}, {"added_tokens_decoder", {{"9999", token}}}},
           "\"[NEW]\" has id 9999, but its id by the vocabulary is 247");

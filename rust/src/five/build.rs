@@ -5,11 +5,13 @@ use super::tokens::{Beside, Tokens};
 use super::vocabulary::{read_merges_txt, read_vocab_json, read_vocab_txt};
 use crate::charsmap::check_charsmap;
 use crate::failure::Failure;
-use crate::from_vocabulary::{self, Built, Room, Template};
+use crate::from_vocabulary::{
+    self, BRACKETS, Built, DOUBLED, Room, Template, XLNET_TEXTS, byte_bpe_model, word_piece_model,
+};
 use crate::sentence_piece::{ModelType, PieceType, SentencePiece};
 use crate::settings::{Files, Settings, shown};
 use crate::special_tokens::Token;
-use crate::tokenizer_config::{Changes, describe_tokens, refuse_other_sources};
+use crate::tokenizer_config::{Changes, describe_tokens, refuse_other_sources, split_special_tokens};
 use crate::version::Version;
 use crate::vocabulary_files::Vocabulary;
 use serde_json::Value;
@@ -192,27 +194,11 @@ fn scored_pieces(sources: &Sources, spm: &SentencePiece) -> Result<Vec<(String, 
 fn model_of_files(sources: &Sources, files: &Files) -> Result<ModelWrapper, Failure> {
     if sources.class.files.len() == 1 {
         let vocabulary = read_vocab_txt(files.require("vocab.txt")?)?;
-        let unknown = sources.tokens.require("unk_token")?;
-        if !vocabulary.contains_key(unknown) {
-            let message = format!("vocab.txt has no {unknown:?}, the unk_token, expected it among the pieces");
-            return Err(Failure::corrupt(message));
-        }
-        return word_piece(sources, vocabulary);
+        return word_piece_model(vocabulary, sources.tokens.require("unk_token")?);
     }
     let vocabulary = read_vocab_json(files.require("vocab.json")?)?;
     let merges = read_merges_txt(files.require("merges.txt")?, &vocabulary)?;
-    byte_bpe(vocabulary, merges)
-}
-
-fn word_piece(sources: &Sources, vocabulary: Vocabulary) -> Result<ModelWrapper, Failure> {
-    let unknown = sources.tokens.require("unk_token")?.to_owned();
-    Ok(WordPiece::builder().vocab(vocabulary).unk_token(unknown).build().map_err(Failure::corrupt)?.into())
-}
-
-fn byte_bpe(vocabulary: Vocabulary, merges: Vec<(String, String)>) -> Result<ModelWrapper, Failure> {
-    let builder = BPE::builder().vocab_and_merges(vocabulary, merges);
-    let builder = builder.continuing_subword_prefix(String::new()).end_of_word_suffix(String::new());
-    Ok(builder.build().map_err(Failure::corrupt)?.into())
+    byte_bpe_model(vocabulary, merges)
 }
 
 fn unigram(sources: &Sources, pieces: Vec<(String, f64)>) -> Result<ModelWrapper, Failure> {
@@ -257,11 +243,16 @@ fn model(sources: &Sources, own: &ModelWrapper, unk_id: Option<u64>) -> Result<O
     };
     match (sources.class.kind, own) {
         (Kind::Bert | Kind::Funnel | Kind::MpNet, ModelWrapper::WordPiece(own)) => {
-            let wanted = WordPiece::default();
-            let same = own.unk_token == sources.tokens.require("unk_token")?
+            let (wanted, unknown) = (WordPiece::default(), sources.tokens.require("unk_token")?);
+            let same = own.unk_token == unknown
                 && own.continuing_subword_prefix == wanted.continuing_subword_prefix
                 && own.max_input_chars_per_word == wanted.max_input_chars_per_word;
-            if same { Ok(None) } else { word_piece(sources, own.get_vocab().into_iter().collect()).map(Some) }
+            if same {
+                return Ok(None);
+            }
+            let vocabulary: Vocabulary = own.get_vocab().into_iter().collect();
+            let builder = WordPiece::builder().vocab(vocabulary).unk_token(unknown.to_owned());
+            Ok(Some(builder.build().map_err(Failure::corrupt)?.into()))
         }
         (Kind::Bert | Kind::Funnel | Kind::MpNet, _) => refuse("WordPiece"),
         (Kind::Roberta | Kind::Gpt2 | Kind::Deberta, ModelWrapper::BPE(own)) => {
@@ -271,7 +262,7 @@ fn model(sources: &Sources, own: &ModelWrapper, unk_id: Option<u64>) -> Result<O
                 && none(&own.end_of_word_suffix)
                 && own.dropout.is_none()
                 && !(own.byte_fallback || own.ignore_merges);
-            if same { Ok(None) } else { byte_bpe(own.get_vocab().into_iter().collect(), merges(own)?).map(Some) }
+            if same { Ok(None) } else { byte_bpe_model(own.get_vocab().into_iter().collect(), merges(own)?).map(Some) }
         }
         (Kind::Roberta | Kind::Gpt2 | Kind::Deberta, _) => refuse("BPE"),
         (_, ModelWrapper::Unigram(own)) => {
@@ -400,8 +391,6 @@ fn post_processor(
         let missing = || Failure::corrupt(format!("{FILE}: {kind} {token:?} has no id, expected it among the pieces"));
         Ok::<_, Failure>((token.to_owned(), tokenizer.token_to_id(token).ok_or_else(missing)?))
     };
-    let brackets = ("{c}:0 $A:0 {s}:0", "{c}:0 $A:0 {s}:0 $B:1 {s}:1");
-    let doubled = ("{c} $A {s}", "{c} $A {s} {s} $B {s}");
     let (texts, begin, end) = match sources.class.kind {
         Kind::Backend | Kind::Gpt2 => return Ok(None),
         // It is set before the tokenizer.json's.
@@ -415,19 +404,16 @@ fn post_processor(
                     || Failure::corrupt(format!("the vocabulary has no {kind}, expected it among the pieces"));
                 Ok::<_, Failure>((name.to_owned(), early[index].ok_or_else(missing)?))
             };
-            (brackets, early(0, "cls_token", "[CLS]")?, early(1, "sep_token", "[SEP]")?)
+            (BRACKETS, early(0, "cls_token", "[CLS]")?, early(1, "sep_token", "[SEP]")?)
         }
         Kind::Funnel => {
             let texts = ("{c}:2 $A:0 {s}:0", "{c}:2 $A:0 {s}:0 $B:1 {s}:1");
             (texts, with_id("cls_token")?, with_id("sep_token")?)
         }
-        Kind::XlNet => {
-            let texts = ("$A:0 {s}:0 {c}:2", "$A:0 {s}:0 $B:1 {s}:1 {c}:2");
-            (texts, with_id("cls_token")?, with_id("sep_token")?)
-        }
-        Kind::Deberta => (doubled, with_id("cls_token")?, with_id("sep_token")?),
-        Kind::Camembert | Kind::XlmRoberta => (doubled, with_id("bos_token")?, with_id("eos_token")?),
-        Kind::Bert | Kind::BertOverFile | Kind::DebertaV2 => (brackets, with_id("cls_token")?, with_id("sep_token")?),
+        Kind::XlNet => (XLNET_TEXTS, with_id("cls_token")?, with_id("sep_token")?),
+        Kind::Deberta => (DOUBLED, with_id("cls_token")?, with_id("sep_token")?),
+        Kind::Camembert | Kind::XlmRoberta => (DOUBLED, with_id("bos_token")?, with_id("eos_token")?),
+        Kind::Bert | Kind::BertOverFile | Kind::DebertaV2 => (BRACKETS, with_id("cls_token")?, with_id("sep_token")?),
     };
     Template { single: texts.0, pair: texts.1, begin, end }.processor().map(Some)
 }
@@ -446,12 +432,4 @@ fn bos_and_eos(sources: &Sources, tokenizer: &Tokenizer) -> Result<Option<PostPr
     let none = || (String::new(), 0);
     let (begin, end) = (begin.unwrap_or_else(none), end.unwrap_or_else(none));
     Template { single: &single, pair: &pair, begin, end }.processor().map(Some)
-}
-
-fn split_special_tokens(config: &Settings, tokenizer: &mut Tokenizer, changes: &mut Changes) -> Result<(), Failure> {
-    if config.switch("split_special_tokens")?.unwrap_or(false) {
-        tokenizer.set_encode_special_tokens(true);
-        changes.applied.push("split_special_tokens is true: special tokens in a text are split like words".to_owned());
-    }
-    Ok(())
 }

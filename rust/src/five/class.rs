@@ -1,9 +1,13 @@
 //! The tokenizer classes of transformers 5.24, and which one AutoTokenizer takes for a folder.
 
+use crate::classes::{
+    ALBERT_TOKENS, Asked, BERT_DEFAULTS, BPE_MODEL, BRACKET_TOKENS, BYTE_BPE, CAMEMBERT_ADDITIONAL, FAIRSEQ_TOKENS,
+    FUNNEL_DEFAULTS, GPT2_TOKENS, IN_PYTHON, MPNET_DEFAULTS, NO_TOKENS, SPIECE_MODEL, SPM_MODEL, VOCAB_TXT,
+    XLNET_DEFAULTS, asked, bare, masked, python_note, slow_name,
+};
 use crate::failure::Failure;
-use crate::family::{ALBERT_TOKENS, BRACKET_TOKENS, CAMEMBERT_ADDITIONAL, FAIRSEQ_TOKENS, MPNET_TOKENS, XLNET_TOKENS};
 use crate::settings::{Settings, short};
-use crate::special_tokens::{Defaults, Form, forms};
+use crate::special_tokens::{Defaults, MASK_SPECIAL};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -41,24 +45,12 @@ impl Class {
     }
 }
 
-const fn bare(tokens: [&'static str; 7]) -> Defaults {
-    Defaults { tokens, forms: [None; 7], additional: &[] }
-}
-
-const BERT_TOKENS: [&str; 7] = ["", "", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
-const FUNNEL_TOKENS: [&str; 7] = ["<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>"];
-const GPT2_TOKENS: [&str; 7] = ["<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "", "", "", ""];
-const PLAIN: Option<Form> = Some(Form { lstrip: false, normalized: None, special: true });
-const MASK: Option<Form> = Some(Form { lstrip: true, normalized: None, special: true });
-const VOCAB_TXT: &[&str] = &["vocab.txt"];
-const BYTE_BPE: &[&str] = &["vocab.json", "merges.txt"];
-
 pub static BACKEND: Class = Class {
     kind: Kind::Backend,
     names: &["TokenizersBackend", "PreTrainedTokenizer", "PythonBackend", "BloomTokenizer"],
     model_types: &["modernbert"],
     files: &[],
-    defaults: bare([""; 7]),
+    defaults: NO_TOKENS,
 };
 
 static CLASSES: &[Class] = &[
@@ -75,28 +67,28 @@ static CLASSES: &[Class] = &[
         ],
         model_types: &["bert", "distilbert", "electra"],
         files: VOCAB_TXT,
-        defaults: bare(BERT_TOKENS),
+        defaults: BERT_DEFAULTS,
     },
     Class {
         kind: Kind::BertOverFile,
         names: &["ConvBertTokenizer"],
         model_types: &[],
         files: VOCAB_TXT,
-        defaults: bare(BERT_TOKENS),
+        defaults: BERT_DEFAULTS,
     },
     Class {
         kind: Kind::Funnel,
         names: &["FunnelTokenizer"],
         model_types: &[],
         files: VOCAB_TXT,
-        defaults: bare(FUNNEL_TOKENS),
+        defaults: FUNNEL_DEFAULTS,
     },
     Class {
         kind: Kind::MpNet,
         names: &["MPNetTokenizer"],
         model_types: &["mpnet"],
         files: VOCAB_TXT,
-        defaults: Defaults { tokens: MPNET_TOKENS, forms: forms(PLAIN, MASK), additional: &[] },
+        defaults: MPNET_DEFAULTS,
     },
     Class {
         kind: Kind::Roberta,
@@ -123,41 +115,38 @@ static CLASSES: &[Class] = &[
         kind: Kind::DebertaV2,
         names: &["DebertaV2Tokenizer"],
         model_types: &["deberta-v2"],
-        files: &["spm.model"],
+        files: SPM_MODEL,
         defaults: bare(BRACKET_TOKENS),
     },
     Class {
         kind: Kind::Albert,
         names: &["AlbertTokenizer"],
         model_types: &["albert"],
-        files: &["spiece.model"],
+        files: SPIECE_MODEL,
         defaults: bare(ALBERT_TOKENS),
     },
     Class {
         kind: Kind::XlNet,
         names: &["XLNetTokenizer"],
         model_types: &["xlnet"],
-        files: &["spiece.model"],
-        defaults: Defaults { tokens: XLNET_TOKENS, forms: forms(None, MASK), additional: &["<eop>", "<eod>"] },
+        files: SPIECE_MODEL,
+        defaults: XLNET_DEFAULTS,
     },
     Class {
         kind: Kind::Camembert,
         names: &["CamembertTokenizer"],
         model_types: &["camembert"],
-        files: &["sentencepiece.bpe.model"],
-        defaults: Defaults { tokens: FAIRSEQ_TOKENS, forms: forms(None, MASK), additional: CAMEMBERT_ADDITIONAL },
+        files: BPE_MODEL,
+        defaults: masked(FAIRSEQ_TOKENS, MASK_SPECIAL, CAMEMBERT_ADDITIONAL),
     },
     Class {
         kind: Kind::XlmRoberta,
         names: &["XLMRobertaTokenizer"],
         model_types: &["xlm-roberta"],
-        files: &["sentencepiece.bpe.model"],
+        files: BPE_MODEL,
         defaults: bare(FAIRSEQ_TOKENS),
     },
 ];
-
-/// In Python: transformers reads their vocabulary and leaves a tokenizer.json alone.
-const IN_PYTHON: [(&str, &str); 2] = [("XLMTokenizer", "xlm"), ("FlaubertTokenizer", "flaubert")];
 
 /// Classes that build their tokenizer in ways that are not built here. A name that is in no list is one that
 /// transformers does not know either, and reads as TokenizersBackend.
@@ -188,53 +177,61 @@ pub struct Choice {
 /// Models whose tokenizer_class is passed over.
 const ALWAYS_BACKEND: &str = "modernbert";
 
-/// tokenizer_class where a file has one, else config.json's model_type. `json` is the folder's tokenizer.json.
+impl Choice {
+    fn of(class: &'static Class) -> Self {
+        Choice { class, in_python: false, note: None }
+    }
+
+    fn in_python(asked: &str, name: &str) -> Self {
+        Choice { class: &BACKEND, in_python: true, note: Some(python_note(asked, name)) }
+    }
+
+    fn unknown(note: String) -> Self {
+        Choice { class: &BACKEND, in_python: false, note: Some(note) }
+    }
+}
+
+/// `json` is the folder's tokenizer.json.
 pub fn choose(tokenizer_config: &Settings, config: &Settings, json: Option<&[u8]>) -> Result<Choice, Failure> {
-    let model_type = config.string("model_type")?;
-    let backend = |note| Ok(Choice { class: &BACKEND, in_python: false, note });
-    for settings in [tokenizer_config, config] {
-        let Some(name) = settings.string("tokenizer_class")? else { continue };
-        let plain = name.strip_suffix("Fast").unwrap_or(name);
-        if model_type == Some(ALWAYS_BACKEND) {
-            return backend(None);
+    match asked(tokenizer_config, config)? {
+        Asked::Nothing => Ok(Choice::of(&BACKEND)),
+        Asked::Class { .. } if config.string("model_type")? == Some(ALWAYS_BACKEND) => Ok(Choice::of(&BACKEND)),
+        Asked::Class { file, name } => {
+            let plain = slow_name(name);
+            let asked = format!("{file} asks for {}", short(name));
+            if IN_PYTHON.iter().any(|(class, _)| *class == plain) {
+                return Ok(Choice::in_python(&asked, plain));
+            }
+            if plain == "LlamaTokenizer" && json.is_some_and(names_byte_level) {
+                return Ok(Choice::of(&BACKEND));
+            }
+            if REFUSED.split_whitespace().any(|refused| refused == plain) {
+                let message = format!("{asked}, which Paceline does not build, expected one of {}", names());
+                return Err(Failure::unsupported(message));
+            }
+            let class = CLASSES.iter().chain([&BACKEND]).find(|class| class.names.contains(&plain));
+            let note = || format!("{asked}, which is not known, so tokenizer.json is read as by TokenizersBackend");
+            Ok(class.map_or_else(|| Choice::unknown(note()), Choice::of))
         }
-        let asked = || format!("{} asks for {}", settings.file, short(name));
-        if IN_PYTHON.iter().any(|(class, _)| *class == plain) {
-            return Ok(Choice { class: &BACKEND, in_python: true, note: Some(python_note(&asked(), plain)) });
+        Asked::Model(model_type) => {
+            let asked = format!("model_type is {}", short(model_type));
+            if let Some((name, _)) = IN_PYTHON.iter().find(|(_, of)| *of == model_type) {
+                return Ok(Choice::in_python(&asked, name));
+            }
+            let class = CLASSES.iter().chain([&BACKEND]).find(|class| class.model_types.contains(&model_type));
+            let note = || {
+                format!(
+                    "{asked}; its tokenizer class is not known here, so tokenizer.json is read as by TokenizersBackend"
+                )
+            };
+            Ok(class.map_or_else(|| Choice::unknown(note()), Choice::of))
         }
-        if plain == "LlamaTokenizer" && json.is_some_and(names_byte_level) {
-            return backend(None);
-        }
-        if REFUSED.split_whitespace().any(|refused| refused == plain) {
-            let message = format!("{}, which Paceline does not build, expected one of {}", asked(), names());
-            return Err(Failure::unsupported(message));
-        }
-        if let Some(class) = CLASSES.iter().chain([&BACKEND]).find(|class| class.names.contains(&plain)) {
-            return Ok(Choice { class, in_python: false, note: None });
-        }
-        let note = format!("{}, which is not known, so tokenizer.json is read as by TokenizersBackend", asked());
-        return backend(Some(note));
-    }
-    let Some(model_type) = model_type else { return backend(None) };
-    let asked = format!("model_type is {}", short(model_type));
-    if let Some((name, _)) = IN_PYTHON.iter().find(|(_, of)| *of == model_type) {
-        return Ok(Choice { class: &BACKEND, in_python: true, note: Some(python_note(&asked, name)) });
-    }
-    match CLASSES.iter().chain([&BACKEND]).find(|class| class.model_types.contains(&model_type)) {
-        Some(class) => Ok(Choice { class, in_python: false, note: None }),
-        None => backend(Some(format!(
-            "{asked}; its tokenizer class is not known here, so tokenizer.json is read as by TokenizersBackend"
-        ))),
     }
 }
 
 fn names_byte_level(json: &[u8]) -> bool {
     const NAME: &[u8] = b"\"ByteLevel\"";
     json.windows(NAME.len()).any(|part| part == NAME)
-}
-
-fn python_note(asked: &str, name: &str) -> String {
-    format!("{asked}; transformers would read {name} from its vocabulary files, not from the tokenizer.json")
 }
 
 fn names() -> String {

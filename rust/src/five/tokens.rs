@@ -2,17 +2,17 @@
 //!
 //! Other than in 4, a token that a file gives properties is added once with these; what names it again changes nothing.
 
-use crate::bounds::{Added, check_listed};
+use crate::bounds::check_listed;
 use crate::failure::Failure;
+use crate::numbered_tokens::NumberedTokens;
 use crate::settings::{Files, Settings, shown};
 use crate::special_tokens::{
-    ADDITIONAL, DECODER, Defaults, KINDS, Named, PAD, Token, read_list, read_named, read_token,
+    ADDITIONAL, DECODER, Defaults, EXTRA, KINDS, Named, PAD, SpecialTokens, Token, read_list, read_named,
 };
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use tokenizers::{AddedToken, Tokenizer};
 
-const EXTRA: &str = "extra_special_tokens";
 const MAP: &str = "special_tokens_map.json";
 
 pub struct Tokens {
@@ -21,16 +21,14 @@ pub struct Tokens {
     /// Those that a model names otherwise, such as image_token.
     others: Vec<Named>,
     extra: Vec<Named>,
-    /// By the id that a file gives them.
-    added: BTreeMap<u64, Token>,
-    added_file: &'static str,
+    added: NumberedTokens,
 }
 
 /// What the files say: tokenizer_config.json, with special_tokens_map.json where that is read.
 struct Said {
     values: Map<String, Value>,
-    /// By name: those of other names, and a dict of extra_special_tokens.
-    others: BTreeMap<String, Value>,
+    /// Of other names, in the order in which they are added.
+    others: Vec<(String, Value)>,
     has_extra: bool,
 }
 
@@ -51,39 +49,65 @@ fn is_true(value: Option<&Value>) -> bool {
     }
 }
 
+/// Whether a key names a token as only a model calls it.
+fn is_other(key: &str, value: &Value) -> bool {
+    key.ends_with("_token") && !KINDS.contains(&key) && (value.is_string() || is_added_token(value))
+}
+
 impl Said {
     fn read(files: &Files, config: &Settings) -> Result<Self, Failure> {
-        let mut said = Said { values: config.values.clone(), others: BTreeMap::new(), has_extra: false };
+        let mut said = Said { values: config.values.clone(), others: Vec::new(), has_extra: false };
         if said.values.contains_key(ADDITIONAL) && !is_true(said.values.get(EXTRA)) {
             let additional = said.values.remove(ADDITIONAL).unwrap_or_default();
             said.values.insert(EXTRA.to_owned(), additional);
         }
-        let other = |key: &String, value: &Value| {
-            key.ends_with("_token") && !KINDS.contains(&key.as_str()) && (value.is_string() || is_added_token(value))
-        };
-        let names: Vec<String> =
-            said.values.iter().filter(|(key, value)| other(key, value)).map(|(key, _)| key.clone()).collect();
-        for name in names {
-            let value = said.values.remove(&name).unwrap_or_default();
-            said.others.insert(name, value);
-        }
-        said.take_dict();
+        said.take_others(files, config.file)?;
+        said.take_dict(files, config.file)?;
         if config.get(DECODER).is_none() {
-            said.take_map(&files.settings(MAP)?)?;
+            said.take_map(files)?;
         }
         said.has_extra = said.values.contains_key(EXTRA);
         Ok(said)
     }
 
-    /// A dict of extra_special_tokens names them.
-    fn take_dict(&mut self) {
-        if let Some(Value::Object(named)) = self.values.get(EXTRA).cloned() {
-            self.values.remove(EXTRA);
-            self.others.extend(named);
+    fn take_others(&mut self, files: &Files, file: &str) -> Result<(), Failure> {
+        for key in files.keys(file, None) {
+            if self.values.get(&key).is_some_and(|value| is_other(&key, value)) {
+                let value = self.values.remove(&key).unwrap_or_default();
+                self.add_other(key, value, file)?;
+            }
         }
+        Ok(())
     }
 
-    fn take_map(&mut self, map: &Settings) -> Result<(), Failure> {
+    /// In place of another of that name.
+    fn add_other(&mut self, name: String, value: Value, file: &str) -> Result<(), Failure> {
+        match self.others.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, other)) => *other = value,
+            None => self.others.push((name, value)),
+        }
+        check_listed(self.others.len(), file)
+    }
+
+    /// A dict of extra_special_tokens names them.
+    fn take_dict(&mut self, files: &Files, file: &str) -> Result<(), Failure> {
+        if !self.values.get(EXTRA).is_some_and(Value::is_object) {
+            return Ok(());
+        }
+        let mut tokens = self.values.remove(EXTRA).unwrap_or_default();
+        for name in files.keys(file, Some(EXTRA)) {
+            if KINDS.contains(&name.as_str()) {
+                let message = format!("{file}: {EXTRA} names {name}, expected other names than those of any tokenizer");
+                return Err(Failure::unsupported(message));
+            }
+            let value = tokens.get_mut(&name).map(Value::take).unwrap_or_default();
+            self.add_other(name, value, file)?;
+        }
+        Ok(())
+    }
+
+    fn take_map(&mut self, files: &Files) -> Result<(), Failure> {
+        let map = files.settings(MAP)?;
         for (key, value) in &map.values {
             let value = match value {
                 Value::Object(token) if key != EXTRA => {
@@ -92,12 +116,16 @@ impl Said {
                     token.insert("__type".to_owned(), Value::from("AddedToken"));
                     Value::Object(token)
                 }
-                Value::Array(list) if key == EXTRA => self.joined(list),
+                Value::Array(list) if key == EXTRA => self.joined(list)?,
                 value => value.clone(),
             };
             self.values.insert(key.clone(), value);
         }
-        self.take_dict();
+        self.take_dict(files, MAP)?;
+        // Those of the map come first, with the values of the configuration where that has the same names.
+        let configured = std::mem::take(&mut self.others);
+        self.take_others(files, MAP)?;
+        configured.into_iter().try_for_each(|(name, value)| self.add_other(name, value, MAP))?;
         let list = map.values.get(ADDITIONAL).and_then(Value::as_array);
         match list.filter(|_| !self.values.contains_key(EXTRA)).and_then(|list| list.iter().find(|v| v.is_object())) {
             None => Ok(()),
@@ -108,14 +136,15 @@ impl Said {
         }
     }
 
-    fn joined(&self, list: &[Value]) -> Value {
+    fn joined(&self, list: &[Value]) -> Result<Value, Failure> {
         let mut all = self.values.get(EXTRA).and_then(Value::as_array).cloned().unwrap_or_default();
+        check_listed(all.len().max(list.len()), MAP)?;
         for token in list {
             if !all.contains(token) {
                 all.push(token.clone());
             }
         }
-        Value::Array(all)
+        Ok(Value::Array(all))
     }
 
     fn list(&self, key: &str, file: &str) -> Result<Vec<Named>, Failure> {
@@ -142,10 +171,8 @@ impl Tokens {
             named: [const { None }; 7],
             others: Vec::new(),
             extra: Vec::new(),
-            added: BTreeMap::new(),
-            added_file: config.file,
+            added: added_tokens(files, config, &said, beside.as_ref())?,
         };
-        tokens.take_added(files, config, &said, beside.as_ref())?;
         tokens.name(&said, config, defaults)?;
         let names_padding = defaults.tokens[PAD].is_empty() && !said.values.contains_key(KINDS[PAD]);
         let padding = beside.filter(|beside| beside.as_it_is && names_padding);
@@ -158,51 +185,13 @@ impl Tokens {
             None if said.values.get(ADDITIONAL).is_some_and(|value| !value.is_null()) => said.list(ADDITIONAL, MAP)?,
             None => defaults.additional.iter().map(|content| Named::Bare((*content).to_owned())).collect(),
         };
-        check_listed(tokens.extra.len().max(tokens.others.len()), config.file)?;
-        let mut added = Added::default();
-        tokens.added.values().for_each(|token| added.add(&token.content));
-        added.check(tokens.added_file)?;
+        tokens.added.check_bounds()?;
         Ok(tokens)
     }
 
-    /// Tokens with ids: those of one file, or of the old files and the tokenizer.json.
-    fn take_added(
-        &mut self,
-        files: &Files,
-        config: &Settings,
-        said: &Said,
-        beside: Option<&Beside>,
-    ) -> Result<(), Failure> {
-        if let Some(decoder) = config.object(DECODER)? {
-            for (id, value) in decoder {
-                let place = format!("{}: {DECODER}'s {id:?}", config.file);
-                let wrong =
-                    |expected: &str| Failure::corrupt(format!("{place} is {}, expected {expected}", shown(value)));
-                let token = value.as_object().ok_or_else(|| wrong("a token's properties"))?;
-                let id =
-                    id.parse().map_err(|_| Failure::corrupt(format!("{place} is no id, expected a whole number")))?;
-                self.added.insert(id, read_token(&place, token)?);
-            }
-            return Ok(());
-        }
-        let mut special: HashSet<&str> = HashSet::new();
-        let named = KINDS.iter().filter_map(|kind| said.values.get(*kind));
-        let extra = said.values.get(EXTRA).and_then(Value::as_array).into_iter().flatten();
-        special.extend(named.chain(extra).filter_map(|value| value.get("content").unwrap_or(value).as_str()));
-        let file = files.settings("added_tokens.json")?;
-        for content in file.values.keys() {
-            let is_special = special.contains(content.as_str());
-            let token = Token { normalized: Some(!is_special), ..Token::plain(content, is_special) };
-            self.added.insert(file.count(content)?.unwrap_or(u64::MAX), token);
-        }
-        if !file.is_empty() {
-            self.added_file = file.file;
-        }
-        if let Some(beside) = beside {
-            let own = beside.tokenizer.get_added_tokens_decoder();
-            self.added.extend(own.iter().map(|(id, token)| (u64::from(*id), Token::from(token))));
-        }
-        Ok(())
+    /// As a class in Python adds them.
+    pub fn into_plain(self) -> SpecialTokens {
+        SpecialTokens::plain(self.named, self.others.into_iter().chain(self.extra).collect(), self.added)
     }
 
     /// The class' own tokens, and those of the files over them: each the added token of that content where there is one.
@@ -213,7 +202,7 @@ impl Tokens {
                 Some(Value::Null) => None,
                 Some(value) => {
                     let named = read_named(&format!("{}: {kind}", config.file), value)?;
-                    let known = self.added.values().rev().find(|token| token.content == named.content());
+                    let known = self.added.find(named.content());
                     Some(known.map_or(named.clone(), |token| Named::Full(token.clone())))
                 }
             };
@@ -254,7 +243,7 @@ impl Tokens {
         let names: HashSet<&str> = named.iter().map(|named| named.content()).collect();
         let is_named = |content: &str| names.contains(content);
         let mut list: Vec<AddedToken> = Vec::new();
-        for token in self.added.values().filter(|token| is_new(token)) {
+        for token in self.added.iter().filter(|token| is_new(token)) {
             known.insert(&token.content);
             list.push(token.to_added(token.special || is_named(&token.content)));
         }
@@ -264,25 +253,28 @@ impl Tokens {
             Named::Full(token) => token.to_added(token.special || is_named(&token.content)),
         }));
         tokenizer.add_tokens(list).map_err(Failure::corrupt)?;
-        self.check_ids(tokenizer)
+        self.added.check_ids(tokenizer)
     }
+}
 
-    /// Refuses a file that gives a token another id than it has.
-    fn check_ids(&self, tokenizer: &Tokenizer) -> Result<(), Failure> {
-        for (id, token) in self.added.iter().filter(|(_, token)| !token.content.is_empty()) {
-            let real = tokenizer.token_to_id(&token.content);
-            if real.map(u64::from) != Some(*id) {
-                let message = format!(
-                    "{}: {:?} has id {id}, but its id by the vocabulary is {}, expected the same",
-                    self.added_file,
-                    token.content,
-                    real.map_or("none".to_owned(), |id| id.to_string())
-                );
-                return Err(Failure::corrupt(message));
-            }
-        }
-        Ok(())
+/// Tokens with ids: those of one file, or of the old files and the tokenizer.json.
+fn added_tokens(
+    files: &Files,
+    config: &Settings,
+    said: &Said,
+    beside: Option<&Beside>,
+) -> Result<NumberedTokens, Failure> {
+    if config.get(DECODER).is_some() {
+        return NumberedTokens::of_decoder(config);
     }
+    let mut special: HashSet<&str> = HashSet::new();
+    let named = KINDS.iter().filter_map(|kind| said.values.get(*kind));
+    let extra = said.values.get(EXTRA).and_then(Value::as_array).into_iter().flatten();
+    special.extend(named.chain(extra).filter_map(|value| value.get("content").unwrap_or(value).as_str()));
+    let mut added = NumberedTokens::new(config.file);
+    added.take_file(&files.settings("added_tokens.json")?, |content| special.contains(content))?;
+    beside.into_iter().for_each(|beside| added.take_tokenizer(beside.tokenizer));
+    Ok(added)
 }
 
 fn settled(token: &Token) -> Token {
