@@ -49,8 +49,7 @@ std::unique_ptr<EncoderModel> load_model(const char* model_dir, NumberType type)
   const Checkpoint checkpoint = Checkpoint::open(model_dir);
   const WeightSource source = [&](const Weight& weight) -> const TensorView& { return checkpoint.tensor(weight); };
   return std::make_unique<EncoderModel>(checkpoint.network(), source,
-                                        EncoderOptions{.threads = resolve_threads(0), .type = type},
-                                        [&] { checkpoint.release_pages(); });
+                                        EncoderOptions{.threads = resolve_threads(0), .type = type});
 }
 
 /// The model folder that PACELINE_BENCH_MODEL names, from the page cache after the first time: opened, checked, packed

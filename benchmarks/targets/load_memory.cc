@@ -21,8 +21,7 @@ double measure_here(const std::filesystem::path& model_dir, NumberType type) {
   const int64_t before = status_bytes("VmRSS");
   const Checkpoint checkpoint = Checkpoint::open(model_dir);
   const WeightSource source = [&](const Weight& weight) -> const TensorView& { return checkpoint.tensor(weight); };
-  const EncoderModel model(checkpoint.network(), source, {.threads = resolve_threads(0), .type = type},
-                           [&] { checkpoint.release_pages(); });
+  const EncoderModel model(checkpoint.network(), source, {.threads = resolve_threads(0), .type = type});
   return static_cast<double>(status_bytes("VmHWM") - before) / static_cast<double>(model.weight_bytes());
 }
 

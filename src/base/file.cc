@@ -28,6 +28,7 @@ class Descriptor {
     }
   }
   int number() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;
@@ -118,7 +119,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
 }
 
 MappedFile MappedFile::open(const std::filesystem::path& path) {
-  const Descriptor file(open_to_read(path));
+  Descriptor file(open_to_read(path));
   const struct stat status = status_of(file.number(), path);
   MappedFile mapped;
   mapped.path_ = path;
@@ -132,15 +133,20 @@ MappedFile MappedFile::open(const std::filesystem::path& path) {
   }
   mapped.data_ = static_cast<const std::byte*>(data);
   mapped.size_ = size;
+  mapped.descriptor_ = file.release();
   return mapped;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), path_(std::move(other.path_)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::move(other.path_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(descriptor_, other.descriptor_);
   std::swap(path_, other.path_);
   return *this;
 }
@@ -148,12 +154,23 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 MappedFile::~MappedFile() {
   if (data_ != nullptr) {
     ::munmap(const_cast<std::byte*>(data_), size_);
+    ::close(descriptor_);
   }
 }
 
-void MappedFile::release_pages() const {
-  // Advice only: where it is not taken, the pages stay until they are unmapped.
-  if (data_ != nullptr) static_cast<void>(::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED));
+void MappedFile::copy(std::size_t first, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    const ssize_t count = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(first));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_system(path_, "reading", errno);
+    if (count == 0) {
+      throw Error(ErrorCode::kCorruptData,
+                  fmt::format("[{}] the file became shorter while it was read. Try again when it is complete.",
+                              path_.string()));
+    }
+    first += static_cast<std::size_t>(count);
+    out = out.subspan(static_cast<std::size_t>(count));
+  }
 }
 
 }  // namespace paceline

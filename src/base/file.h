@@ -14,7 +14,10 @@ namespace paceline {
 /// The whole content of a file of at most `max_bytes`. Throws Error{not_found, corrupt_data, resource_exhausted}.
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes);
 
-/// A file mapped read-only into memory. Empty files give an empty span.
+/// A file mapped read-only into memory, and open as long. Empty files give an empty span.
+///
+/// Whoever touches bytes() while somebody makes the file shorter is sent SIGBUS, which ends the process. What takes
+/// time reads through copy(), to which that is an Error.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -25,14 +28,15 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
-  /// Takes what has been read so far out of this process's memory; it comes back from the page cache when it is read
-  /// again. From any thread.
-  void release_pages() const;
+  /// Reads bytes [first, first + out.size()), which are there, from the file itself. From any thread.
+  /// Throws Error{corrupt_data} where the file has become shorter, and the system's errors.
+  void copy(std::size_t first, std::span<std::byte> out) const;
   const std::filesystem::path& path() const { return path_; }
 
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  int descriptor_ = -1;
   std::filesystem::path path_;
 };
 

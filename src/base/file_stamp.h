@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <string>
 
+#include "base/file.h"
+#include "base/hash.h"
+
 namespace paceline {
 
 /// What tells, without reading it, that a file is still the one that was read: device, inode, size, mtime and ctime. A
@@ -18,6 +21,9 @@ FileStamp stamp_of(const std::filesystem::path& path);
 /// Whether the next change would show: one within a step of the file system's clock after the last change would not.
 /// What is known of a file that is not settled must not be remembered.
 bool is_settled(const FileStamp& stamp);
+
+/// Gives a file's content to the hasher, read in blocks. Throws as MappedFile::copy.
+void add_content(const MappedFile& file, Hasher& hasher);
 
 /// The XXH3 of a file's content, 32 hexadecimal digits. Throws Error{not_found}.
 std::string hash_file(const std::filesystem::path& file);

@@ -62,18 +62,22 @@ TEST(MappedFile, ShowsTheBytesAndSurvivesAMove) {
   EXPECT_EQ(second.path(), folder / "a");
 }
 
-TEST(MappedFile, BytesComeBackAfterTheirRelease) {
+TEST(MappedFile, CopiesAndSaysThatTheFileBecameShorter) {
   const TemporaryFolder folder;
-  const std::string content(100000, 'x');
+  const std::string content = std::string(100000, 'x') + "end";
   write_file_atomically(folder / "a", content);
   const MappedFile file = MappedFile::open(folder / "a");
-  const auto text = [&] {
-    return std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  };
-  EXPECT_EQ(text(), content);
-  file.release_pages();
-  EXPECT_EQ(text(), content);
-  MappedFile().release_pages();
+  std::string part(10, ' ');
+  const auto copy = [&](std::size_t first) { file.copy(first, std::as_writable_bytes(std::span(part))); };
+  copy(content.size() - part.size());
+  EXPECT_EQ(part, "xxxxxxxend");
+  fs::resize_file(folder / "a", content.size() - 1);
+  copy(0);
+  EXPECT_EQ(part, "xxxxxxxxxx");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { copy(content.size() - part.size()); }, "/a] the file became shorter");
+  file.copy(content.size(), {});
+  MappedFile().copy(0, {});
 }
 
 TEST(MappedFile, EmptyMissingAndNoFile) {

@@ -267,10 +267,6 @@ const TensorView& Checkpoint::tensor(const Weight& weight) const {
   return found->second;
 }
 
-void Checkpoint::release_pages() const {
-  for (const WeightFile& file : files_) file.release_pages();
-}
-
 std::vector<float> Checkpoint::values(const Weight& weight) const {
   const TensorView& stored = tensor(weight);
   std::vector<float> values(static_cast<std::size_t>(stored.elements()));
@@ -278,13 +274,13 @@ std::vector<float> Checkpoint::values(const Weight& weight) const {
   return values;
 }
 
-CheckpointConfig read_checkpoint_config(const fs::path& model_dir, TokenTypes token_types) {
-  const ModelParts parts = find_model_parts(model_dir);
+CheckpointConfig read_checkpoint_config(const fs::path& model_dir, const WeightOptions& options) {
+  const ModelParts parts = find_model_parts(model_dir, options);
   const Json config = read_config_json(parts.config);
   ModelConfig read = read_model_config(config, {}, (parts.config / "config.json").string());
   const ModelInput input = read_model_input(parts.tokenizer, config, read.network);
   CheckpointConfig found{.max_length = input.max_length, .tokenizer = parts.tokenizer};
-  found.token_types = apply_token_types(token_types, input.types, read.network);
+  found.token_types = apply_token_types(options.token_types, input.types, read.network);
   found.network = std::move(read.network);
   return found;
 }

@@ -25,8 +25,9 @@ enum class ProblemType { kSingleLabelClassification, kMultiLabelClassification, 
 std::string_view problem_type_name(ProblemType type);
 
 /// A model folder as Hugging Face lays it out: config.json, model.safetensors or pytorch_model.bin (or shards with
-/// their index), tokenizer.json, tokenizer_config.json. The weights stay mapped; only views that do not lie in a row in
-/// a file of torch.save are copied.
+/// their index), tokenizer.json, tokenizer_config.json. The weights stay mapped and open; only views that do not lie
+/// in a row in a file of torch.save are copied. A file that becomes shorter later is an Error{corrupt_data} where its
+/// weights are read.
 class Checkpoint {
  public:
   /// Reads and checks everything: each weight of the Network is there, has its shape and a float dtype. `weights` may
@@ -63,9 +64,6 @@ class Checkpoint {
 
   /// The stored tensor behind a weight of the network.
   const TensorView& tensor(const Weight& weight) const;
-
-  /// As MappedFile's, of all weights.
-  void release_pages() const;
 
   /// Its values as fp32.
   std::vector<float> values(const Weight& weight) const;
@@ -108,9 +106,8 @@ struct CheckpointConfig {
   TokenTypeUse token_types{};
   std::filesystem::path tokenizer{};  ///< the folder with the tokenizer's files
 };
-/// The folder's own, or that of an adapter's base.
-CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir,
-                                        TokenTypes token_types = TokenTypes::kAsSaved);
+/// The folder's own, or that of an adapter's base. Of the options only `base` and `token_types` count.
+CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir, const WeightOptions& options = {});
 
 /// `$XDG_CACHE_HOME/paceline` or `~/.cache/paceline`. Throws Error{not_found} for a user without a home.
 std::filesystem::path default_cache_dir();

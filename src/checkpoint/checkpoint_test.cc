@@ -216,7 +216,7 @@ TEST_F(CheckpointTest, TheConfigNeedsNoWeights) {
   EXPECT_EQ(read_checkpoint_config(dir()).max_length, 20);
   EXPECT_FALSE(read_checkpoint_config(dir()).token_types.handed_out) << "RoBERTa's tokenizer hands out none";
   EXPECT_EQ(read_checkpoint_config(dir()).network.token_types, 1);
-  EXPECT_EQ(read_checkpoint_config(dir(), TokenTypes::kYes).network.token_types, 2);
+  EXPECT_EQ(read_checkpoint_config(dir(), {.token_types = TokenTypes::kYes}).network.token_types, 2);
 }
 
 TEST_F(CheckpointTest, NamesAMissingShard) {

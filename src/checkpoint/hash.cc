@@ -90,7 +90,7 @@ std::string hash_files(const std::vector<Part>& parts) {
     const MappedFile file = there ? MappedFile::open(part.path) : MappedFile();
     // Name and size in front of the content, so that no two folders read as the same stream.
     hasher.update(fmt::format("{}\n{}\n", part.label, there ? std::to_string(file.bytes().size()) : "missing"));
-    hasher.update(file.bytes());
+    add_content(file, hasher);
   }
   return hasher.hex();
 }

@@ -98,7 +98,17 @@ std::string strip_wrappers(std::string_view name) {
 }
 
 bool same_content(const TensorView& a, const TensorView& b) {
-  return a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
+  if (a.dtype != b.dtype || a.shape != b.shape || a.bytes.size() != b.bytes.size()) return false;
+  constexpr std::size_t kBlock = std::size_t{1} << 16;
+  std::vector<std::byte> ours(std::min(kBlock, a.bytes.size()));
+  std::vector<std::byte> theirs(ours.size());
+  for (std::size_t first = 0; first < a.bytes.size(); first += ours.size()) {
+    const std::size_t count = std::min(ours.size(), a.bytes.size() - first);
+    copy_bytes(a, first, std::span(ours).first(count));
+    copy_bytes(b, first, std::span(theirs).first(count));
+    if (!std::equal(ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(count), theirs.begin())) return false;
+  }
+  return true;
 }
 
 void rename_tensors(TensorMap& tensors, bool keeps_model, std::string_view where) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/file.h"
+#include "base/file_stamp.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/suggest.h"
@@ -100,12 +101,12 @@ void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const
 std::string hash_user_file(const BackendOptions& backend) {
   const MappedFile model = MappedFile::open(backend.file);
   Hasher hasher;
-  hasher.update(model.bytes());
+  add_content(model, hasher);
   if (!backend.name.starts_with("onnxruntime")) return hasher.hex();
   for (const std::string& name : onnx_external_files(model.bytes(), backend.file.string())) {
     const MappedFile data = MappedFile::open(backend.file.parent_path() / name);
     hasher.update(fmt::format("\n{}\n{}\n", name, data.bytes().size()));
-    hasher.update(data.bytes());
+    add_content(data, hasher);
   }
   return hasher.hex();
 }

@@ -259,10 +259,14 @@ Flag model_dir_flag(std::filesystem::path& model_dir) {
           true};
 }
 
+Flag base_flag(std::filesystem::path& base) {
+  return {"--base", "DIR", "base of MODEL_DIR's LoRA adapter (default: the one it names)", set_path(base)};
+}
+
 std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix, std::filesystem::path& base) {
   return {{"--weights", "FILE", "a state_dict of any name (default: the folder's weights)", set_path(file)},
           {"--prefix", "P", "taken off the weights' names; others are left out (default none)", set_string(prefix)},
-          {"--base", "DIR", "base of MODEL_DIR's LoRA adapter (default: the one it names)", set_path(base)}};
+          base_flag(base)};
 }
 
 }  // namespace paceline

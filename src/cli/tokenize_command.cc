@@ -18,7 +18,7 @@ struct TokenizeOptions {
   std::filesystem::path input = "-";
   std::filesystem::path output = "-";
   RowReaderOptions rows;
-  TokenTypes token_types = TokenTypes::kAsSaved;
+  WeightOptions model;  ///< `base` and `token_types`
   int32_t threads = 0;
   bool quiet = false;
 };
@@ -37,7 +37,7 @@ void note_tokenizer(const Tokenizer& tokenizer, const TokenTypeUse& types, Conso
 
 int run_tokenize(const TokenizeOptions& options, Console& console) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
-  const CheckpointConfig config = read_checkpoint_config(model_dir, options.token_types);
+  const CheckpointConfig config = read_checkpoint_config(model_dir, options.model);
   const Tokenizer tokenizer = Tokenizer::load(config.tokenizer, {.max_length = config.max_length,
                                                                  .token_types = reads_token_types(config.network),
                                                                  .known_ids = config.network.vocab_size,
@@ -48,7 +48,9 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   RowReaderOptions rows = options.rows;
   rows.go_on = [] { return !interrupted(); };
   const auto reader = RowReader::open(options.input, rows);
-  for (const std::string& note : reader->notes()) console.note(fmt::format("paceline: {}.", note));
+  for (const std::string& note : reader->notes()) {
+    if (!options.quiet) console.note(fmt::format("paceline: {}.", note));
+  }
   Output output(options.output, console);
   const auto progress = make_progress(options.quiet || options.output == "-", "tokenize", "kB");
   const ClassifySummary summary =
@@ -69,20 +71,20 @@ Command make_tokenize_command() {
       {"--input", "FILE", "texts, - for standard input (default -)", set_path(options->input)},
       {"--output", "FILE", "JSON lines, - for standard output (default -)", set_path(options->output)}};
   for (Flag& flag : row_flags(options->rows)) flags.push_back(std::move(flag));
-  flags.push_back(token_types_flag(options->token_types));
+  flags.push_back(base_flag(options->model.base));
+  flags.push_back(token_types_flag(options->model.token_types));
   flags.push_back(threads_flag(options->threads));
   flags.push_back(
       {"--quiet", "", "no notes, no progress (default: progress when --output is a file)", set_switch(options->quiet)});
-  return {.name = "tokenize",
-          .summary = "show texts as the model reads them, one JSON object a line",
-          .flags = std::move(flags),
-          .notes =
-              "Each object has tokens, input_ids, token_type_ids where the model gets them, and truncated (tokens cut "
-              "off to "
-              "fit the model), or error. Needs config.json and a tokenizer (tokenizer.json, vocab.txt, vocab.json with "
-              "merges.txt, or a "
-              "SentencePiece .model), no weights.",
-          .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
+  return {
+      .name = "tokenize",
+      .summary = "show texts as the model reads them, one JSON object a line",
+      .flags = std::move(flags),
+      .notes =
+          "Each object has tokens, input_ids, token_type_ids where the model gets them, and truncated (tokens cut "
+          "off to fit the model), or error. Needs config.json and a tokenizer (tokenizer.json, vocab.txt, vocab.json "
+          "with merges.txt, or a SentencePiece .model), no weights.",
+      .run = [options](const Invocation& invocation) { return run_tokenize(*options, invocation.console); }};
 }
 
 }  // namespace paceline

@@ -127,7 +127,6 @@ ProtobufWriter tensor_head(const OnnxInitializer& tensor) {
 
 void write_values(const OnnxInitializer& tensor, AtomicFile& file) {
   if (tensor.stored.bytes.empty()) return file.write(tensor.bytes);
-  if (tensor.stored.dtype == DType::kF32) return file.write(tensor.stored.bytes);
   std::vector<float> chunk(std::size_t{1} << 16);
   const int64_t count = tensor.stored.elements();
   for (int64_t first = 0; first < count; first += static_cast<int64_t>(chunk.size())) {

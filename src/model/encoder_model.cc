@@ -32,13 +32,12 @@ StageClock* clock_of(std::span<StageClock> clocks, int thread) {
 }  // namespace
 
 struct EncoderModel::State {
-  State(const Network& description, const WeightSource& source, const EncoderOptions& encoder_options,
-        const SourceRelease& release)
+  State(const Network& description, const WeightSource& source, const EncoderOptions& encoder_options)
       : network(description),
         options(encoder_options),
         kernels(options.kernels == nullptr ? active_kernels() : *options.kernels),
         pool(options.threads),
-        weights(load_weights(network, source, release, kernels, options.type, pool)),
+        weights(load_weights(network, source, kernels, options.type, pool)),
         pass(network, weights, kernels),
         capacity(std::max(options.pass_tokens, network.max_tokens)),
         parts(network) {
@@ -151,9 +150,8 @@ struct EncoderModel::State {
   SequenceParts parts;
 };
 
-EncoderModel::EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options,
-                           const SourceRelease& release)
-    : state_(std::make_unique<State>(network, source, options, release)) {}
+EncoderModel::EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options)
+    : state_(std::make_unique<State>(network, source, options)) {}
 
 EncoderModel::~EncoderModel() = default;
 

@@ -33,9 +33,8 @@ struct EncoderOptions {
 /// sequence depend on its own tokens alone, bit for bit, not on batch, threads or split.
 class EncoderModel {
  public:
-  /// Packs every weight; `source` and `release` are not needed afterwards. Throws as load_weights.
-  EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options,
-               const SourceRelease& release = {});
+  /// Packs every weight; `source` is not needed afterwards. Throws as load_weights.
+  EncoderModel(const Network& network, const WeightSource& source, const EncoderOptions& options);
   ~EncoderModel();
 
   /// `logits` [B, outputs]. Allocates nothing once a batch of as many sequences has been run.

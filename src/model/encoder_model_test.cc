@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -202,15 +201,6 @@ TEST_P(EncoderModelTest, RunsAgainAfterOtherBatches) {
   run(model, synthetic.batch({64, 64, 64, 64, 1, 1, 1}));
   run(model, synthetic.batch({1}));
   EXPECT_EQ(run(model, first), expected);
-}
-
-TEST(EncoderModel, WhatWasReadOfTheSourceIsReleased) {
-  const SyntheticModel synthetic({.hidden = 64, .heads = 4, .vocab = 300000});  // 77 MB of words
-  for (const int32_t threads : {1, 2}) {
-    std::atomic<int> releases{0};
-    const EncoderModel model(synthetic.network(), synthetic.source(), {.threads = threads}, [&] { ++releases; });
-    EXPECT_EQ(releases, 5) << "after each 16 MiB and at the end";
-  }
 }
 
 TEST(EncoderModel, TheNarrowerTypeKeepsFewerBytes) {

@@ -41,7 +41,7 @@ class Loader {
   Loader(const Network& network, const WeightSource& source, const Kernels& kernels, ModelWeights& weights)
       : network_(network), source_(source), kernels_(kernels), packer_(source, kernels), weights_(weights) {}
 
-  void load(ThreadPool& pool, const SourceRelease& release) {
+  void load(ThreadPool& pool) {
     weights_.last_layer = last_layer_of(network_);
     add_embeddings();
     add_rotary_tables();
@@ -56,7 +56,7 @@ class Loader {
     weights_.convolution = load_convolution(network_.convolution, source_, kernels_);
     weights_.final_norm = load_norm(network_.final_norm, source_);
     add_head();
-    weights_.memory = packer_.pack(pool, release);
+    weights_.memory = packer_.pack(pool);
     if (shares_words()) weights_.token_types = weights_.words;
     add_position_heads();
   }
@@ -187,11 +187,11 @@ std::size_t ModelWeights::bytes() const {
   return sum;
 }
 
-ModelWeights load_weights(const Network& network, const WeightSource& source, const SourceRelease& release,
-                          const Kernels& kernels, NumberType type, ThreadPool& pool) {
+ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
+                          ThreadPool& pool) {
   ModelWeights weights;
   weights.type = type;
-  Loader(network, source, kernels, weights).load(pool, release);
+  Loader(network, source, kernels, weights).load(pool);
   return weights;
 }
 

@@ -101,10 +101,10 @@ struct ModelWeights {
   std::vector<HeadWeights> head;
 };
 
-/// Reads and packs every weight on all threads of `pool`, those of the blocks in `type`; calls `release`.
+/// Reads and packs every weight on all threads of `pool`, those of the blocks in `type`.
 /// Throws Error{corrupt_data} naming a tensor that holds NaN or infinity, {unsupported} for a weight too large for
 /// `type`, {resource_exhausted} when memory runs out.
-ModelWeights load_weights(const Network& network, const WeightSource& source, const SourceRelease& release,
-                          const Kernels& kernels, NumberType type, ThreadPool& pool);
+ModelWeights load_weights(const Network& network, const WeightSource& source, const Kernels& kernels, NumberType type,
+                          ThreadPool& pool);
 
 }  // namespace paceline

@@ -225,7 +225,8 @@ struct ReferenceModel::State {
 
   Columns dense(const Dense& layer, const Columns& x, Activation activation = Activation::kNone) {
     Columns y(layer.out, x.rows);
-    const TensorView& weight = source(layer.weight);
+    std::vector<float> values;  // where a row has one number of each stored row
+    const TensorView weight = layer.transposed ? copy_to_memory(source(layer.weight), values) : source(layer.weight);
     const std::vector<float> bias = bias_of(layer);
     pool.run([&](int thread) {
       std::vector<float> row(static_cast<std::size_t>(layer.in));

@@ -32,7 +32,7 @@ Table project(const Dense& dense, float factor, std::span<const float> rows, con
   WeightPacker packer(source, kernels);
   packer.add_layer(packed, NumberType::kFp32, {{&dense, factor}});
   ThreadPool alone(1);
-  const AlignedBuffer memory = packer.pack(alone, {});
+  const AlignedBuffer memory = packer.pack(alone);
   const auto depth = static_cast<std::size_t>(dense.in);
   const std::size_t count = rows.size() / depth;
   Table made{.values = std::vector<float>(count * static_cast<std::size_t>(packed.width())),

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -42,8 +41,22 @@ float value_at(const TensorView& tensor, int64_t element) {
 double stored_at(const TensorView& tensor, int64_t element) {
   if (tensor.dtype != DType::kF64) return static_cast<double>(value_at(tensor, element));
   double value = 0;
-  std::memcpy(&value, tensor.bytes.data() + static_cast<std::size_t>(element) * sizeof(value), sizeof(value));
+  copy_bytes(tensor, static_cast<std::size_t>(element) * sizeof(value), std::as_writable_bytes(std::span(&value, 1)));
   return value;
+}
+
+/// The first element that is not finite or does not stay so; as many as there are without one.
+int64_t first_not_finite(const TensorView& tensor, float factor, NumberType type) {
+  std::vector<float> values;
+  for (int64_t first = 0; first < tensor.elements(); first += static_cast<int64_t>(values.size())) {
+    values.resize(static_cast<std::size_t>(std::min<int64_t>(tensor.elements() - first, 1 << 14)));
+    convert_to_float(tensor, first, values);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const float value = values[i] * factor;
+      if (!stay_finite({&value, 1}, type)) return first + static_cast<int64_t>(i);
+    }
+  }
+  return tensor.elements();
 }
 
 }  // namespace
@@ -58,11 +71,7 @@ bool stay_finite(std::span<const float> values, NumberType type) {
 }
 
 void throw_not_finite(const Weight& weight, const TensorView& tensor, float factor, NumberType type) {
-  int64_t first = 0;
-  for (; first < tensor.elements(); ++first) {
-    const float value = value_at(tensor, first) * factor;
-    if (!stay_finite({&value, 1}, type)) break;
-  }
+  const int64_t first = first_not_finite(tensor, factor, type);
   if (first == tensor.elements()) {
     throw Error(ErrorCode::kInternal, fmt::format("[model] tensor {} is finite.", excerpt(weight.name, kMostName)));
   }

@@ -14,10 +14,6 @@ namespace {
 constexpr std::size_t kCacheLine = 64;
 constexpr int64_t kTablePiece = int64_t{1} << 16;  // values: 256 KiB, which are still in L2 when they are checked
 
-// Values between two releases of the source: 16 MiB in fp32, a few milliseconds' reading, and less than a tenth of what
-// is kept of a small model in int8.
-constexpr std::size_t kReleased = std::size_t{1} << 22;
-
 std::size_t table_bytes(int64_t values) {
   return (static_cast<std::size_t>(values) * sizeof(float) + kCacheLine - 1) / kCacheLine * kCacheLine;
 }
@@ -43,6 +39,8 @@ void WeightPacker::add_layer(PackedDense& layer, NumberType type, std::vector<De
   for (const DensePart& part : parts) {
     outputs.push_back(part.outputs());
     biases.push_back(read_bias(part, source_));
+    const bool in_pieces = part.transposed || part.dense->transposed;
+    if (in_pieces && source_(part.dense->weight).file != nullptr) wholes_[part.dense->weight.name];
   }
   layer = PackedDense(kernels_, type, parts.front().depth(), outputs);
   panel_floats_ = std::max(panel_floats_,
@@ -54,11 +52,10 @@ void WeightPacker::add_table(std::span<const float>& table, const Weight& weight
   tables_.push_back({.place = &table, .weight = &weight, .values = {}});
 }
 
-AlignedBuffer WeightPacker::pack(ThreadPool& pool, const SourceRelease& release) {
+AlignedBuffer WeightPacker::pack(ThreadPool& pool) {
   AlignedBuffer memory = place();
   const std::vector<Piece> all = pieces();
   std::atomic<std::size_t> next{0};
-  std::atomic<std::size_t> read{0};
   std::atomic<std::size_t> refused{all.size()};  // the first piece with a number that is not finite
   pool.run([&](int) {
     std::vector<float> rows(panel_floats_);
@@ -67,11 +64,8 @@ AlignedBuffer WeightPacker::pack(ThreadPool& pool, const SourceRelease& release)
         std::size_t first = refused;
         while (i < first && !refused.compare_exchange_weak(first, i)) continue;
       }
-      const std::size_t before = read.fetch_add(all[i].values);
-      if (release && before / kReleased != (before + all[i].values) / kReleased) release();
     }
   });
-  if (release) release();
   if (refused < all.size()) throw_for(all[refused]);
   return memory;
 }
@@ -95,7 +89,17 @@ AlignedBuffer WeightPacker::place() {
   return memory;
 }
 
-std::vector<WeightPacker::Piece> WeightPacker::pieces() const {
+const DensePart& WeightPacker::part_of(const Layer& layer, int64_t panel) {
+  return layer.parts[static_cast<std::size_t>(layer.packed->origins()[static_cast<std::size_t>(panel)].part)];
+}
+
+/// Null for a tensor that is read panel by panel.
+WeightPacker::Whole* WeightPacker::whole_of(const DensePart& part) {
+  const auto found = wholes_.find(part.dense->weight.name);
+  return found == wholes_.end() ? nullptr : &found->second;
+}
+
+std::vector<WeightPacker::Piece> WeightPacker::pieces() {
   std::vector<Piece> all;
   for (const Table& table : tables_) {
     const auto values = static_cast<int64_t>(table.values.size());
@@ -107,16 +111,14 @@ std::vector<WeightPacker::Piece> WeightPacker::pieces() const {
   for (const Layer& layer : layers_) {
     const auto panels = static_cast<int64_t>(layer.packed->panels().size());
     for (int64_t panel = 0; panel < panels; ++panel) {
-      const int32_t columns = layer.packed->panels()[static_cast<std::size_t>(panel)].columns;
-      all.push_back({.layer = &layer,
-                     .first = panel,
-                     .values = static_cast<std::size_t>(columns) * static_cast<std::size_t>(layer.packed->depth())});
+      if (Whole* whole = whole_of(part_of(layer, panel))) ++whole->panels;
+      all.push_back({.layer = &layer, .first = panel});
     }
   }
   return all;
 }
 
-bool WeightPacker::pack_piece(const Piece& piece, std::span<float> rows) const {
+bool WeightPacker::pack_piece(const Piece& piece, std::span<float> rows) {
   if (piece.table != nullptr) return read_values(*piece.table, piece.first, piece.values);
   return pack_panel(*piece.layer, static_cast<int32_t>(piece.first), rows);
 }
@@ -127,14 +129,24 @@ bool WeightPacker::read_values(const Table& table, int64_t first, std::size_t co
   return stay_finite(values, NumberType::kFp32);
 }
 
-bool WeightPacker::pack_panel(const Layer& layer, int32_t panel, std::span<float> rows) const {
+bool WeightPacker::pack_panel(const Layer& layer, int32_t panel, std::span<float> rows) {
   PackedDense& packed = *layer.packed;
   const PackedDense::Origin origin = packed.origins()[static_cast<std::size_t>(panel)];
   const int32_t columns = packed.panels()[static_cast<std::size_t>(panel)].columns;
   const auto part = static_cast<std::size_t>(origin.part);
   const auto depth = static_cast<std::size_t>(packed.depth());
   rows = rows.first(static_cast<std::size_t>(columns) * depth);
-  read_rows(layer.parts[part], origin.first, columns, rows);
+  const TensorView& stored = source_(layer.parts[part].dense->weight);
+  if (Whole* whole = whole_of(layer.parts[part])) {
+    {
+      const std::lock_guard lock(whole->mutex);
+      if (whole->tensor.bytes.empty()) whole->tensor = copy_to_memory(stored, whole->values);
+    }
+    read_rows(whole->tensor, layer.parts[part], origin.first, columns, rows);
+    if (--whole->panels == 0) whole->values = {};
+  } else {
+    read_rows(stored, layer.parts[part], origin.first, columns, rows);
+  }
   if (!stay_finite(rows, packed.type())) return false;
   packed.fill(
       panel, {rows.data(), depth},
@@ -143,8 +155,8 @@ bool WeightPacker::pack_panel(const Layer& layer, int32_t panel, std::span<float
 }
 
 /// Rows [first, first + columns) of a part's matrix as it is packed, [columns, depth].
-void WeightPacker::read_rows(const DensePart& part, int32_t first, int32_t columns, std::span<float> rows) const {
-  const TensorView& stored = source_(part.dense->weight);
+void WeightPacker::read_rows(const TensorView& stored, const DensePart& part, int32_t first, int32_t columns,
+                             std::span<float> rows) {
   if (!part.transposed) {
     read_dense_rows(stored, *part.dense, part.first + first, columns, rows);
   } else {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -41,11 +45,10 @@ class WeightPacker {
   /// `table` becomes the weight's values in fp32.
   void add_table(std::span<const float>& table, const Weight& weight);
 
-  /// The memory in which all layers and tables are from now on. Calls `release` after each 16 MiB of fp32 or what was
-  /// stored of them, and at the end.
+  /// The memory in which all layers and tables are from now on.
   /// Throws as throw_not_finite, of several weights always for the same; Error{resource_exhausted} without enough
   /// memory.
-  AlignedBuffer pack(ThreadPool& pool, const SourceRelease& release);
+  AlignedBuffer pack(ThreadPool& pool);
 
  private:
   struct Layer {
@@ -63,23 +66,36 @@ class WeightPacker {
     const Layer* layer = nullptr;
     const Table* table = nullptr;
     int64_t first = 0;       // panel or value
-    std::size_t values = 0;  // how many it reads
+    std::size_t values = 0;  // of a table
+  };
+  /// A tensor of a file whose rows are not those of the layer: a panel takes a little of each. It is read once and in
+  /// memory from the first panel of it to the last.
+  struct Whole {
+    std::mutex mutex;
+    std::vector<float> values;
+    TensorView tensor;
+    std::atomic<int> panels{0};  // that are still to be packed
   };
 
   AlignedBuffer place();
-  std::vector<Piece> pieces() const;
+  /// Counts the panels of each tensor in `wholes_`.
+  std::vector<Piece> pieces();
   /// These say whether all weights were finite. `rows` has room for any panel.
-  bool pack_piece(const Piece& piece, std::span<float> rows) const;
-  bool pack_panel(const Layer& layer, int32_t panel, std::span<float> rows) const;
+  bool pack_piece(const Piece& piece, std::span<float> rows);
+  bool pack_panel(const Layer& layer, int32_t panel, std::span<float> rows);
   bool read_values(const Table& table, int64_t first, std::size_t count) const;
-  void read_rows(const DensePart& part, int32_t first, int32_t columns, std::span<float> rows) const;
+  static const DensePart& part_of(const Layer& layer, int64_t panel);
+  Whole* whole_of(const DensePart& part);
+  static void read_rows(const TensorView& stored, const DensePart& part, int32_t first, int32_t columns,
+                        std::span<float> rows);
   [[noreturn]] void throw_for(const Piece& piece) const;
 
   const WeightSource& source_;
   const Kernels& kernels_;
   std::vector<Layer> layers_;
   std::vector<Table> tables_;
-  std::size_t panel_floats_ = 0;  // of the largest panel
+  std::map<std::string, Whole, std::less<>> wholes_;  // by the weight's name
+  std::size_t panel_floats_ = 0;                      // of the largest panel
 };
 
 }  // namespace paceline

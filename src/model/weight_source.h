@@ -10,10 +10,6 @@ namespace paceline {
 /// Finds the stored tensor behind a weight of a network; its shape and dtype have been checked.
 using WeightSource = std::function<const TensorView&(const Weight&)>;
 
-/// Called by whoever reads a source once from end to end, after every so many bytes and from any thread: what has been
-/// read may leave memory. Empty for a source that has nothing to release.
-using SourceRelease = std::function<void()>;
-
 /// All of a weight's values as fp32.
 std::vector<float> weight_values(const WeightSource& source, const Weight& weight);
 

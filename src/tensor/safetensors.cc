@@ -53,20 +53,26 @@ struct Entry {
   throw Error(ErrorCode::kCorruptData, fmt::format("[{}] {}", where, what));
 }
 
-uint64_t read_header_length(std::span<const std::byte> file, std::string_view where) {
-  if (file.size() < kLengthBytes) {
-    throw_corrupt(where, fmt::format("{} bytes are too few for a safetensors file. Is it truncated?", file.size()));
+/// A file that is one tensor of bytes: of a map they are read, in memory they are copied.
+TensorView whole_file(std::span<const std::byte> bytes, const MappedFile* file) {
+  return {.dtype = DType::kU8, .shape = {}, .bytes = bytes, .file = file};
+}
+
+uint64_t read_header_length(const TensorView& file, std::string_view where) {
+  if (file.bytes.size() < kLengthBytes) {
+    throw_corrupt(where,
+                  fmt::format("{} bytes are too few for a safetensors file. Is it truncated?", file.bytes.size()));
   }
   uint64_t length = 0;
-  std::memcpy(&length, file.data(), kLengthBytes);
+  copy_bytes(file, 0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > kMostHeaderBytes) {
     throw_corrupt(where, fmt::format("a header of {} bytes was announced, at most {} were expected. "
                                      "Is it a safetensors file?",
                                      length, kMostHeaderBytes));
   }
-  if (length > file.size() - kLengthBytes) {
+  if (length > file.bytes.size() - kLengthBytes) {
     throw_corrupt(where, fmt::format("a header of {} bytes was announced, {} bytes follow. Is the file truncated?",
-                                     length, file.size() - kLengthBytes));
+                                     length, file.bytes.size() - kLengthBytes));
   }
   return length;
 }
@@ -163,12 +169,10 @@ void check_cover(const std::vector<Entry>& entries, uint64_t data_bytes, std::st
   }
 }
 
-}  // namespace
-
-std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std::string_view where) {
-  const uint64_t header_bytes = read_header_length(file, where);
-  const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes, header_bytes);
-  const std::span<const std::byte> data = file.subspan(kLengthBytes + header_bytes);
+std::vector<NamedTensor> parse(const TensorView& file, std::string_view where) {
+  std::string text(read_header_length(file, where), '\0');
+  copy_bytes(file, kLengthBytes, std::as_writable_bytes(std::span(text)));
+  const std::span<const std::byte> data = file.bytes.subspan(kLengthBytes + text.size());
   const Json header =
       parse_json(text, fmt::format("{}: header", where), {.max_bytes = kMostHeaderBytes, .max_depth = kHeaderDepth});
   if (!header.is_object()) {
@@ -191,9 +195,19 @@ std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std:
   tensors.reserve(entries.size());
   for (Entry& entry : entries) {
     const std::span<const std::byte> bytes = data.subspan(entry.extent.begin, entry.extent.end - entry.extent.begin);
-    tensors.push_back({std::move(entry.name), TensorView{entry.dtype, std::move(entry.shape), bytes}});
+    tensors.push_back({std::move(entry.name), TensorView{entry.dtype, std::move(entry.shape), bytes, file.file}});
   }
   return tensors;
+}
+
+}  // namespace
+
+std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std::string_view where) {
+  return parse(whole_file(file, nullptr), where);
+}
+
+std::vector<NamedTensor> parse_safetensors(const MappedFile& file) {
+  return parse(whole_file(file.bytes(), &file), file.path().string());
 }
 
 }  // namespace paceline

@@ -16,6 +16,9 @@ namespace paceline {
 /// (at most 16 MiB), key twice, dtype, shape times dtype against the offsets, overflow, overlap, gaps, exact file size.
 /// Throws Error{corrupt_data, unsupported} that names `where` and the tensor.
 std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std::string_view where);
+/// The same of a mapped file, which its tensors then name and which has to stay where it is. Touches no byte of the
+/// map.
+std::vector<NamedTensor> parse_safetensors(const MappedFile& file);
 
 /// Writes a safetensors file, atomically: the header, padded so that the data starts at a multiple of 8 bytes, then the
 /// tensors' bytes in the order given. The same input gives the same bytes.

@@ -140,6 +140,47 @@ TensorView view(const std::vector<float>& values, Shape shape) {
   return {DType::kF32, std::move(shape), std::as_bytes(std::span(values))};
 }
 
+TEST(WeightFileTest, ReadsFromTheFileWhatMemoryWouldGive) {
+  const TemporaryFolder folder;
+  std::vector<std::byte> bytes(200'000);  // several blocks
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 37 % 113);
+  std::vector<NamedTensor> tensors;
+  for (const DType dtype : {DType::kF64, DType::kF32, DType::kF16, DType::kBF16}) {
+    const auto elements = static_cast<int64_t>(bytes.size() / dtype_size(dtype));
+    tensors.push_back({std::string(dtype_name(dtype)), {dtype, {elements / 5, 5}, bytes}});
+  }
+  write_safetensors(folder / "m", tensors);
+  const WeightFile file = WeightFile::open(folder / "m");
+  ASSERT_EQ(file.tensors().size(), tensors.size());
+  for (const NamedTensor& named : file.tensors()) {
+    ASSERT_NE(named.tensor.file, nullptr);
+    TensorView held = named.tensor;
+    held.file = nullptr;
+    for (const int64_t first : {int64_t{0}, int64_t{7}, held.elements() - 1}) {
+      std::vector<float> read(static_cast<std::size_t>(held.elements() - first));
+      std::vector<float> expected(read.size());
+      convert_to_float(named.tensor, first, read);
+      convert_to_float(held, first, expected);
+      EXPECT_EQ(read, expected) << named.name << " from " << first;
+    }
+    std::vector<float> whole;
+    const TensorView copied = copy_to_memory(named.tensor, whole);
+    EXPECT_EQ(copied.shape, held.shape);
+    EXPECT_EQ(copied.elements(), held.elements());
+  }
+}
+
+TEST(WeightFileTest, AFileThatBecomesShorterIsAnError) {
+  const TemporaryFolder folder;
+  const std::vector<std::byte> bytes(400'000);
+  write_safetensors(folder / "m", std::vector<NamedTensor>{{"a", {DType::kBF16, {200'000}, bytes}}});
+  const WeightFile file = WeightFile::open(folder / "m");
+  std::filesystem::resize_file(folder / "m", 1000);
+  std::vector<float> values(200'000);
+  expect_error(
+      ErrorCode::kCorruptData, [&] { convert_to_float(file.tensors()[0].tensor, 0, values); }, "m]", "became shorter");
+}
+
 TEST(WriteSafetensors, AlignsTheDataAndRepeatsItself) {
   const TemporaryFolder folder;
   const std::vector<float> values = {1, 2, 3};

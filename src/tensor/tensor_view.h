@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
+
 namespace paceline {
 
 /// Number format of a stored tensor.
@@ -34,6 +36,9 @@ struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
   std::span<const std::byte> bytes;
+  /// What `bytes` are mapped from: then the functions below read them from the file, so that one that becomes shorter
+  /// meanwhile is an Error and no signal.
+  const MappedFile* file = nullptr;
 
   int64_t elements() const;
 };
@@ -44,8 +49,15 @@ struct NamedTensor {
   TensorView tensor;
 };
 
+/// Bytes [first, first + out.size()), which are there. Throws as MappedFile::copy.
+void copy_bytes(const TensorView& tensor, std::size_t first, std::span<std::byte> out);
+
 /// Converts elements [first, first + out.size()) of an F64, F32, F16 or BF16 tensor. Throws Error{unsupported} for
-/// others.
+/// others, and as copy_bytes.
 void convert_to_float(const TensorView& tensor, int64_t first, std::span<float> out);
+
+/// The same tensor as fp32 in `values`, which is filled: for whoever takes it in small pieces, each of which would be a
+/// read of the file.
+TensorView copy_to_memory(const TensorView& tensor, std::vector<float>& values);
 
 }  // namespace paceline

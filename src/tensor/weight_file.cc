@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,8 +28,7 @@ constexpr std::array<OtherFormat, 3> kOthers = {{
     {"version https://git-lfs", "a pointer of Git LFS, not the weights. Fetch them with git lfs pull"},
 }};
 
-void check_known(std::span<const std::byte> file, std::string_view where) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+void check_known(std::string_view text, std::string_view where) {
   for (const OtherFormat& other : kOthers) {
     if (text.starts_with(other.begins)) {
       throw Error(ErrorCode::kUnsupported,
@@ -35,22 +37,34 @@ void check_known(std::span<const std::byte> file, std::string_view where) {
   }
 }
 
+constexpr std::size_t kStart = 64;  // bytes that tell what a file is
+
+bool is_within(std::span<const std::byte> part, std::span<const std::byte> whole) {
+  constexpr std::less_equal<const std::byte*> not_behind{};
+  return not_behind(whole.data(), part.data()) && not_behind(part.data() + part.size(), whole.data() + whole.size());
+}
+
 }  // namespace
 
 WeightFile WeightFile::open(const std::filesystem::path& path) {
-  WeightFile file;
-  file.file_ = MappedFile::open(path);
-  const std::span<const std::byte> bytes = file.file_.bytes();
-  if (is_torch_file(bytes)) {
-    TorchWeights weights = parse_torch_file(bytes, path.string());
-    file.tensors_ = std::move(weights.tensors);
-    file.copies_ = std::move(weights.copies);
-    file.taken_ = std::move(weights.taken);
-    return file;
+  WeightFile weights;
+  weights.file_ = std::make_unique<MappedFile>(MappedFile::open(path));
+  const MappedFile& file = *weights.file_;
+  std::string start(std::min(kStart, file.bytes().size()), '\0');
+  file.copy(0, std::as_writable_bytes(std::span(start)));
+  if (is_torch_file(std::as_bytes(std::span(start)))) {
+    TorchWeights parsed = parse_torch_file(file.bytes(), path.string());
+    weights.tensors_ = std::move(parsed.tensors);
+    weights.copies_ = std::move(parsed.copies);
+    weights.taken_ = std::move(parsed.taken);
+    for (NamedTensor& named : weights.tensors_) {
+      if (is_within(named.tensor.bytes, file.bytes())) named.tensor.file = &file;
+    }
+    return weights;
   }
-  check_known(bytes, path.string());
-  file.tensors_ = parse_safetensors(bytes, path.string());
-  return file;
+  check_known(start, path.string());
+  weights.tensors_ = parse_safetensors(file);
+  return weights;
 }
 
 }  // namespace paceline

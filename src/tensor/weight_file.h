@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,11 +22,9 @@ class WeightFile {
   std::span<const NamedTensor> tensors() const { return tensors_; }
   /// The part of a training checkpoint that was taken, as "state_dict"; empty: the whole file.
   const std::string& taken() const { return taken_; }
-  /// As MappedFile's.
-  void release_pages() const { file_.release_pages(); }
 
  private:
-  MappedFile file_;
+  std::unique_ptr<MappedFile> file_;            ///< where the tensors point to it
   std::vector<std::vector<std::byte>> copies_;  ///< of tensors that do not lie in a row in the file
   std::vector<NamedTensor> tensors_;
   std::string taken_;

@@ -142,6 +142,10 @@ class AdapterTest(PacelineTest):
         self.check_logits(report / "plan.json")
         self.paceline("verify", self.adapter, "--backends", "native", "--compute-types", "fp32", "--quiet", *base)
         self.paceline("export", self.adapter, "--to", "onnx", "--out", self.folder / "m.onnx", *base)
+        given = ["--input", self.texts, "--quiet"]
+        self.assertEqual(self.paceline("tokenize", self.adapter, *base, *given).stdout,
+                         self.paceline("tokenize", self.base, *given).stdout)
+        self.fails("tokenize", self.base, *base, *given, expect=2, mentions="--base")
         text = self.paceline("inspect", self.adapter, *base).stdout.decode()
         self.assertIn("with LoRA of rank 4 on 4 modules, with 2 whole tensors merged into them", text)
 

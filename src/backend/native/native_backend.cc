@@ -76,8 +76,8 @@ class ReferenceBackend : public Backend {
 
 NativeBackend::NativeBackend(const Checkpoint& checkpoint, const BackendOptions& options)
     : type_(number_type(options)),
-      model_(checkpoint.network(), weights_of(checkpoint), {.threads = resolve_threads(options.threads), .type = type_},
-             [&checkpoint] { checkpoint.release_pages(); }),
+      model_(checkpoint.network(), weights_of(checkpoint),
+             {.threads = resolve_threads(options.threads), .type = type_}),
       info_(describe(checkpoint, options, model_.threads())) {
   info_.settings = fmt::format("ISA {} ({})", model_.kernels().name, model_.kernels().description);
 }

@@ -45,6 +45,26 @@ TEST_F(NativeBackendTest, SaysWhatItIs) {
   EXPECT_EQ(info.outputs, 2);
 }
 
+TEST_F(NativeBackendTest, WeightsThatBecomeShorterWhileTheyLoadAreAnError) {
+  for (const char* name : {"models/roberta-fp16", "families/gpt2-plain"}) {
+    const TemporaryFolder folder;
+    std::filesystem::copy(std::filesystem::path(PACELINE_TESTDATA) / name, folder / "model");
+    const Checkpoint checkpoint = Checkpoint::open(folder / "model");
+    std::filesystem::resize_file(folder / "model" / "model.safetensors", 5000);
+    for (const char* type : {"fp32", "int8"}) {
+      expect_error(
+          ErrorCode::kCorruptData, [&] { create_native_backend(checkpoint, {.compute_type = type, .threads = 2}); },
+          "model.safetensors] the file became shorter");
+    }
+    const auto reference = create_reference_backend(checkpoint, {.name = "reference", .threads = 2});
+    PackedBatch batch;
+    append_sequence(batch, std::vector<int32_t>{2, 3, 4}, {});
+    std::vector<float> logits(static_cast<std::size_t>(checkpoint.network().outputs));
+    expect_error(
+        ErrorCode::kCorruptData, [&] { reference->run(batch, logits); }, "the file became shorter");
+  }
+}
+
 // Under ctest this runs once per ISA level, with PACELINE_FORCE_ISA set.
 TEST_F(NativeBackendTest, RunsOnTheForcedIsa) {
   const char* forced = std::getenv("PACELINE_FORCE_ISA");
