@@ -2,8 +2,8 @@
 saved them: the same ids, the same token types handed out, the same logits, of texts and of pairs.
 
 A folder has a random model of a family and a tokenizer of that family or of another class, with settings, added tokens
-and model_input_names drawn at random. Under transformers 5 some are what 4.57 had saved, saved again. Files of a tokenizer
-that only 4.57 saved are read as by 4.57, beside any model, so that 5 is not asked about them. The original model gets what the original tokenizer gives, nothing else.
+and model_input_names drawn at random. Under transformers 5 some tokenizers are what 4.57 had saved, saved again by 5. The
+original model gets what the original tokenizer gives, nothing else.
 
 The seed is printed; PACELINE_SEED=N in the environment draws the same folders again.
 

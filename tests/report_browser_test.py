@@ -159,7 +159,7 @@ class BrowserTest(unittest.TestCase):
         counts = [count for count in report["workload"]["token_histogram"]["counts"] if count > 0]
         sizes = {row["batch_size"] for row in rows}
         sweep = report["length_sweep"]
-        if len(engines) > 5:  # thinned out: each backend's fastest type that passed the gate
+        if len(engines) > 5:  # thinned out: each backend's fastest type that the gate accepted
             best = {}
             for row in rows:
                 if row["accepted"]:

@@ -5,10 +5,9 @@
     .deps/venv/bin/python tools/compare_tokenizers.py --paceline build/release/paceline --only deberta_v2 --texts 5000
     .deps/venv/bin/python tools/compare_tokenizers.py --paceline build/release/paceline --part layouts --random 100
     .deps/venv/bin/python tools/compare_tokenizers.py --golden testdata/tokenizers
-    PYTHONPATH=FOLDER_OF_TRANSFORMERS_5 .deps/venv/bin/python tools/compare_tokenizers.py --part layouts --random 100
+    .deps/venv5/bin/python tools/compare_tokenizers.py --paceline build/release/paceline --part layouts --random 100
 
-Which version of transformers is compared with is the one that Python imports: 4 with folders as 4 saves them, 5 with what 5
-writes.
+Compared is with the version of transformers that this Python has: 4 with folders as 4 saves them, 5 with what 5 writes.
 
 Every layout of KINDS below gets a vocabulary of its own, trained here on generated text, in a folder without
 tokenizer.json: what transformers' AutoTokenizer and Paceline build from it has to give the same ids and token types on

@@ -2,7 +2,7 @@
 """Writes what a version of transformers makes of odd files of a tokenizer, and which keys it gives a tokenizer_config.json.
 
     .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
-    PYTHONPATH=FOLDER_OF_TRANSFORMERS_5 .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
+    .deps/venv5/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
 
 Each run replaces the part of its own version, 4 or 5, in odd_files.json, in_python.json and config_keys.json of that folder.
 """

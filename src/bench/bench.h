@@ -65,11 +65,11 @@ struct BenchOptions {
   WorkerCommand worker;
   const std::atomic<bool>* interrupted = nullptr;  ///< set by Ctrl-C; bench then ends early with what it has
   Progress* progress = nullptr;
-  /// Gets what the checkpoint's reader noticed, a sentence without its full stop, before anything is measured.
+  /// Gets what the readers of the checkpoint and of the texts noticed, each a sentence without its full stop, before
+  /// anything is measured.
   std::function<void(const std::string&)> on_notice;
   /// Gets what takes time beside the budget, before it begins.
   std::function<void(const std::string&)> on_extra;
-  std::function<void(const std::string&)> on_note;  ///< gets what the reading of the texts guessed
   std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
 };
 

@@ -180,7 +180,7 @@ Contender* find_running(std::vector<Contender>& contenders, const char* backend)
   return found == contenders.end() ? nullptr : &*found;
 }
 
-/// A gate that nobody could pass, for want of an answer to compare with.
+/// Rejects all, for want of an answer to compare with.
 void refuse_all(std::vector<Contender>& contenders, const std::string& reason) {
   for (Contender& contender : contenders) {
     if (!contender.running()) continue;

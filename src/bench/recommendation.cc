@@ -227,7 +227,7 @@ std::vector<Rejection> rejections_of(const BenchResults& results, const CellResu
     if (!backend.error.empty()) {
       rejection.why = "could not be measured: " + backend.error;
     } else if (backend.gate.ran && !backend.gate.accepted) {
-      rejection.why = "gives other answers. " + backend.gate.verdict;
+      rejection.why = "gives other answers: " + backend.gate.verdict;
     } else if (best == nullptr || !backend.gate.ran) {
       rejection.why = "was not measured";
     } else {
@@ -247,10 +247,10 @@ Recommendation nothing(const BenchResults& results) {
   } else if (!any(measured)) {
     none.reason = "No recommendation: no configuration could be measured.";
   } else if (!any([&](const CellResult& cell) { return accepted(results, cell); })) {
-    none.reason = "No recommendation: no backend passed the gate.";
+    none.reason = "No recommendation: the gate accepted no backend.";
   } else {
     none.reason =
-        "No recommendation: no configuration that passed the gate meets the limits asked for "
+        "No recommendation: no configuration that the gate accepted meets the limits asked for "
         "(--objective latency needs batch size 1; --max-latency-ms, --max-memory).";
   }
   none.rejections = rejections_of(results, nullptr);
@@ -260,18 +260,18 @@ Recommendation nothing(const BenchResults& results) {
 }  // namespace
 
 std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size_t baseline) {
-  const auto passed = [&](const CellResult& cell) { return accepted(results, cell); };
+  const auto is_accepted = [&](const CellResult& cell) { return accepted(results, cell); };
   std::vector<std::size_t> finalists;
   const auto add = [&](std::size_t index) {
     if (std::ranges::find(finalists, index) == finalists.end()) finalists.push_back(index);
   };
-  for (std::size_t index : fastest_first(results, passed)) {
+  for (std::size_t index : fastest_first(results, is_accepted)) {
     const bool may_win = respects(results, results.cells[index]);
     if (may_win && finalists.size() < kCandidates) add(index);
   }
   if (measured(results.cells[baseline])) add(baseline);
   std::set<std::tuple<std::string, std::string, std::string>> seen;
-  for (std::size_t index : fastest_first(results, passed)) {
+  for (std::size_t index : fastest_first(results, is_accepted)) {
     const Configuration& at = results.cells[index].configuration;
     if (seen.emplace(at.backend, at.compute_type, at.device).second) add(index);
   }

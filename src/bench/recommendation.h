@@ -8,7 +8,7 @@
 namespace paceline {
 
 /// Cells that the confirmation measures again, in the order in which they are needed: the three fastest that may be
-/// recommended, the baseline, the fastest of every other backend and compute type that passed the gate (a claim about
+/// recommended, the baseline, the fastest of every other backend and compute type that the gate accepted (a claim about
 /// another engine needs figures as good as ours). Indices into results.cells.
 std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size_t baseline);
 

@@ -231,7 +231,7 @@ struct BenchResults {
   int32_t continued = 0;             ///< times that the run was stopped and resumed
   bool dry_run = false;              ///< planned and predicted only
   double predicted_seconds = 0;      ///< of the whole measurement, from the probes
-  bool named_type_rejected = false;  ///< a compute type that the user named failed the gate
+  bool named_type_rejected = false;  ///< the gate rejected a compute type that the user named
   bool interrupted = false;          ///< Ctrl-C: what is there is real, but not all of it
   bool unfinished = false;           ///< article: turns are missing that --resume would measure
   bool unchecked_for_room = false;   ///< the gate's own backends had no memory, threads or open files

@@ -191,7 +191,6 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   Console& console = invocation.console;
   BenchOptions& bench = flags.bench;
   bench.long_texts = long_text_options(flags.long_texts, std::nullopt, "bench");
-  bench.on_note = [&](const std::string& note) { console.note(fmt::format("paceline: {}.", note)); };
   if (flags.profile) return run_profile_command(flags, invocation);
   if (flags.out.empty() && !bench.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};

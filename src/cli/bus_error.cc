@@ -24,6 +24,11 @@ void say(std::string_view text) {
   }
 }
 
+/// A path may hold what a terminal obeys: what is not plain ASCII becomes "?".
+void say_printable(std::string_view text) {
+  for (const char& one : text) say(one >= ' ' && one <= '~' ? std::string_view(&one, 1) : "?");
+}
+
 /// The number in hexadecimal that `text` begins with, which is then taken off it.
 uintptr_t take_address(std::string_view& text) {
   uintptr_t value = 0;
@@ -58,7 +63,7 @@ void say_file_at(uintptr_t address) {
       const std::string_view path = path_in_line(text.substr(0, end), address);
       if (!path.empty()) {
         say("[");
-        say(path);
+        say_printable(path);
         say("] ");
         break;
       }

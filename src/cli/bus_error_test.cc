@@ -27,6 +27,8 @@ TEST(ReportBusErrors, NamesTheFileThatBecameShorter) {
   write_file_atomically(folder / "model.safetensors", std::string(std::size_t{1} << 16, 'x'));
   EXPECT_EXIT(read_truncated(folder / "model.safetensors"), testing::ExitedWithCode(kExitBadData),
               "paceline: \\[/.*/model.safetensors\\] the file became shorter while it was read");
+  write_file_atomically(folder / "\x1b[2J", std::string(std::size_t{1} << 16, 'x'));
+  EXPECT_EXIT(read_truncated(folder / "\x1b[2J"), testing::ExitedWithCode(kExitBadData), "\\[/[^\x1b]*/\\?\\[2J\\] ");
 }
 
 }  // namespace

@@ -211,18 +211,19 @@ int run_compare_command(const CompareOptions& options, Console& console) {
 Command make_compare_command() {
   constexpr double kLargestTolerance = 10;
   const auto options = std::make_shared<CompareOptions>();
-  return {.name = "compare",
-          .summary = "say what became faster or slower between two reports",
-          .flags = {{"OLD", "", "report.json of the earlier run, or its folder", set_path(options->earlier), true},
-                    {"NEW", "", "report.json of the later run, or its folder", set_path(options->later), true},
-                    {"--tolerance", "X", "share by which a time may grow (default 0.02)",
-                     set_number(options->tolerance, 0, kLargestTolerance)},
-                    {"--json", "", "as JSON (default: for people)", set_switch(options->json)}},
-          .notes =
-              "Ratios are later over earlier times of the same configuration, with 95 % intervals. Exit code 5 where a "
-              "confirmed or the recommended one is slower by more than the tolerance with its whole interval, or lost "
-              "its gate; 3 where the two runs did different work.",
-          .run = [options](const Invocation& invocation) { return run_compare_command(*options, invocation.console); }};
+  return {
+      .name = "compare",
+      .summary = "say what became faster or slower between two reports",
+      .flags = {{"OLD", "", "report.json of the earlier run, or its folder", set_path(options->earlier), true},
+                {"NEW", "", "report.json of the later run, or its folder", set_path(options->later), true},
+                {"--tolerance", "X", "share by which a time may grow (default 0.02)",
+                 set_number(options->tolerance, 0, kLargestTolerance)},
+                {"--json", "", "as JSON (default: for people)", set_switch(options->json)}},
+      .notes =
+          "Ratios are later over earlier times of the same configuration, with 95 % intervals. Exit code 5 where a "
+          "confirmed or the recommended one is slower by more than the tolerance with its whole interval, or the gate "
+          "rejects it now; 3 where the two runs did different work.",
+      .run = [options](const Invocation& invocation) { return run_compare_command(*options, invocation.console); }};
 }
 
 }  // namespace paceline

@@ -20,7 +20,7 @@ std::unique_ptr<Progress> make_progress(bool quiet, std::string title, std::stri
 /// Says on standard error what the checkpoint's reader noticed, and where its weights are random.
 void note_checkpoint(const Checkpoint& checkpoint, Console& console);
 
-/// The same for what bench and verify open.
+/// Has bench and verify say the same, and what they notice of the texts.
 void note_notices(BenchOptions& bench, Console& console);
 
 /// "12,345".

@@ -64,7 +64,6 @@ void check_row_flags(const BenchOptions& bench) {
 
 int run_verify_command(VerifyFlags& flags, Console& console) {
   check_row_flags(flags.bench);
-  flags.bench.on_note = [&](const std::string& note) { console.note(fmt::format("paceline: {}.", note)); };
   const auto progress = make_progress(flags.quiet, "verify", "s");
   flags.bench.threads = {flags.threads};
   flags.bench.progress = progress.get();

@@ -1,12 +1,16 @@
 // The public API where memory ends: allocations of C++'s operator new fail one after the other, in whatever thread they
-// are made; of loading those of some size.
+// are made; of loading those of some size in this process, and every one in processes of their own.
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <new>
 
 #include "paceline/classifier.h"
@@ -18,7 +22,7 @@ std::atomic<bool> fails_on{false};
 std::atomic<bool> failed{false};
 std::atomic<int64_t> live{0};
 
-/// Smaller ones succeed. The JSON library's destructors allocate a little, and may not throw.
+/// Smaller ones succeed. The JSON library's destructors allocate a little, and end the process where they cannot.
 std::atomic<std::size_t> smallest{0};
 
 bool fails_now(std::size_t size) {
@@ -139,6 +143,34 @@ TEST_P(FailingAllocations, LoadingThrowsAnErrorAndLeavesNothing) {
   smallest = 4096;
   fail_each_allocation("loading", [&] { const Classifier classifier(kModel, GetParam().options); });
   smallest = 0;
+}
+
+enum Outcome { kLoads, kFails, kIsWrong, kTerminates, kCrashes };
+
+/// What becomes of a process in which the `number`-th allocation of loading fails, whatever its size.
+Outcome load_in_child(int64_t number, const ClassifierOptions& options) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(200);  // what hangs crashes
+    std::set_terminate([] { ::_exit(kTerminates); });
+    const Attempt made = attempt(number, false, [&] { const Classifier classifier(kModel, options); });
+    ::_exit(!made.wrong.empty() ? kIsWrong : made.failed ? kFails : kLoads);
+  }
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return kCrashes;
+  return static_cast<Outcome>(WEXITSTATUS(status));
+}
+
+TEST_P(FailingAllocations, LoadingEndsWithAnErrorButWhereJsonIsDropped) {
+  std::map<Outcome, int> counts;
+  Outcome outcome = kFails;
+  for (int64_t number = 1; outcome != kLoads; number = next(number)) {
+    outcome = load_in_child(number, GetParam().options);
+    ASSERT_NE(outcome, kIsWrong) << "allocation " << number;
+    ASSERT_NE(outcome, kCrashes) << "allocation " << number;
+    ++counts[outcome];
+  }
+  EXPECT_LT(counts[kTerminates], counts[kFails] / 10);
 }
 
 TEST_P(FailingAllocations, CallsThrowAnErrorOrAnswerAsBefore) {

@@ -178,7 +178,7 @@ Figure sweep_figure(const BenchResults& results) {
       "Texts of exactly this length, made up of the words of yours. Where a line is flat, the engine "
       "waits for memory or itself, not for arithmetic.";
   if (best_of_engines(results).size() > shown.size()) {
-    figure.description += " Each backend at its fastest compute type that passed the gate.";
+    figure.description += " Each backend at its fastest compute type that the gate accepted.";
   }
   return figure;
 }

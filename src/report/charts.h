@@ -16,7 +16,7 @@ namespace paceline {
 /// have no place on this axis and are left to the table.
 Figure speed_figure(const BenchResults& results);
 /// Milliseconds per text over its length in tokens, a panel for each batch size, both axes logarithmic. Of more than
-/// five engines each backend's fastest compute type that passed the gate.
+/// five engines each backend's fastest compute type that the gate accepted.
 Figure sweep_figure(const BenchResults& results);
 /// How many times faster sorting by length makes each engine at each batch size.
 Figure order_figure(const BenchResults& results);

@@ -116,7 +116,8 @@ std::vector<std::string> find_lost(const BenchResults& earlier, const BenchResul
                            .instances = backend.instances};
     const BackendResult* before = find_backend(earlier, is);
     if (before == nullptr || !was_accepted(*before) || !was_rejected(backend)) continue;
-    lost.push_back(fmt::format("{} passed the gate and no longer does: {}", engine_words(is), backend.gate.verdict));
+    lost.push_back(
+        fmt::format("{} was accepted by the gate and is rejected now: {}", engine_words(is), backend.gate.verdict));
   }
   return lost;
 }

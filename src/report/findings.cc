@@ -217,7 +217,7 @@ Headline make_headline(const BenchResults& results) {
     headline.title = "Nothing was measured";
   } else {
     headline.title = "No recommendation";
-    if (headline.reason.empty()) headline.reason = "No configuration was confirmed with answers that passed the gate.";
+    if (headline.reason.empty()) headline.reason = "No configuration that the gate accepted was confirmed.";
   }
   return headline;
 }

@@ -42,7 +42,7 @@ std::vector<const BackendResult*> failed_backends(const BenchResults& results);
 std::string engine_label(const BenchResults& results, const Configuration& configuration);
 std::vector<std::string> engine_labels(const BenchResults& results);
 
-/// Labels of the engines where all stand side by side: of more than five each backend's fastest that passed the gate.
+/// Labels of the engines where all stand side by side: of more than five each backend's fastest that the gate accepted.
 std::set<std::string> engines_to_compare(const BenchResults& results);
 
 /// A cell's role in few words: "recommended", "baseline", "confirmed", "exploratory", "rejected: ...", the error.

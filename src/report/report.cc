@@ -132,6 +132,15 @@ std::vector<std::string> names_of_a_report() {
   return names;
 }
 
+/// The report of an earlier run that was not complete. What cannot be removed stays: it is beside the report.
+void remove_incomplete(const fs::path& out_dir) {
+  const fs::path folder = out_dir / kIncompleteFolder;
+  std::error_code ignored;
+  for (const std::string& name : names_of_a_report()) fs::remove(folder / name, ignored);
+  fs::remove(folder / "charts", ignored);
+  fs::remove(folder, ignored);
+}
+
 /// How much a run has to say.
 enum class Substance { kNothing, kPart, kWhole };
 
@@ -192,6 +201,7 @@ std::string write_report(const BenchResults& results, const fs::path& out_dir, c
   const std::string plan_path = write_plan ? (out_dir / "plan.json").string() : "";
   staged.add("report.html", report_html(results, {.plan_path = plan_path}));
   staged.commit(names_of_a_report());
+  if (substance_of(results) == Substance::kWhole) remove_incomplete(out_dir);
   return drawn ? "" : "The charts are SVG only: install rsvg-convert (Debian: librsvg2-bin) for PNG, too.";
 }
 

@@ -19,7 +19,8 @@ using PlanWriter = std::function<void(const std::filesystem::path& file)>;
 ///
 /// Everything is first written into a hidden folder inside `out_dir` and then swapped with what is there: a full disk,
 /// or a file that cannot be replaced, leaves an earlier report as it was and nothing of this one. What an earlier
-/// report has and this one lacks (plan.json, a chart) goes, so that all files are of one run; other files stay.
+/// report has and this one lacks (plan.json, a chart) goes, so that all files are of one run, and with the report of a
+/// complete run an earlier one in "incomplete"; other files stay.
 /// Throws Error{resource_exhausted} where the disk is full, not_found or invalid_argument where `out_dir` cannot be
 /// used.
 std::string write_report(const BenchResults& results, const std::filesystem::path& out_dir,

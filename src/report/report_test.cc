@@ -133,6 +133,24 @@ TEST_F(ReportTest, OnlyARunThatSaysNoLessReplacesAReport) {
   EXPECT_EQ(report_folder(part, folder_), folder_ / "incomplete");
 }
 
+TEST_F(ReportTest, OnlyACompleteRunRemovesAnIncompleteReport) {
+  const BenchResults whole = example_results();
+  BenchResults part = whole;
+  part.interrupted = true;
+  write_report(part, folder_ / "incomplete", small_plan);
+  write_file_atomically(folder_ / "incomplete" / "notes.txt", "mine");
+  write_report(part, folder_);
+  EXPECT_TRUE(fs::exists(folder_ / "incomplete" / "report.json"));
+  write_report(whole, folder_);
+  EXPECT_FALSE(fs::exists(folder_ / "incomplete" / "report.json"));
+  EXPECT_FALSE(fs::exists(folder_ / "incomplete" / "charts"));
+  EXPECT_TRUE(fs::exists(folder_ / "incomplete" / "notes.txt"));
+  write_report(part, folder_ / "incomplete");
+  fs::remove(folder_ / "incomplete" / "notes.txt");
+  write_report(whole, folder_);
+  EXPECT_FALSE(fs::exists(folder_ / "incomplete"));
+}
+
 TEST_F(ReportTest, WhetherAFolderCanBeWrittenIsTriedWithoutATrace) {
   check_report_folder(folder_ / "new");
   check_report_folder(folder_);

@@ -6,11 +6,10 @@ import select
 import shutil
 import signal
 import subprocess
-import time
 import unittest
 from pathlib import Path
 
-from harness import PACELINE, PacelineTest, rows
+from harness import PACELINE, PATIENCE, PacelineTest, children, rows, wait_until
 
 CLASSIFY = ("--quiet", "--threads", "1")
 
@@ -26,7 +25,7 @@ class OutputTest(PacelineTest):
         self.out = self.folder / "o.tsv"
 
     def shell(self, script):
-        return subprocess.run(["bash", "-c", script, "bash", *self.command], cwd=self.folder, timeout=120, check=False,
+        return subprocess.run(["bash", "-c", script, "bash", *self.command], cwd=self.folder, timeout=PATIENCE, check=False,
                               capture_output=True, env=self.environment())
 
     def test_closed_descriptors_get_nobodys_words(self):
@@ -77,9 +76,7 @@ class OutputTest(PacelineTest):
         self.addCleanup(process.kill)
         process.stdin.write(b"hello\n" * 20000)  # more texts never come
         process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not list(self.folder.glob(".paceline-tmp-*")) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: list(self.folder.glob(".paceline-tmp-*")))
         used = list(self.folder.glob(".paceline-tmp-*"))
         self.assertEqual(len(used), 1)
         other = self.folder / "other.tsv"
@@ -115,11 +112,9 @@ class ReportTest(PacelineTest):
         process = subprocess.Popen([PACELINE, *map(str, self.flags(None, "--budget", "60s"))], env=self.environment(),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         # A worker that loads: nothing is measured yet.
-        deadline = time.monotonic() + 60
-        while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() and time.monotonic() < deadline:
-            time.sleep(0.002)
+        wait_until(lambda: list(children(process.pid)))
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 130, error)
         return error
 
@@ -172,9 +167,9 @@ class ExportTest(PacelineTest):
         process = subprocess.Popen([PACELINE, "export", str(self.model), "--to", "onnx", "--out", str(pipe)],
                                    env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
-        self.assertTrue(select.select([reader], [], [], 60)[0])
+        self.assertTrue(select.select([reader], [], [], PATIENCE)[0])
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=60)
+        output, error = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, output), (130, b""), error)
 
 
