@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <string_view>
 #include <vector>
 
 #include "backend/plugin_loader.h"
@@ -26,9 +28,11 @@ class OnnxRuntime : public testing::TestWithParam<std::string> {
     if (!PACELINE_HAS_ONNXRUNTIME) GTEST_SKIP() << "the plug-in is not built: ONNX Runtime's headers are missing";
   }
 
-  std::unique_ptr<Backend> create(const Checkpoint& checkpoint, const std::string& name) const {
-    return create_plugin_backend(load_plugin("onnxruntime", "./dev setup"), checkpoint,
-                                 {.name = name, .threads = 1, .cache_dir = cache_.path()});
+  std::unique_ptr<Backend> create(const Checkpoint& checkpoint, const std::string& name,
+                                  const std::string& compute_type = "fp32") const {
+    return create_plugin_backend(
+        load_plugin("onnxruntime", "./dev setup"), checkpoint,
+        {.name = name, .compute_type = compute_type, .threads = 1, .cache_dir = cache_.path()});
   }
 
   static void expect_close(const std::vector<float>& left, const std::vector<float>& right) {
@@ -181,6 +185,63 @@ TEST_F(OnnxRuntime, Int8StaysNearTransformers) {
       for (std::size_t i = 0; i < logits.size(); ++i)
         ASSERT_NEAR(logits[i], golden.logits[i], bound) << name << ", " << i;
     }
+  }
+}
+
+/// Rows of three logits that hold something that is not a number.
+std::vector<bool> lost_rows(const std::vector<float>& logits) {
+  std::vector<bool> lost(logits.size() / 3);
+  for (std::size_t i = 0; i < logits.size(); ++i) lost[i / 3] = lost[i / 3] || !std::isfinite(logits[i]);
+  return lost;
+}
+
+/// The tiny model, with its weights changed.
+void write_changed(const std::filesystem::path& folder,
+                   const std::function<void(std::string_view name, std::vector<float>& values)>& change) {
+  TinyWeights weights = tiny_weights(describe_network(tiny_config(), {}, "tiny config"));
+  write_file_atomically(folder / "config.json", tiny_config().dump());
+  for (std::size_t i = 0; i < weights.tensors.size(); ++i) change(weights.tensors[i].name, weights.storage[i]);
+  write_safetensors(folder / "model.safetensors", weights.tensors);
+}
+
+constexpr int32_t kLoud = 40;  // the id of a word that overflows
+
+/// Only the loud word's first value is so large that one neuron of the first block becomes infinite, of which the next
+/// layer takes nothing: zero times infinity.
+void make_word_loud(std::string_view name, std::vector<float>& values, float factor) {
+  if (name.ends_with("word_embeddings.weight")) {
+    std::fill_n(values.begin() + kLoud * 24, 24, 0.0F);
+    values[kLoud * 24] = 1000;
+  } else if (name.ends_with("0.intermediate.dense.weight")) {
+    std::fill_n(values.begin(), 24, 0.0F);
+    values[0] = factor;
+  } else if (name.ends_with("0.output.dense.weight") && values.size() == 24 * 40) {
+    for (std::size_t row = 0; row < 24; ++row) values[row * 40] = 0;
+  }
+}
+
+// Bytes have no NaN, and a batch of them has one scale.
+TEST_P(OnnxRuntime, Int8SaysNotANumberWhereFp32Does) {
+  const std::vector<std::vector<int32_t>> sequences{{2, 3, 4}, {5, kLoud, 6, 7}, {8}, {9, 10, 11, 12, kLoud}};
+  const auto check = [&](const auto& change, const std::vector<bool>& lost) {
+    const TemporaryFolder folder;
+    write_changed(folder.path(), change);
+    const Checkpoint checkpoint = Checkpoint::open(folder.path());
+    EXPECT_EQ(lost_rows(run(*create(checkpoint, GetParam()), sequences)), lost) << "fp32";
+    EXPECT_EQ(lost_rows(run(*create(checkpoint, GetParam(), "int8"), sequences)), lost) << "int8";
+  };
+  for (const char* ending : {"0.attention.self.key.bias", "0.attention.self.value.bias", "0.intermediate.dense.bias"}) {
+    SCOPED_TRACE(ending);
+    check(
+        [&](std::string_view name, std::vector<float>& values) {
+          if (name.ends_with(ending)) std::fill(values.begin(), values.end(), 3e38F);
+        },
+        {true, true, true, true});
+  }
+  for (const float factor : {0.9e38F, -0.9e38F}) {  // an infinity among the bytes' numbers; a NaN alone, by GELU
+    SCOPED_TRACE(factor);
+    check([&](std::string_view name, std::vector<float>& values) { make_word_loud(name, values, factor); },
+          {false, true, false, true});
   }
 }
 

@@ -47,6 +47,7 @@ class Walk {
       x = graph_.activation(x, network_.head[i].activation, fmt::format("activation.{}", i));
       x = graph_.layer_norm(x, network_.head[i].norm, fmt::format("norm.{}", i));
     }
+    x = with_lost_numbers(x);
     graph_.output(x, options_.output_name, {"batch", int64_t{network_.outputs}});
     return graph_.take();
   }
@@ -137,6 +138,21 @@ class Walk {
     return graph_.node("Gather", "positions", {graph_.weight(network_.embeddings.positions), rows});
   }
 
+  // Bytes have no NaN: what overflows before it is quantised would give finite answers. The residual keeps it of a
+  // token itself; what only other rows or later layers would see is watched.
+  void watch(const Value& x, std::string_view name) {
+    if (options_.compute_type != "int8") return;
+    watched_.push_back(graph_.node("ReduceSum", name, {x}, {{"keepdims", int64_t{0}}}));
+  }
+
+  // Zero times the sums is zero, or NaN where one is NaN or infinite.
+  Value with_lost_numbers(const Value& logits) {
+    if (watched_.empty()) return logits;
+    const Value nothing =
+        graph_.node("Mul", "watched/nothing", {graph_.node("Sum", "watched/sum", watched_), graph_.number(0)});
+    return graph_.node("Add", "watched", {logits, nothing});
+  }
+
   // A dense layer of a block; those of the head stay in fp32.
   Value product(const Value& x, const Dense& layer, std::string_view name) {
     return options_.compute_type == "int8" ? graph_.dense_int8(x, layer, name) : graph_.dense(x, layer, name);
@@ -152,6 +168,7 @@ class Walk {
     const Value asking = !reduced            ? normed
                          : block.norm_before ? rows_.pooled(normed, network_.hidden_size, ids_)
                                              : residual;
+    if (pooled) watch(normed, "attention/watched_input");
     const Value queries = product(asking, attention.query, "attention/query");
     Value context = attention_.attend({.query = queries,
                                        .key = product(normed, attention.key, "attention/key"),
@@ -159,6 +176,7 @@ class Walk {
                                        .reduced = reduced},
                                       attention, types_);
     if (pooled && !reduced) context = rows_.pooled(context, attention.heads * attention.head_dim, ids_);
+    watch(context, "attention/watched");
     Value y = product(context, attention.output, "attention/output");
     y = graph_.node("Add", "attention/residual", {y, residual});
     if (!block.norm_before) y = graph_.layer_norm(y, block.attention_norm, "attention/norm");
@@ -170,6 +188,7 @@ class Walk {
   Value feed_forward(const Value& x, const FeedForward& ffn) {
     Value inner = graph_.activation(product(x, ffn.up, "ffn/up"), ffn.activation, "ffn/activation");
     if (ffn.gate.exists()) inner = graph_.node("Mul", "ffn/gated", {inner, product(x, ffn.gate, "ffn/gate")});
+    watch(inner, "ffn/watched");
     return product(inner, ffn.down, "ffn/down");
   }
 
@@ -196,7 +215,8 @@ class Walk {
   OnnxBuilder graph_;
   OnnxRows rows_;
   OnnxAttention attention_;
-  Value ids_, mask_, types_;  // [B, S]
+  Value ids_, mask_, types_;    // [B, S]
+  std::vector<Value> watched_;  // sums of what is quantised
 };
 
 }  // namespace

@@ -112,6 +112,8 @@ TEST_F(NetworkToOnnx, Int8MultipliesInEightBitsInTheBlocksOnly) {
     const OnnxModel model = graph({.form = form, .compute_type = "int8"});
     EXPECT_THAT(counts(model), IsSupersetOf(std::initializer_list<Counts::value_type>{
                                    {"MatMulInteger", 12}, {"DynamicQuantizeLinear", 4 + 5}, {"Gemm", 2}}));
+    // Of each block what attention gives and what its last layer reads, and the last block's input.
+    EXPECT_EQ(counts(model)["ReduceSum"] - counts(graph({.form = form}))["ReduceSum"], 2 * 2 + 1);
     EXPECT_THAT(model.metadata, testing::Contains(testing::Pair("paceline_compute_type", "int8")));
   }
 }

@@ -10,7 +10,7 @@ namespace paceline {
 namespace {
 
 // Part of a cached file's name. Raised whenever the same checkpoint and options give another graph.
-constexpr int kExporterVersion = 5;
+constexpr int kExporterVersion = 6;
 
 // From this many bytes of weights on they stand in a file that ONNX Runtime maps instead of parsing.
 constexpr int64_t kCachedExternalBytes = 1 << 20;
