@@ -430,7 +430,8 @@ def tokenize(paceline, folder, rows, paired):
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     command = [str(paceline), "tokenize", str(folder), "--input", str(path), "--quiet"]
-    if "type_vocab_size" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if "type_vocab_size" in config and config["model_type"] != "modernbert":  # which has no types, whatever that says
         command += ["--token-types", "yes"]  # whether they reach the model is not the question here
     result = subprocess.run(command + (["--pair-column", "pair"] if paired else []), stdout=subprocess.PIPE, check=True)
     path.unlink()

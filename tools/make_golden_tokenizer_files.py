@@ -30,13 +30,22 @@ WORDS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nle\nvent\n##s\n"
 PIECES = '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "a": 5, "b": 6, "ab": 7, "c": 8, "abc": 9, "bc": 10}'
 MERGES = "#version: 0.2\na b\nab c\n"
 TEXTS = ["le vents", "vent levent le", "sud", "[MASK]vents", "abc ab", "bcab", "a", "c<mask>b", "zqz aqa zqzaqa",
-         "vent zqz, aqamm  le"]
+         "vent zqz, aqamm  le", "aaaaa aaaaaaa"]
 WORD_PIECE = json.dumps({
     "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "decoder": None,
     "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
     "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
     "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
               "vocab": {piece: i for i, piece in enumerate(WORDS.split())}}})
+# The last bits of these scores decide where the odd letter of "aaaaa" stands. 4 reads them with serde_json, which rounds
+# some of them otherwise than Python, with which 5 reads them.
+UNIGRAM = json.dumps({
+    "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "decoder": None, "normalizer": None,
+    "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
+    "post_processor": {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]},
+    "model": {"type": "Unigram", "unk_id": 3, "byte_fallback": False, "vocab": [
+        ["<s>", 0.0], ["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["\u2581", -2.0], ["a", -9.607867240905762],
+        ["aa", -11.068221092224121], ["<mask>", 0.0]]}})
 
 
 def added(content, **properties):
@@ -85,6 +94,7 @@ FILES = {
     "tokens of other names over a tokenizer.json": ({**BERT, **NAMED}, {"tokenizer.json": WORD_PIECE}),
     "tokens of other names in a map": ({**BERT, "audio_token": "mm"}, {
         "vocab.txt": WORDS, "special_tokens_map.json": json.dumps({**NAMED, "extra_special_tokens": {"x_token": "le"}} if VERSION == "5" else NAMED)}),
+    "scores to the last bit": ({"tokenizer_class": "XLMRobertaTokenizer"}, {"tokenizer.json": UNIGRAM}),
     "special tokens split": ({**BERT, "split_special_tokens": True}, {"vocab.txt": WORDS}),
     "special tokens split over a tokenizer.json": ({**BERT, "split_special_tokens": True}, {"tokenizer.json": WORD_PIECE}),
     "a merge of unknown pieces": (ROBERTA, {"vocab.json": PIECES, "merges.txt": MERGES + "x y\n"}),

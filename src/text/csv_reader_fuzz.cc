@@ -5,5 +5,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   paceline::check_rows(bytes, {.format = paceline::RowFormat::kCsv});
   // So few bytes that long rows are among the inputs.
   paceline::check_rows(bytes, {.format = paceline::RowFormat::kCsv, .pair_column = "pair", .max_row_bytes = 64});
+  paceline::check_rows(bytes, {.format = paceline::RowFormat::kTsv});
+  paceline::check_rows(bytes, {.format = paceline::RowFormat::kTsv, .pair_column = "pair", .max_row_bytes = 64});
   return 0;
 }

@@ -74,9 +74,10 @@ pub fn apply(files: &Files, json: &[u8], tokenizer: &mut Tokenizer, unk_id: Opti
     if !as_it_is {
         sources.charsmap = charsmap(tokenizer.get_normalizer());
         tokenizer.with_added_vocabulary(AddedVocabulary::new());
-        if let Some(model) = model(&sources, tokenizer.get_model(), unk_id)? {
-            tokenizer.with_model(model);
-            changes.applied.push(format!("the model's settings are {}'s, over tokenizer.json's", class.name()));
+        if let Some(remade) = model(&sources, tokenizer.get_model(), unk_id)? {
+            tokenizer.with_model(remade.model);
+            let settings = || format!("the model's settings are {}'s, over tokenizer.json's", class.name());
+            changes.applied.extend(remade.by_settings.then(settings));
         }
         set_stages(&sources, tokenizer, &mut changes)?;
     }
@@ -232,8 +233,16 @@ fn unigram_unknown(sources: &Sources, pieces: &[(String, f64)]) -> Result<i64, F
     }
 }
 
+/// A class' model in place of the tokenizer.json's.
+struct Remade {
+    model: ModelWrapper,
+    /// It has other settings, which people want to know; else its scores are a bit off.
+    by_settings: bool,
+}
+
 /// The class' model where the tokenizer.json's is another one.
-fn model(sources: &Sources, own: &ModelWrapper, unk_id: Option<u64>) -> Result<Option<ModelWrapper>, Failure> {
+fn model(sources: &Sources, own: &ModelWrapper, unk_id: Option<u64>) -> Result<Option<Remade>, Failure> {
+    let by_settings = |model: ModelWrapper| Some(Remade { model, by_settings: true });
     let refuse = |expected: &str| {
         let message = format!(
             "tokenizer.json has another model than {} takes, expected {expected}. Is tokenizer_class right?",
@@ -252,7 +261,7 @@ fn model(sources: &Sources, own: &ModelWrapper, unk_id: Option<u64>) -> Result<O
             }
             let vocabulary: Vocabulary = own.get_vocab().into_iter().collect();
             let builder = WordPiece::builder().vocab(vocabulary).unk_token(unknown.to_owned());
-            Ok(Some(builder.build().map_err(Failure::corrupt)?.into()))
+            Ok(by_settings(builder.build().map_err(Failure::corrupt)?.into()))
         }
         (Kind::Bert | Kind::Funnel | Kind::MpNet, _) => refuse("WordPiece"),
         (Kind::Roberta | Kind::Gpt2 | Kind::Deberta, ModelWrapper::BPE(own)) => {
@@ -262,17 +271,31 @@ fn model(sources: &Sources, own: &ModelWrapper, unk_id: Option<u64>) -> Result<O
                 && none(&own.end_of_word_suffix)
                 && own.dropout.is_none()
                 && !(own.byte_fallback || own.ignore_merges);
-            if same { Ok(None) } else { byte_bpe_model(own.get_vocab().into_iter().collect(), merges(own)?).map(Some) }
+            if same {
+                return Ok(None);
+            }
+            byte_bpe_model(own.get_vocab().into_iter().collect(), merges(own)?).map(by_settings)
         }
         (Kind::Roberta | Kind::Gpt2 | Kind::Deberta, _) => refuse("BPE"),
         (_, ModelWrapper::Unigram(own)) => {
-            let pieces: Vec<(String, f64)> = own.iter().cloned().collect();
+            let pieces: Vec<(String, f64)> = own.iter().map(|(piece, score)| (piece.clone(), exact(*score))).collect();
             let wanted = unigram_unknown(sources, &pieces)?;
             let same = unk_id.is_some_and(|own| i64::try_from(own) == Ok(wanted)) && !own.byte_fallback();
-            if same { Ok(None) } else { unigram(sources, pieces).map(Some) }
+            if same && own.iter().eq(&pieces) {
+                return Ok(None);
+            }
+            Ok(Some(Remade { model: unigram(sources, pieces)?, by_settings: !same }))
         }
         _ => refuse("Unigram"),
     }
+}
+
+/// The classes read scores with Python, to the last bit, and serde_json reads some decimals a bit off, which decides
+/// between pieces that add up to the same. SentencePiece's scores are floats of 32 bits, far from one another.
+fn exact(score: f64) -> f64 {
+    const MOST_BITS: u64 = 4;
+    let float = f64::from(score as f32);
+    if float.to_bits().abs_diff(score.to_bits()) <= MOST_BITS { float } else { score }
 }
 
 /// In the order of their ranks.
