@@ -17,7 +17,7 @@ namespace {
 
 void run(int argc, char** argv) {
   OnnxExportOptions options;
-  WeightOptions weights;
+  CheckpointOptions checkpoint_options;
   const std::map<std::string, std::function<void(const std::string&)>, std::less<>> settings{
       {"form", [&](const std::string& value) { options.form = parse_onnx_form(value); }},
       {"compute_type", [&](const std::string& value) { options.compute_type = value; }},
@@ -27,7 +27,7 @@ void run(int argc, char** argv) {
       {"token_type_ids", [&](const std::string& value) { options.token_type_ids_name = value; }},
       {"output", [&](const std::string& value) { options.output_name = value; }},
       {"dtype", [&](const std::string& value) { options.input_dtype = value; }},
-      {"types", [&](const std::string& value) { weights.token_types = parse_token_types(value, "types"); }},
+      {"types", [&](const std::string& value) { checkpoint_options.token_types = parse_token_types(value, "types"); }},
       {"external", [&](const std::string& value) { options.external_data_above_bytes = std::stoll(value); }},
   };
   for (int i = 3; i < argc; ++i) {
@@ -35,7 +35,7 @@ void run(int argc, char** argv) {
     const auto equals = setting.find('=');
     settings.at(setting.substr(0, equals))(setting.substr(equals + 1));
   }
-  export_onnx(Checkpoint::open(argv[1], weights), options, argv[2]);
+  export_onnx(Checkpoint::open(argv[1], checkpoint_options), options, argv[2]);
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ int32_t computing_threads(const BenchOptions& options, int32_t usable_cpus) {
 BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpoint) {
   BenchSubject subject;
   subject.model_dir = absolute_path(checkpoint.model_dir());
-  subject.weights = checkpoint.weight_options();
+  subject.checkpoint_options = checkpoint.options();
   subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
   subject.usable_cpus = resolve_threads(0);
   subject.threads = computing_threads(options, subject.usable_cpus);
@@ -118,7 +118,7 @@ BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpo
 CheckpointSummary summarize_checkpoint(const Checkpoint& checkpoint, const BenchSubject& subject) {
   CheckpointSummary summary;
   summary.model_dir = subject.model_dir.string();
-  summary.weights = checkpoint.weight_options();
+  summary.options = checkpoint.options();
   summary.hash = subject.checkpoint_hash;
   summary.architecture = checkpoint.network().architecture;
   summary.dtype = dtype_name(checkpoint.dtype());
@@ -179,7 +179,7 @@ template <class Run>
 BenchResults with_subject(const BenchOptions& options, const Run& run) {
   const double started = monotonic_seconds();
   BenchResults results = begin(options);
-  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(options.model_dir), options.weights);
+  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(options.model_dir), options.checkpoint_options);
   for (const std::string& notice : checkpoint.notices()) {
     if (options.on_notice) options.on_notice(notice);
   }

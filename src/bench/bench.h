@@ -34,7 +34,7 @@ struct WorkerCommand {
 /// One field per flag of `paceline bench`.
 struct BenchOptions {
   std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
-  WeightOptions weights{};
+  CheckpointOptions checkpoint_options{};
   std::optional<LongTextOptions> long_texts{};  ///< for the plan, too; windows: batches are of windows
   std::filesystem::path text_file;              ///< verify: empty for made-up ids
   RowReaderOptions rows;

@@ -122,7 +122,7 @@ class BenchRun {
     contenders_.clear();
     const Configuration& choice = recommendation.choice;
     EndToEndRequest request{.model_dir = subject_.model_dir, .run = {}, .seconds = end_to_end_seconds()};
-    request.run.weights = subject_.weights;
+    request.run.checkpoint_options = subject_.checkpoint_options;
     request.run.long_texts = subject_.workload.summary.long_texts.value_or(LongTextOptions{});
     for (const BackendResult& backend : results_.backends) {
       if (runs(backend, choice)) request.run.backend = backend_options(backend, subject_.cache_dir);

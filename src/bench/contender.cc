@@ -19,7 +19,7 @@ std::unique_ptr<Worker> load(Contender& contender, const BenchSubject& subject, 
   const LoadedBackend loaded = worker->load({.model_dir = subject.model_dir,
                                              .backend = backend_options(contender.result, subject.cache_dir),
                                              .instances = contender.result.instances,
-                                             .weights = subject.weights});
+                                             .checkpoint_options = subject.checkpoint_options});
   contender.result.version = loaded.info.version;
   contender.result.settings = loaded.info.settings;
   contender.result.dtype = loaded.info.dtype;

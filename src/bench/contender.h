@@ -19,7 +19,7 @@ namespace paceline {
 /// What is measured, without any engine: the texts, and what has to be known of the checkpoint.
 struct BenchSubject {
   std::filesystem::path model_dir;
-  WeightOptions weights{};
+  CheckpointOptions checkpoint_options{};
   std::string checkpoint_hash;
   std::filesystem::path cache_dir;
   Workload workload;

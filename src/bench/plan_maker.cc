@@ -24,7 +24,7 @@ std::optional<Plan> make_plan(const BenchResults& results) {
   const Configuration& choice = recommendation.choice;
   Plan plan;
   plan.model_dir = results.checkpoint.model_dir;
-  plan.run.weights = results.checkpoint.weights;
+  plan.run.checkpoint_options = results.checkpoint.options;
   plan.run.long_texts = results.workload.long_texts;
   plan.checkpoint_hash = results.checkpoint.hash;
   plan.random_weights = results.checkpoint.random_weights;

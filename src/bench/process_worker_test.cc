@@ -205,18 +205,19 @@ TEST_F(ServerTest, ErrorsComeBackWithTheirCode) {
 }
 
 TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
-  const WorkerRequest request{.model_dir = "/a \xC3\xA9\xC2 b\xE9\xFF",
-                              .backend = {.name = "x", .compute_type = "int8", .threads = 3, .cache_dir = "/c"},
-                              .weights = {.file = "/w.pt", .prefix = "module", .token_types = TokenTypes::kNo}};
+  const WorkerRequest request{
+      .model_dir = "/a \xC3\xA9\xC2 b\xE9\xFF",
+      .backend = {.name = "x", .compute_type = "int8", .threads = 3, .cache_dir = "/c"},
+      .checkpoint_options = {.file = "/w.pt", .prefix = "module", .token_types = TokenTypes::kNo}};
   const WorkerRequest back = decode_request(encode_request(request));
   EXPECT_EQ(back.model_dir, request.model_dir);
   EXPECT_EQ(back.backend.compute_type, "int8");
   EXPECT_EQ(back.backend.threads, 3);
-  EXPECT_EQ(back.weights.file, "/w.pt");
-  EXPECT_EQ(back.weights.prefix, "module");
-  EXPECT_EQ(back.weights.token_types, TokenTypes::kNo);
+  EXPECT_EQ(back.checkpoint_options.file, "/w.pt");
+  EXPECT_EQ(back.checkpoint_options.prefix, "module");
+  EXPECT_EQ(back.checkpoint_options.token_types, TokenTypes::kNo);
   EndToEndRequest run{.model_dir = "/m", .run = {}, .seconds = 2.5};
-  run.run.weights = request.weights;
+  run.run.checkpoint_options = request.checkpoint_options;
   run.run.long_texts = {.mode = LongTextOptions::Mode::kWindow, .stride = 7};
   run.run.limits = {.batch_size = 8, .max_batch_tokens = 0, .order = Order::kLength, .window = 100};
   const std::vector<Text> texts{{.first = "un", .second = {}}, {.first = "deux", .second = "trois"}};
@@ -224,12 +225,12 @@ TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   const EndToEndRequest run_back = decode_end_to_end(encode_end_to_end(run, texts), texts_back);
   EXPECT_EQ(run_back.run.limits.batch_size, 8);
   EXPECT_EQ(run_back.run.limits.order, Order::kLength);
-  EXPECT_EQ(run_back.run.weights.file, "/w.pt");
+  EXPECT_EQ(run_back.run.checkpoint_options.file, "/w.pt");
   ASSERT_TRUE(run_back.run.long_texts.has_value());
   EXPECT_EQ(run_back.run.long_texts->mode, LongTextOptions::Mode::kWindow);
   EXPECT_EQ(run_back.run.long_texts->stride, 7);
-  EXPECT_EQ(run_back.run.weights.prefix, "module");
-  EXPECT_EQ(run_back.run.weights.token_types, TokenTypes::kNo);
+  EXPECT_EQ(run_back.run.checkpoint_options.prefix, "module");
+  EXPECT_EQ(run_back.run.checkpoint_options.token_types, TokenTypes::kNo);
   EXPECT_EQ(run_back.seconds, 2.5);
   ASSERT_EQ(texts_back.size(), 2U);
   EXPECT_FALSE(texts_back[0].second.has_value());

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
-#include "checkpoint/weight_options.h"
+#include "checkpoint/checkpoint_options.h"
 #include "machine/machine.h"
 #include "paceline/classifier.h"
 
@@ -128,7 +128,7 @@ struct WorkloadSummary {
 
 struct CheckpointSummary {
   std::string model_dir;
-  WeightOptions weights{};
+  CheckpointOptions options{};
   std::string hash;
   std::string architecture;
   std::string dtype;

@@ -120,7 +120,7 @@ class StageProfiler {
     Selection selection =
         select_contenders(native, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
     std::ranges::move(selection.notes, std::back_inserter(results_.notes));
-    const Checkpoint checkpoint = Checkpoint::open(subject_.model_dir, subject_.weights);
+    const Checkpoint checkpoint = Checkpoint::open(subject_.model_dir, subject_.checkpoint_options);
     for (const Contender& contender : selection.contenders) {
       const BackendResult& chosen = contender.result;
       engines_.push_back(std::make_unique<NativeBackend>(checkpoint, backend_options(chosen, subject_.cache_dir)));

@@ -20,7 +20,7 @@ struct WorkerRequest {
   std::filesystem::path model_dir;
   BackendOptions backend;
   int32_t instances = 1;
-  WeightOptions weights{};
+  CheckpointOptions checkpoint_options{};
 };
 
 struct LoadedBackend {

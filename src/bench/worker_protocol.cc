@@ -72,14 +72,14 @@ BackendOptions decode_backend(const Json& message) {
           .file = json_path(message, "file", kWhere)};
 }
 
-void encode_weights(const WeightOptions& weights, Json& message) {
-  message["weights"] = path_to_json(weights.file);
-  message["prefix"] = weights.prefix;
-  message["base"] = path_to_json(weights.base);
-  message["token_types"] = token_types_name(weights.token_types);
+void encode_checkpoint_options(const CheckpointOptions& options, Json& message) {
+  message["weights"] = path_to_json(options.file);
+  message["prefix"] = options.prefix;
+  message["base"] = path_to_json(options.base);
+  message["token_types"] = token_types_name(options.token_types);
 }
 
-WeightOptions decode_weights(const Json& message) {
+CheckpointOptions decode_checkpoint_options(const Json& message) {
   return {.file = json_path(message, "weights", kWhere),
           .prefix = json_string(message, "prefix", kWhere),
           .base = json_path(message, "base", kWhere),
@@ -101,7 +101,7 @@ Json encode_request(const WorkerRequest& request) {
   message["protocol"] = kWorkerProtocol;
   message["model_dir"] = path_to_json(request.model_dir);
   message["instances"] = request.instances;
-  encode_weights(request.weights, message);
+  encode_checkpoint_options(request.checkpoint_options, message);
   return message;
 }
 
@@ -110,7 +110,7 @@ WorkerRequest decode_request(const Json& message) {
   return {.model_dir = json_path(message, "model_dir", kWhere),
           .backend = decode_backend(message),
           .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads)),
-          .weights = decode_weights(message)};
+          .checkpoint_options = decode_checkpoint_options(message)};
 }
 
 Json encode_loaded(const LoadedBackend& loaded) {
@@ -183,7 +183,7 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   Json message = encode_backend(request.run.backend);
   message["op"] = "end_to_end";
   message["model_dir"] = path_to_json(request.model_dir);
-  encode_weights(request.run.weights, message);
+  encode_checkpoint_options(request.run.checkpoint_options, message);
   message["batch_size"] = request.run.limits.batch_size;
   message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
   message["order"] = order_name(request.run.limits.order);
@@ -208,7 +208,7 @@ EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts)
   EndToEndRequest request;
   request.model_dir = json_path(message, "model_dir", kWhere);
   request.run.backend = decode_backend(message);
-  request.run.weights = decode_weights(message);
+  request.run.checkpoint_options = decode_checkpoint_options(message);
   request.run.long_texts = read_long_texts(message, std::string(kWhere));
   request.run.limits.batch_size = count_of(message, "batch_size");
   request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");

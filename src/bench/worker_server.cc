@@ -157,7 +157,7 @@ Json answer_or_error(WorkerServer& server, const std::string& payload) {
 }
 
 WorkerSession open_session(const WorkerRequest& request) {
-  auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(request.model_dir, request.weights));
+  auto checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(request.model_dir, request.checkpoint_options));
   WorkerSession session;
   session.instances =
       std::make_unique<BackendInstances>(*checkpoint, request.backend, request.instances, create_backend);

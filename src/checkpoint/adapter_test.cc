@@ -56,7 +56,7 @@ TEST(Adapters, AreMergedAsPeftMergesThem) {
     EXPECT_EQ(checkpoint.unused_tensors(), 0);
     ASSERT_FALSE(checkpoint.notices().empty());
     EXPECT_NE(checkpoint.notices().front().find("is merged into the weights of"), std::string::npos);
-    EXPECT_EQ(checkpoint.weight_options().base, fs::absolute(base_of(name)).lexically_normal());
+    EXPECT_EQ(checkpoint.options().base, fs::absolute(base_of(name)).lexically_normal());
   }
 }
 
@@ -108,7 +108,7 @@ TEST_F(AdapterTest, BesideItsBaseIsMergedAndPartOfTheHash) {
   const Checkpoint checkpoint = Checkpoint::open(dir());
   expect_merged(checkpoint, kAdapters / "bert-plain" / "merged.safetensors");
   EXPECT_EQ(checkpoint.adapter(), "LoRA of rank 4 on 4 modules, with 2 whole tensors");
-  EXPECT_TRUE(checkpoint.weight_options().base.empty());
+  EXPECT_TRUE(checkpoint.options().base.empty());
   const std::string merged = checkpoint.hash(dir() / "cache");
   EXPECT_NE(merged, bare);
   change_config(dir(), "lora_alpha", 16);

@@ -137,7 +137,7 @@ std::string adapter_notice(const Adapter& adapter, const Loaded& loaded, const f
   return notice;
 }
 
-void join_adapter(const fs::path& model_dir, const WeightOptions& options, Loaded* loaded) {
+void join_adapter(const fs::path& model_dir, const CheckpointOptions& options, Loaded* loaded) {
   Adapter& adapter = *loaded->adapter;
   const ModelParts& parts = loaded->parts;
   adapter.join(&loaded->weights);
@@ -151,7 +151,7 @@ void join_adapter(const fs::path& model_dir, const WeightOptions& options, Loade
   }
 }
 
-Loaded load_parts(const fs::path& model_dir, const WeightOptions& options) {
+Loaded load_parts(const fs::path& model_dir, const CheckpointOptions& options) {
   Loaded loaded{
       .parts = find_model_parts(model_dir, options), .config = {}, .weights = {}, .adapter = {}, .notices = {}};
   const ModelParts& parts = loaded.parts;
@@ -189,7 +189,7 @@ std::string unused_notice(const std::vector<std::string>& unused, const fs::path
 
 }  // namespace
 
-Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& options) {
+Checkpoint Checkpoint::open(const fs::path& model_dir, const CheckpointOptions& options) {
   Loaded loaded = load_parts(model_dir, options);
   WeightFiles& weights = loaded.weights;
   std::set<std::string> names;
@@ -221,10 +221,10 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const WeightOptions& opti
   checkpoint.labels_ = std::move(read.labels);
   checkpoint.problem_type_ = read.problem_type;
   checkpoint.random_weights_ = read.random_weights;
-  checkpoint.weight_options_ = options;
-  if (!options.file.empty()) checkpoint.weight_options_.file = weights.names.front();
+  checkpoint.options_ = options;
+  if (!options.file.empty()) checkpoint.options_.file = weights.names.front();
   if (loaded.parts.weights != model_dir) {
-    checkpoint.weight_options_.base = absolute_path(loaded.parts.weights);
+    checkpoint.options_.base = absolute_path(loaded.parts.weights);
   }
   checkpoint.weight_files_ = std::move(weights.names);
   checkpoint.files_ = std::move(weights.files);

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/saved_by.h"
+#include "checkpoint/checkpoint_options.h"
 #include "checkpoint/model_parts.h"
 #include "checkpoint/token_types.h"
-#include "checkpoint/weight_options.h"
 #include "network/network.h"
 #include "tensor/tensor_view.h"
 #include "tensor/weight_file.h"
@@ -30,9 +30,9 @@ std::string_view problem_type_name(ProblemType type);
 /// weights are read.
 class Checkpoint {
  public:
-  /// Reads and checks everything: each weight of the Network is there, has its shape and a float dtype. `weights` may
+  /// Reads and checks everything: each weight of the Network is there, has its shape and a float dtype. `options` may
   /// name another file than the folder's. Throws Error{not_found, corrupt_data, unsupported}.
-  static Checkpoint open(const std::filesystem::path& model_dir, const WeightOptions& weights = {});
+  static Checkpoint open(const std::filesystem::path& model_dir, const CheckpointOptions& options = {});
 
   const std::filesystem::path& model_dir() const { return model_dir_; }
   /// The folders that its parts are in, where an adapter's base has some of them.
@@ -48,11 +48,11 @@ class Checkpoint {
   bool random_weights() const { return random_weights_; }  ///< config.json says paceline_random_weights
   int64_t weight_bytes() const { return weight_bytes_; }
   /// As given, with absolute paths, and with the base that was found for an adapter in another folder.
-  const WeightOptions& weight_options() const { return weight_options_; }
+  const CheckpointOptions& options() const { return options_; }
   /// Names within model_dir, or absolute paths where they are elsewhere.
   const std::vector<std::filesystem::path>& weight_files() const { return weight_files_; }
   int64_t unused_tensors() const { return unused_tensors_; }  ///< that the files have and the network does not
-  int64_t without_prefix() const { return without_prefix_; }  ///< of those, the ones without WeightOptions::prefix
+  int64_t without_prefix() const { return without_prefix_; }  ///< of those, the ones without CheckpointOptions::prefix
   /// "LoRA of rank 8 on 24 modules", where an adapter has been merged into the weights; else empty.
   const std::string& adapter() const { return adapter_; }
   const std::vector<std::filesystem::path>& adapter_files() const { return adapter_files_; }
@@ -89,7 +89,7 @@ class Checkpoint {
   int64_t weight_bytes_ = 0;
   int64_t unused_tensors_ = 0;
   int64_t without_prefix_ = 0;
-  WeightOptions weight_options_;
+  CheckpointOptions options_;
   std::vector<std::filesystem::path> weight_files_;
   std::vector<std::filesystem::path> adapter_files_;
   std::string adapter_;

@@ -12,7 +12,7 @@ namespace paceline {
 /// the types that stand there.
 inline Checkpoint open_golden(const std::filesystem::path& folder) {
   const Json golden = read_json_file(folder / "golden.json");
-  WeightOptions options;
+  CheckpointOptions options;
   if (golden.contains("weights")) {
     options.file = folder / "../../families" / golden.at("weights").get<std::string>() / "model.safetensors";
   } else if (golden.at("cases").front().contains("token_type_ids")) {

@@ -42,7 +42,7 @@ std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   }
   const TokenTypeUse& types = checkpoint.token_types();
   if (types.read && !types.handed_out) parts.push_back({"without token types", {}});
-  const WeightOptions& options = checkpoint.weight_options();
+  const CheckpointOptions& options = checkpoint.options();
   for (const fs::path& name : checkpoint.weight_files()) {
     std::string label = options.file.empty() ? name.filename().string() : "--weights";
     if (!options.prefix.empty()) label += fmt::format("\n--prefix {}", options.prefix);

@@ -52,7 +52,7 @@ bool has_tokenizer(const fs::path& folder) {
 }
 
 /// The base of an adapter, which is no adapter itself.
-fs::path base_of(const fs::path& model_dir, const WeightOptions& options) {
+fs::path base_of(const fs::path& model_dir, const CheckpointOptions& options) {
   if (options.base.empty() && has_weights(model_dir)) return model_dir;
   const AdapterConfig config = read_adapter_config(model_dir);
   const fs::path base = options.base.empty() ? find_base(config.base, config.revision).value_or(fs::path())
@@ -83,7 +83,7 @@ std::optional<fs::path> find_base(const std::string& name, const std::string& re
   return std::nullopt;
 }
 
-ModelParts find_model_parts(const fs::path& model_dir, const WeightOptions& options) {
+ModelParts find_model_parts(const fs::path& model_dir, const CheckpointOptions& options) {
   check_folder(model_dir);
   ModelParts parts{.config = model_dir, .tokenizer = model_dir, .weights = model_dir};
   parts.has_adapter = is_entry(model_dir / kAdapterConfigFile);

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "checkpoint/weight_options.h"
+#include "checkpoint/checkpoint_options.h"
 
 namespace paceline {
 
@@ -18,10 +18,10 @@ struct ModelParts {
   bool merges = false;              ///< and that adapter belongs to `weights`
 };
 
-/// Looks at `model_dir` and, for an adapter, for its base: WeightOptions::base, else the weights beside it, else what
-/// adapter_config.json names. Throws Error{not_found} with what to do for a folder without config.json or an adapter
-/// whose base is not there, {invalid_argument} for a base that no adapter asks for.
-ModelParts find_model_parts(const std::filesystem::path& model_dir, const WeightOptions& options = {});
+/// Looks at `model_dir` and, for an adapter, for its base: CheckpointOptions::base, else the weights beside it, else
+/// what adapter_config.json names. Throws Error{not_found} with what to do for a folder without config.json or an
+/// adapter whose base is not there, {invalid_argument} for a base that no adapter asks for.
+ModelParts find_model_parts(const std::filesystem::path& model_dir, const CheckpointOptions& options = {});
 
 /// The folder of the base that an adapter_config.json names, where it is on this machine.
 std::optional<std::filesystem::path> find_base(const std::string& name, const std::string& revision);

@@ -195,7 +195,7 @@ bool has_weights(const fs::path& model_dir) {
   });
 }
 
-WeightFiles open_weight_files(const fs::path& model_dir, const WeightOptions& options) {
+WeightFiles open_weight_files(const fs::path& model_dir, const CheckpointOptions& options) {
   WeightFiles weights = options.file.empty() ? open_folder(model_dir) : open_file(options.file);
   if (!options.prefix.empty()) take_off_prefix(options.prefix, model_dir, &weights);
   return weights;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "checkpoint/adapter_tensors.h"
-#include "checkpoint/weight_options.h"
+#include "checkpoint/checkpoint_options.h"
 #include "tensor/weight_file.h"
 
 namespace paceline {
@@ -32,6 +32,6 @@ bool has_weights(const std::filesystem::path& model_dir);
 /// Throws Error{not_found} with a hint where none is there, a shard is missing or no tensor has the prefix,
 /// {corrupt_data} where index and shards contradict each other or a shard's name leads out of the folder, and what
 /// WeightFile::open throws.
-WeightFiles open_weight_files(const std::filesystem::path& model_dir, const WeightOptions& options = {});
+WeightFiles open_weight_files(const std::filesystem::path& model_dir, const CheckpointOptions& options = {});
 
 }  // namespace paceline

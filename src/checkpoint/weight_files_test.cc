@@ -69,7 +69,7 @@ class WeightFilesTest : public testing::Test {
     return values;
   }
 
-  Checkpoint opened_as_expected(const WeightOptions& options = {}) {
+  Checkpoint opened_as_expected(const CheckpointOptions& options = {}) {
     Checkpoint checkpoint = Checkpoint::open(dir(), options);
     EXPECT_EQ(values_of(checkpoint), expected_);
     return checkpoint;
@@ -118,7 +118,7 @@ TEST_F(WeightFilesTest, AFileOfAnyNameIsReadByItsContent) {
   write_safetensors(dir() / "weights.ckpt", weights_.tensors);
   const Checkpoint checkpoint = opened_as_expected({.file = dir() / "weights.ckpt"});
   EXPECT_EQ(checkpoint.weight_files(), (std::vector<fs::path>{dir() / "weights.ckpt"}));
-  EXPECT_TRUE(checkpoint.weight_options().file.is_absolute());
+  EXPECT_TRUE(checkpoint.options().file.is_absolute());
 }
 
 TEST_F(WeightFilesTest, ThePrefixIsTakenOffWithItsDot) {
@@ -186,7 +186,7 @@ TEST_F(WeightFilesTest, FileAndPrefixAreInTheHash) {
   const fs::path cache = dir() / "cache";
   put_as_it_is("a.pt");
   put("b.pt", [](const std::string& name) { return "module." + name; });
-  const auto hash = [&](const WeightOptions& options) { return Checkpoint::open(dir(), options).hash(cache); };
+  const auto hash = [&](const CheckpointOptions& options) { return Checkpoint::open(dir(), options).hash(cache); };
   const std::string a = hash({.file = dir() / "a.pt"});
   EXPECT_EQ(hash({.file = dir() / "a.pt"}), a);
   EXPECT_NE(hash({.file = dir() / "b.pt", .prefix = "module"}), a);

@@ -32,10 +32,10 @@ void change_run(RunOptions& run, const ClassifierOptions& changes) {
   }
   if (!changes.compute_type.empty()) run.backend.compute_type = changes.compute_type;
   if (!changes.file.empty()) run.backend.file = changes.file;
-  if (!changes.weights.empty()) run.weights.file = changes.weights;
-  if (!changes.prefix.empty()) run.weights.prefix = changes.prefix;
-  if (!changes.base.empty()) run.weights.base = changes.base;
-  if (changes.token_types) run.weights.token_types = *changes.token_types;
+  if (!changes.weights.empty()) run.checkpoint_options.file = changes.weights;
+  if (!changes.prefix.empty()) run.checkpoint_options.prefix = changes.prefix;
+  if (!changes.base.empty()) run.checkpoint_options.base = changes.base;
+  if (changes.token_types) run.checkpoint_options.token_types = *changes.token_types;
   if (changes.threads) run.backend.threads = *changes.threads;
   if (changes.instances) run.instances = *changes.instances;
   if (changes.batch_size || changes.max_batch_tokens) {
@@ -62,7 +62,7 @@ void change_labels(LabelOptions& labels, const LabelOptions& changes) {
 }
 
 Checkpoint check_deployment(const Deployment& deployment) {
-  Checkpoint checkpoint = Checkpoint::open(deployment.model_dir, deployment.run.weights);
+  Checkpoint checkpoint = Checkpoint::open(deployment.model_dir, deployment.run.checkpoint_options);
   if (deployment.plan) {
     const std::filesystem::path& cache_dir = deployment.run.backend.cache_dir;
     check_plan_checkpoint(*deployment.plan, checkpoint, cache_dir.empty() ? default_cache_dir() : cache_dir);

@@ -36,11 +36,11 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["paceline_version"] = version();
   json["model_dir"] = path_to_json(plan.model_dir);
   json["checkpoint_hash"] = plan.checkpoint_hash;
-  if (!plan.run.weights.file.empty()) json["weights"] = path_to_json(plan.run.weights.file);
-  if (!plan.run.weights.prefix.empty()) json["prefix"] = plan.run.weights.prefix;
-  if (!plan.run.weights.base.empty()) json["base"] = path_to_json(plan.run.weights.base);
-  if (plan.run.weights.token_types != TokenTypes::kAsSaved) {
-    json["token_types"] = token_types_name(plan.run.weights.token_types);
+  if (!plan.run.checkpoint_options.file.empty()) json["weights"] = path_to_json(plan.run.checkpoint_options.file);
+  if (!plan.run.checkpoint_options.prefix.empty()) json["prefix"] = plan.run.checkpoint_options.prefix;
+  if (!plan.run.checkpoint_options.base.empty()) json["base"] = path_to_json(plan.run.checkpoint_options.base);
+  if (plan.run.checkpoint_options.token_types != TokenTypes::kAsSaved) {
+    json["token_types"] = token_types_name(plan.run.checkpoint_options.token_types);
   }
   json["random_weights"] = plan.random_weights;
   if (!plan.labels.empty()) {

@@ -110,11 +110,12 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   plan.model_dir = json_path(json, "model_dir", where);
   if (plan.model_dir.is_relative()) plan.model_dir = file.parent_path() / plan.model_dir;
   plan.checkpoint_hash = json_string(json, "checkpoint_hash", where);
-  plan.run.weights = {.file = json_path(json, "weights", where, ""),
-                      .prefix = json_string(json, "prefix", where, ""),
-                      .base = json_path(json, "base", where, ""),
-                      .token_types = parse_token_types(json_string(json, "token_types", where, "as-saved"), where)};
-  for (std::filesystem::path* path : {&plan.run.weights.file, &plan.run.weights.base}) {
+  plan.run.checkpoint_options = {
+      .file = json_path(json, "weights", where, ""),
+      .prefix = json_string(json, "prefix", where, ""),
+      .base = json_path(json, "base", where, ""),
+      .token_types = parse_token_types(json_string(json, "token_types", where, "as-saved"), where)};
+  for (std::filesystem::path* path : {&plan.run.checkpoint_options.file, &plan.run.checkpoint_options.base}) {
     if (!path->empty() && path->is_relative()) *path = file.parent_path() / *path;
   }
   plan.random_weights = json_bool(json, "random_weights", where, false);

@@ -77,14 +77,14 @@ TEST_F(PlanFile, RoundTrip) {
 
 TEST_F(PlanFile, KeepsWhereTheWeightsAre) {
   write_plan(plan_, file_);
-  EXPECT_TRUE(read_plan(file_).run.weights.file.empty());
-  plan_.run.weights = {.file = "/w/last.ckpt", .prefix = "model."};
+  EXPECT_TRUE(read_plan(file_).run.checkpoint_options.file.empty());
+  plan_.run.checkpoint_options = {.file = "/w/last.ckpt", .prefix = "model."};
   write_plan(plan_, file_);
-  EXPECT_EQ(read_plan(file_).run.weights.file, "/w/last.ckpt");
-  EXPECT_EQ(read_plan(file_).run.weights.prefix, "model.");
-  plan_.run.weights.file = "last.ckpt";
+  EXPECT_EQ(read_plan(file_).run.checkpoint_options.file, "/w/last.ckpt");
+  EXPECT_EQ(read_plan(file_).run.checkpoint_options.prefix, "model.");
+  plan_.run.checkpoint_options.file = "last.ckpt";
   write_plan(plan_, file_);
-  EXPECT_EQ(read_plan(file_).run.weights.file, folder_ / "last.ckpt");
+  EXPECT_EQ(read_plan(file_).run.checkpoint_options.file, folder_ / "last.ckpt");
 }
 
 TEST_F(PlanFile, ARelativeModelDirIsTakenFromThePlansFolder) {
@@ -160,12 +160,12 @@ TEST_F(PlanFile, RefusesAnotherTorchScriptFile) {
 
 TEST_F(PlanFile, KeepsNamesThatAreNotUtf8) {
   plan_.model_dir = "/models/caf\xE9";
-  plan_.run.weights.file = folder_ / "la\xFFst.ckpt";
+  plan_.run.checkpoint_options.file = folder_ / "la\xFFst.ckpt";
   plan_.run.backend.file = folder_ / "m\xC3.onnx";
   write_plan(plan_, file_);
   const Plan read = read_plan(file_);
   EXPECT_EQ(read.model_dir, plan_.model_dir);
-  EXPECT_EQ(read.run.weights.file, plan_.run.weights.file);
+  EXPECT_EQ(read.run.checkpoint_options.file, plan_.run.checkpoint_options.file);
   EXPECT_EQ(read.run.backend.file, plan_.run.backend.file);
 }
 

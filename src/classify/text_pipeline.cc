@@ -48,7 +48,7 @@ TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::opti
 struct TextPipeline::State {
   State(const std::filesystem::path& model_dir, const RunOptions& run_options)
       : options(run_options),
-        checkpoint(Checkpoint::open(model_dir, run_options.weights)),
+        checkpoint(Checkpoint::open(model_dir, run_options.checkpoint_options)),
         tokenizer(Tokenizer::load(checkpoint.parts().tokenizer, tokenizer_options(checkpoint, run_options.long_texts))),
         instances(checkpoint, run_options.backend, run_options.instances, create_backend),
         pool(pool_threads(run_options)) {

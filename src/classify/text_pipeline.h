@@ -24,7 +24,7 @@ struct RunOptions {
   BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .window = 10000};
   std::optional<LongTextOptions> long_texts{};  ///< empty: cut, and nobody asks how much
   int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
-  WeightOptions weights{};
+  CheckpointOptions checkpoint_options{};
 };
 
 /// Whether long texts are read in windows.

@@ -39,10 +39,11 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
       {"--texts", "N", "how many of them, drawn at random (default 1000)", set_integer(bench.texts, 1, kMaxTexts)},
       {"--seed", "N", "of the drawing (default 0)", set_seed(bench.seed)}};
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix, bench.weights.base)) {
+  for (Flag& flag :
+       weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
     table.push_back(std::move(flag));
   }
-  table.push_back(token_types_flag(bench.weights.token_types));
+  table.push_back(token_types_flag(bench.checkpoint_options.token_types));
   return table;
 }
 
@@ -121,7 +122,8 @@ void check_protocol(const BenchFlags& flags) {
 void check_labels(const BenchFlags& flags) {
   const LabelOptions& labels = flags.labels;
   if (!labels.has_threshold() && labels.class_weights.empty()) return;
-  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.bench.model_dir), flags.bench.weights);
+  const Checkpoint checkpoint =
+      Checkpoint::open(find_model_folder(flags.bench.model_dir), flags.bench.checkpoint_options);
   if (!checkpoint.has_head()) {
     throw Error{ErrorCode::kInvalidArgument,
                 "[bench] the model has no labels, --threshold and --class-weights need some. Leave them out."};

@@ -23,7 +23,7 @@ constexpr const char* kTorchscript = "torchscript";
 
 struct ExportFlags {
   std::filesystem::path model_dir;
-  WeightOptions weights{};
+  CheckpointOptions checkpoint_options{};
   std::string to;
   std::filesystem::path out;
   std::vector<std::string> input_names;
@@ -96,7 +96,7 @@ void write_torchscript(const Checkpoint& checkpoint, ExportFlags& flags) {
 
 int run_export(ExportFlags& flags, Console& console) {
   refuse_flags_of_another_format(flags);
-  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.weights);
+  const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.checkpoint_options);
   apply_input_names(flags.input_names, reads_token_types(checkpoint.network()), flags.onnx);
   make_parent_folder(flags.out);
   if (flags.to == kTorchscript) {
@@ -149,9 +149,10 @@ Command make_export_command() {
       {"--to", "FORMAT", "onnx or torchscript", set_known(flags->to, {kOnnx, kTorchscript}), true},
       {"--out", "FILE", "the file to write; ONNX weights above 2 GB go to FILE.data", set_path(flags->out), true},
       compute_type_flag(*flags),
-      token_types_flag(flags->weights.token_types)};
-  for (const auto& of_format : {weight_flags(flags->weights.file, flags->weights.prefix, flags->weights.base),
-                                onnx_flags(*flags), torchscript_flags(*flags)}) {
+      token_types_flag(flags->checkpoint_options.token_types)};
+  for (const auto& of_format :
+       {weight_flags(flags->checkpoint_options.file, flags->checkpoint_options.prefix, flags->checkpoint_options.base),
+        onnx_flags(*flags), torchscript_flags(*flags)}) {
     table.insert(table.end(), of_format.begin(), of_format.end());
   }
   return {.name = "export",

@@ -97,7 +97,7 @@ Flag cache_dir_flag(std::filesystem::path& cache_dir);
 /// A folder, or an id of the hub: find_model_folder says which.
 Flag model_dir_flag(std::filesystem::path& model_dir);
 Flag base_flag(std::filesystem::path& base);
-/// --weights, --prefix, --base: the fields of WeightOptions.
+/// --weights, --prefix, --base: the fields of CheckpointOptions.
 std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix, std::filesystem::path& base);
 
 template <class T>

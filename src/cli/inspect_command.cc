@@ -29,7 +29,7 @@ const std::map<std::string, int64_t> kTypeBytes{{"fp32", 4}, {"bf16", 2}, {"fp16
 
 struct InspectOptions {
   std::filesystem::path model_dir;
-  WeightOptions weights{};
+  CheckpointOptions checkpoint_options{};
   std::filesystem::path cache_dir;
   bool json = false;
 };
@@ -47,7 +47,7 @@ struct Inspection {
 
 Inspection inspect(const InspectOptions& options) {
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
-  Inspection found{.checkpoint = Checkpoint::open(model_dir, options.weights),
+  Inspection found{.checkpoint = Checkpoint::open(model_dir, options.checkpoint_options),
                    .hash = {},
                    .tokenizer_type = {},
                    .tokenizer_origin = {},
@@ -226,10 +226,11 @@ Command make_inspect_command() {
   const auto options = std::make_shared<InspectOptions>();
   std::vector<Flag> flags{model_dir_flag(options->model_dir),
                           {"--json", "", "as JSON (default: for people)", set_switch(options->json)}};
-  for (Flag& flag : weight_flags(options->weights.file, options->weights.prefix, options->weights.base)) {
+  for (Flag& flag : weight_flags(options->checkpoint_options.file, options->checkpoint_options.prefix,
+                                 options->checkpoint_options.base)) {
     flags.push_back(std::move(flag));
   }
-  flags.push_back(token_types_flag(options->weights.token_types));
+  flags.push_back(token_types_flag(options->checkpoint_options.token_types));
   flags.push_back(cache_dir_flag(options->cache_dir));
   return {.name = "inspect",
           .summary = "say what a checkpoint is",

@@ -95,10 +95,11 @@ Command make_verify_command() {
        set_known_list(bench.compute_types, known_compute_types())},
       {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
        set_path(bench.text_file)}};
-  for (Flag& flag : weight_flags(bench.weights.file, bench.weights.prefix, bench.weights.base)) {
+  for (Flag& flag :
+       weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
     table.push_back(std::move(flag));
   }
-  table.push_back(token_types_flag(bench.weights.token_types));
+  table.push_back(token_types_flag(bench.checkpoint_options.token_types));
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
   table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated (default none)",
                    add_path(bench.onnx_files), false, true});

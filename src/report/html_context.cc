@@ -52,12 +52,12 @@ std::string workload_facts(const BenchResults& results) {
        {"Rows skipped", is.rows_skipped > 0 ? format_count(is.rows_skipped) : ""},
        {"Tokenising", tokenizing_fact(results)},
        {"Checkpoint", checkpoint.model_dir},
-       {"Weights", checkpoint.weights.file.string()},
-       {"Prefix of the weights", checkpoint.weights.prefix},
-       {"Base of the adapter", checkpoint.weights.base.string()},
-       {"Token types", checkpoint.weights.token_types == TokenTypes::kAsSaved
+       {"Weights", checkpoint.options.file.string()},
+       {"Prefix of the weights", checkpoint.options.prefix},
+       {"Base of the adapter", checkpoint.options.base.string()},
+       {"Token types", checkpoint.options.token_types == TokenTypes::kAsSaved
                            ? ""
-                           : std::string(token_types_name(checkpoint.weights.token_types))},
+                           : std::string(token_types_name(checkpoint.options.token_types))},
        {"Hash", checkpoint.hash},
        {"Architecture", checkpoint.architecture},
        {"Parameters", checkpoint.parameters > 0

@@ -58,7 +58,7 @@ TEST(HtmlTest, SaysThatWeightsAreRandomOnlyWhereTheyAre) {
 TEST(HtmlTest, AModelOfTheHubHasItsId) {
   BenchResults results = example_results();
   results.checkpoint.model_dir = "/c/hub/models--org--tiny/snapshots/0123abcd";
-  results.checkpoint.weights = {.file = "/w/last.ckpt", .prefix = "module."};
+  results.checkpoint.options = {.file = "/w/last.ckpt", .prefix = "module."};
   EXPECT_THAT(page(results), HasSubstr("org/tiny, 1,000 texts"));
   EXPECT_THAT(page(results), HasSubstr("/w/last.ckpt"));
 }

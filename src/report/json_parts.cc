@@ -58,11 +58,11 @@ OrderedJson machine_json(const BenchResults& results) {
 
 OrderedJson checkpoint_json(const CheckpointSummary& checkpoint) {
   OrderedJson json{{"model_dir", checkpoint.model_dir}};
-  if (!checkpoint.weights.file.empty()) json["weights"] = checkpoint.weights.file.string();
-  if (!checkpoint.weights.prefix.empty()) json["prefix"] = checkpoint.weights.prefix;
-  if (!checkpoint.weights.base.empty()) json["base"] = checkpoint.weights.base.string();
-  if (checkpoint.weights.token_types != TokenTypes::kAsSaved) {
-    json["token_types"] = token_types_name(checkpoint.weights.token_types);
+  if (!checkpoint.options.file.empty()) json["weights"] = checkpoint.options.file.string();
+  if (!checkpoint.options.prefix.empty()) json["prefix"] = checkpoint.options.prefix;
+  if (!checkpoint.options.base.empty()) json["base"] = checkpoint.options.base.string();
+  if (checkpoint.options.token_types != TokenTypes::kAsSaved) {
+    json["token_types"] = token_types_name(checkpoint.options.token_types);
   }
   json.update({{"hash", checkpoint.hash},
                {"architecture", checkpoint.architecture},

@@ -303,7 +303,7 @@ void read_machine_fields(const Fields& fields, BenchResults& results) {
 
 CheckpointSummary read_checkpoint(const Fields& fields) {
   return {.model_dir = fields.text("model_dir"),
-          .weights = {.file = fields.has("weights") ? fields.text("weights") : "",
+          .options = {.file = fields.has("weights") ? fields.text("weights") : "",
                       .prefix = fields.has("prefix") ? fields.text("prefix") : "",
                       .base = fields.has("base") ? fields.text("base") : "",
                       .token_types = fields.has("token_types")
