@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
-#include "base/system_error.h"
+#include "base/system_failure.h"
 #include "base/temporary_name.h"
 
 namespace paceline {
@@ -49,7 +49,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   if (descriptor_ >= 0) return;
   const int number = errno;
   temporary_.forget();
-  throw_system(path_, "creating", number);
+  throw system_failure(path_.native(), "creating", number);
 }
 
 /// Leaves descriptor_ negative and errno where that is not possible.
@@ -67,11 +67,11 @@ void AtomicFile::open_target() {
     if (there && S_ISLNK(status.st_mode)) {
       std::error_code error;
       const fs::path to = fs::read_symlink(target, error);
-      if (error) throw_system(path_, "creating", error.value());
+      if (error) throw system_failure(path_.native(), "creating", error.value());
       target = folder_of(target) / to;
       continue;
     }
-    if (there && S_ISDIR(status.st_mode)) throw_system(path_, "writing", EISDIR);
+    if (there && S_ISDIR(status.st_mode)) throw system_failure(path_.native(), "writing", EISDIR);
     if (there && !S_ISREG(status.st_mode)) {
       descriptor_ = ::open(target.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
       return;
@@ -132,7 +132,7 @@ void AtomicFile::write_through(std::span<const std::byte> bytes) {
     if (count >= 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(count));
     } else if (errno != EINTR) {
-      throw_system(path_, "writing", errno);
+      throw system_failure(path_.native(), "writing", errno);
     }
   }
 }
@@ -141,7 +141,7 @@ void AtomicFile::finish() {
   if (std::exchange(finished_, true)) return;
   flush();
   if (!temporary_.empty() && ::fsync(descriptor_) != 0) {
-    throw_system(path_, "writing", errno);
+    throw system_failure(path_.native(), "writing", errno);
   }
 }
 
@@ -149,12 +149,12 @@ void AtomicFile::commit() {
   finish();
   // Closed behind the rename: until then the descriptor's lock says that the temporary file is in use.
   if (!temporary_.empty() && ::rename(temporary_.path().c_str(), path_.c_str()) != 0) {
-    throw_system(path_, "renaming", errno);
+    throw system_failure(path_.native(), "renaming", errno);
   }
   const bool direct = temporary_.empty();
   temporary_.forget();
   if (::close(std::exchange(descriptor_, -1)) != 0 && direct) {
-    throw_system(path_, "writing", errno);
+    throw system_failure(path_.native(), "writing", errno);
   }
 }
 

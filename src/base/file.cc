@@ -10,34 +10,17 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/system_error.h"
+#include "base/descriptor.h"
+#include "base/system_failure.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
 
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-  int number() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
 struct stat status_of(int descriptor, const std::filesystem::path& path) {
   struct stat status = {};
   if (::fstat(descriptor, &status) != 0) {
-    throw_system(path, "reading", errno);
+    throw system_failure(path.native(), "reading", errno);
   }
   return status;
 }
@@ -67,11 +50,11 @@ int open_to_read(const std::filesystem::path& path) {
                 fmt::format("[{}] it is a link to a file that is not there. Fetch the file again.", path.string()));
   }
   if (descriptor < 0) {
-    throw_system(path, "opening", number);
+    throw system_failure(path.native(), "opening", number);
   }
   if (::fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode)) {
     ::close(descriptor);
-    if (S_ISDIR(status.st_mode)) throw_system(path, "opening", EISDIR);
+    if (S_ISDIR(status.st_mode)) throw system_failure(path.native(), "opening", EISDIR);
     throw_other(path, kind_of(status.st_mode));
   }
   return descriptor;
@@ -105,7 +88,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
       continue;
     }
     if (count < 0) {
-      throw_system(path, "reading", errno);
+      throw system_failure(path.native(), "reading", errno);
     }
     if (count == 0) {
       content.resize(used);
@@ -129,7 +112,7 @@ MappedFile MappedFile::open(const std::filesystem::path& path) {
   const auto size = static_cast<std::size_t>(status.st_size);
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (data == MAP_FAILED) {
-    throw_system(path, "mapping", errno);
+    throw system_failure(path.native(), "mapping", errno);
   }
   mapped.data_ = static_cast<const std::byte*>(data);
   mapped.size_ = size;

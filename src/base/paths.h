@@ -11,9 +11,12 @@ namespace paceline {
 
 enum class PathKind { kNothing, kFile, kFolder, kOther };
 
+/// Whether there is anything under this name, be it a link that leads nowhere: opening it says what is wrong with it.
+/// Throws Error.
+bool path_exists(const std::filesystem::path& path);
+
 /// What a path names, links followed. Throws Error.
 PathKind path_kind(const std::filesystem::path& path);
-bool path_exists(const std::filesystem::path& path);
 bool is_file(const std::filesystem::path& path);
 bool is_folder(const std::filesystem::path& path);
 

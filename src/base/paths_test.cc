@@ -46,9 +46,12 @@ TEST(Paths, SayWhatIsThere) {
   EXPECT_TRUE(is_file(folder / "link"));
   EXPECT_TRUE(is_folder(folder.path()));
   EXPECT_EQ(path_kind("/dev/null"), PathKind::kOther);
-  for (const fs::path& nothing : {folder / "none", folder / "file" / "below", folder / "dangling", fs::path()}) {
+  for (const fs::path& nothing : {folder / "none", folder / "file" / "below", fs::path()}) {
     EXPECT_FALSE(path_exists(nothing)) << nothing;
+    EXPECT_EQ(path_kind(nothing), PathKind::kNothing) << nothing;
   }
+  for (const char* name : {"file", "link", "dangling"}) EXPECT_TRUE(path_exists(folder / name)) << name;
+  EXPECT_EQ(path_kind(folder / "dangling"), PathKind::kNothing);
   EXPECT_EQ(names_in(folder.path()), (std::vector<fs::path>{"dangling", "file", "link"}));
   EXPECT_TRUE(names_in(folder / "none").empty());
   EXPECT_TRUE(names_in(folder / "file").empty());

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/system_error.h"
+#include "base/system_failure.h"
 #include "base/temporary_name.h"
 
 namespace paceline {
@@ -21,10 +21,15 @@ StagingFolder::StagingFolder(const fs::path& parent) {
     TemporaryPath folder(parent / temporary_name());
     if (::mkdir(folder.path().c_str(), 0700) != 0) {
       if (errno == EEXIST) continue;  // of a process of the same id, in another container or killed long ago
-      throw_system(parent, "writing", errno);
+      throw system_failure(parent.native(), "writing", errno);
     }
     descriptor_ = ::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor_ >= 0 && !hold_temporary(descriptor_, folder.path())) {
+    if (descriptor_ < 0) {  // without its lock it would look abandoned
+      const int number = errno;
+      ::rmdir(folder.path().c_str());
+      throw system_failure(folder.path().native(), "opening the folder", number);
+    }
+    if (!hold_temporary(descriptor_, folder.path())) {
       ::close(std::exchange(descriptor_, -1));
       continue;
     }
@@ -47,7 +52,7 @@ fs::path StagingFolder::place(const std::string& name) {
     if (fs::exists(folder, error)) continue;
     temporary_.emplace_back(folder);
     fs::create_directory(folder, error);
-    if (error) throw_system(folder, "writing", error.value());
+    if (error) throw system_failure(folder.native(), "writing", error.value());
   }
   return temporary_.emplace_back(path_ / name).path();
 }

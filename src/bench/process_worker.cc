@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/room.h"
 #include "base/system_failure.h"
 #include "bench/frame_channel.h"
@@ -49,21 +50,6 @@ int move_up(int descriptor) {
   errno = error;
   return moved;
 }
-
-/// Closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 /// "NAME=value" of this process, and OMP_WAIT_POLICY=PASSIVE unless the user chose: spinning OpenMP threads of one
 /// worker would take the cores from the next.

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <iterator>
 #include <set>
-#include <system_error>
 #include <utility>
 
+#include "base/paths.h"
 #include "base/suggest.h"
 #include "checkpoint/weight_names.h"
 #include "paceline/error.h"
@@ -147,8 +147,7 @@ Adapter Adapter::open(const fs::path& folder) {
   adapter.config_ = read_adapter_config(folder);
   adapter.paths_.push_back(folder / kAdapterConfigFile);
   for (const char* name : kAdapterWeights) {
-    std::error_code ignored;
-    if (!fs::exists(fs::symlink_status(folder / name, ignored))) continue;
+    if (!path_exists(folder / name)) continue;
     adapter.where_ = folder / name;
     adapter.paths_.push_back(adapter.where_);
     adapter.opened_.push_back(WeightFile::open(adapter.where_));
@@ -160,10 +159,9 @@ Adapter Adapter::open(const fs::path& folder) {
 }
 
 Adapter Adapter::take_from(WeightFiles* weights, const fs::path& folder) {
-  std::error_code ignored;
   const fs::path where = folder / weights->names.front();
   const std::string what = fmt::format("[{}] it holds a PEFT model that is not merged", where.string());
-  if (!fs::exists(fs::symlink_status(folder / kAdapterConfigFile, ignored))) {
+  if (!path_exists(folder / kAdapterConfigFile)) {
     throw Error(
         ErrorCode::kUnsupported,
         fmt::format("{}, and {}, which says how much of the adapter counts, is not beside it. Save it with PEFT "
@@ -171,7 +169,7 @@ Adapter Adapter::take_from(WeightFiles* weights, const fs::path& folder) {
                     what, kAdapterConfigFile));
   }
   for (const char* name : kAdapterWeights) {
-    if (!fs::exists(fs::symlink_status(folder / name, ignored))) continue;
+    if (!path_exists(folder / name)) continue;
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("{}, and there is {} too. Leave one of them in the folder.", what, name));
   }

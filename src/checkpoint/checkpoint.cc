@@ -274,7 +274,7 @@ std::vector<float> Checkpoint::values(const Weight& weight) const {
   return values;
 }
 
-CheckpointConfig read_checkpoint_config(const fs::path& model_dir, const WeightOptions& options) {
+CheckpointConfig read_checkpoint_config(const fs::path& model_dir, const CheckpointOptions& options) {
   const ModelParts parts = find_model_parts(model_dir, options);
   const Json config = read_config_json(parts.config);
   ModelConfig read = read_model_config(config, {}, (parts.config / "config.json").string());

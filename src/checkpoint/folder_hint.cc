@@ -19,11 +19,20 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostEntries = 10'000;  // of a folder that was named by mistake
+constexpr std::array<const char*, 2> kModelFiles = {"config.json", kAdapterConfigFile};
 
 struct Entries {
   std::vector<std::string> files;
   std::vector<std::string> models;  ///< folders with a model or an adapter in them
 };
+
+/// A folder that may not be looked into is none, as far as a hint goes.
+bool has_model(const fs::path& folder) {
+  return std::any_of(kModelFiles.begin(), kModelFiles.end(), [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(fs::symlink_status(folder / name, ignored));
+  });
+}
 
 Entries entries_of(const fs::path& folder) {
   Entries entries;
@@ -35,7 +44,7 @@ Entries entries_of(const fs::path& folder) {
     std::error_code ignored;
     if (!fs::is_directory(path, ignored)) {
       entries.files.push_back(path.filename().string());
-    } else if (is_entry(path / "config.json") || is_entry(path / kAdapterConfigFile)) {
+    } else if (has_model(path)) {
       entries.models.push_back(path.filename().string());
     }
   }
@@ -112,29 +121,23 @@ std::optional<std::string> weights_hint(const std::vector<std::string>& files) {
 
 }  // namespace
 
-bool is_entry(const fs::path& path) {
-  std::error_code error;
-  const fs::file_type type = fs::symlink_status(path, error).type();
-  return type != fs::file_type::not_found && type != fs::file_type::none;
-}
-
 std::string folder_hint(const fs::path& folder) {
   const Entries entries = entries_of(folder);
+  const auto has = [&](std::string_view file) {
+    return std::find(entries.files.begin(), entries.files.end(), file) != entries.files.end();
+  };
   for (const char* name : kAdapterWeights) {
-    const auto has = [&](std::string_view file) {
-      return std::find(entries.files.begin(), entries.files.end(), file) != entries.files.end();
-    };
     if (has(name) && !has(kAdapterConfigFile)) {
       return fmt::format("There is {}, an adapter of PEFT, without {}: fetch that file too.", name, kAdapterConfigFile);
     }
   }
-  if (is_entry(folder / "modules.json") && !entries.models.empty()) {
+  if (has("modules.json") && !entries.models.empty()) {
     return fmt::format("It is a model of sentence-transformers: name {}, its transformer, an encoder without labels.",
                        (folder / *std::min_element(entries.models.begin(), entries.models.end())).string());
   }
   if (!entries.models.empty()) return models_hint(folder, entries.models);
   if (const auto hint = format_hint(entries.files)) return *hint;
-  if (is_entry(folder / "config.json")) {
+  if (has("config.json")) {
     if (const auto hint = weights_hint(entries.files)) return *hint;
   }
   return "Name a model folder as Hugging Face's save_pretrained writes it, with config.json, model.safetensors and "

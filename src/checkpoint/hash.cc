@@ -11,6 +11,7 @@
 #include "base/file_stamp.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/tokenizer_files.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/error.h"
@@ -34,8 +35,7 @@ std::vector<Part> parts_of(const Checkpoint& checkpoint) {
   const fs::path& folder = checkpoint.parts().tokenizer;
   std::vector<Part> parts = {{"config.json", checkpoint.parts().config / "config.json"},
                              {kTokenizerFile, folder / kTokenizerFile}};
-  std::error_code ignored;
-  const bool built = !fs::exists(folder / kTokenizerFile, ignored);
+  const bool built = !path_exists(folder / kTokenizerFile);
   for (const char* name : kTokenizerSettings) parts.push_back({name, folder / name});
   if (built) {
     for (const char* name : kVocabularyFiles) parts.push_back({name, folder / name});
@@ -84,9 +84,8 @@ std::string recall(const fs::path& memory, const std::string& stamps) {
 
 std::string hash_files(const std::vector<Part>& parts) {
   Hasher hasher;
-  std::error_code ignored;
   for (const Part& part : parts) {
-    const bool there = fs::exists(part.path, ignored);
+    const bool there = path_exists(part.path);
     const MappedFile file = there ? MappedFile::open(part.path) : MappedFile();
     // Name and size in front of the content, so that no two folders read as the same stream.
     hasher.update(fmt::format("{}\n{}\n", part.label, there ? std::to_string(file.bytes().size()) : "missing"));

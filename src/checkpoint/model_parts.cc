@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/paths.h"
 #include "base/suggest.h"
 #include "base/tokenizer_files.h"
 #include "checkpoint/adapter_config.h"
@@ -19,23 +20,26 @@ namespace {
 namespace fs = std::filesystem;
 
 void check_folder(const fs::path& folder) {
-  std::error_code ignored;
-  if (fs::is_directory(folder, ignored)) return;
-  throw Error(
-      ErrorCode::kNotFound,
-      fmt::format("[{}] {}. Name a model folder with config.json, model.safetensors and tokenizer.json.",
-                  folder.string(), is_entry(folder) ? "a folder was expected, this is a file" : "no such folder"));
+  const PathKind kind = path_kind(folder);
+  if (kind == PathKind::kFolder) return;
+  const char* what = "no such folder";
+  if (kind != PathKind::kNothing) what = "a folder was expected, this is a file";
+  if (kind == PathKind::kNothing && path_exists(folder)) what = "a folder was expected, this link leads nowhere";
+  throw Error(ErrorCode::kNotFound,
+              fmt::format("[{}] {}. Name a model folder with config.json, model.safetensors and tokenizer.json.",
+                          folder.string(), what));
 }
 
 void check_config(const fs::path& folder) {
-  if (is_entry(folder / "config.json")) return;
+  if (path_exists(folder / "config.json")) return;
   throw Error(ErrorCode::kNotFound,
               fmt::format("[{}] the folder has no config.json. {}", folder.string(), folder_hint(folder)));
 }
 
 bool has_tokenizer(const fs::path& folder) {
-  return is_entry(folder / kTokenizerFile) || std::any_of(std::begin(kVocabularyFiles), std::end(kVocabularyFiles),
-                                                          [&](const char* name) { return is_entry(folder / name); });
+  return path_exists(folder / kTokenizerFile) ||
+         std::any_of(std::begin(kVocabularyFiles), std::end(kVocabularyFiles),
+                     [&](const char* name) { return path_exists(folder / name); });
 }
 
 [[noreturn]] void throw_no_base(const fs::path& model_dir, const AdapterConfig& config) {
@@ -60,7 +64,7 @@ fs::path base_of(const fs::path& model_dir, const CheckpointOptions& options) {
   if (base.empty()) throw_no_base(model_dir, config);
   check_folder(base);
   std::error_code ignored;
-  if (is_entry(base / kAdapterConfigFile) && !fs::equivalent(base, model_dir, ignored)) {
+  if (path_exists(base / kAdapterConfigFile) && !fs::equivalent(base, model_dir, ignored)) {
     throw Error(ErrorCode::kUnsupported, fmt::format("[{}] the base has an adapter itself, a model without one was "
                                                      "expected. {}",
                                                      base.string(), kMergeWithPeft));
@@ -72,13 +76,13 @@ fs::path base_of(const fs::path& model_dir, const CheckpointOptions& options) {
 
 std::optional<fs::path> find_base(const std::string& name, const std::string& revision) {
   if (name.empty()) return std::nullopt;
-  std::error_code ignored;
-  if (fs::is_directory(name, ignored)) return name;
   try {
+    if (is_folder(name)) return name;
     const fs::path found = find_model_folder(revision.empty() ? name : fmt::format("{}@{}", name, revision));
-    if (fs::is_directory(found, ignored)) return found;
+    if (is_folder(found)) return found;
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNotFound) throw;
+    // The name may be a path of the machine that trained the adapter: what may not be looked at here is not the base.
+    if (error.code() != ErrorCode::kNotFound && error.code() != ErrorCode::kInvalidArgument) throw;
   }
   return std::nullopt;
 }
@@ -86,7 +90,7 @@ std::optional<fs::path> find_base(const std::string& name, const std::string& re
 ModelParts find_model_parts(const fs::path& model_dir, const CheckpointOptions& options) {
   check_folder(model_dir);
   ModelParts parts{.config = model_dir, .tokenizer = model_dir, .weights = model_dir};
-  parts.has_adapter = is_entry(model_dir / kAdapterConfigFile);
+  parts.has_adapter = path_exists(model_dir / kAdapterConfigFile);
   if (!options.base.empty() && (!parts.has_adapter || !options.file.empty())) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[--base {}] {}. Leave it out.", options.base.string(),
@@ -96,7 +100,7 @@ ModelParts find_model_parts(const fs::path& model_dir, const CheckpointOptions& 
   if (parts.has_adapter && options.file.empty()) {
     parts.merges = true;
     parts.weights = base_of(model_dir, options);
-    if (!is_entry(model_dir / "config.json")) parts.config = parts.weights;
+    if (!path_exists(model_dir / "config.json")) parts.config = parts.weights;
     if (!has_tokenizer(model_dir)) parts.tokenizer = parts.weights;
   }
   check_config(parts.config);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "base/json.h"
@@ -92,7 +91,7 @@ void add_file(const fs::path& model_dir, const std::string& name, WeightFiles* w
 }
 
 void add_shard(const fs::path& model_dir, const std::string& name, const Layout& layout, WeightFiles* weights) {
-  if (!is_entry(model_dir / name)) {
+  if (!path_exists(model_dir / name)) {
     throw Error(ErrorCode::kNotFound, fmt::format("[{}] the shard {} is missing, {} names it. Fetch the whole folder.",
                                                   model_dir.string(), name, layout.index));
   }
@@ -125,12 +124,12 @@ WeightFiles open_shards(const fs::path& model_dir, const Layout& layout) {
 
 WeightFiles open_folder(const fs::path& model_dir) {
   for (const Layout& layout : kLayouts) {
-    if (is_entry(model_dir / layout.single)) {
+    if (path_exists(model_dir / layout.single)) {
       WeightFiles weights;
       add_file(model_dir, layout.single, &weights);
       return weights;
     }
-    if (is_entry(model_dir / layout.index)) {
+    if (path_exists(model_dir / layout.index)) {
       return open_shards(model_dir, layout);
     }
   }
@@ -191,7 +190,7 @@ void WeightFiles::keep(const std::string& name, std::vector<float> values) {
 
 bool has_weights(const fs::path& model_dir) {
   return std::any_of(kLayouts.begin(), kLayouts.end(), [&](const Layout& layout) {
-    return is_entry(model_dir / layout.single) || is_entry(model_dir / layout.index);
+    return path_exists(model_dir / layout.single) || path_exists(model_dir / layout.index);
   });
 }
 

@@ -18,7 +18,7 @@ struct TokenizeOptions {
   std::filesystem::path input = "-";
   std::filesystem::path output = "-";
   RowReaderOptions rows;
-  WeightOptions model;  ///< `base` and `token_types`
+  CheckpointOptions model;  ///< `base` and `token_types`
   int32_t threads = 0;
   bool quiet = false;
 };

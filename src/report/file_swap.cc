@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <set>
 
+#include "base/paths.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -16,11 +17,6 @@ namespace paceline {
 namespace fs = std::filesystem;
 
 namespace {
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
 
 std::error_code last_error() { return {errno, std::generic_category()}; }
 
@@ -65,13 +61,13 @@ void FileSwap::put(const std::string& name) {
   const fs::path staged = staging_.path() / name;
   const fs::path place = out_dir_ / name;
   const fs::path folder = place.parent_path();
-  if (!is_there(folder)) {
+  if (!path_exists(folder)) {
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) fail_to_write(folder, error);
     made_folders_.push_back(folder);
   }
-  if (is_there(place)) {
+  if (path_exists(place)) {
     if (exchange(staged, place)) return;
     take_away(name);
   }
@@ -79,7 +75,7 @@ void FileSwap::put(const std::string& name) {
 }
 
 void FileSwap::take_away(const std::string& name) {
-  if (is_there(out_dir_ / name)) move(out_dir_ / name, staging_.place("earlier/" + name));
+  if (path_exists(out_dir_ / name)) move(out_dir_ / name, staging_.place("earlier/" + name));
 }
 
 void FileSwap::keep() {
