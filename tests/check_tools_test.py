@@ -2,6 +2,7 @@
 """The checkers of ./dev check find what they are for: each test plants one fault in a small tree."""
 
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -49,6 +50,28 @@ class NoticesTest(TreeTest):
         self.assert_one(self.check(part="motor"), "motor 2.0")
         self.assert_one(self.check(package="zlib"), "zlib")
         self.assertEqual(len(self.check(notices="")), 3)
+
+
+class PluginInterfaceTest(TreeTest):
+    SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "cmake" / "PluginInterface.cmake"
+    FILES = {"src/backend/plugin.h": '#include <string>\n#include "model/model.h"\n#include "public/batch.h"\n',
+             "src/model/model.h": '#include "base/json.h"  // values\n#include "backend/plugin.h"\n',
+             "src/base/json.h": "struct Json {};\n", "include/public/batch.h": "struct Batch {};\n",
+             "src/base/other.h": "struct Other {};\n"}
+
+    def interface(self, **changed):
+        root = self.tree({**self.FILES, **changed})
+        subprocess.run(["cmake", f"-DROOT={root}", "-DHEADER=backend/plugin.h", f"-DOUTPUT={root}/out.inc", "-P", self.SCRIPT],
+                       check=True)
+        return (root / "out.inc").read_text(encoding="utf-8")
+
+    def test_covers_what_the_plugins_header_includes(self):
+        same = self.interface()
+        self.assertRegex(same, r'^#define PACELINE_PLUGIN_INTERFACE "[0-9a-f]{12}"\n$')
+        self.assertEqual(self.interface(), same)
+        self.assertEqual(self.interface(**{"src/base/other.h": "struct Other { int x; };\n"}), same)
+        for name in ("src/model/model.h", "src/base/json.h", "include/public/batch.h"):
+            self.assertNotEqual(self.interface(**{name: "struct Changed {};\n"}), same, name)
 
 
 LAYERS = "base:\ntensor: base\nengine/interface = engine/options.h\nengine/interface: base\nengine: tensor engine/interface\n"

@@ -9,7 +9,7 @@ namespace paceline {
 /// "0.1.0".
 PACELINE_EXPORT std::string_view version();
 
-/// Version, compiler and build type in one line; plug-ins of another build id are refused.
+/// Version, compiler and build type in one line.
 PACELINE_EXPORT std::string_view build_id();
 
 }  // namespace paceline

@@ -11,8 +11,8 @@
 namespace paceline {
 
 /// The one table that a plug-in exports, under the name kPluginTableSymbol. Host and plug-in are built in one tree: the
-/// host compares build ids before it calls anything else. No exception crosses: functions return false and fill
-/// `error`.
+/// host compares plugin_build_id() of both before it calls anything else. No exception crosses: functions return false
+/// and fill `error`.
 struct PluginError {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
@@ -27,7 +27,7 @@ struct PluginExportOptions {
 };
 
 struct PluginTable {
-  const char* build_id;
+  const char* build_id;  ///< plugin_build_id()
   /// Version of the engine, loading its library where need be.
   bool (*engine_version)(std::string* version, PluginError* error);
   bool (*create_backend)(const Checkpoint* checkpoint, const BackendOptions* options, Backend** backend,

@@ -10,11 +10,11 @@
 #include <map>
 #include <mutex>
 
+#include "base/plugin_build_id.h"
 #include "base/process_owner.h"
 #include "base/room.h"
 #include "base/system_failure.h"
 #include "base/temporary_path.h"
-#include "paceline/version.h"
 
 namespace paceline {
 namespace {
@@ -84,11 +84,12 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
                       "Run ./dev build.");
   }
   const std::string theirs = table->build_id;
-  if (theirs != build_id()) {
+  if (theirs != plugin_build_id()) {
     ::dlclose(library);
-    throw_unavailable(plugin,
-                      fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, build_id()),
-                      "Rebuild both with ./dev build.");
+    throw_unavailable(
+        plugin,
+        fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, plugin_build_id()),
+        "Rebuild both with ./dev build.");
   }
   also_remove(table->remove_temporary_paths);
   return table;

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/expect_error.h"
-#include "paceline/version.h"
+#include "base/plugin_build_id.h"
 
 namespace paceline {
 namespace {
@@ -96,8 +96,7 @@ TEST_F(PluginLoader, SaysWhereAMissingPluginWasLookedForAndWhatInstallsIt) {
 
 TEST_F(PluginLoader, RefusesAnotherBuildWithBothIds) {
   expect_error(
-      ErrorCode::kUnavailable, [] { load_plugin("other", ""); }, "0.0.0 of another tree", std::string(build_id()),
-      "Rebuild");
+      ErrorCode::kUnavailable, [] { load_plugin("other", ""); }, "0.0.0 of another tree", plugin_build_id(), "Rebuild");
 }
 
 TEST_F(PluginLoader, RefusesALibraryWithoutTheTable) {

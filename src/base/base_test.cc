@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/expect_error.h"
 #include "base/hash.h"
+#include "base/plugin_build_id.h"
 #include "base/progress.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
@@ -28,6 +30,14 @@ TEST(Version, IsThreeNumbersAndTheBuildIdSaysMore) {
   EXPECT_EQ(std::count(version().begin(), version().end(), '.'), 2);
   EXPECT_NE(build_id().find(version()), std::string_view::npos);
   EXPECT_GT(build_id().size(), version().size() + 5);
+}
+
+TEST(PluginBuildId, IsTheBuildAndAHashOfTheInterface) {
+  const std::string_view id = plugin_build_id();
+  ASSERT_TRUE(id.starts_with(build_id()));
+  const std::string_view hash = id.substr(id.rfind(' ') + 1);
+  EXPECT_EQ(hash.size(), 12U);
+  EXPECT_EQ(hash.find_first_not_of("0123456789abcdef"), std::string_view::npos);
 }
 
 TEST(HasherTest, MatchesXxh3AndIgnoresHowItIsFed) {

@@ -5,8 +5,8 @@
 #include "backend/onnxruntime/engine_library.h"
 #include "backend/onnxruntime/onnxruntime_backend.h"
 #include "backend/plugin_guard.h"
+#include "base/plugin_build_id.h"
 #include "base/temporary_path.h"
-#include "paceline/version.h"
 
 namespace paceline {
 namespace {
@@ -26,6 +26,6 @@ bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend
 }  // namespace paceline
 
 extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::build_id().data(),         paceline::engine_version,         paceline::create,
+    paceline::plugin_build_id(),         paceline::engine_version,         paceline::create,
     paceline::run_plugin_backend,        paceline::destroy_plugin_backend, nullptr,
     paceline::remove_own_temporary_paths};

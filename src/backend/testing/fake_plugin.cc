@@ -4,8 +4,8 @@
 #include <stdexcept>
 
 #include "backend/plugin_guard.h"
+#include "base/plugin_build_id.h"
 #include "base/temporary_path.h"
-#include "paceline/version.h"
 
 namespace paceline {
 namespace {

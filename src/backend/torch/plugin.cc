@@ -8,8 +8,8 @@
 #include "backend/torch/engine_call.h"
 #include "backend/torch/torchscript_backend.h"
 #include "backend/torch/torchscript_export.h"
+#include "base/plugin_build_id.h"
 #include "base/temporary_path.h"
-#include "paceline/version.h"
 
 namespace paceline {
 namespace {
@@ -38,6 +38,6 @@ bool export_to(const Checkpoint* checkpoint, const PluginExportOptions* options,
 }  // namespace paceline
 
 extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::build_id().data(),         paceline::engine_version,         paceline::create,
+    paceline::plugin_build_id(),         paceline::engine_version,         paceline::create,
     paceline::run_plugin_backend,        paceline::destroy_plugin_backend, paceline::export_to,
     paceline::remove_own_temporary_paths};
