@@ -22,7 +22,7 @@ constexpr std::array<std::pair<TokenTypes, std::string_view>, 3> kNames{
 std::string_view token_types_name(TokenTypes types) {
   const auto* const found =
       std::find_if(kNames.begin(), kNames.end(), [&](const auto& name) { return name.first == types; });
-  return found->second;
+  return found == kNames.end() ? "unknown" : found->second;
 }
 
 TokenTypes parse_token_types(std::string_view name, std::string_view where) {

@@ -168,15 +168,18 @@ HandedOutTypes find_handed_out_types(const Json& config, const Json& tokenizer_c
 }
 
 TokenTypeUse apply_token_types(TokenTypes asked, const HandedOutTypes& saved, Network& network) {
-  TokenTypeUse use{.read = reads_token_types(network), .handed_out = false, .reason = saved.reason, .notice = {}};
+  TokenTypeUse use{.read = reads_token_types(network), .reason = saved.reason};
   if (asked != TokenTypes::kAsSaved) use.reason = fmt::format("--token-types {}", token_types_name(asked));
-  if (!use.read) {
-    if (asked != TokenTypes::kYes) return use;
+  const bool handed_out = asked == TokenTypes::kAsSaved ? saved.handed_out : asked == TokenTypes::kYes;
+  if (!use.read && asked == TokenTypes::kYes) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[--token-types] yes was given, and this {} tells no token types apart. Leave it out.",
                             network.architecture));
   }
-  use.handed_out = asked == TokenTypes::kAsSaved ? saved.handed_out : asked == TokenTypes::kYes;
+  // A table of one row, which nothing is told apart by, has no row for the second text of a pair.
+  if (handed_out && network.embeddings.token_types.exists()) use.known = network.token_types;
+  if (!use.read) return use;
+  use.handed_out = handed_out;
   if (use.handed_out) return use;
   if (asked == TokenTypes::kAsSaved && saved.lost) {
     use.notice = fmt::format(

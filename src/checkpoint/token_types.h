@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -26,8 +27,9 @@ HandedOutTypes find_handed_out_types(const Json& config, const Json& tokenizer_c
 struct TokenTypeUse {
   bool read = false;        ///< the architecture tells types apart
   bool handed_out = false;  ///< and gets them
-  std::string reason;       ///< as HandedOutTypes has it, or the flag
-  std::string notice;       ///< where that may not be what the model was trained with
+  int32_t known = 0;        ///< types that a text may have, from 0; 0: any, since none reaches the model
+  std::string reason{};     ///< as HandedOutTypes has it, or the flag
+  std::string notice{};     ///< where that may not be what the model was trained with
 };
 
 /// Decides and makes the network so. Throws Error{invalid_argument} for kYes where it reads none.

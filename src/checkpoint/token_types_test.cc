@@ -116,6 +116,26 @@ TEST(TokenTypes, TheFlagIsBeforeTheFolder) {
       ErrorCode::kInvalidArgument, [&] { apply_token_types(TokenTypes::kYes, all, no); }, "[--token-types] yes");
 }
 
+TEST(TokenTypes, ATableOfOneTypeKnowsTheFirstAlone) {
+  const HandedOutTypes all{.handed_out = true, .reason = "X of transformers 4", .lost = false};
+  const HandedOutTypes none{.handed_out = false, .reason = "X of transformers 5", .lost = false};
+  const auto known = [](TokenTypes asked, const HandedOutTypes& saved, int32_t types) {
+    Network network = network_of(WithoutTypes::kFirst);
+    network.token_types = types;
+    return apply_token_types(asked, saved, network).known;
+  };
+  EXPECT_EQ(known(TokenTypes::kAsSaved, all, 1), 1);
+  EXPECT_EQ(known(TokenTypes::kAsSaved, all, 2), 2);
+  EXPECT_EQ(known(TokenTypes::kYes, none, 2), 2);
+  EXPECT_EQ(known(TokenTypes::kAsSaved, none, 1), 0) << "none reaches the model";
+  EXPECT_EQ(known(TokenTypes::kNo, all, 1), 0);
+  EXPECT_EQ(known(TokenTypes::kNo, all, 2), 0);
+  Network without_table = network_of(WithoutTypes::kFirst);
+  without_table.token_types = 1;
+  without_table.embeddings.token_types = {};
+  EXPECT_EQ(apply_token_types(TokenTypes::kAsSaved, all, without_table).known, 0);
+}
+
 TEST(TokenTypes, NamesComeBack) {
   for (const TokenTypes types : {TokenTypes::kAsSaved, TokenTypes::kYes, TokenTypes::kNo}) {
     EXPECT_EQ(parse_token_types(token_types_name(types), "plan.json"), types);

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/temporary_folder.h"
+#include "checkpoint/tiny_checkpoint.h"
 #include "paceline/error.h"
 #include "text/row_readers.h"
 
@@ -194,6 +195,32 @@ TEST(StreamRows, ATextThatCannotBeReadIsAnErrorInItsRow) {
       EXPECT_NE(all[row].find("[row " + std::to_string(row + 1) + ", "), std::string::npos) << all[row];
       EXPECT_NE(all[row].find("\"[EXTRA]\" with id 340, and the model knows ids below 340"), std::string::npos);
     }
+  }
+}
+
+// As transformers, whose table of types ends there, too.
+TEST(StreamRows, APairIsAnErrorInItsRowWhereTheModelKnowsOneTokenType) {
+  const TemporaryFolder folder;
+  Json config = tiny_config();
+  config["model_type"] = "bert";
+  config["architectures"] = {"BertForSequenceClassification"};
+  config["vocab_size"] = 193;
+  write_tiny_checkpoint(folder.path(), config);
+  std::filesystem::copy_file(PACELINE_TESTDATA "/models/bert-fp32/tokenizer.json", folder / "tokenizer.json");
+  write_file_atomically(folder / "in.jsonl", "{\"text\": \"le vent\", \"pair\": \"la route\"}\n");
+  const auto run = [&](TokenTypes types, const std::string& pair_column) {
+    TextPipeline pipeline(folder.path(),
+                          {.backend = {.name = "native", .threads = 1}, .checkpoint_options = {.token_types = types}});
+    const auto reader = RowReader::open(folder / "in.jsonl", {.pair_column = pair_column});
+    const auto writer = RowWriter::make({.format = reader->format(), .labels = pipeline.checkpoint().labels()});
+    Memory sink;
+    classify_stream(*reader, *writer, pipeline, {}, sink, *make_silent_progress());
+    return sink.content;
+  };
+  const std::string refused = run(TokenTypes::kAsSaved, "pair");
+  EXPECT_NE(refused.find("tokens of type 1, and the model knows types below 1"), std::string::npos) << refused;
+  for (const std::string& answer : {run(TokenTypes::kAsSaved, ""), run(TokenTypes::kNo, "pair")}) {
+    EXPECT_NE(answer.find("\"score\""), std::string::npos) << answer;
   }
 }
 

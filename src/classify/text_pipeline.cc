@@ -39,7 +39,7 @@ TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::opti
   return {.max_length = checkpoint.max_length(),
           .token_types = reads_token_types(checkpoint.network()),
           .known_ids = checkpoint.network().vocab_size,
-          .known_types = checkpoint.network().token_types,
+          .known_types = checkpoint.token_types().known,
           .count_truncated = long_texts.has_value(),
           .windows = windows,
           .stride = windows ? long_texts->stride : 0};

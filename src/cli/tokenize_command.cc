@@ -41,7 +41,7 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   const Tokenizer tokenizer = Tokenizer::load(config.tokenizer, {.max_length = config.max_length,
                                                                  .token_types = reads_token_types(config.network),
                                                                  .known_ids = config.network.vocab_size,
-                                                                 .known_types = config.network.token_types,
+                                                                 .known_types = config.token_types.known,
                                                                  .count_truncated = true});
   if (!options.quiet) note_tokenizer(tokenizer, config.token_types, console);
   ThreadPool pool(resolve_threads(options.threads));

@@ -163,7 +163,7 @@ struct Tokenizer::State {
   std::string reading;
 
   Encoding encode(const Text& text) const;
-  void check_known(const Encoding& encoding) const;
+  void check_known(const PacelineEncoding& encoding) const;
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -237,22 +237,22 @@ Encoding Tokenizer::State::encode(const Text& text) const {
   }
 
   const PacelineEncoding& value = result.value;
+  check_known(value);
   Encoding encoding;
   encoding.input_ids.assign(value.input_ids, value.input_ids + value.size);
   if (options.token_types) {
     encoding.token_type_ids.assign(value.token_type_ids, value.token_type_ids + value.size);
   }
   encoding.truncated = static_cast<int32_t>(value.truncated);
-  check_known(encoding);
   return encoding;
 }
 
-void Tokenizer::State::check_known(const Encoding& encoding) const {
+void Tokenizer::State::check_known(const PacelineEncoding& encoding) const {
   const auto first_beyond = [](std::span<const int32_t> values, int32_t known) {
     return known == 0 ? values.end()
                       : std::find_if(values.begin(), values.end(), [&](int32_t value) { return value >= known; });
   };
-  const std::span<const int32_t> ids(encoding.input_ids), types(encoding.token_type_ids);
+  const std::span<const int32_t> ids(encoding.input_ids, encoding.size), types(encoding.token_type_ids, encoding.size);
   if (const auto id = first_beyond(ids, options.known_ids); id != ids.end()) {
     throw Error(ErrorCode::kCorruptData,
                 fmt::format("[{}] the text has the token \"{}\" with id {}, and the model knows ids below {}. Does the "

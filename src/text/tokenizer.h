@@ -44,7 +44,7 @@ struct TokenizerOptions {
   int32_t max_length = 0;    ///< tokens, special ones included; the model's limit; 0: none
   bool token_types = false;  ///< fill token_type_ids
   int32_t known_ids = 0;     ///< ids that the model has rows for, from 0; a text with another one is refused; 0: any
-  int32_t known_types = 0;   ///< the same for token_type_ids, where they are filled
+  int32_t known_types = 0;   ///< the same for token types, filled or not
   /// Makes Encoding::truncated exact; else it is at least 1 where anything was cut off, and the end of a text that is
   /// far too long is mostly not read.
   bool count_truncated = false;

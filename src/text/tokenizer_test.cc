@@ -175,6 +175,10 @@ TEST(Tokenizer, RefusesATextWithWhatTheModelDoesNotKnow) {
           std::to_string(largest));
   expect_error(
       ErrorCode::kCorruptData, [&] { load_known(0, 1).encode(pair); }, "tokens of type 1, and the model knows types");
+  const Tokenizer one_type = Tokenizer::load(kFolder / "wordpiece", {.known_types = 1});
+  EXPECT_FALSE(one_type.encode({.first = "le vent", .second = std::nullopt}).input_ids.empty());
+  expect_error(
+      ErrorCode::kCorruptData, [&] { one_type.encode(pair); }, "tokens of type 1, and the model knows types");
 }
 
 TEST(Tokenizer, RefusesALimitWithoutRoomForText) {
