@@ -3,19 +3,22 @@
 
 Each folder is what PeftModel.save_pretrained leaves behind, without its README. merged.safetensors holds the tensors
 that merge_and_unload() makes other than the base's, golden.json the base, the versions and, where the base has a
-tokenizer, the logits of a few texts. The folder unmerged/ holds the state_dict of a model that was never merged.
+tokenizer, the logits of a few texts. patterns.json says which names of modules the keys of rank_pattern match. The
+folder unmerged/ holds the state_dict of a model that was never merged.
 
 Run it in the oracle environment that has PEFT: .deps/venv5/bin/python tools/make_adapters.py
 """
 
 import json
 import pathlib
+import re
 import shutil
 import warnings
 
 import peft
 import torch
 import transformers
+from peft.utils.other import get_pattern_key
 from safetensors.torch import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -43,6 +46,35 @@ VARIANTS = {
     "gpt2-dora": ("families/gpt2-plain", 0, dict(r=2, lora_alpha=6, target_modules=["c_proj"], use_dora=True)),
     "modernbert-joined": ("families/modernbert-windows", 0, dict(r=2, lora_alpha=6, target_modules=["Wqkv", "Wi"])),
 }
+
+
+# Keys of rank_pattern and alpha_pattern, and names of modules that some of them match.
+PATTERNS = [
+    "query", "self.query", "bert.encoder.layer.1.attention.self.query", "^bert.encoder.layer.0", "^query", "layer.1",
+    "(query|key)", "query|key", "^(bert|model).*key$", r".*layer\.[02-9]\..*", r".*layer\.[^0].*", r"layer\.\d+\..*query",
+    r"layer\.\d{1,2}\.\w+\.\w+\.\w+", r"layer\.\d{2}.*", r"layer\.\d{2,}.*", r"layer\.\d{,1}\..*", "quer{1}y", "quer{1,}y", "q{x}",
+    r"(?:.*\.)?(?P<last>value|dense)", ".*?dense", "que?ry", "quex*ry", "qu+ery", "[a-q]uery", "[]q]uery", "[^]]uery", "[a-]uery",
+    r"[\w.]+key", r"\S+\.key", r"\Aquery\Z", r".*\.0\.[a-z]+\.(self|output)\..*", "(dense|)", "((a*)*)*query", "(^)*query",
+    "^^query$$", "a)|(query", "", ".", "..ery", r"self\x2equery", r"\D+", r"layer(\.\d)(\.attention)?.*", "quer[!-~]", "QUERY",
+    "dense.*|^h", r"h\.[0-9]+\.attn\.c_attn", "layer.{3}attention.*", "(layer.){2}", "(e.*){4}y",
+]
+NAMES = [
+    "query", "key", "bert.encoder.layer.0.attention.self.query", "bert.encoder.layer.1.attention.self.query",
+    "bert.encoder.layer.10.attention.self.query", "bert.encoder.layer.1.attention.self.key", "model.layers.3.attn.key",
+    "bert.encoder.layer.0.attention.output.dense", "bert.encoder.layer.0.output.dense", "self_query", "bert.pooler.dense",
+    "transformer.h.0.attn.c_attn", "h.0.attn.c_attn", "a.b.quexery", "q{x}", "a.q", "layer.layer.x", "a-query", "]uery",
+]
+
+
+def write_patterns():
+    """Which names each key matches, as PEFT looks for the key of a module."""
+    matched = {pattern: [i for i, name in enumerate(NAMES) if re.match(rf"(.*\.)?({pattern})$", name)]
+               for pattern in PATTERNS}
+    for pattern, places in matched.items():
+        for i, name in enumerate(NAMES):  # PEFT gives back the name where nothing matches
+            assert pattern == name or (get_pattern_key([pattern], name) == pattern) == (i in places)
+    golden = {"made_by": "tools/make_adapters.py", "versions": {"peft": peft.__version__}, "names": NAMES, "matched": matched}
+    (ADAPTERS / "patterns.json").write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
 
 
 def load_base(folder, labels):
@@ -110,6 +142,7 @@ def make(name, base, labels, settings):
 def main():
     warnings.simplefilter("ignore")
     ADAPTERS.mkdir(exist_ok=True)
+    write_patterns()
     for name, variant in VARIANTS.items():
         make(name, *variant)
         print(name)

@@ -145,7 +145,7 @@ void MappedFile::copy(std::size_t first, std::span<std::byte> out) const {
   while (!out.empty()) {
     const ssize_t count = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(first));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_system(path_, "reading", errno);
+    if (count < 0) throw system_failure(path_.native(), "reading", errno);
     if (count == 0) {
       throw Error(ErrorCode::kCorruptData,
                   fmt::format("[{}] the file became shorter while it was read. Try again when it is complete.",

@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "base/suggest.h"
 #include "checkpoint/weight_names.h"
+#include "network/labels.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -25,32 +26,45 @@ TensorMap map_of(const WeightFile& file) {
   return tensors;
 }
 
-/// The number of the first layer in a module's name, as PEFT counts them; -1: none.
-int64_t layer_of(std::string_view module) {
+/// Whether one of the numbers in a module's name is of these layers. Which one PEFT means follows from layers_pattern.
+bool is_in_layer(std::string_view module, const std::vector<int64_t>& layers) {
   const std::vector<std::string> parts = split_name(module);
-  for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
-    const bool digits =
-        !parts[i].empty() && parts[i].size() < 10 && parts[i].find_first_not_of("0123456789") == std::string::npos;
-    if (digits) return std::stoll(parts[i]);
-  }
-  return -1;
+  return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+    const bool digits = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+    return digits && std::find(layers.begin(), layers.end(), std::stoll(part)) != layers.end();
+  });
 }
 
-/// The base's name of a tensor: the same, or without or with the part before its encoder, which a bare encoder is saved
-/// without. Empty where there is none.
-std::string find_stored(const std::string& name, const TensorMap& stored) {
-  if (stored.contains(name)) return name;
+/// The part of a name behind its first part; empty where there is none.
+std::string_view behind_first_part(std::string_view name) {
   const std::size_t dot = name.find('.');
-  if (dot != std::string::npos && dot + 1 < name.size() && name.find('.', dot + 1) != std::string::npos) {
-    const std::string rest = name.substr(dot + 1);
-    if (stored.contains(rest)) return rest;
-  }
-  const std::string ending = "." + name;
-  for (const auto& [candidate, tensor] : stored) {
-    if (candidate.ends_with(ending) && candidate.find('.') == candidate.size() - ending.size()) return candidate;
-  }
-  return {};
+  return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
 }
+
+/// The names that a base has for its tensors.
+class StoredNames {
+ public:
+  explicit StoredNames(const TensorMap& stored) {
+    for (const auto& [name, tensor] : stored) {
+      names_.insert(name);
+      by_rest_.emplace(behind_first_part(name), name);
+    }
+  }
+
+  /// The base's name of a tensor: the same, or without or with the part before its encoder, which a bare encoder is
+  /// saved without. Empty where there is none.
+  std::string find(std::string_view name) const {
+    if (names_.contains(name)) return std::string(name);
+    const std::string_view rest = behind_first_part(name);
+    if (rest.find('.') != std::string_view::npos && names_.contains(rest)) return std::string(rest);
+    const auto longer = by_rest_.find(name);
+    return longer == by_rest_.end() ? std::string() : longer->second;
+  }
+
+ private:
+  std::set<std::string, std::less<>> names_;
+  std::map<std::string, std::string, std::less<>> by_rest_;
+};
 
 std::vector<float> floats_of(const TensorView& tensor) {
   std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
@@ -193,8 +207,7 @@ void Adapter::check_module(const std::string& module) const {
                        return module == target || module.ends_with("." + target);
                      });
   const std::vector<int64_t>& layers = config_.layers;
-  const bool there =
-      targets.empty() || layers.empty() || std::find(layers.begin(), layers.end(), layer_of(module)) != layers.end();
+  const bool there = targets.empty() || layers.empty() || is_in_layer(module, layers);
   if (named && there) return;
   throw Error(ErrorCode::kCorruptData,
               fmt::format("[{}] the module {} has an adapter, which {} does not ask for in \"{}\". "
@@ -204,9 +217,10 @@ void Adapter::check_module(const std::string& module) const {
 }
 
 void Adapter::join(WeightFiles* weights) {
+  const StoredNames names(weights->tensors);
   for (const auto& [module, factors] : tensors_.modules) {
     check_module(module);
-    const std::string stored = find_stored(module + ".weight", weights->tensors);
+    const std::string stored = names.find(module + ".weight");
     if (stored.empty()) {
       throw Error(
           ErrorCode::kCorruptData,
@@ -217,7 +231,7 @@ void Adapter::join(WeightFiles* weights) {
     stored_[module] = stored.substr(0, stored.size() - std::string_view(".weight").size());
   }
   for (const auto& [name, tensor] : tensors_.plain) {
-    const std::string stored = find_stored(name, weights->tensors);
+    const std::string stored = names.find(name);
     weights->tensors[stored.empty() ? name : stored] = tensor;
     replaced_.push_back(name);
   }
@@ -227,8 +241,9 @@ void Adapter::join(WeightFiles* weights) {
 void Adapter::compare_base(const fs::path& named, const WeightFiles& weights, bool keeps_model) const {
   WeightFiles base = open_weight_files(named);
   rename_tensors(base.tensors, keeps_model, named.string());
+  const StoredNames names(base.tensors);
   for (const auto& [module, stored] : stored_) {
-    const std::string own = find_stored(stored + ".weight", base.tensors);
+    const std::string own = names.find(stored + ".weight");
     if (own.empty() || same_content(base.tensors.at(own), weights.tensors.at(stored + ".weight"))) continue;
     throw Error(
         ErrorCode::kUnsupported,
@@ -247,8 +262,8 @@ void Adapter::fit_config(const WeightFiles& weights, Json* config, std::vector<s
   const bool counted = named != config->end() && named->is_object();
   // transformers has two where neither is given.
   const int64_t known = counted ? static_cast<int64_t>(named->size())
-                                : json_integer(*config, "num_labels", "config.json", 1, labels + 2, 2);
-  if (known == labels || labels > 1'000'000) return;
+                                : json_integer(*config, "num_labels", "config.json", 0, kMostLabels, 2);
+  if (known == labels || labels > kMostLabels) return;
   Json names = Json::object();
   for (int64_t i = 0; i < labels; ++i) names[std::to_string(i)] = fmt::format("LABEL_{}", i);
   (*config)["id2label"] = names;

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "base/suggest.h"
 #include "paceline/error.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr JsonLimits kLimits{.max_bytes = std::size_t{1} << 20, .max_depth = 16};
 constexpr int64_t kMostRank = 1 << 16;
 constexpr double kMostAlpha = 1e9;
+constexpr std::size_t kMostPatterns = 1000;
 
 [[noreturn]] void throw_unsupported(std::string_view where, std::string_view what) {
   throw Error(ErrorCode::kUnsupported, fmt::format("[{}] {} {}", where, what, kMergeWithPeft));
@@ -67,29 +69,29 @@ void check_initialisation(const Json& json, std::string_view where) {
                                        excerpt(name)));
 }
 
-std::map<std::string, double> read_pattern(const Json& json, const char* key, double least, double most,
-                                           std::string_view where) {
-  std::map<std::string, double> pattern;
+std::vector<ModuleNumber> read_pattern(const Json& json, const char* key, double least, double most,
+                                       std::string_view where) {
+  std::vector<ModuleNumber> numbers;
   const auto field = json.find(key);
-  if (field == json.end() || is_off(*field)) return pattern;
-  if (!field->is_object()) {
-    throw Error(
-        ErrorCode::kCorruptData,
-        fmt::format("[{}] \"{}\" is {}, an object of modules and numbers was expected.", where, key, text_of(*field)));
+  if (field == json.end() || is_off(*field)) return numbers;
+  if (!field->is_object() || field->size() > kMostPatterns) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] \"{}\" is {}, an object of at most {} modules and numbers was expected.", where, key,
+                            text_of(*field), kMostPatterns));
   }
   for (const auto& [module, value] : field->items()) {
-    // PEFT reads the keys as regular expressions. Names, which is what it writes, need no more than dots.
-    const std::string_view name = std::string_view(module).substr(module.starts_with('^') ? 1 : 0);
-    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-      return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
-    });
-    if (!plain) {
-      throw_unsupported(where, fmt::format("\"{}\" has the pattern \"{}\", the name of a module was expected.", key,
-                                           excerpt(module)));
+    std::optional<NamePattern> pattern = NamePattern::parse(fmt::format("(.*\\.)?({})$", module));
+    if (!pattern) {
+      throw_unsupported(where,
+                        fmt::format("\"{}\" has the pattern \"{}\"; names, sets, groups, choices and repetitions "
+                                    "were expected.",
+                                    key, excerpt(module)));
     }
-    pattern.emplace(module, json_number(*field, module, fmt::format("{}: {}", where, key), least, most));
+    numbers.push_back({.key = module,
+                       .pattern = std::move(*pattern),
+                       .number = json_number(*field, module, fmt::format("{}: {}", where, key), least, most)});
   }
-  return pattern;
+  return numbers;
 }
 
 /// A list of names; a single text is a pattern, which the adapter's own tensors answer.
@@ -142,30 +144,24 @@ void check_method(const Json& json, std::string_view where) {
   }
 }
 
-/// As re.match of `(.*\.)?(key)$`, where a dot in the key stands for any character.
-bool matches(std::string_view key, std::string_view module) {
-  const bool whole = key.starts_with('^');
-  if (whole) key.remove_prefix(1);
-  if (module.size() < key.size()) return false;
-  const std::size_t start = module.size() - key.size();
-  if (start > 0 && (whole || module[start - 1] != '.')) return false;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    if (key[i] != '.' && key[i] != module[start + i]) return false;
-  }
-  return true;
+bool matches(const ModuleNumber& number, std::string_view module) {
+  const std::optional<bool> answer = number.pattern.matches(module);
+  if (answer) return *answer;
+  throw_unsupported(kAdapterConfigFile, fmt::format("The pattern \"{}\" takes too long for the module {}.",
+                                                    excerpt(number.key), excerpt(module)));
 }
 
 /// PEFT takes the first pattern that matches, in the order of the file; several may only match where that is the same.
-double find_in(const std::map<std::string, double>& pattern, std::string_view module, double otherwise) {
+double find_in(const std::vector<ModuleNumber>& numbers, std::string_view module, double otherwise) {
   std::optional<double> found;
-  for (const auto& [key, value] : pattern) {
-    if (!matches(key, module)) continue;
-    if (found && *found != value) {
+  for (const ModuleNumber& one : numbers) {
+    if (!matches(one, module)) continue;
+    if (found && *found != one.number) {
       throw_unsupported(kAdapterConfigFile,
-                        fmt::format("Patterns with different values ({} and {}) match the module {}.", *found, value,
-                                    excerpt(module)));
+                        fmt::format("Patterns with different values ({} and {}) match the module {}.", *found,
+                                    one.number, excerpt(module)));
     }
-    found = value;
+    found = one.number;
   }
   return found.value_or(otherwise);
 }

@@ -1,18 +1,25 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "checkpoint/name_pattern.h"
 
 namespace paceline {
 
 /// The files of a PEFT adapter.
 inline constexpr const char* kAdapterConfigFile = "adapter_config.json";
 inline constexpr const char* kAdapterWeights[] = {"adapter_model.safetensors", "adapter_model.bin"};
+
+/// A number for the modules whose names match.
+struct ModuleNumber {
+  std::string key;      ///< as the file has it
+  NamePattern pattern;  ///< with what PEFT puts around it
+  double number = 0;
+};
 
 /// What an adapter_config.json of LoRA says, as far as merging needs it. Which modules are adapted is told by the
 /// adapter's tensors; what the file says of it is checked where it is a list.
@@ -22,9 +29,9 @@ struct AdapterConfig {
   std::string task;      ///< "SEQ_CLS" or empty
   int64_t rank = 8;
   double alpha = 8;
-  std::map<std::string, double> rank_pattern;   ///< ranks of single modules
-  std::map<std::string, double> alpha_pattern;  ///< the same for alpha
-  bool rank_stabilized = false;                 ///< divides by the root of the rank
+  std::vector<ModuleNumber> rank_pattern;   ///< ranks of some modules
+  std::vector<ModuleNumber> alpha_pattern;  ///< the same for alpha
+  bool rank_stabilized = false;             ///< divides by the root of the rank
   bool dora = false;
   std::vector<std::string> target_modules;  ///< names or their endings; empty: a pattern, or nothing was said
   std::vector<int64_t> layers;              ///< layers_to_transform; empty: all

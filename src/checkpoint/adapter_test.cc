@@ -137,6 +137,11 @@ TEST_F(AdapterTest, WithoutABaseSaysHowToGetIt) {
   refused(ErrorCode::kNotFound, "names none", "--base DIR");
   change_config(dir(), "base_model_name_or_path", "/nowhere/base");
   refused(ErrorCode::kNotFound, "/nowhere/base", "hf download", "--base DIR");
+  // A path that the system does not even look at, as a closed folder of the same name would be.
+  change_config(dir(), "base_model_name_or_path", "/" + std::string(300, 'n'));
+  refused(ErrorCode::kNotFound, "/nnn", "--base DIR");
+  put_base(dir());
+  EXPECT_FALSE(Checkpoint::open(dir()).adapter().empty());
 }
 
 TEST_F(AdapterTest, BesideWeightsThatAreNotItsBaseIsRefused) {
@@ -159,6 +164,29 @@ TEST_F(AdapterTest, BesideWeightsThatAreNotItsBaseIsRefused) {
   const Checkpoint own = Checkpoint::open(dir(), {.file = dir() / "model.safetensors"});
   EXPECT_TRUE(own.adapter().empty());
   EXPECT_EQ(own.notices().front(), "the adapter in the folder is left out, since --weights names the weights");
+}
+
+TEST_F(AdapterTest, TheHeadSaysHowManyLabelsThereAre) {
+  put_base(dir());
+  put_adapter(dir());
+  Json config = read_json_file(dir() / "config.json");
+  config.erase("id2label");
+  config.erase("label2id");
+  config["num_labels"] = 40;
+  write_file_atomically(dir() / "config.json", config.dump());
+  EXPECT_EQ(Checkpoint::open(dir()).labels(), (std::vector<std::string>{"LABEL_0", "LABEL_1", "LABEL_2"}));
+}
+
+TEST_F(AdapterTest, KeysOfPatternsAreRegularExpressions) {
+  put_base(dir());
+  put_adapter(dir());
+  const Checkpoint plain = Checkpoint::open(dir());
+  change_config(dir(), "alpha_pattern", Json{{"layer\\.[1-9]\\..*(query|key)", 64}});
+  const Checkpoint changed = Checkpoint::open(dir());
+  for_each_weight(plain.network(), [&](const Weight& weight) {
+    const bool matches = weight.name == "bert.encoder.layer.1.attention.self.query.weight";
+    EXPECT_EQ(plain.values(weight) != changed.values(weight), matches) << weight.name;
+  });
 }
 
 TEST_F(AdapterTest, WhatCannotBeMergedIsRefusedByName) {
@@ -184,7 +212,7 @@ TEST_F(AdapterTest, WhatCannotBeMergedIsRefusedByName) {
   with("of_a_later_version", true, "\"of_a_later_version\" is true, which is not known how to merge");
   with("use_dora", true, "\"use_dora\" is true");
   with("r", 5, "first factor");
-  with("rank_pattern", Json{{"(query|value)", 4}}, "the pattern \"(query|value)\"");
+  with("rank_pattern", Json{{"(?!query).*", 4}}, "the pattern \"(?!query).*\"");
   with("alpha_pattern", Json{{"query", 4}, {"self.query", 5}}, "Patterns with different values");
   with("target_modules", {"key"}, "\"target_modules\"");
   with("layers_to_transform", {7}, "\"layers_to_transform\"");

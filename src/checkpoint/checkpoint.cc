@@ -142,11 +142,10 @@ void join_adapter(const fs::path& model_dir, const CheckpointOptions& options, L
   const ModelParts& parts = loaded->parts;
   adapter.join(&loaded->weights);
   adapter.fit_config(loaded->weights, &loaded->config, &loaded->notices);
-  if (!parts.merges) return;
+  if (!parts.merges || parts.weights != model_dir || !options.base.empty()) return;
   const std::optional<fs::path> named = find_base(adapter.config().base, adapter.config().revision);
   std::error_code ignored;
-  const bool own = parts.weights == model_dir && options.base.empty();
-  if (own && named && !fs::equivalent(*named, model_dir, ignored)) {
+  if (named && !fs::equivalent(*named, model_dir, ignored)) {
     adapter.compare_base(*named, loaded->weights, keeps_model(loaded->config));
   }
 }

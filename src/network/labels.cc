@@ -11,8 +11,7 @@
 namespace paceline {
 namespace {
 
-constexpr int64_t kMostLabels = 100'000;  // the largest published label sets have some ten thousand
-constexpr int64_t kDefaultLabels = 2;     // what transformers assumes where config.json says nothing
+constexpr int64_t kDefaultLabels = 2;  // what transformers assumes where config.json says nothing
 
 /// A label's text; some exporters write numbers.
 std::string label_text(const Json& label, const std::string& id, std::string_view where) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,6 +8,8 @@
 #include "base/json.h"
 
 namespace paceline {
+
+inline constexpr int64_t kMostLabels = 100'000;  // the largest published label sets have some ten thousand
 
 /// The labels of a classification head, in the order of its outputs: config.json's id2label, else LABEL_0, LABEL_1, ...
 /// for num_labels, else the two that transformers assumes.
