@@ -77,6 +77,10 @@ INSTANTIATE_TEST_SUITE_P(Folders, SavedBy5Test, testing::ValuesIn(folders()), []
 
 TEST(SavedBy5Folders, AreThere) { EXPECT_GE(folders().size(), 25U); }
 
+TEST_P(SavedBy5Test, HasNothingThatIsPassedOver) {
+  EXPECT_TRUE(Checkpoint::open(kFolder / GetParam()).notices().empty());
+}
+
 TEST_P(SavedBy5Test, HasTheOriginalsIdsAndTokenTypes) {
   TextPipeline pipe = pipeline("native");
   const Sequences sequences = pipe.encode(texts_);

@@ -39,6 +39,7 @@ BERT_LIKE = dict(hidden_size=12, num_hidden_layers=2, num_attention_heads=2, int
                  max_position_embeddings=LONGEST + 2, hidden_act="gelu")
 XLM_LIKE = dict(emb_dim=12, n_layers=2, n_heads=2, max_position_embeddings=LONGEST)
 MODERN_BERT = {**BERT_LIKE, "num_hidden_layers": 4, "local_attention": 8, "num_attention_heads": 1, "pad_token_id": 1}
+del MODERN_BERT["hidden_act"]  # which no version knows: its class has hidden_activation
 DEBERTA = dict(BERT_LIKE, relative_attention=True, max_relative_positions=40, position_buckets=16, share_att_key=True,
                norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"], position_biased_input=False, type_vocab_size=0,
                pooler_hidden_size=12)
