@@ -71,7 +71,14 @@ const bool kPrepared = [] {
   }
 }();
 
+Error mistake(std::string_view what) {
+  return {ErrorCode::kInternal, fmt::format("[internal] {}. This is a bug in paceline, please report it.", what)};
+}
+
+/// The codes of other categories, of streams say, are no errno.
 Error failure_of(const std::system_error& error, std::string_view where) {
+  const std::error_category& category = error.code().category();
+  if (category != std::generic_category() && category != std::system_category()) return mistake(error.what());
   return system_failure(where, "a call of the system", error.code().value());
 }
 
@@ -100,11 +107,9 @@ void throw_caught_as_error() try { throw; } catch (const Error&) {
   } catch (const std::system_error& error) {
     throw failure_of(error, "system");
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::kInternal,
-                fmt::format("[internal] {}. This is a bug in paceline, please report it.", error.what()));
+    throw mistake(error.what());
   } catch (...) {
-    throw Error(ErrorCode::kInternal,
-                "[internal] something was thrown that is no exception. This is a bug in paceline, please report it.");
+    throw mistake("something was thrown that is no exception");
   }
 }
 

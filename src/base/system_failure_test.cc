@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <ios>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -35,6 +36,8 @@ TEST(SystemFailure, WhateverIsThrownLeavesAsAnError) {
                "[/a/b]");
   expect_error(ErrorCode::kInternal, as_error(std::out_of_range("map::at")), "map::at", "bug in paceline");
   expect_error(ErrorCode::kInternal, as_error(42), "bug in paceline");
+  expect_error(ErrorCode::kInternal, as_error(std::system_error(std::make_error_code(std::io_errc::stream))),
+               "iostream");
   EXPECT_EQ(throwing_errors_only([] { return 7; }), 7);
 }
 

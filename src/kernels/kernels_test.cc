@@ -102,6 +102,23 @@ class KernelsTest : public testing::TestWithParam<const Kernels*> {
  protected:
   const Kernels& kernels() const { return *GetParam(); }
 
+  /// Normalises two rows of 40 in place and gives what is stored of them in bytes.
+  NumberMatrix layer_norm_in_bytes(Matrix& x) const {
+    const std::vector<float> ones(40, 1.0F);
+    NumberMatrix rounded(NumberType::kInt8, Matrix(2, 40, 0.0F).rows(), 2, 40);
+    kernels()
+        .of(NumberType::kInt8)
+        .layer_norm({.in = x.rows(),
+                     .out = x.rows(),
+                     .count = 2,
+                     .columns = 40,
+                     .scale = ones.data(),
+                     .bias = ones.data(),
+                     .epsilon = 1e-5F,
+                     .rounded = rounded.rows()});
+    return rounded;
+  }
+
   // A sum of n products in any order errs by at most n u (sum of |x w|) to first order (Higham, Accuracy and Stability,
   // 3.1); bias, residual and the final rounding add three operations more. Products of bf16 are exact in fp32. The sums
   // of int8 are exact; rounding them, both scales and the zero point, which may be as large as the sum of |x w| and is
@@ -507,18 +524,7 @@ TEST_P(KernelsTest, LayerNormRoundsWhatItStores) {
 TEST_P(KernelsTest, BytesDoNotHideNaN) {
   Matrix x = random_matrix(2, 40, 1);
   x.at(0, 3) = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> ones(40, 1.0F);
-  NumberMatrix rounded(NumberType::kInt8, Matrix(2, 40, 0.0F).rows(), 2, 40);
-  kernels()
-      .of(NumberType::kInt8)
-      .layer_norm({.in = x.rows(),
-                   .out = x.rows(),
-                   .count = 2,
-                   .columns = 40,
-                   .scale = ones.data(),
-                   .bias = ones.data(),
-                   .epsilon = 1e-5F,
-                   .rounded = rounded.rows()});
+  NumberMatrix rounded = layer_norm_in_bytes(x);
   DenseLayer layer(20, 40, 1);
   Matrix out(2, 20);
   run_dense(kernels(), layer.pack(kernels(), NumberType::kInt8),
@@ -548,21 +554,10 @@ TEST_P(KernelsTest, BytesDoNotHideWhatIsNotFinite) {
 
 // A row whose mean or variance overflows may become NaN, or its bias: bytes say NaN where the row has one.
 TEST_P(KernelsTest, LayerNormInBytesIsFiniteWhereItsRowIs) {
-  const std::vector<float> ones(40, 1.0F);
   for (const float scale : {1.0F, 1e18F, 1e20F, 1e30F, 3e38F}) {
     Matrix x = random_matrix(2, 40, 3, scale);
     for (int c = 0; c < 40; ++c) x.at(1, c) = std::abs(x.at(1, c));
-    NumberMatrix rounded(NumberType::kInt8, Matrix(2, 40, 0.0F).rows(), 2, 40);
-    kernels()
-        .of(NumberType::kInt8)
-        .layer_norm({.in = x.rows(),
-                     .out = x.rows(),
-                     .count = 2,
-                     .columns = 40,
-                     .scale = ones.data(),
-                     .bias = ones.data(),
-                     .epsilon = 1e-5F,
-                     .rounded = rounded.rows()});
+    const NumberMatrix rounded = layer_norm_in_bytes(x);
     for (int r = 0; r < 2; ++r) {
       const float* row = x.rows().row(r);
       const bool finite = std::all_of(row, row + 40, [](float value) { return std::isfinite(value); });

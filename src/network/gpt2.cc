@@ -48,20 +48,22 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes, double scal
   const auto joined = [&](int32_t index) {
     return make_conv1d(base + "attn.c_attn", hidden, 3 * hidden, index * hidden, hidden);
   };
-  return {.attention = {.query = joined(0),
-                        .key = joined(1),
-                        .value = joined(2),
-                        .output = make_conv1d(base + "attn.c_proj", hidden, hidden, 0, hidden),
-                        .heads = sizes.heads,
-                        .head_dim = sizes.head_dim,
-                        .scale = scale,
-                        .visible_after = 0},
-          .attention_norm = make_layer_norm(base + "ln_1", hidden, sizes.epsilon),
-          .ffn = {.up = make_conv1d(base + "mlp.c_fc", hidden, sizes.intermediate_size, 0, sizes.intermediate_size),
-                  .activation = sizes.activation,
-                  .down = make_conv1d(base + "mlp.c_proj", sizes.intermediate_size, hidden, 0, hidden)},
-          .ffn_norm = make_layer_norm(base + "ln_2", hidden, sizes.epsilon),
-          .norm_before = true};
+  Block block;  // member by member, as in make_block
+  block.attention.query = joined(0);
+  block.attention.key = joined(1);
+  block.attention.value = joined(2);
+  block.attention.output = make_conv1d(base + "attn.c_proj", hidden, hidden, 0, hidden);
+  block.attention.heads = sizes.heads;
+  block.attention.head_dim = sizes.head_dim;
+  block.attention.scale = scale;
+  block.attention.visible_after = 0;
+  block.attention_norm = make_layer_norm(base + "ln_1", hidden, sizes.epsilon);
+  block.ffn.up = make_conv1d(base + "mlp.c_fc", hidden, sizes.intermediate_size, 0, sizes.intermediate_size);
+  block.ffn.activation = sizes.activation;
+  block.ffn.down = make_conv1d(base + "mlp.c_proj", sizes.intermediate_size, hidden, 0, hidden);
+  block.ffn_norm = make_layer_norm(base + "ln_2", hidden, sizes.epsilon);
+  block.norm_before = true;
+  return block;
 }
 
 }  // namespace

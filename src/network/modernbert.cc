@@ -81,23 +81,23 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes, const Varia
   const Dense gated = dense(base + "mlp.Wi", hidden, 2 * sizes.intermediate_size, variant.mlp_bias);
   const bool sees_all = variant.layers.sees_all[static_cast<std::size_t>(index)];
   const int32_t visible = sees_all ? -1 : variant.window / 2;
-  Block block{.attention = {.query = part_of(joined, hidden, 0),
-                            .key = part_of(joined, hidden, 1),
-                            .value = part_of(joined, hidden, 2),
-                            .output = dense(base + "attn.Wo", hidden, hidden, variant.attention_bias),
-                            .heads = sizes.heads,
-                            .head_dim = sizes.head_dim,
-                            .scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim)),
-                            .visible_before = visible,
-                            .visible_after = visible,
-                            .rotary = sees_all ? variant.layers.all : variant.layers.window},
-              .attention_norm = {},
-              .ffn = {.up = part_of(gated, sizes.intermediate_size, 0),
-                      .gate = part_of(gated, sizes.intermediate_size, 1),
-                      .activation = sizes.activation,
-                      .down = dense(base + "mlp.Wo", sizes.intermediate_size, hidden, variant.mlp_bias)},
-              .ffn_norm = norm(base + "mlp_norm", sizes, variant),
-              .norm_before = true};
+  Block block;  // member by member, as in make_block
+  block.attention.query = part_of(joined, hidden, 0);
+  block.attention.key = part_of(joined, hidden, 1);
+  block.attention.value = part_of(joined, hidden, 2);
+  block.attention.output = dense(base + "attn.Wo", hidden, hidden, variant.attention_bias);
+  block.attention.heads = sizes.heads;
+  block.attention.head_dim = sizes.head_dim;
+  block.attention.scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim));
+  block.attention.visible_before = visible;
+  block.attention.visible_after = visible;
+  block.attention.rotary = sees_all ? variant.layers.all : variant.layers.window;
+  block.ffn.up = part_of(gated, sizes.intermediate_size, 0);
+  block.ffn.gate = part_of(gated, sizes.intermediate_size, 1);
+  block.ffn.activation = sizes.activation;
+  block.ffn.down = dense(base + "mlp.Wo", sizes.intermediate_size, hidden, variant.mlp_bias);
+  block.ffn_norm = norm(base + "mlp_norm", sizes, variant);
+  block.norm_before = true;
   if (index > 0) block.attention_norm = norm(base + "attn_norm", sizes, variant);
   return block;
 }

@@ -55,23 +55,25 @@ Block make_layer(const std::string& base, const EncoderSizes& sizes) {
   const std::string own = base + "rel_attn.";
   const Shape heads{sizes.heads, sizes.head_dim};
   const int32_t hidden = sizes.hidden_size;
-  return {.attention = {.query = make_projection(own + "q", sizes, false),
-                        .key = make_projection(own + "k", sizes, false),
-                        .value = make_projection(own + "v", sizes, false),
-                        .output = make_projection(own + "o", sizes, true),
-                        .heads = sizes.heads,
-                        .head_dim = sizes.head_dim,
-                        .scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim)),
-                        .position_key = make_projection(own + "r", sizes, false),
-                        .content_bias = {own + "r_w_bias", heads},
-                        .position_bias = {own + "r_r_bias", heads},
-                        .segment_bias = {own + "r_s_bias", heads},
-                        .segments = {own + "seg_embed", {2, sizes.heads, sizes.head_dim}}},
-          .attention_norm = make_layer_norm(own + "layer_norm", hidden, sizes.epsilon),
-          .ffn = {.up = make_dense(base + "ff.layer_1", hidden, sizes.intermediate_size),
-                  .activation = sizes.activation,
-                  .down = make_dense(base + "ff.layer_2", sizes.intermediate_size, hidden)},
-          .ffn_norm = make_layer_norm(base + "ff.layer_norm", hidden, sizes.epsilon)};
+  Block block;  // member by member, as in make_block
+  block.attention.query = make_projection(own + "q", sizes, false);
+  block.attention.key = make_projection(own + "k", sizes, false);
+  block.attention.value = make_projection(own + "v", sizes, false);
+  block.attention.output = make_projection(own + "o", sizes, true);
+  block.attention.heads = sizes.heads;
+  block.attention.head_dim = sizes.head_dim;
+  block.attention.scale = 1.0 / std::sqrt(static_cast<double>(sizes.head_dim));
+  block.attention.position_key = make_projection(own + "r", sizes, false);
+  block.attention.content_bias = {own + "r_w_bias", heads};
+  block.attention.position_bias = {own + "r_r_bias", heads};
+  block.attention.segment_bias = {own + "r_s_bias", heads};
+  block.attention.segments = {own + "seg_embed", {2, sizes.heads, sizes.head_dim}};
+  block.attention_norm = make_layer_norm(own + "layer_norm", hidden, sizes.epsilon);
+  block.ffn.up = make_dense(base + "ff.layer_1", hidden, sizes.intermediate_size);
+  block.ffn.activation = sizes.activation;
+  block.ffn.down = make_dense(base + "ff.layer_2", sizes.intermediate_size, hidden);
+  block.ffn_norm = make_layer_norm(base + "ff.layer_norm", hidden, sizes.epsilon);
+  return block;
 }
 
 }  // namespace
