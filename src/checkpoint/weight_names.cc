@@ -40,9 +40,10 @@ constexpr std::array<std::string_view, 18> kPretrainingHeads = {"cls.predictions
                                                                 "head.dense.weight",
                                                                 "head.norm.weight"};
 
-/// Buffers: places, causal masks and frequencies, which follow from the config.
-constexpr std::array<std::string_view, 5> kBuffers = {"position_ids", "token_type_ids", "inv_freq", ".attn.bias",
-                                                      ".attn.masked_bias"};
+/// Buffers: places, causal masks and frequencies, which follow from the config; and XLNet's embedding of words that it
+/// learned to predict.
+constexpr std::array<std::string_view, 6> kBuffers = {"position_ids", "token_type_ids",    "inv_freq",
+                                                      ".attn.bias",   ".attn.masked_bias", ".mask_emb"};
 
 std::string without_model(std::string name, bool keeps_model) {
   std::string_view rest = name;
