@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -195,15 +194,6 @@ std::vector<bool> lost_rows(const std::vector<float>& logits) {
   return lost;
 }
 
-/// The tiny model, with its weights changed.
-void write_changed(const std::filesystem::path& folder,
-                   const std::function<void(std::string_view name, std::vector<float>& values)>& change) {
-  TinyWeights weights = tiny_weights(describe_network(tiny_config(), {}, "tiny config"));
-  write_file_atomically(folder / "config.json", tiny_config().dump());
-  for (std::size_t i = 0; i < weights.tensors.size(); ++i) change(weights.tensors[i].name, weights.storage[i]);
-  write_safetensors(folder / "model.safetensors", weights.tensors);
-}
-
 constexpr int32_t kLoud = 40;  // the id of a word that overflows
 
 /// Only the loud word's first value is so large that one neuron of the first block becomes infinite, of which the next
@@ -223,9 +213,9 @@ void make_word_loud(std::string_view name, std::vector<float>& values, float fac
 // Bytes have no NaN, and a batch of them has one scale.
 TEST_P(OnnxRuntime, Int8SaysNotANumberWhereFp32Does) {
   const std::vector<std::vector<int32_t>> sequences{{2, 3, 4}, {5, kLoud, 6, 7}, {8}, {9, 10, 11, 12, kLoud}};
-  const auto check = [&](const auto& change, const std::vector<bool>& lost) {
+  const auto check = [&](const ChangeOfWeights& change, const std::vector<bool>& lost) {
     const TemporaryFolder folder;
-    write_changed(folder.path(), change);
+    write_tiny_checkpoint(folder.path(), tiny_config(), change);
     const Checkpoint checkpoint = Checkpoint::open(folder.path());
     EXPECT_EQ(lost_rows(run(*create(checkpoint, GetParam()), sequences)), lost) << "fp32";
     EXPECT_EQ(lost_rows(run(*create(checkpoint, GetParam(), "int8"), sequences)), lost) << "int8";

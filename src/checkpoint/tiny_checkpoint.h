@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.h"
@@ -51,9 +53,16 @@ inline TinyWeights tiny_weights(const Network& network) {
   return weights;
 }
 
+/// What a test makes of a tensor's values.
+using ChangeOfWeights = std::function<void(std::string_view name, std::vector<float>& values)>;
+
 /// Writes config.json and model.safetensors into `folder`.
-inline void write_tiny_checkpoint(const std::filesystem::path& folder, const Json& config = tiny_config()) {
-  const TinyWeights weights = tiny_weights(describe_network(config, {}, "tiny config"));
+inline void write_tiny_checkpoint(const std::filesystem::path& folder, const Json& config = tiny_config(),
+                                  const ChangeOfWeights& change = {}) {
+  TinyWeights weights = tiny_weights(describe_network(config, {}, "tiny config"));
+  for (std::size_t i = 0; change && i < weights.tensors.size(); ++i) {
+    change(weights.tensors[i].name, weights.storage[i]);
+  }
   write_file_atomically(folder / "config.json", config.dump(1));
   write_safetensors(folder / "model.safetensors", weights.tensors, {{"format", "pt"}});
 }

@@ -5,6 +5,7 @@
 #include "export/onnx_attention.h"
 #include "export/onnx_builder.h"
 #include "export/onnx_rows.h"
+#include "export/overflow.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -21,7 +22,8 @@ class Walk {
         input_type_(options.input_dtype == "int32" ? OnnxType::kInt32 : OnnxType::kInt64),
         graph_(checkpoint, resolve_opset(options), network_.architecture),
         rows_(graph_, network_, options.form),
-        attention_(graph_, rows_, network_) {}
+        attention_(graph_, rows_, network_),
+        may_lose_numbers_(options.compute_type == "int8" && !stays_finite(network_, largest_weight(checkpoint))) {}
 
   OnnxModel build() {
     declare_inputs();
@@ -139,9 +141,10 @@ class Walk {
   }
 
   // Bytes have no NaN: what overflows before it is quantised would give finite answers. The residual keeps it of a
-  // token itself; what only other rows or later layers would see is watched.
+  // token itself; what only other rows or later layers would see is watched. That takes up to a tenth of the time, so
+  // it is done only where the weights are large enough for an overflow.
   void watch(const Value& x, std::string_view name) {
-    if (options_.compute_type != "int8") return;
+    if (!may_lose_numbers_) return;
     watched_.push_back(graph_.node("ReduceSum", name, {x}, {{"keepdims", int64_t{0}}}));
   }
 
@@ -215,6 +218,7 @@ class Walk {
   OnnxBuilder graph_;
   OnnxRows rows_;
   OnnxAttention attention_;
+  bool may_lose_numbers_;
   Value ids_, mask_, types_;    // [B, S]
   std::vector<Value> watched_;  // sums of what is quantised
 };
