@@ -92,6 +92,7 @@ FILES = {
         "x_token": "zqz", "y_token": "aqa", "z_token": "mm"}}, {"vocab.txt": WORDS}),
     "tokens of other names": ({**BERT, **NAMED}, {"vocab.txt": WORDS}),
     "tokens of other names over a tokenizer.json": ({**BERT, **NAMED}, {"tokenizer.json": WORD_PIECE}),
+    "tokens of other names with and without properties": ({**BERT, **NAMED, "mm_token": added("mm", special=False)}, {"vocab.txt": WORDS}),
     "tokens of other names in a map": ({**BERT, "audio_token": "mm"}, {
         "vocab.txt": WORDS, "special_tokens_map.json": json.dumps({**NAMED, "extra_special_tokens": {"x_token": "le"}} if VERSION == "5" else NAMED)}),
     "scores to the last bit": ({"tokenizer_class": "XLMRobertaTokenizer"}, {"tokenizer.json": UNIGRAM}),

@@ -61,17 +61,27 @@ impl Said {
             let additional = said.values.remove(ADDITIONAL).unwrap_or_default();
             said.values.insert(EXTRA.to_owned(), additional);
         }
-        said.take_others(files, config.file)?;
+        let is_text = |key: &String| config.values.get(key).is_some_and(Value::is_string);
+        let (texts, others): (Vec<String>, Vec<String>) = files.keys(config.file, None).into_iter().partition(is_text);
+        said.take_others(texts, config.file)?;
         said.take_dict(files, config.file)?;
-        if config.get(DECODER).is_none() {
+        let reads_map = config.get(DECODER).is_none();
+        if reads_map {
             said.take_map(files)?;
         }
+        // Before these come tokens with properties, and those of the map; the later of two of a name gives the value.
+        let later = std::mem::take(&mut said.others);
+        said.take_others(others, config.file)?;
+        if reads_map {
+            said.take_others(files.keys(MAP, None), MAP)?;
+        }
+        later.into_iter().try_for_each(|(name, value)| said.add_other(name, value, config.file))?;
         said.has_extra = said.values.contains_key(EXTRA);
         Ok(said)
     }
 
-    fn take_others(&mut self, files: &Files, file: &str) -> Result<(), Failure> {
-        for key in files.keys(file, None) {
+    fn take_others(&mut self, keys: Vec<String>, file: &str) -> Result<(), Failure> {
+        for key in keys {
             if self.values.get(&key).is_some_and(|value| is_other(&key, value)) {
                 let value = self.values.remove(&key).unwrap_or_default();
                 self.add_other(key, value, file)?;
@@ -122,10 +132,6 @@ impl Said {
             self.values.insert(key.clone(), value);
         }
         self.take_dict(files, MAP)?;
-        // Those of the map come first, with the values of the configuration where that has the same names.
-        let configured = std::mem::take(&mut self.others);
-        self.take_others(files, MAP)?;
-        configured.into_iter().try_for_each(|(name, value)| self.add_other(name, value, MAP))?;
         let list = map.values.get(ADDITIONAL).and_then(Value::as_array);
         match list.filter(|_| !self.values.contains_key(EXTRA)).and_then(|list| list.iter().find(|v| v.is_object())) {
             None => Ok(()),
