@@ -92,6 +92,7 @@ TEST(Suggest, ListsWhatIsKnown) {
   EXPECT_EQ(suggestion("nativ", kNames), "Did you mean \"native\"? Known: native, onnxruntime, torchscript.");
   EXPECT_EQ(suggestion("zzz", kNames), "Known: native, onnxruntime, torchscript.");
   EXPECT_EQ(suggestion("zzz", std::vector<std::string>{"a, b", "c"}), "Known: \"a, b\", c.");
+  EXPECT_EQ(suggestion("zzz", std::vector<std::string>{"a b", "c;d", "e..."}), "Known: \"a b\", \"c;d\", e...");
 }
 
 TEST(Excerpt, IsShortPrintableAndUtf8) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/git_lfs.h"
 #include "base/suggest.h"
 #include "paceline/error.h"
 
@@ -140,7 +141,9 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
 }
 
 Json read_json_file(const std::filesystem::path& path, const JsonLimits& limits) {
-  return parse_json(read_file(path, limits.max_bytes), path.string(), limits);
+  const std::string text = read_file(path, limits.max_bytes);
+  refuse_git_lfs_pointer(text, path.string());
+  return parse_json(text, path.string(), limits);
 }
 
 int64_t json_integer(const Json& object, std::string_view key, std::string_view where, int64_t low, int64_t high,

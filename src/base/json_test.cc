@@ -69,6 +69,11 @@ TEST(ReadJsonFile, NamesTheFile) {
       ErrorCode::kCorruptData, [&] { read_json_file(folder / "config.json"); }, "config.json]");
   expect_error(
       ErrorCode::kNotFound, [&] { read_json_file(folder / "other.json"); }, "other.json");
+  write_file_atomically(folder / "config.json",
+                        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 650\n");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { read_json_file(folder / "config.json"); }, "config.json]", "a pointer of Git LFS",
+      "git lfs pull");
 }
 
 class JsonField : public testing::Test {

@@ -49,12 +49,13 @@ std::string_view nearest_name(std::string_view given, std::span<const std::strin
 std::string suggestion(std::string_view given, std::span<const std::string> known) {
   const std::string_view nearest = nearest_name(given, known);
   const std::string question = nearest.empty() ? "" : fmt::format("Did you mean \"{}\"? ", nearest);
+  constexpr std::string_view kUnclear = ", ;|";
   std::string names;
   for (const std::string& name : known) {
-    const char* format = name.find(',') == std::string::npos ? "{}{}" : "{}\"{}\"";
+    const char* format = name.find_first_of(kUnclear) == std::string::npos ? "{}{}" : "{}\"{}\"";
     names += fmt::format(fmt::runtime(format), names.empty() ? "" : ", ", name);
   }
-  return fmt::format("{}Known: {}.", question, names);
+  return fmt::format("{}Known: {}{}", question, names, names.ends_with('.') ? "" : ".");
 }
 
 std::string excerpt(std::string_view text, std::size_t limit) {

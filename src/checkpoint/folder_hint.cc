@@ -136,6 +136,9 @@ std::string folder_hint(const fs::path& folder) {
                        (folder / *std::min_element(entries.models.begin(), entries.models.end())).string());
   }
   if (!entries.models.empty()) return models_hint(folder, entries.models);
+  if (has("plan.json")) {
+    return fmt::format("There is a plan.json, as bench writes it: classify takes {}.", (folder / "plan.json").string());
+  }
   if (const auto hint = format_hint(entries.files)) return *hint;
   if (has("config.json")) {
     if (const auto hint = weights_hint(entries.files)) return *hint;

@@ -42,6 +42,11 @@ TEST_F(FolderHintTest, ATrainingRunIsAnsweredWithItsLastCheckpoint) {
   refused(ErrorCode::kNotFound, "There is a model in checkpoint-1000 (of 3 such folders): name");
 }
 
+TEST_F(FolderHintTest, AReportIsAnsweredWithItsPlan) {
+  put("plan.json");
+  refused(ErrorCode::kNotFound, "There is a plan.json, as bench writes it: classify takes " + dir().string());
+}
+
 TEST_F(FolderHintTest, OtherLibrariesAreNamed) {
   put("modules.json");
   put("1_Pooling/config.json");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/suggest.h"
@@ -107,12 +108,20 @@ class CsvReader : public RowReader {
     CsvRecord header = read_header(given == '\0' ? ',' : given);
     if (given != '\0' || has_columns(header) || header.too_long) return use_header(header);
     std::string possible;
+    std::size_t most = 1;  // columns
+    char of_most = '\0';
     for (const char other : kOtherDelimiters) {
       scanner_.go_back(header);
-      if (has_columns(read_header(other))) possible += other;
+      const CsvRecord tried = read_header(other);
+      if (has_columns(tried)) possible += other;
+      if (tried.fields.size() <= most) continue;
+      most = tried.fields.size();
+      of_most = other;
     }
+    const bool is_another_table = possible.size() != 1 && header.fields.size() == 1 && of_most != '\0';
     scanner_.go_back(header);
-    use_header(read_header(possible.size() == 1 ? possible.front() : ','));
+    use_header(read_header(possible.size() == 1 ? possible.front() : is_another_table ? of_most : ','));
+    if (is_another_table) throw_no_column(missing_column(), of_most);
     if (possible.size() != 1) return;
     notes_.push_back(
         fmt::format("[{}] has {} between its fields in place of a comma: only so its header names the column \"{}\". "
@@ -143,19 +152,26 @@ class CsvReader : public RowReader {
     return static_cast<std::size_t>(found - columns_.begin());
   }
 
-  [[noreturn]] void throw_no_column(const std::string& column) const {
+  std::string missing_column() const {
+    const std::string text = options_.text_column.value_or(kDefaultTextColumn);
+    const bool has_text = std::find(columns_.begin(), columns_.end(), text) != columns_.end();
+    return has_text && !options_.pair_column.empty() ? options_.pair_column : text;
+  }
+
+  /// `likely` is the delimiter that was meant, 0 where that is not known.
+  [[noreturn]] void throw_no_column(const std::string& column, char likely = '\0') const {
     std::vector<std::string> known;
     for (const std::string& name : std::span(columns_).first(std::min(columns_.size(), kListedColumns))) {
       known.push_back(excerpt(name));
     }
-    std::string other;
     if (columns_.size() == 1) {
       const std::size_t at = columns_.front().find_first_of(kOtherDelimiters);
-      if (at != std::string::npos) {
-        other = fmt::format(" A comma was expected between fields: is it {}? Then name it with --delimiter.",
-                            delimiter_name(columns_.front()[at]));
-      }
+      if (at != std::string::npos) likely = columns_.front()[at];
     }
+    const std::string other =
+        likely == '\0' ? ""
+                       : fmt::format(" A comma was expected between fields: is it {}? Then name it with --delimiter.",
+                                     delimiter_name(likely));
     throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the CSV header has no column \"{}\". {}{}", name_,
                                                      excerpt(column), suggestion(column, known), other));
   }

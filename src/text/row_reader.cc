@@ -15,6 +15,12 @@ namespace {
 
 bool is_empty(const Text& text) { return text.first.empty() && (!text.second || text.second->empty()); }
 
+/// What Windows saves as "ANSI" is the usual one.
+std::string_view iconv_hint(std::string_view encoding) {
+  return encoding == "UTF-8" ? "Convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8 IN > OUT"
+                             : "Convert the file, for example with iconv";
+}
+
 /// Other rows, with something done to them.
 class WrappedRows : public RowReader {
  public:
@@ -128,7 +134,7 @@ std::string too_long_error(uint64_t line, std::size_t max_row_bytes) {
 std::optional<TextFault> find_text_fault(std::string_view text, const ByteReader& from, std::string_view encoding) {
   const std::size_t invalid = find_invalid_utf8(text);
   if (invalid != std::string_view::npos) {
-    return TextFault{invalid, fmt::format("is not {}. Convert the file, for example with iconv", encoding)};
+    return TextFault{invalid, fmt::format("is not {}. {}", encoding, iconv_hint(encoding))};
   }
   const std::size_t nul = from.holds_nul() ? text.find('\0') : std::string_view::npos;
   if (nul == std::string_view::npos) return std::nullopt;
@@ -179,24 +185,35 @@ std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows) {
   return std::make_unique<FilledRows>(std::move(rows));
 }
 
-void skip_empty_texts(TextSet& set) { set.skipped += std::erase_if(set.texts, is_empty); }
-
 std::unique_ptr<RowReader> RowReader::open(const std::filesystem::path& path, const RowReaderOptions& options) {
   return open_rows(open_byte_source(path, options.go_on), path, options);
+}
+
+void skip_empty_texts(TextSet& set) {
+  const uint64_t empty = std::erase_if(set.texts, is_empty);
+  if (empty == 0) return;
+  set.skipped += empty;
+  set.notes.push_back(fmt::format("{} texts are empty, for which this model has no token, and are left out", empty));
 }
 
 TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options) {
   const std::unique_ptr<RowReader> reader = RowReader::open(path, options);
   TextSet set;
   set.notes = reader->notes();
+  std::string first;  // error
   for (Row row; reader->next(row);) {
     if (row.error.empty()) {
       set.texts.push_back(std::move(row.text));
-    } else {
-      ++set.skipped;
+    } else if (set.skipped++ == 0) {
+      first = std::move(row.error);
     }
   }
   if (!reader->damage().empty()) throw Error(ErrorCode::kCorruptData, reader->damage());
+  if (set.skipped > 0) {
+    if (first.ends_with('.')) first.pop_back();
+    set.notes.push_back(fmt::format("{} of {} rows of {} cannot be read and are left out. The first: {}", set.skipped,
+                                    set.skipped + set.texts.size(), path.filename().string(), first));
+  }
   return set;
 }
 

@@ -85,7 +85,9 @@ TEST(TxtReader, SkipsAByteOrderMark) {
 TEST(TxtReader, NeverEchoesInvalidBytes) {
   const std::vector<Row> rows = rows_of("bon\nna\xEFve\nbon", "a.txt");
   ASSERT_EQ(rows.size(), 3U);
-  EXPECT_EQ(rows[1].error, "[line 2] byte 2 is not UTF-8. Convert the file, for example with iconv.");
+  EXPECT_EQ(
+      rows[1].error,
+      "[line 2] byte 2 is not UTF-8. Convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8 IN > OUT.");
   EXPECT_EQ(rows[1].raw, "na\xEF\xBF\xBDve");
   EXPECT_EQ(rows[1].text.first, "");
   EXPECT_EQ(rows[2].text.first, "bon");
@@ -210,6 +212,8 @@ TEST(RowReader, CollectsTheUsableTexts) {
   ASSERT_EQ(set.texts.size(), 2U);
   EXPECT_EQ(set.texts[1].first, "deux");
   EXPECT_EQ(set.skipped, 1U);
+  EXPECT_THAT(set.notes, ElementsAre(HasSubstr("1 of 3 rows of a.jsonl cannot be read and are left out. The first: "
+                                               "[line 2]")));
 }
 
 TEST(JsonlReader, TakesTheTextFromItsKey) {
@@ -411,6 +415,13 @@ TEST(CsvReader, FindsTheDelimiterWhereOnlyOneFits) {
       ErrorCode::kCorruptData, [] { open_text("id;review\n", "a.csv"); }, "no column \"text\"",
       "A comma was expected between fields: is it a semicolon?");
   expect_error(
+      ErrorCode::kCorruptData,
+      [] { open_text("\"ID\";Avis client;Note\n1;bon;5\n", "a.csv", {.text_column = "Avis Client"}); },
+      "no column \"Avis Client\". Did you mean \"Avis client\"? Known: ID, \"Avis client\", Note. A comma",
+      "is it a semicolon?");
+  expect_error(
+      ErrorCode::kCorruptData, [] { open_text("id;caf\xE9\n", "a.csv"); }, "a name that is not UTF-8", "iconv -f");
+  expect_error(
       ErrorCode::kCorruptData, [] { open_text("x|text;text|y\n", "a.csv", {.pair_column = "y"}); }, "no column");
 }
 
@@ -459,9 +470,11 @@ TEST(RowReader, RefusesEmptyRowsWhereAsked) {
   EXPECT_THAT(errors[1], testing::HasSubstr("[row 2] an empty text"));
   EXPECT_EQ(errors[2], "");
   TextSet set = read_all_texts(folder / "a.jsonl", options);
+  EXPECT_EQ(set.notes.size(), 0U);
   skip_empty_texts(set);
   EXPECT_EQ(set.texts.size(), 2U);
   EXPECT_EQ(set.skipped, 1U);
+  EXPECT_THAT(set.notes, testing::ElementsAre(testing::HasSubstr("1 texts are empty")));
 }
 
 }  // namespace

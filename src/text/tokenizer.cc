@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/git_lfs.h"
 #include "base/json.h"
 #include "base/paths.h"
 #include "base/saved_by.h"
@@ -110,10 +111,7 @@ SavedBy find_saved_by(const std::map<std::string, std::string>& files, const std
 /// Refuses what Git leaves in place of a large file.
 void check_fetched(const std::map<std::string, std::string>& files, const std::filesystem::path& where) {
   for (const auto& [name, content] : files) {
-    if (!content.starts_with("version https://git-lfs")) continue;
-    throw Error(ErrorCode::kCorruptData,
-                fmt::format("[{}] it is a pointer of Git LFS, expected the file itself. Fetch it with git lfs pull.",
-                            (where / name).string()));
+    refuse_git_lfs_pointer(content, (where / name).string());
   }
 }
 
