@@ -72,10 +72,10 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
   RowReaderOptions rows = options.rows;
   rows.go_on = [&] { return options.interrupted == nullptr || !*options.interrupted; };
   TextSet texts = read_all_texts(options.text_file, rows);
+  if (!tokenizer.adds_special_tokens()) skip_empty_texts(texts);
   for (const std::string& note : texts.notes) {
     if (options.on_notice) options.on_notice(note);
   }
-  if (!tokenizer.adds_special_tokens()) skip_empty_texts(texts);
   return make_workload(std::move(texts), tokenizer,
                        {.source = options.text_file.filename().string(),
                         .texts = options.texts,

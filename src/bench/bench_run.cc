@@ -73,9 +73,10 @@ class BenchRun {
   }
 
   /// In so many seconds where that is possible.
-  void pass_gate(double seconds) {
+  void pass_gate(double seconds, bool check_anew = false) {
     const GateRun gate =
-        run_gate(contenders_, subject_, {.min_agreement = options_.min_agreement, .seconds = seconds}, environment_);
+        run_gate(contenders_, subject_,
+                 {.min_agreement = options_.min_agreement, .seconds = seconds, .check_anew = check_anew}, environment_);
     extra_seconds_ += gate.reference_seconds;
     results_.unchecked_for_room = gate.no_room;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
@@ -418,7 +419,8 @@ void run_gate_alone(const BenchOptions& options, const BenchSubject& subject, co
   BenchRun run(options, subject, environment, results);
   try {
     run.prepare();
-    run.pass_gate(std::numeric_limits<double>::infinity());
+    // Who names texts wants to know of those.
+    run.pass_gate(std::numeric_limits<double>::infinity(), !options.text_file.empty());
   } catch (const Interrupted&) {
     results.interrupted = true;
   }

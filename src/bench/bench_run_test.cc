@@ -425,6 +425,13 @@ TEST_F(BenchRunTest, TheReferenceIsAskedOncePerCheckpoint) {
   EXPECT_EQ(world_.starts, first);
 }
 
+TEST_F(BenchRunTest, VerifyAsksTheReferenceAboutTheTextsThatAreNamed) {
+  options_.backends = {"native"};
+  options_.text_file = "texts.txt";
+  for (int i = 0; i < 2; ++i) run_gate_alone(options_, subject_, world_.environment(), results_);
+  EXPECT_EQ(world_.starts, 4) << "native and the reference, each time";
+}
+
 TEST_F(BenchRunTest, WithoutNativeTheOracleRunsBesideTheContenders) {
   options_.backends = {"onnxruntime"};
   run();

@@ -152,12 +152,9 @@ GateResult check_with_reference(const Contender& native, std::span<const float> 
 /// was for want of memory or threads.
 GateResult check_native(const Contender& native, std::span<const float> answered, const GateTexts& gate,
                         const BenchSubject& subject, const BenchEnvironment& environment, bool& no_room) {
-  if (std::optional<GateResult> known = remembered_check(subject)) return *known;
   environment.show("the scalar reference checks native fp32, once per checkpoint");
   try {
-    GateResult result = check_with_reference(native, answered, gate, subject, environment);
-    if (result.accepted) remember_check(result, subject);
-    return result;
+    return check_with_reference(native, answered, gate, subject, environment);
   } catch (const Error& error) {
     no_room = error.code() == ErrorCode::kResourceExhausted;
     GateResult result;
@@ -256,7 +253,10 @@ class Gate {
   /// By the scalar reference; then by PyTorch's answers, where they are there and agree.
   void prove_native(std::span<const float> native, std::span<const float> torch) {
     const double start = environment_.now();
-    native_->result.gate = check_native(*native_, native, gate_, subject_, environment_, run_.no_room);
+    const std::optional<GateResult> known = options_.check_anew ? std::nullopt : remembered_check(subject_);
+    native_->result.gate = known ? *known : check_native(*native_, native, gate_, subject_, environment_, run_.no_room);
+    const bool memorable = !known && !options_.check_anew;
+    if (memorable && native_->result.gate.accepted) remember_check(native_->result.gate, subject_);
     run_.reference_seconds = environment_.now() - start;
     if (!native_->result.gate.accepted) {
       if (torch_ != nullptr) return;

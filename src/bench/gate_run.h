@@ -26,6 +26,8 @@ struct GateRunOptions {
   /// Where it would take longer, fewer texts are compared, at least kFewestGateTexts, and a note says so; not where
   /// another type than fp32 is checked.
   double seconds = std::numeric_limits<double>::infinity();
+  /// The scalar reference checks native on these texts; nothing is recalled, nor remembered.
+  bool check_anew = false;
 };
 
 /// Fills result.gate of every running contender. The oracle is torch-eager fp32 where it runs and agrees with native

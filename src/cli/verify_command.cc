@@ -93,7 +93,7 @@ Command make_verify_command() {
       {"--backends", "LIST", "which ones (default: all that are installed)", set_list(bench.backends)},
       {"--compute-types", "LIST", "which ones (default: all that the CPU has instructions for)",
        set_known_list(bench.compute_types, known_compute_types())},
-      {"--text", "FILE", "texts to answer, 256 of them (default: made-up token ids of many lengths)",
+      {"--text", "FILE", "texts to answer, 256 of them, native alone 9 (default: made-up ids of many lengths)",
        set_path(bench.text_file)}};
   for (Flag& flag :
        weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {

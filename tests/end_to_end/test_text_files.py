@@ -47,6 +47,14 @@ class TextFilesTest(PacelineTest):
                    mentions=["no column \"text\"", "--delimiter"])
         self.fails("classify", self.model, "--delimiter", "x", expect=2, mentions=["--delimiter", "comma, semicolon, tab"])
 
+    def test_bench_and_verify_count_the_rows_that_they_leave_out(self):
+        texts = self.write("data.jsonl", '{"text": "a"}\n{"text": 5}\nno JSON\n{"text": "b c"}\n')
+        for command in (["verify", "--compute-types", "fp32"], ["bench", "--dry-run", "--batch-sizes", "1"]):
+            result = self.paceline(command[0], self.model, *command[1:], "--text", texts, "--backends", "native", "--quiet")
+            said = [line for line in result.stderr.decode().splitlines() if "left out" in line]
+            self.assertEqual(len(said), 1, result.stderr)
+            self.assertIn("2 of 4 rows of data.jsonl cannot be read and are left out. The first: [line 2]", said[0])
+
     def test_json_arrays_become_json_lines(self):
         objects = [{"text": "good", "id": 1}, {"text": "caf\u00e9\n", "id": [2, {"a": "]"}]}]
         for indent in (None, 2):
