@@ -3,18 +3,39 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
+#include <string>
 
+#include "base/file.h"
 #include "base/paths.h"
 #include "checkpoint/model_folder.h"
 #include "paceline/error.h"
 
 namespace paceline {
+namespace {
+
+/// Refuses a file of a model folder, which is no plan.
+void refuse_model_file(const std::filesystem::path& given) {
+  constexpr std::size_t kStartBytes = std::size_t{1} << 20;
+  const std::filesystem::path folder = given.has_parent_path() ? given.parent_path() : ".";
+  if (!path_exists(folder / "config.json")) return;
+  const MappedFile file = MappedFile::open(given);
+  std::string start(std::min(kStartBytes, file.bytes().size()), '\0');
+  file.copy(0, std::as_writable_bytes(std::span(start)));
+  if (start.find("\"schema_version\"") != std::string::npos) return;
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("[plan] {} is no plan.json of bench. It stands in a model folder: name that, {}.",
+                          given.string(), folder.string())};
+}
+
+}  // namespace
 
 Deployment read_deployment(const std::filesystem::path& model) {
   Deployment deployment{.model_dir = model, .run = {}, .plan = std::nullopt};
   const PathKind kind = path_kind(model);
   const bool there = kind != PathKind::kNothing;
   if (kind != PathKind::kFolder && (there || model.extension() == ".json")) {
+    if (kind == PathKind::kFile) refuse_model_file(model);
     deployment.plan = read_plan(model);
     deployment.model_dir = deployment.plan->model_dir;
     deployment.run = deployment.plan->run;

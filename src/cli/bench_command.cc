@@ -237,9 +237,9 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
 Command make_bench_command() {
   const auto flags = std::make_shared<BenchFlags>();
   std::vector<Flag> table = workload_flags(flags->bench);
-  table.insert(
-      table.begin() + 2,
-      {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts", set_path(flags->out)});
+  table.insert(table.begin() + 2,
+               {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts",
+                set_path(flags->out), false, false, true});
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));

@@ -185,8 +185,8 @@ Command make_classify_command() {
           .summary = "give every text its label, in the order of the input",
           .flags = std::move(table),
           .notes =
-              "Output has the input's format. txt: label TAB score. JSONL: the object plus label, score. CSV: the "
-              "columns plus label, score, error. A row that cannot be classified has its error in its place.",
+              "Output has the input's format. txt: label TAB score. JSONL: plus label, score; truncated where cut. "
+              "CSV: plus label, score, truncated, error. A row that cannot be classified has its error instead.",
           .run = [flags](const Invocation& invocation) { return run_classify(*flags, invocation.console); }};
 }
 

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/suggest.h"
 #include "paceline/error.h"
@@ -30,6 +32,16 @@ void set_flag(const Command& command, const Flag& flag, const std::string& value
   }
 }
 
+/// What another subcommand calls so.
+std::string_view same_flag(std::string_view name, const std::vector<std::string>& known) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kSame{
+      {{"--text", "--input"}, {"--input", "--text"}, {"--out", "--output"}, {"--output", "--out"}}};
+  for (const auto& [given, other] : kSame) {
+    if (given == name && std::find(known.begin(), known.end(), other) != known.end()) return other;
+  }
+  return {};
+}
+
 void refuse_unknown(const Command& command, const std::string& argument) {
   if (!argument.starts_with("-")) {
     refuse(command, fmt::format("the argument \"{}\" was not expected.", excerpt(argument)));
@@ -39,7 +51,8 @@ void refuse_unknown(const Command& command, const std::string& argument) {
     if (!is_positional(flag)) known.push_back(flag.name);
   }
   const std::string name = argument.substr(0, argument.find('='));
-  const std::string_view nearest = nearest_name(name, known);
+  std::string_view nearest = same_flag(name, known);
+  if (nearest.empty()) nearest = nearest_name(name, known);
   refuse(command, nearest.empty() ? fmt::format("the flag {} is not known.", excerpt(name))
                                   : fmt::format("the flag {} is not known. Did you mean {}?", excerpt(name), nearest));
 }
@@ -71,7 +84,7 @@ std::string usage_line(const Command& command) {
   std::string line = "  paceline " + command.name;
   bool optional = false;
   for (const Flag& flag : command.flags) {
-    if (!flag.required) {
+    if (!flag.required && !flag.usual) {
       optional = true;
       continue;
     }

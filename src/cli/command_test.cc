@@ -6,6 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "base/expect_error.h"
+#include "cli/subcommands.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -67,6 +69,27 @@ TEST(Arguments, AnUnknownFlagGetsTheNearest) {
   const std::string far = refusal({"model", "--name", "a", "--zzzzzzzz"});
   EXPECT_EQ(far.find("Did you mean"), std::string::npos) << far;
   EXPECT_NE(refusal({"model", "--name", "a", "extra"}).find("\"extra\" was not expected"), std::string::npos);
+}
+
+TEST(Arguments, AFlagOfAnotherSubcommandGetsTheOneOfThis) {
+  const auto suggests = [](const char* command, const std::vector<std::string>& arguments, const char* flag) {
+    const auto entry = std::find_if(commands().begin(), commands().end(),
+                                    [&](const CommandEntry& one) { return one.name == std::string(command); });
+    expect_error(
+        ErrorCode::kInvalidArgument, [&] { parse_arguments(entry->make(), arguments); },
+        std::string("Did you mean ") + flag + "?");
+  };
+  suggests("classify", {"model", "--text", "a.txt"}, "--input");
+  suggests("bench", {"model", "--input=a.txt"}, "--text");
+  suggests("verify", {"model", "--input", "a.txt"}, "--text");
+  suggests("bench", {"model", "--text", "a.txt", "--output", "b"}, "--out");
+  suggests("classify", {"model", "--out", "b"}, "--output");
+  suggests("bench", {"model", "--text", "a.txt", "--device", "cuda"}, "--devices");
+}
+
+TEST(Help, TheUsageLineHasWhatIsUsuallyGiven) {
+  EXPECT_NE(help_text(make_bench_command()).find("  paceline bench MODEL_DIR --text FILE --out DIR [flags]\n"),
+            std::string::npos);
 }
 
 TEST(Arguments, ABadValueNamesItsFlag) {

@@ -26,6 +26,7 @@ struct Flag {
   std::function<void(const std::string&)> set;  ///< throws Error{invalid_argument}; run_cli adds the flag's name
   bool required = false;
   bool repeats = false;  ///< may stand several times, and each counts; else the last one does
+  bool usual = false;    ///< the usage line has it, too, though some ways to call do without
 };
 
 /// Setters: each returns a function that checks a value and stores it in a variable that must live as long.

@@ -27,6 +27,29 @@ class CheckpointTest(PacelineTest):
             self.doCleanups()
             self.setUp()
 
+    def test_pointers_of_git_lfs(self):
+        pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 437955512\n"
+        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "model.safetensors")
+        model = self.copy_model()
+        for name in names:
+            with self.subTest(name):
+                path = model / name
+                before = path.read_bytes() if path.exists() else None
+                path.write_text(pointer)
+                self.refused(model, [name, "a pointer of Git LFS"])
+                path.unlink()
+                if before is not None:
+                    path.write_bytes(before)
+
+    def test_a_file_of_the_model_is_no_plan(self):
+        for name in ("config.json", "model.safetensors"):
+            self.fails("classify", self.model / name, expect=2, mentions=[f"{name} is no plan.json", str(self.model)])
+        self.fails("classify", "config.json", cwd=self.model, expect=2, mentions="name that, .")
+        report = self.folder / "report"
+        report.mkdir()
+        (report / "plan.json").write_text("{}")
+        self.refused(report, str(report / "plan.json"))
+
     def test_truncated_weights(self):
         model = self.copy_model()
         weights = model / "model.safetensors"
