@@ -55,6 +55,12 @@ OF_FOUR = [
         dict(rope_type="yarn", factor=4.0), dict(rope_type="yarn", factor=4.0, truncate=False, beta_fast=20),
         dict(rope_type="yarn", factor=8.0, original_max_position_embeddings=64, attention_factor=1.1),
         dict(LLAMA, original_max_position_embeddings=128), dict(LONG, factor=4.0), dict(LONG, factor=1.0))],
+    # What version 5 wrote, which version 4 keeps and does not read.
+    dict(layer_types=["full_attention"] * 4),
+    dict(layer_types=["sliding_attention"] * 4, global_attn_every_n_layers=2,
+         rope_parameters={"full_attention": dict(rope_type="linear", factor=4.0, rope_theta=500.0),
+                          "sliding_attention": dict(rope_type="default", rope_theta=160000.0)}),
+    dict(rope_parameters={"rope_type": "linear", "factor": 4.0}, local_rope_theta=77.0),
 ]
 
 

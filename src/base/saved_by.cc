@@ -90,9 +90,11 @@ SavedBy saved_by(const Json& config, const Json& tokenizer_config) {
     saved.version = text_at(tokenizer_config, "transformers_version");
   }
   const int written = reading_of(saved.version);
-  saved.model = written == 0 ? 4 : written;
+  // 4 keeps this key where it saves a file of 5 again, and then writes its own version.
+  const bool unnamed_five = written == 0 && has(config, "rope_parameters");
+  saved.model = written != 0 ? written : unnamed_five ? 5 : 4;
   const Shown shown = shown_by(tokenizer_config);
-  saved.tokenizer = shown.version != 0 ? shown.version : saved.model;
+  saved.tokenizer = shown.version != 0 ? shown.version : written != 0 ? written : 4;
   const std::string version = fmt::format("{}'s transformers_version", file);
   if (shown.version != 0) {
     const bool differs = written != 0 && written != shown.version;

@@ -30,6 +30,8 @@ TEST(SavedBy, IsFourWhereNothingIsSaid) {
   expect_saved("[]", R"({"transformers_version":"5.1.0"})", "5.1.0", 5, 5);
   expect_saved(R"({"transformers_version":5})", "{}", "", 4, 4);
   expect_saved(R"({"transformers_version":"new"})", "{}", "new", 4, 4);
+  expect_saved(R"({"rope_parameters":{}})", "{}", "", 5, 4);
+  expect_saved(R"({"rope_parameters":{},"transformers_version":"4.57.1"})", "{}", "4.57.1", 4, 4);
   expect_saved(R"({"transformers_version":"99999999999999999999"})", "{}", "99999999999999999999", 4, 4);
 }
 

@@ -9,6 +9,7 @@
 #include "network/architectures.h"
 #include "network/config_keys.h"
 #include "network/encoder_parts.h"
+#include "network/modernbert_layers.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -113,6 +114,14 @@ std::vector<std::string> config_notices(const Json& config, const Network& netwo
   if (const std::vector<std::string> unknown = unknown_keys(config, network.architecture); !unknown.empty()) {
     notices.push_back(fmt::format("config.json has keys that no configuration of {} has, and that change nothing: {}",
                                   network.architecture, listed(unknown)));
+  }
+  if (network.architecture == "modernbert") {
+    if (const std::vector<std::string> keys = modernbert_keys_not_read(config); !keys.empty()) {
+      notices.push_back(
+          fmt::format("config.json is read as by transformers 4, which passes over its {}: what it says of "
+                      "layers and positions without counts",
+                      listed(keys)));
+    }
   }
   const std::string name = named_class(config, where);
   if (!network.head.empty() && !name.empty() && !name.ends_with("ForSequenceClassification")) {

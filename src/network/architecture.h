@@ -16,8 +16,8 @@ namespace paceline {
 /// message.
 Network describe_network(const Json& config, const std::set<std::string>& tensor_names, std::string_view where);
 
-/// What is notable about the reading of this config: keys that nothing reads, a head that "architectures" does not
-/// name, code that is not run. Each a sentence without its full stop.
+/// What is notable about the reading of this config: keys that nothing reads, or another version alone; a head that
+/// "architectures" does not name; code that is not run. Each a sentence without its full stop.
 std::vector<std::string> config_notices(const Json& config, const Network& network, std::string_view where);
 
 /// The model_type values that describe_network knows, for messages and doctor.

@@ -41,12 +41,16 @@ std::vector<Json> configs_of(std::string_view model_type) {
 /// A value that no key may have.
 const Json kAbsurd = {{"x", 1}};
 
+/// By one of the versions.
 bool refused(Json config, std::string_view key) {
-  config[std::string(key)] = kAbsurd;
-  try {
-    describe(config);
-  } catch (const Error&) {
-    return true;
+  for (const char* version : {"4.57.1", "5.24.0"}) {
+    config["transformers_version"] = version;
+    config[std::string(key)] = kAbsurd;
+    try {
+      describe(config);
+    } catch (const Error&) {
+      return true;
+    }
   }
   return false;
 }

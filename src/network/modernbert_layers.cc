@@ -41,8 +41,8 @@ class LayerReader {
       : input_(input),
         config_(input),
         sizes_(sizes),
-        described_(object("rope_parameters")),
-        five_(!described_.empty() || saved_by(input.config, {}).model == 5),
+        five_(saved_by(input.config, {}).model == 5),
+        described_(five_ ? object("rope_parameters") : Json::object()),
         scaling_(read_scaling()) {}
 
   ModernBertLayers read() {
@@ -82,7 +82,8 @@ class LayerReader {
       const bool counts = five_ || (key != "rope_theta" && scaling["rope_type"] != "longrope");
       if (scaling.contains(key) && !counts) {
         config_.refuse(fmt::format(
-            "\"rope_scaling\" has \"{}\", which transformers 4 passes over there. Write \"rope_parameters\".", key));
+            "\"rope_scaling\" has \"{}\", which transformers 4 passes over there. Remove it: nothing changes by it.",
+            key));
       }
     }
     return scaling;
@@ -100,13 +101,13 @@ class LayerReader {
       config_.refuse("\"partial_rotary_factor\" is not 1: ModernBERT turns whole heads.");
     }
     if (config_.number("original_max_position_embeddings", 0, 1e9, sizes_.positions) != sizes_.positions) {
-      config_.refuse("\"original_max_position_embeddings\" was expected within \"rope_parameters\".");
+      config_.refuse("\"original_max_position_embeddings\" was expected within \"rope_parameters\" of version 5.");
     }
   }
 
   std::vector<bool> read_kinds() const {
     std::vector<bool> sees_all;
-    if (!config_.has("layer_types")) {
+    if (!five_ || !config_.has("layer_types")) {
       const int32_t every = config_.size("global_attn_every_n_layers", kMostLayers, 3);
       for (int32_t i = 0; i < sizes_.layers; ++i) sees_all.push_back(i % every == 0);
       return sees_all;
@@ -158,8 +159,8 @@ class LayerReader {
   const ArchitectureInput& input_;
   ConfigReader config_;
   const EncoderSizes& sizes_;
-  Json described_;  // rope_parameters
   bool five_;       // whose reading applies
+  Json described_;  // rope_parameters of version 5
   Json scaling_;
 };
 
@@ -167,6 +168,15 @@ class LayerReader {
 
 ModernBertLayers read_modernbert_layers(const ArchitectureInput& input, const EncoderSizes& sizes) {
   return LayerReader(input, sizes).read();
+}
+
+std::vector<std::string> modernbert_keys_not_read(const Json& config) {
+  std::vector<std::string> keys;
+  if (saved_by(config, {}).model == 5) return keys;
+  for (const char* key : {"layer_types", "rope_parameters"}) {
+    if (const auto field = config.find(key); field != config.end() && !field->is_null()) keys.emplace_back(key);
+  }
+  return keys;
 }
 
 }  // namespace paceline

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "network/architectures.h"
 #include "network/encoder_parts.h"
 #include "network/network.h"
@@ -16,8 +18,12 @@ struct ModernBertLayers {
 };
 
 /// Reads what either version of transformers writes: rope_parameters and layer_types, or global_rope_theta,
-/// local_rope_theta, global_attn_every_n_layers and rope_scaling; where a file has both, what version 5 makes of them.
-/// Refuses by name what the versions read in different ways.
+/// local_rope_theta, global_attn_every_n_layers and rope_scaling; where a file has both, what the version makes of them
+/// that saved it. Refuses by name what the versions read in different ways.
 ModernBertLayers read_modernbert_layers(const ArchitectureInput& input, const EncoderSizes& sizes);
+
+/// The keys of version 5 in a config.json of version 4, which keeps them where it saves a model of 5 again and does not
+/// read them.
+std::vector<std::string> modernbert_keys_not_read(const Json& config);
 
 }  // namespace paceline

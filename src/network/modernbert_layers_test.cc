@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "network/describe_for_test.h"
 #include "network/rotary.h"
@@ -51,16 +52,27 @@ TEST(ModernBertLayers, TurnAsInBothVersionsOfTransformers) {
   }
 }
 
+/// The config.json of a tiny model with changes that version 5 reads.
+Json of_five(Json changes) {
+  changes["transformers_version"] = "5.24.0";
+  return family_config("modernbert-windows", changes);
+}
+
 TEST(ModernBertLayers, ReadTheOlderNameOfALayerType) {
   const Json types = {"attention", "sliding_attention", "attention", "full_attention"};
-  const Network network = describe(family_config("modernbert-windows", {{"layer_types", types}}));
+  const Network network = describe(of_five({{"layer_types", types}}));
   EXPECT_EQ(network.layer(1).attention.visible_after, 6);
   EXPECT_EQ(network.layer(2).attention.visible_after, -1);
 }
 
 TEST(ModernBertLayers, RefuseKindsThatAreNone) {
   const auto refused = [](ErrorCode code, const Json& types, const std::string& part) {
-    expect_refused(code, "modernbert-windows", "layer_types", types, part);
+    expect_error(
+        code,
+        [&] {
+          describe(of_five({{"layer_types", types}}));
+        },
+        "[config.json]", "layer_types", part);
   };
   refused(kUnsupported, Json(4, "chunked_attention"), "\"chunked_attention\"");
   refused(kCorrupt, Json(3, "full_attention"), "names 3 layers and \"num_hidden_layers\" is 4");
@@ -75,7 +87,7 @@ void expect_no_type(ErrorCode code, const Json& parameters, const std::string& p
   expect_error(
       code,
       [&] {
-        describe(family_config("modernbert-windows", {{"rope_parameters", described}}));
+        describe(of_five({{"rope_parameters", described}}));
       },
       "[config.json", part);
 }
@@ -109,7 +121,8 @@ TEST(ModernBertLayers, RefuseWhatTheVersionsReadInDifferentWays) {
         kUnsupported, [&] { describe(family_config("modernbert-windows", changes)); }, key, part);
   };
   const char* five = "5.24.0";
-  refused({{"rope_parameters", {{"rope_type", "linear"}, {"factor", 2}}}}, "\"rope_parameters\"", "parameters under");
+  refused({{"rope_parameters", {{"rope_type", "linear"}, {"factor", 2}}}, {"transformers_version", five}},
+          "\"rope_parameters\"", "parameters under");
   refused({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}, {"transformers_version", five}}, "rope_scaling",
           "transformers 5 passes it over");
   refused({{"rope_scaling", {{"type", "linear"}, {"factor", 2}, {"rope_theta", 3}}}}, "rope_scaling",
@@ -117,6 +130,31 @@ TEST(ModernBertLayers, RefuseWhatTheVersionsReadInDifferentWays) {
   refused({{"partial_rotary_factor", 0.5}}, "partial_rotary_factor", "whole heads");
   refused({{"original_max_position_embeddings", 7}}, "original_max_position_embeddings", "within \"rope_parameters\"");
   refused({{"sliding_window", 5}}, "sliding_window", "half of it was expected");
+}
+
+TEST(ModernBertLayers, HaveWhoeverSavedThemLast) {
+  Json config = read_json_file(std::filesystem::path(PACELINE_TESTDATA) / "families" / "v5-modernbert-layer-types" /
+                               "config.json");
+  EXPECT_TRUE(modernbert_keys_not_read(config).empty());
+  const auto sees_all = [&] {
+    std::vector<bool> all;
+    const Network network = describe(config);
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      all.push_back(network.layer(i).attention.visible_before < 0);
+    }
+    return all;
+  };
+  const std::vector<bool> of_five = sees_all();
+  config.erase("transformers_version");
+  EXPECT_EQ(sees_all(), of_five) << "version 4 does not write rope_parameters of its own";
+  config["transformers_version"] = "4.57.1";
+  std::vector<bool> every_third;
+  for (std::size_t i = 0; i < of_five.size(); ++i) every_third.push_back(i % 3 == 0);
+  EXPECT_NE(of_five, every_third);
+  EXPECT_EQ(sees_all(), every_third);
+  EXPECT_THAT(modernbert_keys_not_read(config), testing::ElementsAre("layer_types", "rope_parameters"));
+  EXPECT_THAT(config_notices(config, describe(config), "config.json"),
+              testing::ElementsAre(testing::HasSubstr("passes over its \"layer_types\", \"rope_parameters\"")));
 }
 
 }  // namespace
