@@ -20,19 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kWeight = ".weight";
+
 TensorMap map_of(const WeightFile& file) {
   TensorMap tensors;
   for (const NamedTensor& named : file.tensors()) tensors.emplace(named.name, named.tensor);
   return tensors;
-}
-
-/// Whether one of the numbers in a module's name is of these layers. Which one PEFT means follows from layers_pattern.
-bool is_in_layer(std::string_view module, const std::vector<int64_t>& layers) {
-  const std::vector<std::string> parts = split_name(module);
-  return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
-    const bool digits = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-    return digits && std::find(layers.begin(), layers.end(), std::stoll(part)) != layers.end();
-  });
 }
 
 /// The part of a name behind its first part; empty where there is none.
@@ -188,6 +181,7 @@ Adapter Adapter::take_from(WeightFiles* weights, const fs::path& folder) {
                 fmt::format("{}, and there is {} too. Leave one of them in the folder.", what, name));
   }
   Adapter adapter;
+  adapter.beside_ = false;
   adapter.config_ = read_adapter_config(folder);
   adapter.paths_.push_back(folder / kAdapterConfigFile);
   adapter.where_ = where;
@@ -203,11 +197,8 @@ Adapter Adapter::take_from(WeightFiles* weights, const fs::path& folder) {
 
 void Adapter::check_module(const std::string& module) const {
   const std::vector<std::string>& targets = config_.target_modules;
-  const bool named = targets.empty() || std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
-                       return module == target || module.ends_with("." + target);
-                     });
-  const std::vector<int64_t>& layers = config_.layers;
-  const bool there = targets.empty() || layers.empty() || is_in_layer(module, layers);
+  const bool named = targets.empty() || !ending_of(module, targets).empty();
+  const bool there = targets.empty() || config_.layers.empty() || is_in_layer(module, config_.layers);
   if (named && there) return;
   throw Error(ErrorCode::kCorruptData,
               fmt::format("[{}] the module {} has an adapter, which {} does not ask for in \"{}\". "
@@ -220,7 +211,7 @@ void Adapter::join(WeightFiles* weights) {
   const StoredNames names(weights->tensors);
   for (const auto& [module, factors] : tensors_.modules) {
     check_module(module);
-    const std::string stored = names.find(module + ".weight");
+    const std::string stored = names.find(module + std::string(kWeight));
     if (stored.empty()) {
       throw Error(
           ErrorCode::kCorruptData,
@@ -228,12 +219,12 @@ void Adapter::join(WeightFiles* weights) {
                       "base? {} names \"{}\".",
                       where_.string(), excerpt(module), kAdapterConfigFile, excerpt(config_.base)));
     }
-    stored_[module] = stored.substr(0, stored.size() - std::string_view(".weight").size());
+    stored_[module] = stored.substr(0, stored.size() - kWeight.size());
   }
   for (const auto& [name, tensor] : tensors_.plain) {
     const std::string stored = names.find(name);
     weights->tensors[stored.empty() ? name : stored] = tensor;
-    replaced_.push_back(name);
+    replaced_.insert(stored.empty() ? name : stored);
   }
   std::ranges::move(std::exchange(opened_, {}), std::back_inserter(weights->files));
 }
@@ -273,6 +264,26 @@ void Adapter::fit_config(const WeightFiles& weights, Json* config, std::vector<s
       fmt::format("the adapter has {} labels and its base's config.json names {}: they are called LABEL_0 "
                   "and so on; a config.json beside the adapter names them",
                   labels, known));
+}
+
+void Adapter::check_complete(const Network& network) const {
+  std::set<std::string> adapted;
+  for (const auto& [module, stored] : stored_) adapted.insert(stored);
+  const auto refuse = [&](const std::string& missing, std::string_view keys, std::string_view entry) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] it has no {}, which {} asks for: {} name \"{}\". Is the adapter complete?",
+                            where_.string(), missing, kAdapterConfigFile, keys, excerpt(entry)));
+  };
+  for_each_weight(network, [&](const Weight& weight) {
+    const std::string_view name = weight.name;
+    const bool replaced = replaced_.contains(weight.name);
+    const std::string saved = beside_ && !replaced ? config_.replaced_by(name) : std::string();
+    if (!saved.empty()) refuse(fmt::format("tensor {}", excerpt(name)), "\"modules_to_save\" and \"task_type\"", saved);
+    if (replaced || weight.shape.size() != 2 || !name.ends_with(kWeight)) return;
+    const std::string module(name.substr(0, name.size() - kWeight.size()));
+    const std::string target = adapted.contains(module) ? std::string() : config_.target_of(module);
+    if (!target.empty()) refuse(fmt::format("factors of the module {}", excerpt(module)), "\"target_modules\"", target);
+  });
 }
 
 void Adapter::merge(const std::set<std::string>& transposed, WeightFiles* weights) const {

@@ -43,6 +43,10 @@ class Adapter {
   /// which the adapter's head decides. Says in `notices` where labels have no names.
   void fit_config(const WeightFiles& weights, Json* config, std::vector<std::string>* notices) const;
 
+  /// Throws Error{corrupt_data} where the adapter lacks what its own config asks for of this network: a head, or both
+  /// factors of a module.
+  void check_complete(const Network& network) const;
+
   /// Adds the products to the weights; those of `transposed` are stored as [inputs, outputs].
   void merge(const std::set<std::string>& transposed, WeightFiles* weights) const;
 
@@ -61,7 +65,8 @@ class Adapter {
   std::vector<WeightFile> opened_;  ///< what the tensors point into
   PeftTensors tensors_;
   std::map<std::string, std::string> stored_;  ///< module: the name of its weight among the base's, without ".weight"
-  std::vector<std::string> replaced_;          ///< names of whole tensors
+  std::set<std::string> replaced_;             ///< whole tensors, by their names among the base's
+  bool beside_ = true;                         ///< a file of its own, not within a state_dict
 };
 
 /// The weights of a network that are stored as [inputs, outputs].

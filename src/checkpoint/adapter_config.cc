@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/suggest.h"
+#include "checkpoint/weight_names.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -28,16 +29,27 @@ std::string text_of(const Json& value) { return excerpt(value.dump(-1, ' ', fals
 
 /// Of PEFT 0.21's LoraConfig, what merging does not depend on: how training went, what was only done before it, names.
 /// fan_in_fan_out follows from how the weight is stored, and PEFT itself corrects a wrong one.
-constexpr std::array<std::string_view, 20> kWithoutEffect = {
-    "auto_mapping",    "bias",           "corda_config",      "ensure_weight_tying", "eva_config",
-    "exclude_modules", "fan_in_fan_out", "inference_mode",    "layers_pattern",      "lora_bias",
-    "lora_dropout",    "loftq_config",   "lora_ga_config",    "megatron_core",       "modules_to_save",
-    "peft_version",    "velora_config",  "qalora_group_size", "runtime_config",      "init_lora_weights"};
+constexpr std::array<std::string_view, 17> kWithoutEffect = {
+    "auto_mapping",   "bias",          "corda_config",      "ensure_weight_tying", "eva_config",       "fan_in_fan_out",
+    "inference_mode", "lora_bias",     "lora_dropout",      "loftq_config",        "lora_ga_config",   "megatron_core",
+    "peft_version",   "velora_config", "qalora_group_size", "runtime_config",      "init_lora_weights"};
 
 /// Read below.
-constexpr std::array<std::string_view, 12> kRead = {
-    "alpha_pattern", "base_model_name_or_path", "layers_to_transform", "lora_alpha", "peft_type", "r", "rank_pattern",
-    "revision",      "target_modules",          "task_type",           "use_dora",   "use_rslora"};
+constexpr std::array<std::string_view, 15> kRead = {"alpha_pattern",
+                                                    "base_model_name_or_path",
+                                                    "exclude_modules",
+                                                    "layers_pattern",
+                                                    "layers_to_transform",
+                                                    "lora_alpha",
+                                                    "modules_to_save",
+                                                    "peft_type",
+                                                    "r",
+                                                    "rank_pattern",
+                                                    "revision",
+                                                    "target_modules",
+                                                    "task_type",
+                                                    "use_dora",
+                                                    "use_rslora"};
 
 /// Whether a setting asks for nothing.
 bool is_off(const Json& value) {
@@ -95,16 +107,15 @@ std::vector<ModuleNumber> read_pattern(const Json& json, const char* key, double
 }
 
 /// A list of names; a single text is a pattern, which the adapter's own tensors answer.
-std::vector<std::string> read_targets(const Json& json, std::string_view where) {
+std::vector<std::string> read_names(const Json& json, const char* key, std::string_view where) {
   std::vector<std::string> names;
-  const auto field = json.find("target_modules");
+  const auto field = json.find(key);
   if (field == json.end() || field->is_null() || field->is_string()) return names;
   const bool texts =
       field->is_array() && std::all_of(field->begin(), field->end(), [](const Json& name) { return name.is_string(); });
   if (!texts) {
-    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] \"target_modules\" is {}, a list of names or a pattern was "
-                                                     "expected.",
-                                                     where, text_of(*field)));
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] \"{}\" is {}, a list of names or a pattern was expected.",
+                                                     where, key, text_of(*field)));
   }
   for (const Json& name : *field) names.push_back(name.get<std::string>());
   return names;
@@ -144,6 +155,27 @@ void check_method(const Json& json, std::string_view where) {
   }
 }
 
+/// What PEFT puts a whole copy of beside the factors: what is named, and a classifier's last layers.
+std::vector<std::string> read_replaced(const Json& json, const std::string& task, std::string_view where) {
+  std::vector<std::string> names = read_names(json, "modules_to_save", where);
+  if (task == "SEQ_CLS") names.insert(names.end(), {"classifier", "score"});
+  return names;
+}
+
+bool is_pattern(const Json& json, const char* key) {
+  const auto field = json.find(key);
+  return field != json.end() && !is_off(*field) && field->is_string();
+}
+
+/// The first part of a name that is a number, by which PEFT numbers the layer; empty where there is none.
+std::string first_number_of(std::string_view module) {
+  const std::vector<std::string> parts = split_name(module);
+  const auto found = std::find_if(parts.begin(), parts.end(), [](const std::string& part) {
+    return !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
+  });
+  return found == parts.end() ? std::string() : *found;
+}
+
 bool matches(const ModuleNumber& number, std::string_view module) {
   const std::optional<bool> answer = number.pattern.matches(module);
   if (answer) return *answer;
@@ -168,6 +200,21 @@ double find_in(const std::vector<ModuleNumber>& numbers, std::string_view module
 
 }  // namespace
 
+bool is_in_layer(std::string_view module, const std::vector<int64_t>& layers) {
+  const std::vector<std::string> parts = split_name(module);
+  return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+    const bool digits = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+    return digits && std::find(layers.begin(), layers.end(), std::stoll(part)) != layers.end();
+  });
+}
+
+std::string ending_of(std::string_view module, const std::vector<std::string>& names) {
+  const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return module == name || module.ends_with("." + name);
+  });
+  return found == names.end() ? std::string() : *found;
+}
+
 int64_t AdapterConfig::rank_of(std::string_view module) const {
   return static_cast<int64_t>(find_in(rank_pattern, module, static_cast<double>(rank)));
 }
@@ -175,6 +222,25 @@ int64_t AdapterConfig::rank_of(std::string_view module) const {
 double AdapterConfig::scaling_of(std::string_view module) const {
   const auto own = static_cast<double>(rank_of(module));
   return find_in(alpha_pattern, module, alpha) / (rank_stabilized ? std::sqrt(own) : own);
+}
+
+std::string AdapterConfig::target_of(std::string_view module) const {
+  if (!tells_all || !ending_of(module, excluded).empty()) return {};
+  const std::string whole = fmt::format(".{}.", module);
+  for (const std::string& name : replaced) {
+    if (whole.find(fmt::format(".{}.", name)) != std::string::npos) return {};
+  }
+  return layers.empty() || is_in_layer(first_number_of(module), layers) ? ending_of(module, target_modules)
+                                                                        : std::string();
+}
+
+std::string AdapterConfig::replaced_by(std::string_view tensor) const {
+  for (std::size_t dot = tensor.find('.'); dot != std::string_view::npos; dot = tensor.find('.', dot + 1)) {
+    for (const std::string& name : replaced) {
+      if (tensor.substr(0, dot).ends_with(name)) return name;  // as PEFT compares them, within a part too
+    }
+  }
+  return {};
 }
 
 AdapterConfig parse_adapter_config(const Json& json, std::string_view where) {
@@ -191,8 +257,13 @@ AdapterConfig parse_adapter_config(const Json& json, std::string_view where) {
   config.alpha_pattern = read_pattern(json, "alpha_pattern", -kMostAlpha, kMostAlpha, where);
   config.rank_stabilized = json_bool(json, "use_rslora", where, false);
   config.dora = json_bool(json, "use_dora", where, false);
-  config.target_modules = read_targets(json, where);
+  config.target_modules = read_names(json, "target_modules", where);
   config.layers = read_layers(json, where);
+  config.excluded = read_names(json, "exclude_modules", where);
+  config.replaced = read_replaced(json, config.task, where);
+  const auto pattern = json.find("layers_pattern");
+  const bool own_layers = pattern != json.end() && !is_off(*pattern) && !config.layers.empty();
+  config.tells_all = !config.target_modules.empty() && !is_pattern(json, "exclude_modules") && !own_layers;
   return config;
 }
 

@@ -35,10 +35,18 @@ struct AdapterConfig {
   bool dora = false;
   std::vector<std::string> target_modules;  ///< names or their endings; empty: a pattern, or nothing was said
   std::vector<int64_t> layers;              ///< layers_to_transform; empty: all
+  std::vector<std::string> excluded;        ///< exclude_modules, names or their endings
+  std::vector<std::string> replaced;        ///< modules_to_save, and what a classifier of PEFT has beside them
+  bool tells_all = false;                   ///< the lists alone say which modules are adapted, no pattern does
 
   /// The factor of a module's product B A, and the rank that A has. `where` opens messages.
   int64_t rank_of(std::string_view module) const;
   double scaling_of(std::string_view module) const;
+  /// The name of the list of targets that a module of the base matches; empty where it is not to have an adapter, or
+  /// where that cannot be told from lists.
+  std::string target_of(std::string_view module) const;
+  /// The name of the list of replaced modules that a tensor of the base belongs to; empty where there is none.
+  std::string replaced_by(std::string_view tensor) const;
 };
 
 /// Reads `folder`/adapter_config.json. Throws Error{not_found, corrupt_data}, and {unsupported} for another method than
@@ -47,6 +55,12 @@ AdapterConfig read_adapter_config(const std::filesystem::path& folder);
 
 /// The same of its content; `where` opens messages.
 AdapterConfig parse_adapter_config(const Json& json, std::string_view where);
+
+/// Whether one of the numbers in a module's name is of these layers. Which one PEFT means follows from layers_pattern.
+bool is_in_layer(std::string_view module, const std::vector<int64_t>& layers);
+
+/// The first of the names that is the module's, or its ending; empty where there is none.
+std::string ending_of(std::string_view module, const std::vector<std::string>& names);
 
 /// How an adapter that cannot be merged here is merged by its own library.
 inline constexpr const char* kMergeWithPeft =

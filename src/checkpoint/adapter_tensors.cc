@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view kBaseLayer = "base_layer";
 constexpr std::string_view kOriginal = "original_module";
 constexpr std::string_view kSaved = "modules_to_save";
+constexpr std::string_view kDefault = "default";  // how PEFT calls an adapter that nobody named
 
 /// Parts of the names of adapters that are no LoRA, or one that cannot be merged.
 constexpr std::array<std::string_view, 22> kOtherMethods = {"lora_E",
@@ -76,6 +77,7 @@ class Sorter {
   }
 
   PeftTensors take() {
+    for (Saved& saved : saved_) add_saved(std::move(saved));
     if (adapters_.size() > 1) {
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("[{}] it has several adapters ({}), one was expected. {}", where_,
@@ -92,6 +94,14 @@ class Sorter {
   }
 
  private:
+  /// A whole tensor that modules_to_save names: MODULE.modules_to_save[.ADAPTER].weight.
+  struct Saved {
+    std::vector<std::string> parts;
+    std::size_t at;  ///< what stands behind modules_to_save
+    std::string name;
+    TensorView tensor;
+  };
+
   /// MODULE.lora_A[.ADAPTER].weight, MODULE.lora_embedding_A[.ADAPTER].
   void add_factor(const std::vector<std::string>& parts, std::size_t at, const TensorView& tensor) {
     LoraTensors& module = sorted_.modules[joined(parts, 0, at)];
@@ -99,7 +109,7 @@ class Sorter {
     const bool bias = parts.back() == "bias";
     std::size_t end = parts.size();
     if (end > at + 1 && (bias || parts.back() == "weight")) --end;
-    if (form_ == PeftForm::kStateDict && end > at + 1) adapters_.insert(parts[at + 1]);
+    if (end > at + 1) adapters_.insert(parts[at + 1]);
     if (kind == "lora_magnitude_vector") {
       module.magnitude = tensor;
     } else if (bias) {
@@ -117,11 +127,27 @@ class Sorter {
     }
     if (auto saved = std::find(parts.begin(), parts.end(), kSaved); saved != parts.end()) {
       saved = parts.erase(saved);
-      if (form_ == PeftForm::kStateDict && saved != parts.end()) {
-        adapters_.insert(*saved);
-        parts.erase(saved);
+      const auto at = static_cast<std::size_t>(saved - parts.begin());
+      saved_.push_back({std::move(parts), at, name, tensor});
+      return;
+    }
+    keep(parts, name, tensor);
+  }
+
+  /// A state_dict always has the adapter's name there; an adapter's own file where its factors have it too, or where it
+  /// was written by hand from a state_dict.
+  void add_saved(Saved saved) {
+    if (saved.at < saved.parts.size()) {
+      const std::string next = saved.parts[saved.at];
+      if (form_ == PeftForm::kStateDict || next == kDefault || adapters_.contains(next)) {
+        adapters_.insert(next);
+        saved.parts.erase(saved.parts.begin() + static_cast<std::ptrdiff_t>(saved.at));
       }
     }
+    keep(saved.parts, saved.name, saved.tensor);
+  }
+
+  void keep(const std::vector<std::string>& parts, const std::string& name, const TensorView& tensor) {
     const auto [place, fresh] = sorted_.plain.emplace(joined(parts, 0, parts.size()), tensor);
     if (!fresh && !same_content(place->second, tensor)) {
       throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the tensor {} is there twice with different values. {}",
@@ -132,6 +158,7 @@ class Sorter {
   PeftForm form_;
   std::string_view where_;
   PeftTensors sorted_;
+  std::vector<Saved> saved_;
   std::set<std::string> adapters_;
 };
 

@@ -92,6 +92,16 @@ class AdapterTest : public testing::Test {
     write_file_atomically(where / kAdapterConfigFile, config.dump());
   }
 
+  /// The adapter in the folder with other names for its tensors; "" leaves one out.
+  void rename_tensors(FunctionRef<std::string(const std::string&)> rename) {
+    const WeightFile file = WeightFile::open(kAdapters / "bert-plain" / "adapter_model.safetensors");
+    std::vector<NamedTensor> tensors;
+    for (const NamedTensor& named : file.tensors()) {
+      if (const std::string name = rename(named.name); !name.empty()) tensors.push_back({name, named.tensor});
+    }
+    write_safetensors(dir() / "adapter_model.safetensors", tensors);
+  }
+
   template <class... Parts>
   void refused(ErrorCode code, const Parts&... parts) {
     expect_error(
@@ -217,6 +227,72 @@ TEST_F(AdapterTest, WhatCannotBeMergedIsRefusedByName) {
   with("target_modules", {"key"}, "\"target_modules\"");
   with("layers_to_transform", {7}, "\"layers_to_transform\"");
   EXPECT_FALSE(Checkpoint::open(dir()).adapter().empty());
+}
+
+/// The name with one part in place of another.
+std::string with_part(std::string name, const std::string& part, const std::string& other) {
+  const std::size_t at = name.find(part);
+  return at == std::string::npos ? name : name.replace(at, part.size(), other);
+}
+
+TEST_F(AdapterTest, WithoutItsHeadIsRefused) {
+  put_base(dir());
+  put_adapter(dir());
+  const auto headless = [](const std::string& name) {
+    return name.find("classifier") == std::string::npos ? name : "";
+  };
+  rename_tensors(headless);
+  refused(ErrorCode::kCorruptData, "no tensor classifier.weight", "\"modules_to_save\"");
+  change_config(dir(), "modules_to_save", nullptr);
+  refused(ErrorCode::kCorruptData, "no tensor classifier.weight", "\"task_type\"");
+  // A base's own head stays where the adapter is none of a classifier.
+  change_config(dir(), "task_type", nullptr);
+  EXPECT_FALSE(Checkpoint::open(dir()).adapter().empty());
+  change_config(dir(), "modules_to_save", {"word_embeddings"});
+  refused(ErrorCode::kCorruptData, "no tensor bert.embeddings.word_embeddings.weight", "\"word_embeddings\"");
+}
+
+TEST_F(AdapterTest, WithoutTheFactorsOfAModuleIsRefused) {
+  put_base(dir());
+  put_adapter(dir());
+  const std::string module = "layer.0.attention.self.query";
+  rename_tensors([&](const std::string& name) { return name.find(module) == std::string::npos ? name : ""; });
+  refused(ErrorCode::kCorruptData, "no factors of the module bert.encoder." + module, "\"query\"");
+  const auto read_with = [&](const char* key, const Json& value) {
+    const Json kept = read_json_file(dir() / kAdapterConfigFile).value(key, Json());
+    change_config(dir(), key, value);
+    EXPECT_EQ(Checkpoint::open(dir()).adapter(), "LoRA of rank 4 on 3 modules, with 2 whole tensors") << key;
+    change_config(dir(), key, kept);
+  };
+  read_with("exclude_modules", {module});
+  read_with("exclude_modules", ".*layer\\.0.*query");
+  read_with("target_modules", ".*(query|value)");
+  read_with("target_modules", {"1.attention.self.query", "value"});
+}
+
+TEST_F(AdapterTest, WithItsNameInItsTensorsIsRead) {
+  put_base(dir());
+  put_adapter(dir());
+  const auto read_as = [&](const std::string& head, const std::string& factors) {
+    SCOPED_TRACE(head + factors);
+    rename_tensors([&](const std::string& name) {
+      std::string changed = with_part(name, "classifier.", "classifier.modules_to_save." + head);
+      changed = with_part(changed, "lora_A.", "lora_A." + factors);
+      return with_part(changed, "lora_B.", "lora_B." + factors);
+    });
+    const Checkpoint checkpoint = Checkpoint::open(dir());
+    expect_merged(checkpoint, kAdapters / "bert-plain" / "merged.safetensors");
+    EXPECT_EQ(checkpoint.unused_tensors(), 0);
+  };
+  read_as("default.", "");
+  read_as("default.", "default.");
+  read_as("other.", "other.");
+  read_as("", "");
+  rename_tensors([&](const std::string& name) {
+    return with_part(with_part(name, "0.attention.self.query.lora_A.", "0.attention.self.query.lora_A.one."), "lora_B.",
+                     "lora_B.two.");
+  });
+  refused(ErrorCode::kUnsupported, "several adapters (one, two)");
 }
 
 TEST_F(AdapterTest, AnAdapterOfAnotherModelIsRefused) {

@@ -64,8 +64,18 @@ std::string_view common_prefix(const std::vector<std::string>& names) {
   return common.substr(0, common.rfind('.') + 1);
 }
 
-/// How to reach a tensor that is there behind a prefix; else the nearest name.
-std::string name_hint(std::string_view wanted, const std::vector<std::string>& names) {
+/// A tensor that the network needs and that is there without the prefix alone; empty where there is none.
+std::string needed_without(std::string_view prefix, const Network& network, const std::vector<std::string>& names) {
+  std::string found;
+  const auto there = [&](const std::string& name) { return std::binary_search(names.begin(), names.end(), name); };
+  for_each_weight(network, [&](const Weight& weight) {
+    if (found.empty() && there(weight.name) && !there(fmt::format("{}{}", prefix, weight.name))) found = weight.name;
+  });
+  return found;
+}
+
+/// How to reach a tensor that is there behind a prefix; else the nearest name. The names are in order.
+std::string name_hint(std::string_view wanted, const Network& network, const std::vector<std::string>& names) {
   const std::string ending = fmt::format(".{}", wanted);
   const auto behind =
       std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.ends_with(ending); });
@@ -73,6 +83,13 @@ std::string name_hint(std::string_view wanted, const std::vector<std::string>& n
     const std::string_view common = common_prefix(names);
     const std::string_view prefix =
         common.empty() ? std::string_view(*behind).substr(0, behind->size() - wanted.size()) : common;
+    if (const std::string bare = needed_without(prefix, network, names); !bare.empty()) {
+      return fmt::format(
+          " It is there as {}, but {} is there without {}, so that no --prefix serves both. Save the "
+          "weights again with the names {{name.removeprefix(\"{}\"): tensor for name, tensor in "
+          "state_dict.items()}}.",
+          excerpt(*behind), excerpt(bare), excerpt(prefix), excerpt(prefix));
+    }
     return fmt::format(" It is there as {}: give --prefix {}", excerpt(*behind), excerpt(prefix));
   }
   const std::string_view nearest = nearest_name(wanted, names);
@@ -80,19 +97,30 @@ std::string name_hint(std::string_view wanted, const std::vector<std::string>& n
                      nearest.empty() ? "" : fmt::format(" The nearest name is {}.", excerpt(nearest)));
 }
 
+/// What to do about a table of words of another length; empty for other weights.
+std::string vocabulary_hint(const Shape& shape, const Weight& weight, const Network& network, bool adapted) {
+  if (weight.name != network.embeddings.words.name || shape.size() != 2 || shape[1] != weight.shape[1]) return {};
+  const std::string remedy =
+      adapted ? fmt::format("Put the base's config.json beside the adapter, with \"vocab_size\": {} in it", shape[0])
+              : std::string("Is it the config.json of these weights?");
+  return fmt::format(" The weights have {} words, \"vocab_size\" is {}. {}", shape[0], weight.shape[0], remedy);
+}
+
 /// The stored tensor of a weight, which has to be there with the shape that config.json implies and hold floats.
-const TensorView& find_checked(const WeightFiles& weights, const Weight& weight, const fs::path& model_dir) {
+const TensorView& find_checked(const WeightFiles& weights, const Weight& weight, const Network& network, bool adapted,
+                               const fs::path& model_dir) {
   const auto found = weights.tensors.find(weight.name);
   if (found == weights.tensors.end()) {
     throw Error(ErrorCode::kNotFound,
                 fmt::format("[{}] the weights have no tensor {}, which config.json asks for.{}", model_dir.string(),
-                            weight.name, name_hint(weight.name, names_of(weights.tensors))));
+                            weight.name, name_hint(weight.name, network, names_of(weights.tensors))));
   }
   const TensorView& tensor = found->second;
   const std::string where = fmt::format("{}: tensor {}", model_dir.string(), weight.name);
   if (tensor.shape != weight.shape) {
-    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] its shape is {}, config.json asks for {}.", where,
-                                                     shape_text(tensor.shape), shape_text(weight.shape)));
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] its shape is {}, config.json asks for {}.{}", where, shape_text(tensor.shape),
+                            shape_text(weight.shape), vocabulary_hint(tensor.shape, weight, network, adapted)));
   }
   if (!is_float(tensor.dtype)) {
     throw Error(ErrorCode::kUnsupported, fmt::format("[{}] it holds {}, F32, F16, BF16 or F64 was expected. Use the "
@@ -204,6 +232,7 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const CheckpointOptions& 
   const ModelInput input = read_model_input(loaded.parts.tokenizer, loaded.config, read.network);
   checkpoint.max_length_ = input.max_length;
   if (loaded.adapter) {
+    loaded.adapter->check_complete(read.network);
     loaded.adapter->merge(transposed_weights(read.network), &weights);
     checkpoint.adapter_ = loaded.adapter->summary();
     checkpoint.adapter_files_ = loaded.adapter->files();
@@ -235,7 +264,7 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const CheckpointOptions& 
 void Checkpoint::take_weights(const Network& network, const WeightFiles& weights) {
   std::map<DType, int64_t> elements;
   for_each_weight(network, [&](const Weight& weight) {
-    const TensorView& tensor = find_checked(weights, weight, model_dir_);
+    const TensorView& tensor = find_checked(weights, weight, network, !adapter_.empty(), model_dir_);
     elements[tensor.dtype] += tensor.elements();
     weight_bytes_ += static_cast<int64_t>(tensor.bytes.size());
     tensors_.emplace(weight.name, tensor);

@@ -153,7 +153,8 @@ TEST_F(CheckpointTest, NamesAWeightThatIsMissingOrWrong) {
 
 TEST_F(CheckpointTest, RefusesAConfigThatContradictsTheWeights) {
   put_config("vocab_size", 60);
-  refused(ErrorCode::kCorruptData, "word_embeddings.weight", "its shape is [50, 24], config.json asks for [60, 24]");
+  refused(ErrorCode::kCorruptData, "word_embeddings.weight", "its shape is [50, 24], config.json asks for [60, 24]",
+          "\"vocab_size\" is 60. Is it the config.json of these weights?");
   put_config("num_hidden_layers", 3);
   refused(ErrorCode::kNotFound, "no tensor roberta.encoder.layer.2.attention.self.query.weight");
   put_config("id2label", {{"0", "a"}, {"1", "b"}});
