@@ -282,9 +282,11 @@ class CsvWriter : public RowWriter {
   void check(const Row& /*row*/) const override {}
 
   void append_header(std::string& out) const override {
+    if (options_.csv_style.byte_order_mark) out += "\xEF\xBB\xBF";
     for (const std::string& column : options_.columns) append_field(column, out);
     for (const std::string& name : names_) append_field(name, out);
-    out.back() = '\n';
+    out.pop_back();
+    end_row(out);
   }
 
   void append(const Row& row, const Answer& answer, std::string& out) const override {
@@ -308,14 +310,15 @@ class CsvWriter : public RowWriter {
     }
     for (const Count& count : reading_counts(options_, answer))
       out += fmt::format("{}{}", count.value, options_.delimiter);
-    out += '\n';
+    end_row(out);
   }
 
   void append_error(const Row& row, std::string_view error, std::string& out) const override {
     append_input(row, out);
     out.append(names_.size() - 1, options_.delimiter);
     append_field(error, out);
-    out.back() = '\n';
+    out.pop_back();
+    end_row(out);
   }
 
  private:
@@ -326,6 +329,8 @@ class CsvWriter : public RowWriter {
       refuse_field(names_.back(), "the input");
     }
   }
+
+  void end_row(std::string& out) const { out += options_.csv_style.crlf ? "\r\n" : "\n"; }
 
   /// The field, quoted where RFC 4180 asks for it, and the delimiter behind it.
   void append_field(std::string_view field, std::string& out) const {

@@ -24,6 +24,7 @@ struct RowWriterOptions {
   RowFormat format = RowFormat::kTxt;  ///< the reader's, never kAuto
   std::vector<std::string> columns{};  ///< CSV: the input's header
   char delimiter = ',';                ///< CSV: the input's
+  CsvStyle csv_style{};                ///< CSV: the input's
   std::vector<std::string> labels{};   ///< [K]
   int32_t top_k = 1;                   ///< how many labels a row gets at most, best first; 0: all
   bool all_labels = false;             ///< every label, whatever top_k is

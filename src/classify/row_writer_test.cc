@@ -148,6 +148,14 @@ TEST(CsvWriter, KeepsTheDelimiterOfTheInput) {
   EXPECT_EQ(write_error(options, row), "1;;;;;;;;\"bad; worse, worst\"\n");
 }
 
+TEST(CsvWriter, KeepsTheMarkAndTheLineEndsOfTheInput) {
+  RowWriterOptions options = options_for(RowFormat::kCsv);
+  options.csv_style = {.byte_order_mark = true, .crlf = true};
+  EXPECT_EQ(write(options, csv({"1", "a\nb"}), kOne),
+            "\xEF\xBB\xBFid,text,label,score,error\r\n1,\"a\nb\",pos,0.75,\r\n");
+  EXPECT_EQ(write_error(options, csv({"1", "a"})), "1,a,,,\r\n");
+}
+
 TEST(CsvWriter, RanksAndLogits) {
   RowWriterOptions options = options_for(RowFormat::kCsv);
   options.top_k = 5;

@@ -119,6 +119,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
                                        .delimiter = reader->delimiter(),
+                                       .csv_style = reader->csv_style(),
                                        .labels = pipeline.checkpoint().labels(),
                                        .top_k = top_k,
                                        .all_labels = flags.all_labels,

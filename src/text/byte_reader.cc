@@ -118,7 +118,8 @@ ByteReader::ByteReader(std::unique_ptr<ByteSource> source) : source_(std::move(s
   while (end_ < kByteOrderMark.size() && kByteOrderMark.starts_with(std::string_view(buffer_.data(), end_))) {
     if (read_more() == 0) break;
   }
-  if (std::string_view(buffer_.data(), end_).starts_with(kByteOrderMark)) next_ = kByteOrderMark.size();
+  has_mark_ = std::string_view(buffer_.data(), end_).starts_with(kByteOrderMark);
+  if (has_mark_) next_ = kByteOrderMark.size();
 }
 
 std::size_t ByteReader::read_more() {

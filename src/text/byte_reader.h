@@ -69,6 +69,9 @@ class ByteReader {
   /// Goes back to the mark: what was taken since comes again.
   void rewind() { next_ = mark_; }
 
+  /// Whether the byte order mark of UTF-8 was there.
+  bool has_mark() const { return has_mark_; }
+
   /// Whether a NUL has been read, here or before: rows need not look for one where there is none.
   bool holds_nul() const { return holds_nul_; }
 
@@ -89,6 +92,7 @@ class ByteReader {
   std::size_t mark_ = 0;  ///< where rewind() goes
   bool marked_ = false;
   bool holds_nul_ = false;
+  bool has_mark_ = false;
   uint64_t taken_ = 0;   ///< bytes before the buffer
   bool at_end_ = false;  ///< the source has said so; a terminal would go on after it
 };

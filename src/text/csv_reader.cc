@@ -60,6 +60,7 @@ class CsvReader : public RowReader {
   RowFormat format() const override { return RowFormat::kCsv; }
   const std::vector<std::string>& columns() const override { return columns_; }
   char delimiter() const override { return delimiter_; }
+  CsvStyle csv_style() const override { return style_; }
   std::vector<std::string> notes() const override { return notes_; }
   uint64_t bytes_read() const override { return bytes_.bytes_read(); }
   uint64_t bytes_total() const override { return bytes_.bytes_total(); }
@@ -90,6 +91,7 @@ class CsvReader : public RowReader {
       if (const auto fault = find_text_fault(field, bytes_, encoding_)) throw_header("a name that " + fault->problem);
     }
     columns_ = std::move(record.fields);
+    style_ = {.byte_order_mark = bytes_.has_mark(), .crlf = bytes_.since_mark().ends_with("\r\n")};
   }
 
   /// Whether the header names every column that is asked for.
@@ -202,6 +204,7 @@ class CsvReader : public RowReader {
   RowReaderOptions options_;
   CsvScanner scanner_{bytes_};
   char delimiter_ = ',';
+  CsvStyle style_;
   std::vector<std::string> notes_;
   std::vector<std::string> columns_;
   std::size_t text_index_ = 0;

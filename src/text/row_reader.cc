@@ -29,6 +29,7 @@ class WrappedRows : public RowReader {
   RowFormat format() const final { return rows_->format(); }
   const std::vector<std::string>& columns() const final { return rows_->columns(); }
   char delimiter() const final { return rows_->delimiter(); }
+  CsvStyle csv_style() const final { return rows_->csv_style(); }
   std::vector<std::string> notes() const final { return rows_->notes(); }
   std::string damage() const override { return rows_->damage(); }
   uint64_t bytes_read() const final { return rows_->bytes_read(); }

@@ -42,6 +42,12 @@ struct Row {
   std::string error;
 };
 
+/// How a CSV was saved, which spreadsheets look at.
+struct CsvStyle {
+  bool byte_order_mark = false;  ///< of UTF-8
+  bool crlf = false;             ///< at the end of the header
+};
+
 /// Rows of a txt (one text a line, empty lines too), CSV (RFC 4180, header line), TSV, JSONL file or a JSON array, one
 /// at a time in bounded memory. A final line without a newline counts; CRLF is a line end, and CR where the file has no
 /// other; blank lines of JSONL and of a CSV of several columns are passed over. Gzip and zstd are unpacked and UTF-16
@@ -58,6 +64,7 @@ class RowReader {
   virtual RowFormat format() const = 0;                         ///< what rows are written as: kTxt, kCsv or kJsonl
   virtual const std::vector<std::string>& columns() const = 0;  ///< CSV header; else empty
   virtual char delimiter() const { return ','; }                ///< CSV
+  virtual CsvStyle csv_style() const { return {}; }             ///< CSV
   virtual std::vector<std::string> notes() const {
     return {};
   }  ///< what was guessed and should be known, a clause each

@@ -404,6 +404,16 @@ TEST(CsvReader, TakesTheDelimiterThatIsNamed) {
       "is it a semicolon? Then name it with --delimiter");
 }
 
+TEST(CsvReader, SaysHowTheFileWasSaved) {
+  const auto style = [](std::string_view bytes) { return open_text(bytes, "a.csv")->csv_style(); };
+  EXPECT_TRUE(style("\xEF\xBB\xBFid,text\r\n1,a\r\n").byte_order_mark);
+  EXPECT_TRUE(style("\xEF\xBB\xBFid,text\r\n1,a\r\n").crlf);
+  EXPECT_TRUE(style("sep=;\r\n\"i\nd\";text\r\n1;a\r\n").crlf);
+  EXPECT_FALSE(style("id,text\n1,a\r\n").byte_order_mark);
+  EXPECT_FALSE(style("id,text\n1,a\r\n").crlf);
+  EXPECT_FALSE(style("text").crlf);
+}
+
 TEST(CsvReader, FindsTheDelimiterWhereOnlyOneFits) {
   const auto reader = open_text("id;\"text\";n\n1;\"a;b\";2\n", "a.csv");
   EXPECT_THAT(reader->notes(), ElementsAre(HasSubstr("has a semicolon between its fields")));

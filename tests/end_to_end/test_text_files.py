@@ -47,6 +47,16 @@ class TextFilesTest(PacelineTest):
                    mentions=["no column \"text\"", "--delimiter"])
         self.fails("classify", self.model, "--delimiter", "x", expect=2, mentions=["--delimiter", "comma, semicolon, tab"])
 
+    def test_output_keeps_what_a_spreadsheet_looks_at(self):
+        table = '\ufeff"text";"b"\r\ncaf\u00e9;"1\n2"\r\nlast;3;4\r\n'
+        output = self.labels("excel.csv", table, "--delimiter", "semicolon").stdout.decode()
+        self.assertTrue(output.startswith("\ufefftext;b;label;"), output)
+        lines = output.split("\r\n")
+        self.assertEqual(len(lines), 4)
+        self.assertEqual(lines[1].count("\n"), 1)
+        self.assertNotIn("\ufeff", output[1:])
+        self.assertNotIn(b"\r", self.labels("plain.csv", CSV).stdout)
+
     def test_bench_and_verify_count_the_rows_that_they_leave_out(self):
         texts = self.write("data.jsonl", '{"text": "a"}\n{"text": 5}\nno JSON\n{"text": "b c"}\n')
         for command in (["verify", "--compute-types", "fp32"], ["bench", "--dry-run", "--batch-sizes", "1"]):
