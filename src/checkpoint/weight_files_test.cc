@@ -134,6 +134,14 @@ TEST_F(WeightFilesTest, ThePrefixIsTakenOffWithItsDot) {
       "no tensor's name begins with the --prefix \"x\"", "the first is module.net.");
 }
 
+TEST_F(WeightFilesTest, ThatHaveThePrefixInPartSayHowToTakeItOff) {
+  put("last.pt", [](const std::string& name) { return name.starts_with("roberta.") ? "net." + name : name; });
+  expect_error(
+      ErrorCode::kNotFound, [&] { Checkpoint::open(dir(), {.file = dir() / "last.pt"}); },
+      "there as net.roberta.embeddings", "is there without net., so that no --prefix serves both",
+      "{name.removeprefix(\"net.\"): tensor for name");
+}
+
 TEST_F(WeightFilesTest, NamesWithoutThePrefixAreCounted) {
   TinyWeights twice = tiny_weights(describe_network(tiny_config(), {}, "tiny"));
   const std::size_t count = twice.tensors.size();
@@ -167,6 +175,17 @@ TEST_F(WeightFilesTest, WhatContradictsTheConfigIsNamedForEveryForm) {
       "[12, 2], config.json asks for [24]");
 }
 
+TEST_F(WeightFilesTest, WhatIsNeitherFormatIsQuoted) {
+  write_file_atomically(dir() / "pytorch_model.bin", "cos\nsystem\n(S'true'\ntR.");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { Checkpoint::open(dir()); },
+      "it begins with \"cos\\nsystem\\n(S'tr\", which neither a file of torch.save nor one of safetensors does");
+  // The length of a header may begin as a gzip file does.
+  write_file_atomically(dir() / "pytorch_model.bin", std::string("\x1f\x8b\x08\0\0\0\0\0{", 9));
+  expect_error(
+      ErrorCode::kCorruptData, [&] { Checkpoint::open(dir()); }, "559903 bytes was announced, 1 bytes follow");
+}
+
 TEST_F(WeightFilesTest, OtherContainersAreNamed) {
   const auto refused = [&](const std::string& content, const std::string& part) {
     write_file_atomically(dir() / "w", content);
@@ -176,6 +195,8 @@ TEST_F(WeightFilesTest, OtherContainersAreNamed) {
   refused("\x89HDF\r\n", "TensorFlow weights");
   refused("GGUFxxxx", "a GGUF file");
   refused("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS");
+  refused(std::string("\x1f\x8b\x08\x08", 4), "compressed with gzip. Unpack it");
+  refused("<!DOCTYPE html><html>", "a page of HTML");
   expect_error(
       ErrorCode::kNotFound, [&] { Checkpoint::open(dir(), {.file = dir()}); }, "--weights names a folder");
   expect_error(

@@ -66,6 +66,14 @@ Inspection inspect(const InspectOptions& options) {
   return found;
 }
 
+/// The lengths that the model takes; its own where it takes none of them.
+std::vector<int32_t> shown_lengths(int32_t max_length) {
+  std::vector<int32_t> lengths(kLengths.begin(), kLengths.end());
+  std::erase_if(lengths, [&](int32_t tokens) { return tokens > max_length; });
+  if (lengths.empty()) lengths.push_back(max_length);
+  return lengths;
+}
+
 double flops_per_token(const Network& network, int32_t tokens) { return forward_flops(network, tokens) / tokens; }
 
 /// Memory of the weights for each compute type that some backend has.
@@ -134,10 +142,8 @@ std::string inspect_json(const Inspection& found) {
                          {"handed_out", types.handed_out},
                          {"reason", types.reason},
                          {"notice", types.notice}};
-  for (const int32_t tokens : kLengths) {
-    if (tokens <= checkpoint.max_length()) {
-      json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);
-    }
+  for (const int32_t tokens : shown_lengths(checkpoint.max_length())) {
+    json["flops_per_token"][std::to_string(tokens)] = flops_per_token(network, tokens);
   }
   for (const auto& [type, bytes] : weight_memory(network)) json["memory_bytes"][type] = bytes;
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
@@ -145,8 +151,7 @@ std::string inspect_json(const Inspection& found) {
 
 std::string compute_text(const Network& network, int32_t max_length) {
   std::string out;
-  for (const int32_t tokens : kLengths) {
-    if (tokens > max_length) continue;
+  for (const int32_t tokens : shown_lengths(max_length)) {
     out += fmt::format("{}{:.4g} MFLOP", out.empty() ? "" : ", ", flops_per_token(network, tokens) / 1e6);
     out += fmt::format(" at {} tokens", tokens);
   }

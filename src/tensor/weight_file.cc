@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/printable.h"
 #include "paceline/error.h"
 #include "tensor/safetensors.h"
 #include "tensor/torch_file.h"
@@ -22,13 +23,28 @@ struct OtherFormat {
   std::string_view what;
 };
 
-constexpr std::array<OtherFormat, 3> kOthers = {{
+constexpr std::array<OtherFormat, 8> kOthers = {{
     {"\x89HDF", "TensorFlow weights (HDF5). Load them with transformers (from_tf=True) and save_pretrained"},
     {"GGUF", "a GGUF file. Use the checkpoint that it was made from"},
     {"version https://git-lfs", "a pointer of Git LFS, not the weights. Fetch them with git lfs pull"},
+    {"\x1f\x8b\x08", "compressed with gzip. Unpack it with gunzip"},
+    {"\xFD\x37zXZ", "compressed with xz. Unpack it with unxz"},
+    {"\x28\xb5\x2f\xfd", "compressed with zstd. Unpack it with unzstd"},
+    {"<!DOCTYPE", "a page of HTML, not the weights. Fetch the file again"},
+    {"<html", "a page of HTML, not the weights. Fetch the file again"},
 }};
 
+constexpr std::size_t kStart = 64;   // bytes that tell what a file is
+constexpr std::size_t kHeader = 8;   // where the header of a safetensors file begins, with a brace
+constexpr std::size_t kQuoted = 16;  // bytes of what is neither format
+
+/// By the header's length, of which the upper bytes are zero, and its first letter.
+bool begins_as_safetensors(std::string_view start) {
+  return start.size() > kHeader && start[kHeader] == '{' && start.substr(4, 4) == std::string_view("\0\0\0\0", 4);
+}
+
 void check_known(std::string_view text, std::string_view where) {
+  if (begins_as_safetensors(text)) return;
   for (const OtherFormat& other : kOthers) {
     if (text.starts_with(other.begins)) {
       throw Error(ErrorCode::kUnsupported,
@@ -37,7 +53,14 @@ void check_known(std::string_view text, std::string_view where) {
   }
 }
 
-constexpr std::size_t kStart = 64;  // bytes that tell what a file is
+/// A file of another name than safetensors has, and without the beginning of one.
+void check_safetensors(std::string_view start, const std::filesystem::path& path) {
+  if (start.size() <= kHeader || start[kHeader] == '{' || path.extension() == ".safetensors") return;
+  throw Error(ErrorCode::kCorruptData,
+              fmt::format("[{}] it begins with \"{}\", which neither a file of torch.save nor one of safetensors does. "
+                          "Fetch or save it again.",
+                          path.string(), printable(start.substr(0, kQuoted))));
+}
 
 bool is_within(std::span<const std::byte> part, std::span<const std::byte> whole) {
   constexpr std::less_equal<const std::byte*> not_behind{};
@@ -63,6 +86,7 @@ WeightFile WeightFile::open(const std::filesystem::path& path) {
     return weights;
   }
   check_known(start, path.string());
+  check_safetensors(start, path);
   weights.tensors_ = parse_safetensors(file);
   return weights;
 }

@@ -78,6 +78,14 @@ class InspectTest(PacelineTest):
         encoder = self.inspect(MODELS / "roberta-encoder")
         self.assertEqual((encoder["labels"], encoder["problem_type"]), ([], None))
 
+    def test_a_model_of_few_tokens(self):
+        model = self.folder / "model"
+        shutil.copytree(MODELS / "bert-fp32", model)
+        settings = json.loads((model / "tokenizer_config.json").read_text(encoding="utf-8"))
+        (model / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": 16}), "utf-8")
+        self.assertEqual(list(self.inspect(model)["flops_per_token"]), ["16"])
+        self.assertRegex(self.paceline("inspect", model).stdout.decode(), r"compute +\d\S* MFLOP at 16 tokens, per token\n")
+
     def test_a_tokenizer_built_from_its_vocabulary(self):
         model = self.folder / "model"
         shutil.copytree(MODELS / "bert-fp32", model)
