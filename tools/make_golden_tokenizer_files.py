@@ -4,7 +4,8 @@
     .deps/venv/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
     .deps/venv5/bin/python tools/make_golden_tokenizer_files.py testdata/tokenizers
 
-Each run replaces the part of its own version, 4 or 5, in odd_files.json, in_python.json and config_keys.json of that folder.
+Each run replaces the part of its own version, 4 or 5, in odd_files.json, in_python.json, windows.json and
+config_keys.json of that folder.
 """
 
 import inspect
@@ -104,6 +105,10 @@ FILES = {
 if VERSION == "4":
     # Paceline refuses these names in 5's reading, where some of a class' stages take them and some do not.
     FILES["a named token of a kind"] = ({**BERT, "extra_special_tokens": {**NAMED, "mask_token": "mm"}}, {"vocab.txt": WORDS})
+    # 5 takes another one in each process.
+    FILES["equal tokens"] = ({**BERT, "added_tokens_decoder": {
+        "8": added("SUD", special=False, normalized=True), "9": added("sud", special=False, normalized=True),
+        "10": added("ZQZ", special=False, normalized=True), "11": added("zqz", normalized=True)}}, {"vocab.txt": WORDS})
     # Which 5 never writes for a tokenizer in Rust.
     FILES["named tokens beside numbered ones"] = ({**BERT, "extra_special_tokens": NAMED, "added_tokens_decoder": {
         "8": added("aqa", special=False, normalized=True, rstrip=True)}}, {"vocab.txt": WORDS})
@@ -125,6 +130,9 @@ PAIRS = [["le vent", None], ["", None], ["un zqz  aqa zqzaqa mm, aqa", None], ["
          ["le vent tourne et la pluie tombe sur la route", ""], ["", "le vent tourne et la pluie tombe sur la route"],
          ["le vent tourne et la pluie tombe sur la route", None], ["le vent tourne et la pluie", "tombe sur la route"],
          ["le vent tourne et la pluie tombe sur la route", " \u0001"], ["vent", "le vent tourne et la pluie tombe"]]
+WINDOWED = [["", None], ["le vent", None], ["le vent tourne et la pluie tombe sur la route", None],
+            ["le vent tourne et la pluie tombe sur la route et le peloton roule", "le"]]
+WINDOW = 12
 
 CLASSES = ["AlbertTokenizer", "BertTokenizer", "CamembertTokenizer", "DebertaTokenizer", "DebertaV2Tokenizer",
            "DistilBertTokenizer", "ElectraTokenizer", "FlaubertTokenizer", "GPT2Tokenizer", "MPNetTokenizer",
@@ -186,6 +194,24 @@ def in_python(target):
     return {"pairs": PAIRS, "tokenizers": found}
 
 
+def windows(target):
+    """The windows of texts and of pairs' first texts, from either side."""
+    found = []
+    for source in ["byte_bpe", "unigram", "wordpiece"]:
+        for side in ["left", "right"]:
+            with tempfile.TemporaryDirectory() as base:
+                folder = pathlib.Path(base) / "folder"
+                shutil.copytree(target / source, folder)
+                config = json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "truncation_side": side})
+                (folder / "tokenizer_config.json").write_text(config)
+                tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+            for stride in [0, 3]:
+                ids = [tokenizer(first, second, truncation="only_first", max_length=WINDOW, stride=stride,
+                                 return_overflowing_tokens=True)["input_ids"] for first, second in WINDOWED]
+                found.append({"folder": source, "tokenizer_config.json": config, "stride": stride, "ids": ids})
+    return {"texts": WINDOWED, "max_length": WINDOW, "windows": found}
+
+
 def signature_keys(name):
     """Settings that the class takes, with their defaults."""
     keys = {}
@@ -224,6 +250,7 @@ def main():
     transformers.logging.set_verbosity_error()
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
     for name, part in [("odd_files.json", {"texts": TEXTS, "files": odd_files()}), ("in_python.json", in_python(target)),
+                       ("windows.json", windows(target)),
                        ("config_keys.json", {"keys": config_keys(target)})]:
         path = target / name
         content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -3,6 +3,7 @@
 use crate::assembly::Assembly;
 use crate::bounds;
 use crate::components::check_components;
+use crate::equal_tokens::leave_first;
 use crate::failure::{Failure, Status};
 use crate::five;
 use crate::from_vocabulary::{self, Built};
@@ -15,6 +16,7 @@ use crate::regex_limits;
 use crate::settings::{Files, Settings};
 use crate::tokenizer_config::{self, Changes};
 use crate::version::Version;
+use ahash::AHashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::ModelWrapper;
 use tokenizers::{PostProcessorWrapper, Tokenizer, TruncationDirection};
@@ -66,6 +68,8 @@ struct Ids {
 /// The tokenizer without its post-processor, which runs after our truncation.
 pub struct Encoder {
     tokenizer: Tokenizer,
+    /// Added tokens that no text has, since another one is found in their place.
+    left_out: AHashMap<u32, String>,
     /// What encodes texts in its place, where there is one.
     moses: Option<MosesTokenizer>,
     single: Assembly,
@@ -159,6 +163,7 @@ impl Encoder {
         if keeps_end {
             changes.applied.push("truncation_side is left: a text that is too long loses its beginning".to_owned());
         }
+        let left_out = leave_first(&mut tokenizer, changes.added_by.as_ref())?;
         let cuts = Cuts::find(&tokenizer, changes.added_by.as_ref());
         if let ModelWrapper::Unigram(model) = tokenizer.get_model() {
             bounds::check_pieces(model.iter().map(|(piece, _)| piece.as_str()), &origin)?;
@@ -167,6 +172,7 @@ impl Encoder {
         let forgets_empty_second = version == Version::Five && moses.is_some() && keeps_end;
         let encoder = Encoder {
             tokenizer,
+            left_out,
             moses,
             single,
             pair,
@@ -216,11 +222,11 @@ impl Encoder {
     }
 
     pub fn vocab_size(&self) -> usize {
-        self.tokenizer.get_vocab_size(true)
+        self.tokenizer.get_vocab_size(true) + self.left_out.len()
     }
 
     pub fn token(&self, id: u32) -> Option<String> {
-        self.tokenizer.id_to_token(id)
+        self.tokenizer.id_to_token(id).or_else(|| self.left_out.get(&id).cloned())
     }
 
     fn assembly(&self, pair: bool) -> Result<&Assembly, Failure> {
@@ -269,8 +275,8 @@ impl Encoder {
         if self.keeps_end { &ids[ids.len() - room..] } else { &ids[..room] }
     }
 
-    /// The first text's windows, each but the last of `max_length` tokens, one behind the other; the second text stands
-    /// in each. `stride` tokens are shared; they must be fewer than half of the room.
+    /// The first text's windows, each but the last of `max_length` tokens, one behind the other, from the end that
+    /// truncation keeps; the second text stands in each. `stride` tokens are shared; they must be fewer than half of the room.
     pub fn encode_windows(
         &self,
         first: &str,
@@ -301,7 +307,8 @@ impl Encoder {
         let mut start = 0;
         loop {
             let end = first.len().min(start + first_room);
-            assembly.append(&first[start..end], &second, &mut ids, &mut types);
+            let window = if self.keeps_end { first.len() - end..first.len() - start } else { start..end };
+            assembly.append(&first[window], &second, &mut ids, &mut types);
             if end == first.len() {
                 return tokens(ids, types, truncated);
             }

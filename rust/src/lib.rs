@@ -11,6 +11,7 @@ mod charsmap;
 mod classes;
 mod components;
 mod encoder;
+mod equal_tokens;
 mod failure;
 mod family;
 mod fast_class;

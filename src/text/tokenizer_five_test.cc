@@ -200,6 +200,52 @@ TEST(TokenizerFiles, OfClassesInPythonAreReadAsEitherVersionReadsThem) {
   }
 }
 
+TEST(TokenizerFiles, WindowsBeginAtTheEndThatTruncationKeeps) {
+  const Json golden = read_json_file(kFolder / "windows.json");
+  for (const char* version : {"4", "5"}) {
+    const Json& part = golden.at(version);
+    const Json& texts = part.at("texts");
+    for (const Json& item : part.at("windows")) {
+      Files files = folder_files(kFolder / item.at("folder").get<std::string>());
+      files["tokenizer_config.json"] = item.at("tokenizer_config.json").get<std::string>();
+      SCOPED_TRACE(files["tokenizer_config.json"] + " over " + item.at("folder").dump() + " by " + version);
+      const Tokenizer tokenizer = Tokenizer::load(files,
+                                                  {.max_length = part.at("max_length").get<int32_t>(),
+                                                   .windows = true,
+                                                   .stride = item.at("stride").get<int32_t>()},
+                                                  "folder");
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        std::vector<int32_t> expected;
+        for (const Json& window : item.at("ids").at(i)) {
+          for (const Json& id : window) expected.push_back(id.get<int32_t>());
+        }
+        EXPECT_EQ(tokenizer.encode(text_of(texts.at(i).at(0), texts.at(i).at(1))).input_ids, expected) << texts.at(i);
+      }
+    }
+  }
+}
+
+// The library's search goes by a map with another order in each tokenizer.
+TEST(TokenizerFiles, OfEqualTokensTheFirstIsFoundEachTime) {
+  const Json golden = read_json_file(kFolder / "odd_files.json").at("4");
+  const Json& item = golden.at("files").at("equal tokens");
+  Files files = {{"config.json", R"({"model_type": "bert"})"}};
+  for (const auto& [file, content] : item.at("files").items()) files[file] = content.get<std::string>();
+  for (const bool five : {false, true}) {
+    if (five) files["tokenizer_config.json"] = patched(files["tokenizer_config.json"], {{"backend", "tokenizers"}});
+    for (int times = 0; times < 20; ++times) {
+      const Tokenizer tokenizer = Tokenizer::load(files, {}, "folder");
+      EXPECT_EQ(tokenizer.token(9), "sud");
+      EXPECT_EQ(tokenizer.vocab_size(), 12);
+      for (std::size_t i = 0; i < golden.at("texts").size(); ++i) {
+        const Json& text = golden.at("texts").at(i);
+        EXPECT_EQ(tokenizer.encode(text_of(text, nullptr)).input_ids, item.at("ids").at(i).get<std::vector<int32_t>>())
+            << text;
+      }
+    }
+  }
+}
+
 TEST(TokenizerFiles, EveryKeyThatEitherVersionWritesIsKnown) {
   const Json golden = read_json_file(kFolder / "config_keys.json");
   for (const char* version : {"4", "5"}) {
