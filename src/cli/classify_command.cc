@@ -111,7 +111,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   StreamOptions stream{.top_k = top_k, .all_labels = flags.all_labels, .rules = rules, .stop = &interrupted()};
   RowReaderOptions rows = flags.rows;
   rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
-  auto reader = RowReader::open(flags.input, rows);
+  auto reader = interruptibly([&] { return RowReader::open(flags.input, rows); });
   for (const std::string& note : reader->notes()) console.note(fmt::format("paceline: {}.", note));
   TextPipeline pipeline(setup.model_dir, setup.run);
   for (const std::string& note : pipeline.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
@@ -128,7 +128,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
                                        .truncated = tells_cut,
                                        .output_prefix = flags.output_prefix});
   if (setup.run.limits.window > 0) stream.window = setup.run.limits.window;
-  Output output(flags.output, console);
+  Output output = interruptibly([&] { return Output(flags.output, console); });
   const auto progress = make_progress(flags.quiet, "classify", "kB");
   const double start = monotonic_seconds();
   const ClassifySummary summary = classify_stream(*reader, *writer, pipeline, stream, output.sink(), *progress);

@@ -82,6 +82,8 @@ int run_cli(int argc, char** argv) {
     return dispatch(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), console);
   } catch (const OutputClosed&) {
     return kExitDone;
+  } catch (const WaitBrokenOff&) {
+    return kExitInterrupted;
   } catch (const std::bad_alloc&) {
     console.note(kOutOfMemory);
     return kExitExhausted;

@@ -47,11 +47,11 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;
   rows.go_on = [] { return !interrupted(); };
-  const auto reader = RowReader::open(options.input, rows);
+  const auto reader = interruptibly([&] { return RowReader::open(options.input, rows); });
   for (const std::string& note : reader->notes()) {
     if (!options.quiet) console.note(fmt::format("paceline: {}.", note));
   }
-  Output output(options.output, console);
+  Output output = interruptibly([&] { return Output(options.output, console); });
   const auto progress = make_progress(options.quiet || options.output == "-", "tokenize", "kB");
   const ClassifySummary summary =
       tokenize_stream(*reader, tokenizer, pool, {.stop = &interrupted()}, output.sink(), *progress);

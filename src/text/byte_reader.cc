@@ -36,6 +36,12 @@ class FileSource : public ByteSource {
 
   /// Refuses what can be opened but holds no bytes, and learns the size.
   void inspect() {
+    // A closed descriptor may have been occupied by one that neither reads nor writes.
+    const int mode = ::fcntl(descriptor_, F_GETFL);
+    if (mode < 0 || (mode & O_PATH) != 0) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[{}] is closed, expected texts. Leave it open or name a file.", name_));
+    }
     struct stat status {};
     if (::fstat(descriptor_, &status) != 0) return;
     if (S_ISDIR(status.st_mode)) {

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from harness import MODELS, PACELINE, PATIENCE, TEXTS, PacelineTest, json_rows, rows
 
@@ -221,6 +222,37 @@ class ClassifyTest(PacelineTest):
         self.assertEqual(process.wait(timeout=PATIENCE), 130)
         self.assertIn(b"once more", process.stderr.read())
         self.assert_nothing_left(out)
+
+    def test_ctrl_c_before_the_first_text_is_no_other_error(self):
+        for command in ("classify", "tokenize"):
+            process = subprocess.Popen([PACELINE, command, str(self.model), "--quiet"], stdin=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, env=self.environment())
+            self.addCleanup(process.communicate)
+            self.addCleanup(process.kill)
+            self.wait_for_handler(process.pid)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=PATIENCE), 130)
+            said = process.stderr.read()
+            self.assertIn(b"once more", said)
+            self.assertNotIn(b"[standard input]", said)
+
+    def wait_for_handler(self, process):
+        """Until the process handles Ctrl-C."""
+        status = Path(f"/proc/{process}/status")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            caught = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+            if int(caught, 16) & 1 << (signal.SIGINT - 1):
+                return
+            time.sleep(0.01)
+        self.fail("it never handled Ctrl-C")
+
+    def test_closed_standard_input_is_named(self):
+        for command in ("classify", "tokenize"):
+            result = subprocess.run(["sh", "-c", 'exec "$0" "$@" <&-', PACELINE, command, str(self.model)],
+                                    capture_output=True, timeout=PATIENCE, env=self.environment(), check=False)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(b"[standard input] is closed", result.stderr)
 
     def test_the_second_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(self):
         out = self.folder / "out"
