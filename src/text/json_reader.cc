@@ -65,8 +65,9 @@ class ValueEnd {
   bool escaped_ = false;
 };
 
-/// The elements of a JSON array, which are objects or strings; of several arrays if one follows another. What is no
-/// element is a row with an error, and reading goes on behind its line.
+/// The elements of a JSON array, which are objects or strings; of several arrays if one follows another, on a line of
+/// its own. What is no element is a row with an error, and reading goes on behind its line; so is an element without
+/// its comma, and a comma without its element.
 class JsonReader : public RowReader {
  public:
   explicit JsonReader(RowInput input)
@@ -78,14 +79,15 @@ class JsonReader : public RowReader {
       skip_space();
       const int byte = bytes_.peek();
       if (byte == ByteReader::kEnd) return std::exchange(in_array_, false) && unfinished(row);
-      if (is_bracket(byte)) {
+      if (is_separator(byte)) {
         bytes_.get();
+        if (const char* problem = take_separator(byte)) return refuse_separator(row, byte, problem);
       } else if (!in_array_) {
         return refuse_line(row, "text outside the array");
       } else if (byte == '}' || byte == ':') {
         return refuse_line(row, "the rest of something unfinished");
       } else {
-        return byte == '{' || byte == '[' || byte == '"' ? read_element(row) : read_scalar(row);
+        return read_listed(byte, row);
       }
     }
   }
@@ -96,6 +98,9 @@ class JsonReader : public RowReader {
   uint64_t bytes_total() const override { return bytes_.bytes_total(); }
 
  private:
+  /// What was read last in an array.
+  enum class Last { kBracket, kComma, kElement, kUnknown };
+
   std::string where() const { return fmt::format("element {}, line {}", elements_, line_); }
 
   void skip_space() {
@@ -113,11 +118,38 @@ class JsonReader : public RowReader {
   }
 
   /// What stands between elements: the brackets of the array, and commas in it.
-  bool is_bracket(int byte) {
-    if (byte == ',') return in_array_;
-    if (byte != (in_array_ ? ']' : '[')) return false;
-    in_array_ = !in_array_;
+  bool is_separator(int byte) const { return (in_array_ && byte == ',') || byte == (in_array_ ? ']' : '['); }
+
+  /// What is wrong with it where it stands, null where nothing is.
+  const char* take_separator(int byte) {
+    const Last before = std::exchange(last_, byte == ',' ? Last::kComma : Last::kBracket);
+    if (byte == '[') {
+      in_array_ = true;
+      return line_ == closing_line_ ? "a second array on the line of the first" : nullptr;
+    }
+    if (byte == ']') {
+      in_array_ = false;
+      closing_line_ = line_;
+      return before == Last::kComma ? "a comma with no element behind it" : nullptr;
+    }
+    return before == Last::kComma || before == Last::kBracket ? "a comma with no element before it" : nullptr;
+  }
+
+  bool refuse_separator(Row& row, int byte, std::string_view problem) {
+    ++elements_;
+    row.raw = std::string(1, static_cast<char>(byte));
+    row.error = fmt::format("[{}] {}, expected an element of a JSON array.", where(), problem);
     return true;
+  }
+
+  bool read_listed(int byte, Row& row) {
+    const bool lacks_comma = std::exchange(last_, Last::kElement) == Last::kElement;
+    const bool read = byte == '{' || byte == '[' || byte == '"' ? read_element(row) : read_scalar(row);
+    if (lacks_comma && row.error.empty()) {
+      row.text = Text();
+      row.error = fmt::format("[{}] an element without a comma before it, expected one between two elements.", where());
+    }
+    return read;
   }
 
   bool unfinished(Row& row) {
@@ -129,6 +161,7 @@ class JsonReader : public RowReader {
   /// A row for the line from here on.
   bool refuse_line(Row& row, std::string_view problem) {
     ++elements_;
+    last_ = Last::kUnknown;
     bytes_.release();
     const ByteReader::Line status = bytes_.read_line(scratch_, options_.max_row_bytes);
     row.raw = status == ByteReader::Line::kWhole ? readable(scratch_) : excerpt(scratch_, kTooLongExcerptBytes);
@@ -231,8 +264,10 @@ class JsonReader : public RowReader {
   std::vector<std::string> columns_;
   std::string scratch_;
   uint64_t elements_ = 0;
-  uint64_t line_ = 1;  ///< of the next byte
+  uint64_t line_ = 1;          ///< of the next byte
+  uint64_t closing_line_ = 0;  ///< on which the last array ended
   bool in_array_ = false;
+  Last last_ = Last::kUnknown;
 };
 
 }  // namespace

@@ -82,6 +82,20 @@ TEST(JsonReader, GoesOnBehindWhatIsBroken) {
               ElementsAre("a", HasSubstr("text outside the array"), "b"));
 }
 
+TEST(JsonReader, CommasStandBetweenElements) {
+  const auto lacking = HasSubstr("an element without a comma before it");
+  EXPECT_THAT(texts_of(rows_of(R"([{"text": "a"} {"text": "b"}, "c" "d"])")), ElementsAre("a", lacking, "c", lacking));
+  EXPECT_THAT(rows_of("[\"a\"\n\"b\"]")[1].error, HasSubstr("[element 2, line 2]"));
+  EXPECT_EQ(rows_of(R"(["a" {"text": "b"}])")[1].raw, R"({"text": "b"})");
+  EXPECT_THAT(texts_of(rows_of("[\"a\", \"b\",\n]")),
+              ElementsAre("a", "b", HasSubstr("[element 3, line 2] a comma with no element behind it")));
+  EXPECT_THAT(texts_of(rows_of(R"([, "a",, "b"])")),
+              ElementsAre(HasSubstr("a comma with no element before it"), "a", HasSubstr("[element 3"), "b"));
+  const auto second = HasSubstr("a second array on the line of the first");
+  EXPECT_THAT(texts_of(rows_of("[\"a\"] [\"b\"]\n[\"c\"]")), ElementsAre("a", second, "b", "c"));
+  EXPECT_THAT(texts_of(rows_of("[\n\"a\"\n][\n\"b\"\n]\n")), ElementsAre("a", second, "b"));
+}
+
 TEST(JsonReader, BoundsTheElement) {
   const std::string longer = "{\"text\": \"" + std::string(200'000, 'x') + "\"}";
   const RowReaderOptions options{.max_row_bytes = 1000};

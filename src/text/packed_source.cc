@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t kInputBytes = std::size_t{64} << 10;
 
+/// A skippable frame's magic, behind a first byte of 0x50 to 0x5F.
+constexpr std::string_view kSkippableRest = "\x2A\x4D\x18";
+
 /// One kind of packing: takes from `input` and gives to `output`.
 class Codec {
  public:
@@ -156,9 +159,17 @@ class UnpackedSource : public ByteSource {
 
 }  // namespace
 
+bool may_become_skippable(std::string_view start) {
+  if (start.empty()) return true;
+  const std::size_t rest = std::min(start.size() - 1, kSkippableRest.size());
+  return (static_cast<unsigned char>(start[0]) & 0xF0) == 0x50 &&
+         start.substr(1, rest) == kSkippableRest.substr(0, rest);
+}
+
 Packing packing_of(std::string_view start) {
   if (start.starts_with(kGzipMagic)) return Packing::kGzip;
-  return start.starts_with(kZstdMagic) ? Packing::kZstd : Packing::kNone;
+  const bool skippable = start.size() > kSkippableRest.size() && may_become_skippable(start);
+  return skippable || start.starts_with(kZstdMagic) ? Packing::kZstd : Packing::kNone;
 }
 
 std::unique_ptr<ByteSource> make_unpacked_source(std::unique_ptr<ByteSource> source, Packing packing, std::string name,

@@ -17,6 +17,9 @@ inline constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
 
 Packing packing_of(std::string_view start);
 
+/// Whether `start` may become the magic of a skippable frame, which zstd may have before its data.
+bool may_become_skippable(std::string_view start);
+
 /// The bytes that gzip or zstd packed, members and frames one after the other, in memory that does not depend on how
 /// many they are. read() throws Error{corrupt_data} for damaged data and for data that ends early; `name` opens the
 /// message. Where the reading was called off (`go_on` says no) the bytes just end.

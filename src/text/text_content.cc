@@ -9,6 +9,7 @@
 #include "paceline/error.h"
 #include "text/converted_source.h"
 #include "text/packed_source.h"
+#include "text/utf8.h"
 
 namespace paceline {
 namespace {
@@ -115,27 +116,48 @@ bool is_tar(std::string_view start) {
   return start.size() > kTarMagicAt && start.substr(kTarMagicAt).starts_with("ustar");
 }
 
-/// UTF-16 and UTF-32 of texts that have ASCII in them, at least blanks and line ends, show NULs at every other byte or
-/// at most bytes. Any other tenth of NULs is no text at all.
+/// Whether NULs are all that is no text in `start`, which may end within a character.
+bool is_text_but_for_nuls(std::string_view start) {
+  constexpr std::size_t kUnfinishedBytes = 3;
+  if (std::any_of(start.begin(), start.end(), [](char c) { return c != '\0' && is_control(c); })) return false;
+  const std::size_t invalid = find_invalid_utf8(start);
+  return invalid == std::string_view::npos || invalid + kUnfinishedBytes >= start.size();
+}
+
+/// UTF-16 of English shows NULs at every other byte, UTF-32 at three of four; texts in UTF-16 that have only blanks and
+/// line ends of ASCII show a tenth, at one parity, beside bytes that no UTF-8 has. A text in UTF-8 with some NULs in it
+/// is read, and they are errors in their rows. Any other tenth of NULs is no text at all.
 void refuse_nuls(std::string_view start, const std::string& name) {
-  std::array<std::size_t, 2> nuls{};
-  for (std::size_t i = 0; i < start.size(); ++i) nuls[i % 2] += start[i] == '\0' ? 1 : 0;
-  const std::size_t all = nuls[0] + nuls[1];
+  std::array<std::size_t, 4> nuls{};
+  for (std::size_t i = 0; i < start.size(); ++i) nuls[i % 4] += start[i] == '\0' ? 1 : 0;
+  const std::size_t even = nuls[0] + nuls[2];
+  const std::size_t odd = nuls[1] + nuls[3];
+  const std::size_t all = even + odd;
   if (all * 10 < start.size() || all == 0) return;
-  if (nuls[0] == 0) refuse_encoding(name, "UTF-16LE without a byte order mark");
-  if (nuls[1] == 0) refuse_encoding(name, "UTF-16BE without a byte order mark");
-  if (all * 10 > start.size() * 6 && start.size() > 4) {
-    refuse_encoding(name,
-                    start[0] == '\0' ? "UTF-32BE without a byte order mark" : "UTF-32LE without a byte order mark");
+  const bool is_text = all < start.size() && is_text_but_for_nuls(start);
+  if (!is_text || all * 10 >= start.size() * 4) {
+    if (even == 0) refuse_encoding(name, "UTF-16LE without a byte order mark");
+    if (odd == 0) refuse_encoding(name, "UTF-16BE without a byte order mark");
   }
-  refuse(name, {""sv, "binary data", kTexts});
+  const std::size_t characters = start.size() / 4;
+  if (nuls[0] == 0 && nuls[2] * 2 > characters && nuls[3] >= characters && characters > 0) {
+    refuse_encoding(name, "UTF-32LE without a byte order mark");
+  }
+  if (nuls[3] == 0 && nuls[1] * 2 > characters && nuls[0] >= characters && characters > 0) {
+    refuse_encoding(name, "UTF-32BE without a byte order mark");
+  }
+  if (!is_text) refuse(name, {""sv, "binary data", kTexts});
 }
 
 /// Reads on until more would not change what `start` is.
 void read_start(ByteSource& source, std::string& start) {
   const auto is_part = [&](std::string_view magic) { return start.size() < magic.size() && magic.starts_with(start); };
+  const auto is_awaited = [&] {
+    return (start.size() < kZstdMagic.size() && may_become_skippable(start)) ||
+           std::any_of(kAwaited.begin(), kAwaited.end(), is_part);
+  };
   std::string piece(kStartBytes, '\0');
-  while (start.empty() || std::any_of(kAwaited.begin(), kAwaited.end(), is_part)) {
+  while (start.empty() || is_awaited()) {
     const std::size_t bytes = source.read(piece);
     if (bytes == 0) return;
     start.append(piece, 0, bytes);

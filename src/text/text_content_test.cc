@@ -112,6 +112,19 @@ TEST(TextContent, RefusesOtherEncodingsByName) {
   expect_error(code, open(std::string("\xFF\xFE\0\0a\0\0\0", 8)), "is UTF-32", "iconv -f UTF-32 -t UTF-8");
   expect_error(code, open(std::string("\0\0\xFE\xFF\0\0\0a", 8)), "is UTF-32");
   expect_error(code, open(std::string("a\0\0\0b\0\0\0\n\0\0\0", 12)), "is UTF-32LE without");
+  expect_error(code, open(std::string("\0\0\0a\0\0\0b\0\0\0\n", 12)), "is UTF-32BE without");
+  expect_error(code, open(utf16(u"\u4e2d\u6587\u6587\u5b57\n", true, false)), "is UTF-16LE without");
+  expect_error(code, open(utf16(u"\u043c\u0438\u0440 \u043c\u0438\u0440\n", false, false)), "is UTF-16BE without");
+}
+
+TEST(TextContent, NulsInATextAreErrorsInTheirRows) {
+  const auto nul = HasSubstr("is a NUL");
+  EXPECT_THAT(texts(std::string("a\0b\nok\n", 7)), ElementsAre(nul, "ok"));
+  EXPECT_THAT(texts("hello\nworld\n\n" + std::string(499, '\0')), ElementsAre("hello", "world", "", nul));
+  EXPECT_THAT(texts(std::string("caf\xC3\xA9\0\0\nok\n", 11)), ElementsAre(nul, "ok"));
+  std::string padded;
+  for (int row = 0; row < 50; ++row) padded += std::string("ab\0\n", 4);
+  EXPECT_EQ(texts(padded).size(), 50U);
 }
 
 TEST(TextContent, CarriageReturnsEndLinesWhereNothingElseDoes) {
@@ -135,6 +148,11 @@ TEST(TextContent, UnpacksGzipAndZstd) {
   EXPECT_THAT(texts(gzip("a\nb") + gzip("c\nd"), "a.txt.gz"), ElementsAre("a", "bc", "d")) << "members are one text";
   EXPECT_THAT(texts(gzip("a\n") + std::string(512, '\0')), ElementsAre("a")) << "padded";
   EXPECT_THAT(texts(zstd("a\nb") + zstd("c\nd")), ElementsAre("a", "bc", "d"));
+  for (const char first : {'\x50', '\x5F'}) {
+    const std::string skipped = first + std::string("*M\x18\4\0\0\0abcd", 11);
+    EXPECT_THAT(texts(skipped + zstd("a\nb")), ElementsAre("a", "b")) << "a skippable frame";
+    EXPECT_THAT(texts(first + std::string("*M")), ElementsAre(first + std::string("*M")));
+  }
   EXPECT_THAT(texts(gzip(utf16(u"id;text\n1;bon\n", true)), "a.csv.gz"), ElementsAre("bon"));
   EXPECT_THAT(texts(zstd("[{\"text\": \"a\"}]"), "a.json.zst"), ElementsAre("a"));
   expect_error(
@@ -199,6 +217,7 @@ TEST(TextContent, RefusesWhatIsNoTextByName) {
   named("\x89PNG\r\n\x1A\n", "an image");
   named("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS");
   named(std::string(257, 'a') + "ustar", "a tar archive");
+  named(std::string(30, '\0'), "binary data");
   named(std::string("\1\2\0\0\3\4\0\0\5\0\0\6", 12), "binary data");
 }
 
