@@ -106,6 +106,7 @@ def main():
             config = json.loads((arguments.testdata / CONFIG).read_text())
             config["transformers_version"] = transformers.__version__
             config["vocab_size"] = 4096  # more than any tokenizer here has
+            config["type_vocab_size"] = 2  # pairs of WordPiece are of two types
             (model_dir / "config.json").write_text(json.dumps(config), encoding="utf-8")
             tokenizer = transformers.AutoTokenizer.from_pretrained(model_dir)
             for rows, paired in ((texts, False), (pairs, True)):
