@@ -121,10 +121,9 @@ std::vector<Lane> lanes_of(const std::vector<Target>& targets, const std::vector
 
 Workload encode(const std::filesystem::path& text_file, const Checkpoint& checkpoint) {
   const Tokenizer tokenizer = Tokenizer::load(checkpoint.parts().tokenizer, {.max_length = checkpoint.max_length()});
-  return make_workload(read_all_texts(text_file, {}), tokenizer,
-                       {.source = text_file.filename().string(),
-                        .threads = resolve_threads(0),
-                        .max_length = checkpoint.max_length()});
+  return make_workload(
+      read_all_texts(text_file, {}), tokenizer,
+      {.source = text_file.filename().string(), .threads = resolve_threads(0), .max_length = checkpoint.max_length()});
 }
 
 class Run {
