@@ -7,7 +7,7 @@
 namespace paceline {
 
 void refuse_git_lfs_pointer(std::string_view content, std::string_view where) {
-  if (!content.starts_with("version https://git-lfs")) return;
+  if (!content.starts_with(kGitLfsPointer)) return;
   throw Error(
       ErrorCode::kCorruptData,
       fmt::format("[{}] it is a pointer of Git LFS, expected the file itself. Fetch it with git lfs pull.", where));

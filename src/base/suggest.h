@@ -11,7 +11,7 @@ namespace paceline {
 std::string_view nearest_name(std::string_view given, std::span<const std::string> known);
 
 /// The end of a message about an unknown name: `Did you mean "native"? Known: native, onnxruntime.`, without the
-/// question where nothing is near; a name with a comma, a semicolon or a blank in quotes.
+/// question where nothing is near; a name with a comma, a semicolon, a bar or a blank in quotes.
 std::string suggestion(std::string_view given, std::span<const std::string> known);
 
 /// `text` as a message may echo it: printable (base/printable.h), at most `limit` bytes, cut where a character begins,

@@ -167,12 +167,14 @@ bool is_pattern(const Json& json, const char* key) {
   return field != json.end() && !is_off(*field) && field->is_string();
 }
 
+bool is_number(std::string_view part) {
+  return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 /// The first part of a name that is a number, by which PEFT numbers the layer; empty where there is none.
 std::string first_number_of(std::string_view module) {
   const std::vector<std::string> parts = split_name(module);
-  const auto found = std::find_if(parts.begin(), parts.end(), [](const std::string& part) {
-    return !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
-  });
+  const auto found = std::find_if(parts.begin(), parts.end(), is_number);
   return found == parts.end() ? std::string() : *found;
 }
 
@@ -203,8 +205,8 @@ double find_in(const std::vector<ModuleNumber>& numbers, std::string_view module
 bool is_in_layer(std::string_view module, const std::vector<int64_t>& layers) {
   const std::vector<std::string> parts = split_name(module);
   return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
-    const bool digits = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-    return digits && std::find(layers.begin(), layers.end(), std::stoll(part)) != layers.end();
+    return is_number(part) && part.size() < 10 &&
+           std::find(layers.begin(), layers.end(), std::stoll(part)) != layers.end();
   });
 }
 

@@ -141,8 +141,8 @@ class Walk {
   }
 
   // Bytes have no NaN: what overflows before it is quantised would give finite answers. The residual keeps it of a
-  // token itself; what only other rows or later layers would see is watched. That takes up to a tenth of the time, so
-  // it is done only where the weights are large enough for an overflow.
+  // token itself; what only other rows or later layers would see is watched. That takes time, so it is done only
+  // where the weights are large enough for an overflow.
   void watch(const Value& x, std::string_view name) {
     if (!may_lose_numbers_) return;
     watched_.push_back(graph_.node("ReduceSum", name, {x}, {{"keepdims", int64_t{0}}}));

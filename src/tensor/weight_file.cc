@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/git_lfs.h"
 #include "base/printable.h"
 #include "paceline/error.h"
 #include "tensor/safetensors.h"
@@ -26,7 +27,7 @@ struct OtherFormat {
 constexpr std::array<OtherFormat, 8> kOthers = {{
     {"\x89HDF", "TensorFlow weights (HDF5). Load them with transformers (from_tf=True) and save_pretrained"},
     {"GGUF", "a GGUF file. Use the checkpoint that it was made from"},
-    {"version https://git-lfs", "a pointer of Git LFS, not the weights. Fetch them with git lfs pull"},
+    {kGitLfsPointer, "a pointer of Git LFS, not the weights. Fetch them with git lfs pull"},
     {"\x1f\x8b\x08", "compressed with gzip. Unpack it with gunzip"},
     {"\xFD\x37zXZ", "compressed with xz. Unpack it with unxz"},
     {"\x28\xb5\x2f\xfd", "compressed with zstd. Unpack it with unzstd"},

@@ -10,7 +10,6 @@
 #include "backend/onnxruntime/engine_error.h"
 #include "backend/onnxruntime/engine_library.h"
 #include "base/cpu_topology.h"
-#include "batch/batch_planner.h"
 #include "batch/check_batch.h"
 #include "batch/check_types.h"
 #include "export/onnx_export.h"
@@ -156,20 +155,11 @@ void OnnxRuntimeBackend::run_part(const PackedBatch& batch, std::span<float> log
   if (!in_place) read_logits(output, padded_.sequences, logits);
   // In 8 bits a batch has one scale: a text that overflows inside takes the others' numbers with it.
   const bool apart = info_.compute_type != "fp32" && batch.sequences() > 1 && signature_.fixed_batch == 0;
-  if (apart && std::ranges::any_of(logits, [](float value) { return std::isnan(value); })) run_each(batch, logits);
-}
-
-void OnnxRuntimeBackend::run_each(const PackedBatch& batch, std::span<float> logits) {
+  if (!apart || std::ranges::none_of(logits, [](float value) { return std::isnan(value); })) return;
   const auto columns = static_cast<std::size_t>(info_.outputs);
-  const std::span<const int32_t> ids(batch.input_ids);
-  const std::span<const int32_t> types(batch.token_type_ids);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(batch.sequences()); ++i) {
-    const auto begin = static_cast<std::size_t>(batch.cu_seqlens[i]);
-    const auto length = static_cast<std::size_t>(batch.length(static_cast<int32_t>(i)));
-    PackedBatch one;
-    append_sequence(one, ids.subspan(begin, length), types.empty() ? types : types.subspan(begin, length));
-    run_part(one, logits.subspan(i * columns, columns));
-  }
+  BatchCutter(false, 1).cut(batch, [&](const PackedBatch& alone, std::span<const int32_t> rows) {
+    run_part(alone, logits.subspan(static_cast<std::size_t>(rows.front()) * columns, columns));
+  });
 }
 
 }  // namespace paceline

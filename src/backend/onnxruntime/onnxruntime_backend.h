@@ -36,7 +36,6 @@ class OnnxRuntimeBackend : public Backend {
   void load_user_file(const std::filesystem::path& file);
   void run_checked(const PackedBatch& batch, std::span<float> logits);
   void run_part(const PackedBatch& batch, std::span<float> logits);
-  void run_each(const PackedBatch& batch, std::span<float> logits);
 
   const Network& network_;
   BackendInfo info_;
