@@ -12,7 +12,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   try {
     const paceline::Json json = paceline::parse_json(text, "adapter_config.json");
     const paceline::AdapterConfig config = paceline::parse_adapter_config(json, "adapter_config.json");
-    static_cast<void>(config.scaling_of("bert.encoder.layer.0.attention.self.query"));
+    // All that joining an adapter to its base asks.
+    for (const std::string_view module : {"bert.encoder.layer.0.attention.self.query", "bert.pooler.dense", "score"}) {
+      static_cast<void>(config.scaling_of(module));
+      static_cast<void>(config.target_of(module));
+      static_cast<void>(config.replaced_by(module));
+    }
   } catch (const paceline::Error&) {
     return 0;
   }
