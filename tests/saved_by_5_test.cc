@@ -13,7 +13,7 @@
 #include "backend/registry.h"
 #include "base/json.h"
 #include "base/temporary_folder.h"
-#include "classify/text_pipeline.h"
+#include "pipeline/text_pipeline.h"
 
 namespace paceline {
 namespace {

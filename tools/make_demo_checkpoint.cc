@@ -33,7 +33,7 @@
 #include "network/architecture.h"
 #include "paceline/error.h"
 #include "tensor/safetensors.h"
-#include "text/tokenizer.h"
+#include "tokenize/tokenizer.h"
 
 namespace paceline {
 namespace {

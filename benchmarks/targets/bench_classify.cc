@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/temporary_folder.h"
-#include "bench/statistics.h"
-#include "classify/stream.h"
+#include "jobs/stream.h"
 #include "paceline/error.h"
+#include "results/statistics.h"
 #include "targets/program.h"
 
 namespace paceline {

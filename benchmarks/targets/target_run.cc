@@ -9,13 +9,13 @@
 
 #include "base/cpu_topology.h"
 #include "bench/process_worker.h"
-#include "bench/statistics.h"
 #include "bench/workload.h"
 #include "checkpoint/checkpoint.h"
 #include "network/network.h"
 #include "paceline/error.h"
-#include "text/row_reader.h"
-#include "text/tokenizer.h"
+#include "results/statistics.h"
+#include "rows/row_reader.h"
+#include "tokenize/tokenizer.h"
 
 namespace paceline {
 namespace {

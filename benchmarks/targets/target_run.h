@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "bench/results.h"
 #include "machine/machine.h"
+#include "results/results.h"
 #include "targets/targets.h"
 
 namespace paceline {

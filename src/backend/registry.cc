@@ -10,9 +10,9 @@
 #include "base/cpu_topology.h"
 #include "base/device.h"
 #include "base/room.h"
-#include "base/suggest.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <charconv>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -1,6 +1,6 @@
 #include "paceline/error.h"
 
-#include "base/printable.h"
+#include "words/printable.h"
 
 namespace paceline {
 

@@ -7,8 +7,8 @@
 
 #include "base/file.h"
 #include "base/git_lfs.h"
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

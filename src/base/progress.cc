@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/printable.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "base/suggest.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

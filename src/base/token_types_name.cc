@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "bench/results.h"
-#include "classify/plan.h"
-#include "text/row_reader.h"
+#include "plan/plan.h"
+#include "results/results.h"
+#include "rows/row_reader.h"
 
 namespace paceline {
 

@@ -14,8 +14,8 @@
 #include "bench/measurement.h"
 #include "bench/series.h"
 #include "bench/simulated_worker.h"
-#include "bench/statistics.h"
 #include "paceline/error.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
-#include "bench/random.h"
-#include "bench/results.h"
 #include "bench/warm_up.h"
+#include "results/random.h"
+#include "results/results.h"
 
 namespace paceline {
 

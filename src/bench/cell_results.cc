@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "bench/series.h"
-#include "bench/statistics.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

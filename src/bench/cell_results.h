@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bench/measurement.h"
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

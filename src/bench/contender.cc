@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "bench/format_estimate.h"
+#include "results/format_estimate.h"
 
 namespace paceline {
 namespace {

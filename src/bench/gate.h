@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/results.h"
 #include "checkpoint/checkpoint.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -8,8 +8,8 @@
 #include <numeric>
 #include <tuple>
 
-#include "bench/random.h"
-#include "bench/statistics.h"
+#include "results/random.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

@@ -7,9 +7,9 @@
 #include <limits>
 #include <numeric>
 
-#include "bench/format_estimate.h"
 #include "bench/series.h"
-#include "bench/statistics.h"
+#include "results/format_estimate.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "backend/registry.h"
 #include "bench/budget_planner.h"
-#include "bench/format_estimate.h"
 #include "bench/series.h"
-#include "bench/statistics.h"
+#include "results/format_estimate.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "bench/bench.h"
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

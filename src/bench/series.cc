@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/format_estimate.h"
+#include "results/format_estimate.h"
 
 namespace paceline {
 

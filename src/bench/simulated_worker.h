@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "bench/contender.h"
-#include "bench/random.h"
 #include "paceline/error.h"
+#include "results/random.h"
 
 namespace paceline {
 

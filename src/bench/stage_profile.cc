@@ -8,9 +8,9 @@
 
 #include "backend/native/native_backend.h"
 #include "backend/registry.h"
-#include "bench/statistics.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/error.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

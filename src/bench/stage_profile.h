@@ -8,9 +8,9 @@
 #include "batch/batch_planner.h"
 #include "bench/bench.h"
 #include "bench/contender.h"
-#include "bench/results.h"
 #include "model/stage_clock.h"
 #include "model/stage_work.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
-#include "classify/text_pipeline.h"
 #include "paceline/backend.h"
-#include "text/tokenizer.h"
+#include "plan/run_options.h"
+#include "tokenize/tokenizer.h"
 
 namespace paceline {
 

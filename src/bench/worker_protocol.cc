@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/token_types_name.h"
-#include "classify/path_json.h"
-#include "classify/windows.h"
+#include "plan/long_texts.h"
+#include "plan/path_json.h"
 
 namespace paceline {
 namespace {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "answer/predict.h"
 #include "backend/registry.h"
 #include "base/clock.h"
 #include "base/cpu_topology.h"
@@ -18,6 +19,7 @@
 #include "bench/frame_channel.h"
 #include "bench/warm_up.h"
 #include "bench/worker_protocol.h"
+#include "pipeline/text_pipeline.h"
 
 namespace paceline {
 namespace {

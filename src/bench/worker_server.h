@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "bench/worker.h"
-#include "classify/backend_instances.h"
+#include "pipeline/backend_instances.h"
 
 namespace paceline {
 

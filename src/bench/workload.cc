@@ -6,12 +6,12 @@
 #include <cmath>
 #include <numeric>
 
+#include "answer/windows.h"
 #include "base/clock.h"
 #include "base/thread_pool.h"
-#include "bench/random.h"
-#include "bench/statistics.h"
-#include "classify/windows.h"
 #include "paceline/error.h"
+#include "results/random.h"
+#include "results/statistics.h"
 
 namespace paceline {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/results.h"
-#include "text/row_reader.h"
-#include "text/tokenizer.h"
+#include "results/results.h"
+#include "rows/row_reader.h"
+#include "tokenize/tokenizer.h"
 
 namespace paceline {
 

@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "base/paths.h"
-#include "base/suggest.h"
 #include "checkpoint/weight_names.h"
 #include "network/labels.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

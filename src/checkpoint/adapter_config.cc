@@ -9,9 +9,9 @@
 #include <optional>
 #include <utility>
 
-#include "base/suggest.h"
 #include "checkpoint/weight_names.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/suggest.h"
 #include "checkpoint/adapter_config.h"
 #include "checkpoint/weight_names.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -15,7 +15,6 @@
 
 #include "base/json.h"
 #include "base/paths.h"
-#include "base/suggest.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/folder_hint.h"
 #include "checkpoint/model_config.h"
@@ -23,6 +22,7 @@
 #include "checkpoint/weight_names.h"
 #include "network/architecture.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/suggest.h"
 #include "checkpoint/adapter_config.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/suggest.h"
 #include "network/architecture.h"
 #include "network/labels.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -12,9 +12,9 @@
 
 #include "base/file.h"
 #include "base/paths.h"
-#include "base/suggest.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

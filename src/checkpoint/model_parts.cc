@@ -6,13 +6,13 @@
 #include <system_error>
 
 #include "base/paths.h"
-#include "base/suggest.h"
 #include "base/tokenizer_files.h"
 #include "checkpoint/adapter_config.h"
 #include "checkpoint/folder_hint.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/weight_files.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -7,9 +7,9 @@
 #include <span>
 
 #include "base/saved_by.h"
-#include "base/suggest.h"
 #include "base/token_types_name.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

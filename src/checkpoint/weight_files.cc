@@ -9,10 +9,10 @@
 
 #include "base/json.h"
 #include "base/paths.h"
-#include "base/suggest.h"
 #include "checkpoint/folder_hint.h"
 #include "checkpoint/weight_names.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -7,8 +7,8 @@
 #include <array>
 #include <utility>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -3,15 +3,15 @@
 #include <optional>
 
 #include "base/clock.h"
-#include "classify/deployment.h"
-#include "classify/stream.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
 #include "cli/output.h"
 #include "cli/subcommands.h"
+#include "jobs/stream.h"
 #include "machine/machine.h"
 #include "paceline/error.h"
+#include "plan/deployment.h"
 
 namespace paceline {
 namespace {

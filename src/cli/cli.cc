@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <new>
 
-#include "base/suggest.h"
 #include "base/system_failure.h"
 #include "cli/bus_error.h"
 #include "cli/command.h"
@@ -15,6 +14,7 @@
 #include "cli/out_of_memory.h"
 #include "cli/version_text.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -8,9 +8,9 @@
 #include <new>
 #include <string>
 
-#include "base/printable.h"
 #include "base/system_failure.h"
 #include "cli/out_of_memory.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "classify/stream.h"
+#include "jobs/stream.h"
 
 namespace paceline {
 

@@ -11,8 +11,8 @@
 
 #include "backend/registry.h"
 #include "base/device.h"
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "batch/batch_planner.h"
 #include "paceline/classifier.h"
-#include "text/row_reader.h"
+#include "rows/row_reader.h"
 
 namespace paceline {
 

@@ -6,15 +6,15 @@
 #include <map>
 
 #include "base/json.h"
-#include "base/printable.h"
-#include "base/suggest.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
 #include "network/network.h"
-#include "text/tokenizer.h"
+#include "tokenize/tokenizer.h"
+#include "words/printable.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

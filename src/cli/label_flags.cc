@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/suggest.h"
 #include "cli/flags.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/temporary_path.h"
 #include "cli/exit_code.h"
-#include "text/tokenizer.h"
+#include "tokenize/tokenizer.h"
 
 namespace paceline {
 namespace {

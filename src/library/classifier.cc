@@ -6,9 +6,11 @@
 #include <cmath>
 #include <utility>
 
+#include "answer/predict.h"
 #include "base/process_owner.h"
 #include "base/system_failure.h"
-#include "classify/deployment.h"
+#include "pipeline/text_pipeline.h"
+#include "plan/deployment.h"
 
 namespace paceline {
 namespace {

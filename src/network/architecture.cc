@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "base/suggest.h"
 #include "network/architectures.h"
 #include "network/config_keys.h"
 #include "network/encoder_parts.h"
 #include "network/modernbert_layers.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

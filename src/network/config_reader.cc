@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <vector>
 
-#include "base/suggest.h"
 #include "network/architectures.h"
 #include "network/bert_family.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

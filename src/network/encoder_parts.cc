@@ -6,9 +6,9 @@
 #include <numeric>
 #include <utility>
 
-#include "base/suggest.h"
 #include "network/labels.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

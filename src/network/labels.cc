@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

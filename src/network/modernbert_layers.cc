@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/saved_by.h"
-#include "base/suggest.h"
 #include "network/rotary.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

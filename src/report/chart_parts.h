@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "bench/results.h"
 #include "report/figure.h"
+#include "results/results.h"
 
 namespace paceline {
 

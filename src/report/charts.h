@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/results.h"
 #include "report/figure.h"
+#include "results/results.h"
 
 namespace paceline {
 

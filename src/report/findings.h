@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

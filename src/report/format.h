@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "bench/format_estimate.h"
-#include "bench/results.h"
+#include "results/format_estimate.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "bench/results.h"
 #include "report/html.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "bench/results.h"
 #include "report/json_text.h"
+#include "results/results.h"
 
 namespace paceline {
 

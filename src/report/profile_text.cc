@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "base/printable.h"
 #include "report/format.h"
 #include "report/report.h"
 #include "report/stage_rates.h"
 #include "report/terminal_page.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -13,10 +13,10 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/suggest.h"
 #include "base/token_types_name.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

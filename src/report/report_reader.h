@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "bench/results.h"
+#include "results/results.h"
 
 namespace paceline {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/printable.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/printable.h"
 #include "report/findings.h"
 #include "report/format.h"
 #include "report/report.h"
 #include "report/terminal_page.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {

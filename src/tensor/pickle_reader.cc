@@ -6,9 +6,9 @@
 #include <cstring>
 #include <utility>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
 #include "tensor/pickle_globals.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

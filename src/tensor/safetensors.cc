@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "base/json.h"
-#include "base/suggest.h"
 #include "paceline/error.h"
 #include "tensor/safetensors_format.h"
+#include "words/suggest.h"
 
 namespace paceline {
 

@@ -10,11 +10,11 @@
 #include <set>
 #include <utility>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
 #include "tensor/safetensors_format.h"
 #include "tensor/torch_storages.h"
 #include "tensor/zip_reader.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
 #include "tensor/safetensors_format.h"
 #include "tensor/zip_reader.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

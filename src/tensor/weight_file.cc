@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "base/git_lfs.h"
-#include "base/printable.h"
 #include "paceline/error.h"
 #include "tensor/safetensors.h"
 #include "tensor/torch_file.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string_view>
 
-#include "base/suggest.h"
 #include "paceline/error.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

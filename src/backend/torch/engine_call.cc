@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "base/suggest.h"
 #include "base/system_failure.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

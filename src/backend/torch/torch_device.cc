@@ -9,7 +9,7 @@
 
 #include "backend/torch/engine_call.h"
 #include "base/device.h"
-#include "base/suggest.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -7,8 +7,8 @@
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_writer.h"
 #include "base/json.h"
-#include "base/suggest.h"
 #include "export/export_cache.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

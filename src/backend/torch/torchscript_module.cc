@@ -13,8 +13,8 @@
 #include "backend/torch/engine_call.h"
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_writer.h"
-#include "base/suggest.h"
 #include "batch/check_types.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {

@@ -1,0 +1,129 @@
+#include "answer/predict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "paceline/error.h"
+#include "words/suggest.h"
+
+namespace paceline {
+namespace {
+
+void keep_best(std::vector<Prediction>& predictions, int32_t top_k) {
+  const auto wanted = static_cast<std::size_t>(top_k);
+  if (top_k > 0 && wanted < predictions.size()) predictions.resize(wanted);
+}
+
+/// exp(x - max) / sum, in double, so that the scores of one text add up to 1 within float's own rounding.
+void softmax(std::vector<Prediction>& predictions) {
+  double largest = predictions.front().score;
+  for (const Prediction& prediction : predictions) largest = std::max<double>(largest, prediction.score);
+  double sum = 0;
+  for (const Prediction& prediction : predictions) sum += std::exp(prediction.score - largest);
+  for (Prediction& prediction : predictions) {
+    prediction.score = static_cast<float>(std::exp(prediction.score - largest) / sum);
+  }
+}
+
+/// Of labels that stand each for itself.
+void weigh(std::vector<Prediction>& predictions, const std::vector<float>& weights) {
+  for (Prediction& prediction : predictions) {
+    prediction.score = std::min(1.0F, prediction.score * weights[static_cast<std::size_t>(prediction.label)]);
+  }
+  std::stable_sort(predictions.begin(), predictions.end(),
+                   [](const Prediction& a, const Prediction& b) { return a.score > b.score; });
+}
+
+void choose(std::vector<Prediction>& predictions, ProblemType type, int32_t top_k,
+            const std::vector<float>& thresholds) {
+  // The best label of a single-label model that is not good enough does not make the next one right.
+  if (thresholds.empty() || type == ProblemType::kSingleLabelClassification) keep_best(predictions, top_k);
+  if (thresholds.empty() || predictions.empty()) return;
+  const float best = predictions.front().score;
+  std::erase_if(predictions,
+                [&](const Prediction& p) { return p.score < thresholds[static_cast<std::size_t>(p.label)]; });
+  if (predictions.empty()) predictions.push_back({kNoLabel, best});
+  keep_best(predictions, top_k);
+}
+
+void set_by_label(const std::map<std::string, float>& given, const std::vector<std::string>& labels,
+                  std::vector<float>& values) {
+  for (const auto& [name, value] : given) {
+    const auto found = std::find(labels.begin(), labels.end(), name);
+    if (found == labels.end()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("[classify] the model has no label \"{}\". {}", excerpt(name), suggestion(name, labels)));
+    }
+    values[static_cast<std::size_t>(found - labels.begin())] = value;
+  }
+}
+
+}  // namespace
+
+LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type) {
+  if (type == ProblemType::kRegression && (options.has_threshold() || !options.class_weights.empty())) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "[classify] the model is a regression: its values are no probabilities, so that thresholds and class "
+                "weights have no meaning. Leave --threshold and --class-weights out.");
+  }
+  LabelRules rules;
+  if (options.has_threshold()) {
+    rules.thresholds.assign(labels.size(), options.threshold.value_or(0));
+    set_by_label(options.label_thresholds, labels, rules.thresholds);
+  }
+  if (!options.class_weights.empty()) {
+    rules.weights.assign(labels.size(), 1);
+    set_by_label(options.class_weights, labels, rules.weights);
+  }
+  for (const float threshold : rules.thresholds) {
+    if (threshold >= 0 && threshold <= 1) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[classify] a threshold is {}, a probability from 0 to 1 was expected.", threshold));
+  }
+  for (const float weight : rules.weights) {
+    if (weight > 0 && std::isfinite(weight)) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[classify] a class weight is {}, a number above 0 was expected.", weight));
+  }
+  return rules;
+}
+
+int32_t default_top_k(const LabelRules& rules, ProblemType type) {
+  return type == ProblemType::kMultiLabelClassification && !rules.thresholds.empty() ? 0 : 1;
+}
+
+std::vector<Prediction> predict(std::span<const float> logits, ProblemType type, int32_t top_k,
+                                const LabelRules& rules) {
+  std::vector<Prediction> predictions;
+  predictions.reserve(logits.size());
+  for (std::size_t label = 0; label < logits.size(); ++label) {
+    predictions.push_back({static_cast<int32_t>(label), logits[label]});
+  }
+  const bool weighted = !rules.weights.empty() && type != ProblemType::kRegression;
+  if (weighted && type == ProblemType::kSingleLabelClassification) {
+    // softmax(logit + log w) is w * softmax(logit), and adds up to 1.
+    for (Prediction& prediction : predictions) {
+      prediction.score += std::log(rules.weights[static_cast<std::size_t>(prediction.label)]);
+    }
+  }
+  if (type != ProblemType::kRegression && !predictions.empty()) {
+    // By logit, not by score: far from 0 different logits round to one score.
+    std::stable_sort(predictions.begin(), predictions.end(),
+                     [](const Prediction& a, const Prediction& b) { return a.score > b.score; });
+    if (type == ProblemType::kSingleLabelClassification) {
+      softmax(predictions);
+    } else {
+      for (Prediction& prediction : predictions) {
+        prediction.score = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(prediction.score))));
+      }
+    }
+  }
+  if (weighted && type == ProblemType::kMultiLabelClassification) weigh(predictions, rules.weights);
+  choose(predictions, type, top_k, rules.thresholds);
+  return predictions;
+}
+
+}  // namespace paceline

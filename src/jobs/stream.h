@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+#include <string_view>
+
+#include "answer/predict.h"
+#include "base/progress.h"
+#include "pipeline/text_pipeline.h"
+#include "rows/row_reader.h"
+#include "rows/row_writer.h"
+
+namespace paceline {
+
+/// Where the output goes, piece by piece.
+class TextSink {
+ public:
+  virtual void write(std::string_view text) = 0;
+  virtual ~TextSink() = default;
+};
+
+struct StreamOptions {
+  int32_t top_k = 1;                                 ///< as the writer's; 0: all
+  bool all_labels = false;                           ///< as the writer's
+  LabelRules rules{};                                ///< thresholds and class weights
+  int32_t window = 10000;                            ///< rows read, sorted and run together
+  std::size_t window_bytes = std::size_t{64} << 20;  ///< text of a window, so that long rows cannot fill the memory
+  const std::atomic<bool>* stop = nullptr;           ///< looked at after each batch
+  std::stop_source input{};  ///< asked to stop when no more rows are wanted; a reader with its token waits no longer
+};
+
+struct ClassifySummary {
+  uint64_t rows = 0;       ///< written
+  uint64_t errors = 0;     ///< of them with an error instead of an answer
+  uint64_t truncated = 0;  ///< texts cut to max_length
+  uint64_t windowed = 0;   ///< texts read in more than one window
+  uint64_t tokens = 0;
+  bool interrupted = false;
+};
+
+/// Rows in, answers out, in the rows' order and in memory that a window bounds, however long the input is.
+///
+/// Three stages work side by side, each on the next window as soon as it has handed on the last: reading and encoding,
+/// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does,
+/// never waits for text; one that uses them all gives up what the others need, no more. At most three windows are in
+/// memory.
+///
+/// What was run is written, whatever stops the work; the window in work is not.
+/// Throws Error: what the reader, the writer, the backend and the sink throw, e.g. invalid_argument for a row that
+/// already has a field of the name of a new one.
+ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline,
+                                const StreamOptions& options, TextSink& sink, Progress& progress);
+
+}  // namespace paceline

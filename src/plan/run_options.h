@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "backend/backend_options.h"
+#include "batch/batch_planner.h"
+#include "checkpoint/checkpoint.h"
+#include "paceline/classifier.h"
+#include "tokenize/tokenizer.h"
+
+namespace paceline {
+
+/// How texts become logits: what classify does without a plan, what bench varies, what plan.json stores.
+struct RunOptions {
+  BackendOptions backend;
+  BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .window = 10000};
+  std::optional<LongTextOptions> long_texts{};  ///< empty: cut, and nobody asks how much
+  int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
+  CheckpointOptions checkpoint_options{};
+};
+
+/// Whether long texts are read in windows.
+bool in_windows(const std::optional<LongTextOptions>& long_texts);
+
+/// How a checkpoint's texts are encoded.
+TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::optional<LongTextOptions>& long_texts);
+
+}  // namespace paceline

@@ -1,0 +1,184 @@
+#include "results/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "results/random.h"
+
+namespace paceline {
+namespace {
+
+constexpr double kConfidence = 0.95;
+constexpr std::size_t kBootstrapFrom = 10;
+/// The bounds' Monte Carlo error is then a tenth of the interval's own uncertainty at ten rounds.
+constexpr int kResamples = 2000;
+constexpr uint64_t kBootstrapSeed = 0x5EED;
+
+double median_in_place(std::vector<double>& values) {
+  const std::size_t middle = values.size() / 2;
+  const auto upper = values.begin() + static_cast<std::ptrdiff_t>(middle);
+  std::nth_element(values.begin(), upper, values.end());
+  if (values.size() % 2 == 1) return *upper;
+  return (*std::max_element(values.begin(), upper) + *upper) / 2;
+}
+
+/// One step of Lentz's method: f and its helpers c, d absorb the next coefficient.
+void lentz_step(double coefficient, double& c, double& d, double& f) {
+  constexpr double kTiny = 1e-300;
+  d = 1 + coefficient * d;
+  if (std::fabs(d) < kTiny) d = kTiny;
+  c = 1 + coefficient / c;
+  if (std::fabs(c) < kTiny) c = kTiny;
+  d = 1 / d;
+  f *= c * d;
+}
+
+/// Regularised incomplete beta function by its continued fraction (Abramowitz and Stegun 26.5.8), which converges
+/// quickly for x below (a + 1) / (a + b + 2); the symmetry covers the rest.
+double incomplete_beta(double a, double b, double x) {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(b, a, 1 - x);
+  const double log_front = std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x);
+  double c = 1;
+  double d = 0;
+  double f = 1;
+  for (int m = 0; m < 400; ++m) {
+    const double before = f;
+    if (m > 0) lentz_step(m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), c, d, f);
+    lentz_step(-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)), c, d, f);
+    if (m > 0 && std::fabs(f - before) < 1e-15 * std::fabs(f)) break;
+  }
+  return std::exp(log_front) / a / f;
+}
+
+double student_t_probability(double t, double degrees) {
+  const double tail = 0.5 * incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t));
+  return t > 0 ? 1 - tail : tail;
+}
+
+double mean_log(std::span<const double> values) {
+  double sum = 0;
+  for (double value : values) sum += std::log(value);
+  return sum / static_cast<double>(values.size());
+}
+
+/// Around the mean of the logarithms.
+double log_squares(std::span<const double> values) {
+  const double mean = mean_log(values);
+  double squares = 0;
+  for (double value : values) squares += (std::log(value) - mean) * (std::log(value) - mean);
+  return squares;
+}
+
+/// Student t around the mean of the logarithms, widened where need be so that it contains the median.
+Estimate estimate_by_student_t(std::span<const double> values, const PooledSpread& spread) {
+  const double error = spread.deviation / std::sqrt(static_cast<double>(values.size()));
+  const double reach = student_t_quantile(0.5 + kConfidence / 2, spread.degrees) * error;
+  const double mean = mean_log(values);
+  const double middle = median(values);
+  return {middle, std::min(middle, std::exp(mean - reach)), std::max(middle, std::exp(mean + reach))};
+}
+
+PooledSpread own_spread(std::span<const double> values) {
+  if (values.size() < 2) return {};
+  const int degrees = static_cast<int>(values.size()) - 1;
+  return {.deviation = std::sqrt(log_squares(values) / degrees), .degrees = degrees};
+}
+
+Estimate estimate_by_bootstrap(std::span<const double> values) {
+  Random random(kBootstrapSeed);
+  std::vector<double> resample(values.size());
+  std::vector<double> medians(kResamples);
+  for (double& one : medians) {
+    for (double& value : resample) value = values[random.below(values.size())];
+    one = median_in_place(resample);
+  }
+  return {median(values), nearest_rank(medians, 0.5 - kConfidence / 2), nearest_rank(medians, 0.5 + kConfidence / 2)};
+}
+
+bool contains_one(const Estimate& ratio) { return ratio.low <= 1 && ratio.high >= 1; }
+
+bool medians_agree(const Estimate& ratio) { return std::fabs(ratio.median - 1) <= kSameSpeedMargin; }
+
+}  // namespace
+
+double median(std::span<const double> values) {
+  std::vector<double> copy(values.begin(), values.end());
+  return median_in_place(copy);
+}
+
+double nearest_rank(std::span<const double> values, double share) {
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  const double rank = std::ceil(share * static_cast<double>(sorted.size()) - 1e-9);
+  return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
+}
+
+double student_t_quantile(double probability, double degrees) {
+  if (probability < 0.5) return -student_t_quantile(1 - probability, degrees);
+  double high = 1;
+  while (student_t_probability(high, degrees) < probability) high *= 2;
+  double low = 0;
+  for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
+    const double middle = (low + high) / 2;
+    (student_t_probability(middle, degrees) < probability ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+Estimate estimate(std::span<const double> values) {
+  if (values.empty()) return {};
+  if (values.size() == 1) return {values[0], values[0], values[0]};
+  return values.size() < kBootstrapFrom ? estimate_by_student_t(values, own_spread(values))
+                                        : estimate_by_bootstrap(values);
+}
+
+Estimate estimate(std::span<const double> values, const PooledSpread& typical) {
+  if (values.empty() || typical.degrees < 1 || values.size() >= kBootstrapFrom) return estimate(values);
+  const double deviation = std::max(own_spread(values).deviation, typical.deviation);
+  return estimate_by_student_t(values, {.deviation = deviation, .degrees = typical.degrees});
+}
+
+Estimate estimate_ratio(std::span<const double> numerator, std::span<const double> denominator) {
+  std::vector<double> ratios(std::min(numerator.size(), denominator.size()));
+  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] = numerator[i] / denominator[i];
+  return estimate(ratios);
+}
+
+std::string_view lead_name(Lead lead) {
+  switch (lead) {
+    case Lead::kFaster:
+      return "faster";
+    case Lead::kEqual:
+      return "equal";
+    case Lead::kUnresolved:
+      return "unresolved";
+  }
+  return "";
+}
+
+Lead lead_of(const Estimate& ratio) {
+  const bool within_band = ratio.low >= 1 / (1 + kEqualBand) && ratio.high <= 1 + kEqualBand;
+  if (contains_one(ratio)) return within_band ? Lead::kEqual : Lead::kUnresolved;
+  return within_band && medians_agree(ratio) ? Lead::kEqual : Lead::kFaster;
+}
+
+bool interchangeable(const Estimate& ratio) {
+  return lead_of(ratio) == Lead::kEqual || (contains_one(ratio) && medians_agree(ratio));
+}
+
+PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups) {
+  PooledSpread spread;
+  double squares = 0;
+  for (const std::vector<double>& group : groups) {
+    if (group.size() < 2) continue;
+    squares += log_squares(group);
+    spread.degrees += static_cast<int>(group.size()) - 1;
+  }
+  if (spread.degrees > 0) spread.deviation = std::sqrt(squares / spread.degrees);
+  return spread;
+}
+
+}  // namespace paceline
