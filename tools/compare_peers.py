@@ -7,7 +7,7 @@ graphs: our `fast` ONNX file against the two files people make, all in ONNX Runt
 int8: our `fast` file in int8 against those two files after onnxruntime.quantization.quantize_dynamic, with one scale for
 each weight matrix (its default) and with one for each column (per_channel)
 
-languages: our C++ backends against the same engines from Python:
+languages: our C++ backends against the same software from Python:
 - torch-eager against transformers, torchscript against transformers traced by torch.jit and frozen
 - onnxruntime against the Python API on the very file that our backend runs
 
@@ -37,8 +37,9 @@ import transformers
 from onnxruntime.quantization import quantize_dynamic
 from peer_engines import PacelineEngine, PythonEngine, fastest
 
-# Sequences x tokens; "ragged" are 16 sequences of 4 to 64 tokens in one rectangle.
-CASES = ("1x16", "1x64", "8x32", "16x ragged", "32x32")
+# Sequences x tokens; "mixed" are 16 sequences of 4 to 64 tokens, padded to one length.
+CASES = ("1x16", "1x64", "8x32", "16x mixed", "32x32")
+CASES_NOTE = "*16x mixed* is 16 sequences of 4 to 64 tokens."
 TOLERANCE = 1e-4  # of the largest logit: the gate of fp32
 INT8_TOLERANCE = 0.5  # of it: a wrong file is off by all of it; how far a right one is depends on the weights
 
@@ -73,7 +74,7 @@ def session(file, threads):
 
 def batch(case, config, rng):
     count, length = case.split("x")
-    lengths = rng.integers(4, 65, int(count)) if "ragged" in length else np.full(int(count), int(length))
+    lengths = rng.integers(4, 65, int(count)) if "mixed" in length else np.full(int(count), int(length))
     shape = (len(lengths), lengths.max())
     mask = (np.arange(shape[1]) < lengths[:, None]).astype(np.int64)
     ids = np.where(mask == 1, rng.integers(5, config.vocab_size, shape), config.pad_token_id)
@@ -106,7 +107,7 @@ def measure(graphs, case, config, options, rng):
 def check_parity(graphs, model, config, tolerance):
     """How far each graph is from the original, of the largest logit."""
     differences = {}
-    feed = batch("16x ragged", config, np.random.default_rng(1))
+    feed = batch("16x mixed", config, np.random.default_rng(1))
     with torch.no_grad():
         expected = model(**{name: torch.from_numpy(value) for name, value in feed.items()}).logits.numpy()
     for name, graph in graphs.items():
@@ -127,7 +128,7 @@ def conditions(options, compute_type="fp32"):
     name = options.model_dir.absolute().name
     name += " (random weights: speed does not depend on them)" if options.random_weights else ""
     threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
-    return (f"`tools/compare_peers.py` on {name}, {processor()}, {threads}, {compute_type}; "
+    return (f"Measured on {name}, {processor()}, {threads}, {compute_type}; "
             f"onnxruntime {onnxruntime.__version__}, torch {torch.__version__}, transformers "
             f"{transformers.__version__}. The 1-minute load was {options.load_before:.1f} before and {load():.1f} after "
             f"the run (the run itself makes about {options.threads}).")
@@ -140,10 +141,16 @@ def ratio_words(ratio):
 
 def graphs_report(rows, fused, options):
     lines = [
-        "# Our ONNX file against the ones people make today", "", conditions(options), "",
-        "Time of the other graph over time of ours, median and 95 % interval of the rounds; above 1 ours is faster. "
-        "*plain* is `torch.onnx.export` (opset 17); *optimized* is that after `onnxruntime.transformers`' optimizer "
-        f"(it fused: {fused}). ONNX Runtime's own optimisation is full for all three.", "",
+        "# Is our ONNX file faster than the usual ones?", "",
+        "    .deps/venv/bin/python tools/compare_peers.py MODEL_DIR --what graphs,int8", "",
+        "compares ONNX files of one checkpoint in ONNX Runtime. (`./dev setup oracle` installs what it needs.)", "",
+        "| file | made by |", "|---|---|",
+        "| ours | `paceline export --to onnx` in the form `fast` |",
+        "| plain | `torch.onnx.export` (opset 17) |",
+        f"| optimized | the optimizer of `onnxruntime.transformers`, from *plain*. It fused: {fused} |", "",
+        "ONNX Runtime's own optimisation is full for all of them. A ratio is the time of the other file over the time of "
+        f"ours: median and 95 % interval of the rounds. **Above 1, ours is faster.** {CASES_NOTE}", "",
+        conditions(options), "",
         "| batch x tokens | rounds | ours, ms | plain / ours | optimized / ours |", "|---|---|---|---|---|"]
     for case, (rounds, milliseconds, ratios) in rows.items():
         lines.append(f"| {case} | {rounds} | {milliseconds:.1f} | {ratio_words(ratios['plain'])} | "
@@ -194,10 +201,11 @@ def int8_report(rows, differences, options):
     others = [name for name in differences if name != "ours"]
     shares = ", ".join(f"{name} {difference:.3f}" for name, difference in differences.items())
     lines = [
-        "## In int8", "", conditions(options, "int8"), "",
-        "*plain* and *optimized* are the files above after `onnxruntime.quantization.quantize_dynamic`; *per channel* "
-        "with one scale for each column of a weight, as in ours. Time of the other graph over time of ours, as above. "
-        f"Largest difference from fp32's logits on one ragged batch, of the largest logit: {shares}.", "",
+        "## In int8", "",
+        "*plain* and *optimized* are the files above after `onnxruntime.quantization.quantize_dynamic`. *per channel* "
+        "has one scale for each column of a weight, as ours has. The ratios are those of above.", "",
+        conditions(options, "int8"), "",
+        f"Largest difference from fp32's logits on one batch of *16x mixed*, of the largest logit: {shares}.", "",
         "| batch x tokens | rounds | ours, ms | " + " | ".join(f"{name} / ours" for name in others) + " |",
         "|---|---|---|" + "---|" * len(others)]
     for case, (rounds, milliseconds, ratios) in rows.items():
@@ -236,7 +244,7 @@ def start_engines(options, config, file):
 
 def check_languages(engines, config):
     """Every engine gives the same logits, or there is nothing to compare."""
-    sequences = sequences_of("16x ragged", config, np.random.default_rng(1))
+    sequences = sequences_of("16x mixed", config, np.random.default_rng(1))
     answers = {name: np.array(engine.logits(sequences)) for name, engine in engines.items()}
     expected = answers["Python transformers eager"]
     for name, logits in answers.items():
@@ -268,11 +276,16 @@ def measure_languages(engines, case, config, options, rng):
 
 def languages_report(rows, options):
     lines = [
-        "# C++ against Python", "", conditions(options), "",
-        "The study that Paceline repeats supposed that loading the same model from C++ may be faster. Here every engine "
-        "runs in a process of its own, one at a time, on the same batches: our backends from token ids in memory to "
-        "logits in memory, padding included; Python from padded arrays to logits, under `torch.inference_mode` where it "
-        "is PyTorch. Python's time over ours, median and 95 % interval of the rounds; above 1 C++ is faster.", "",
+        "# Is C++ faster than Python?", "",
+        "    .deps/venv/bin/python tools/compare_peers.py MODEL_DIR --what languages", "",
+        "runs the same model from C++ and from Python, on the same batches. The study that Paceline repeats supposed that "
+        "C++ may be faster. (`./dev setup oracle` installs what it needs.)", "",
+        "- Each runs in a process of its own, one at a time.",
+        "- C++: our backends, from token ids in memory to logits in memory. This includes padding.",
+        "- Python: from padded arrays to logits. PyTorch runs under `torch.inference_mode`.",
+        "- A ratio is Python's time over ours: median and 95 % interval of the rounds. **Above 1, C++ is faster.** "
+        f"{CASES_NOTE}", "",
+        conditions(options), "",
         "| batch x tokens | rounds | torch-eager, ms | transformers / ours | torchscript, ms | traced and frozen / ours "
         "| onnxruntime, ms | Python API / ours |", "|---|---|---|---|---|---|---|---|"]
     for case, (rounds, pairs) in rows.items():

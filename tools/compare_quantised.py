@@ -1,8 +1,8 @@
-"""How far bf16 and int8 lead a model's answers from fp32's, on real weights and real texts: our native engine, our ONNX
-file, and what PyTorch and ONNX Runtime make of the same checkpoint in int8 today. Writes docs/accuracy.md.
+"""How far bf16 and int8 lead a model's answers from fp32's, on real weights and real texts: our native backend, our
+ONNX file, and what PyTorch and ONNX Runtime make of the same checkpoint in int8 today. Writes docs/accuracy.md.
 
 Compared are the first token's last hidden states, which is what a classifier's head reads, with those of transformers in
-fp32. Every engine answers the same batches, of like length. Needs ./dev setup oracle minilm.
+fp32. All answer the same batches, of like length. Needs ./dev setup oracle minilm.
 
 usage: compare_quantised.py [--texts 2000] [--batch 8] [--threads 2] [--paceline build/release/paceline]
                             [--out docs/accuracy.md]
@@ -34,11 +34,13 @@ HOW = (
     "    ./dev setup oracle minilm && ./dev build",
     "    .deps/venv/bin/python tools/compare_quantised.py")
 WHY = (
-    "`native` quantises each token's activations by themselves and each output's weights; residuals, norms, softmax and "
-    "GELU stay in fp32. ONNX Runtime and PyTorch take one range for a whole batch, so a single large value makes every "
-    "token coarse; without *per channel* they also take one scale for a whole weight matrix. Our ONNX file differs from "
-    "`quantize_dynamic`'s, per channel, in that embeddings stay in fp32 and that the last block quantises the first "
-    "tokens alone.",)
+    "Why they differ:", "",
+    "- `native` quantises each token's activations by themselves, and each output's weights. Residuals, norms, softmax "
+    "and GELU stay in fp32.",
+    "- ONNX Runtime and PyTorch take one range for a whole batch, so a single large value makes every token coarse. "
+    "Without *per channel* they also take one scale for a whole weight matrix.",
+    "- Our ONNX file differs from that of `quantize_dynamic`, per channel, in two points: embeddings stay in fp32, and "
+    "the last layer quantises only the first tokens.")
 
 
 class FirstToken(torch.nn.Module):
@@ -123,15 +125,16 @@ def row(name, compute_type, states, expected):
 def report(rows, batches, options):
     tokens = np.array([len(sequence) for batch in batches for sequence in batch])
     lines = [
-        "# What bf16 and int8 cost in accuracy", "",
-        f"`tools/compare_quantised.py` on MiniLM-L6 (BERT, 6 blocks, hidden 384, real weights), {options.texts} texts of "
-        f"Debian's package fortunes, {tokens.mean():.0f} tokens in the mean and {tokens.max()} at most, in batches of "
-        f"{options.batch} of like length; {processor()}, torch {torch.__version__}, onnxruntime "
-        f"{onnxruntime.__version__}, transformers {transformers.__version__}.", "",
+        "# How much accuracy do bf16 and int8 cost?", "",
         *HOW, "",
-        "The first token's last hidden state against that of transformers in fp32: cosine similarity, and absolute "
-        "difference of its 384 values.", "",
-        "| engine | compute type | cosine, mean | cosine, worst | difference, mean | difference, largest |",
+        "compares the first token's last hidden state with that of transformers in fp32. The head of a classifier reads "
+        "this state. The table has the cosine similarity, and the absolute difference of the 384 values.", "",
+        "- Model: MiniLM-L6 (BERT, 6 layers, hidden size 384), with its real weights.",
+        f"- Texts: {options.texts} of Debian's package fortunes, {tokens.mean():.0f} tokens in the mean and {tokens.max()} "
+        f"at most, in batches of {options.batch} of similar length.",
+        f"- Machine and versions: {processor()}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}, "
+        f"transformers {transformers.__version__}.", "",
+        "| backend | compute type | cosine, mean | cosine, worst | difference, mean | difference, largest |",
         "|---|---|---|---|---|---|", *rows, "", *WHY]
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures every architecture at its base size on this machine and writes a table of engines and compute types.
+"""Measures every architecture at its base size on this machine and writes a table of backends and compute types.
 
     tools/measure_architectures.py [--build build/release] [--out out/architectures] [--only NAME,...] [--texts 128]
                                    [--budget 90s]
@@ -19,7 +19,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "benchmarks/architectures"
 DEMO = ROOT / "out/demo"
-ENGINES = ["native", "onnxruntime", "onnxruntime-unpadded", "torch-eager"]
+BACKENDS = ["native", "onnxruntime", "onnxruntime-unpadded", "torch-eager"]
 TOKENIZER_ENTRIES = 32005  # of the demo's tokenizer; rows of the word table do not decide speed
 SHAPE = "texts:8/tokens:64"  # of the share of the roof
 
@@ -40,17 +40,17 @@ def make_checkpoint(options, name):
 
 
 def bench(options, name, folder):
-    """The report of `paceline bench` over every engine and compute type."""
+    """The report of `paceline bench` over every backend and compute type."""
     report = options.out / f"{name}-report"
     command = [options.build / "paceline", "bench", folder, "--text", DEMO / "texts.txt", "--out", report,
                "--texts", options.texts, "--batch-sizes", "64", "--orders", "input,length", "--budget", options.budget,
-               "--backends", ",".join(ENGINES), "--compute-types", "fp32,bf16,int8", "--quiet"]
+               "--backends", ",".join(BACKENDS), "--compute-types", "fp32,bf16,int8", "--quiet"]
     subprocess.run([str(word) for word in command], check=False)
     return json.loads((report / "report.json").read_text())
 
 
 def roof_shares(options, name):
-    """The native engine's share of the machine's measured peak, by compute type."""
+    """The native backend's share of the machine's measured peak, by compute type."""
     command = [options.build / "architecture_bench", f"--benchmark_filter=^{name}/.*/{SHAPE}/",
                "--benchmark_min_time=0.5", "--benchmark_repetitions=3", "--benchmark_format=json"]
     made = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
@@ -62,13 +62,13 @@ def roof_shares(options, name):
 
 
 def medians(report):
-    """Milliseconds per text by (engine, compute type, order)."""
+    """Milliseconds per text by (backend, compute type, order)."""
     return {(row["backend"], row["compute_type"], row["order"]): row["ms_per_text"]["median"]
             for row in report["configurations"] if row.get("ms_per_text")}
 
 
 def padding_factor(report):
-    """Tokens that a padding engine computes for each token of the texts, in batches as given."""
+    """Tokens that a padding backend computes for each token of the texts, in batches as given."""
     found = [row["padding_ratio"] for row in report["configurations"]
              if row["backend"] == "onnxruntime" and row["order"] == "input"]
     return 1 / (1 - found[0]) if found else 1.0
@@ -79,27 +79,27 @@ def cell(times, *key):
 
 
 def lines_of(name, report, shares):
-    """One line for each engine of one architecture."""
+    """One line for each backend of one architecture."""
     times = medians(report)
     native = times.get(("native", "fp32", "input"))
-    for engine in ENGINES:
-        given = times.get((engine, "fp32", "input"))
+    for backend in BACKENDS:
+        given = times.get((backend, "fp32", "input"))
         slower = f"{given / native:.2f}" if given and native else "-"
-        share = f"{100 * shares.get('fp32', 0):.0f} %" if engine == "native" else ""
-        yield [name, f"`{engine}`", cell(times, engine, "fp32", "input"), slower, cell(times, engine, "fp32", "length"),
-               cell(times, engine, "bf16", "length"), cell(times, engine, "int8", "length"), share]
+        share = f"{100 * shares.get('fp32', 0):.0f} %" if backend == "native" else ""
+        sorted_texts = [cell(times, backend, compute_type, "length") for compute_type in ("fp32", "bf16", "int8")]
+        yield [name, f"`{backend}`", cell(times, backend, "fp32", "input"), slower, *sorted_texts, share]
 
 
 def table(rows):
-    head = ["architecture", "engine", "fp32 as given", "times `native`", "fp32 sorted", "bf16 sorted", "int8 sorted",
+    head = ["architecture", "backend", "fp32 as given", "times `native`", "fp32 sorted", "bf16 sorted", "int8 sorted",
             "share of peak (fp32)"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         lines += lines_of(*row)
     factors = sorted(padding_factor(report) for _, report, _ in rows)
     return "".join("| " + " | ".join(line) + " |\n" for line in lines) + (
-        f"\nMilliseconds per text, {rows[0][1]['workload']['texts']} texts, batch 64. As given, a padding engine computes "
-        f"{factors[0]:.2f} to {factors[-1]:.2f} tokens for each token of the texts.\n")
+        f"\nMilliseconds per text, {rows[0][1]['workload']['texts']} texts, batch 64. As given, a padding backend "
+        f"computes {factors[0]:.2f} to {factors[-1]:.2f} tokens for each token of the texts.\n")
 
 
 def main():
