@@ -216,6 +216,34 @@ class DocsTest(TreeTest):
         self.assert_one(self.problems("`paceline bensh`\n"), "bensh")
         self.assert_one(self.problems("```\npaceline bench --tekst x\n```\n"), "README.md:2", "--tekst")
 
+    def test_finds_anchors_that_no_heading_has(self):
+        heading = "# Reading `tools/make.py`: how, and [why](tools/make.py)?\n"
+        anchor = "#reading-toolsmakepy-how-and-why"
+        self.assertEqual(self.problems(heading + f"[a]({anchor}), [b](README.md{anchor})\n"), [])
+        self.assert_one(self.problems(heading + "[a](#reading)\n"), "#reading names no heading")
+        self.assert_one(self.problems(heading + "[a](README.md#why)\n"), "README.md#why names no heading")
+
+    def words_tree(self, page):
+        table = "| concept | our word | not |\n|---|---|---|\n| weights | **model** | blob*, net |\n"
+        return self.tree({"docs/vocabulary.md": table, "docs/page.md": page, "docs/adr/0001-a.md": "A blob.\n",
+                          "CHANGELOG.md": "A blob.\n"})
+
+    def test_finds_words_that_the_vocabulary_bans(self):
+        for page in ("The Blobs of it.\n", "| a | blob |\n", "- a blob,\n"):
+            self.assert_one(check_docs.check(self.words_tree(page))[0], "docs/page.md:1", '"blob"', "**model**")
+        for page in ("Code: `blob`.\n", "    blob\n", "A blobfish, a blob-like net.\n"):
+            self.assertEqual(check_docs.check(self.words_tree(page))[0], [])
+
+    def test_warns_of_long_sentences(self):
+        long = " ".join(["word"] * 36)
+        broken = f"{long[:50]}\n{long[50:]}\n"
+        for page, line in ((f"Short.\n\nAlso short. {long}.\n", 3), (f"- a\n- {long}\n", 2), (broken, 1)):
+            self.assert_one(list(check_docs.warnings(self.words_tree(page))), f"docs/page.md:{line}:", "36 words")
+        fine = " ".join(["word"] * 35)
+        for page in (f"{fine}. {fine}! {fine}\n", f"- {fine}\n- {fine}\n", f"| {long} |\n", f"- a\n\n  | {long} |\n", f"    {long}\n",
+                     f"# {long}\n", f"`{long}` {fine[5:]}\n"):
+            self.assertEqual(list(check_docs.warnings(self.words_tree(page))), [], page)
+
     def test_leaves_prose_and_made_files_alone(self):
         self.assertEqual(self.problems("tools/none.py in prose, `out/demo/report`, `and/or`, `~/.cache/x`\n"), [])
 

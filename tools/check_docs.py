@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Checks that what the documents name exists.
+"""Checks that what the documents name exists, and their words.
 
     tools/check_docs.py [--root FOLDER]
 
 In *.md at the root and below docs/, within `code` and indented or fenced blocks: every path of this tree, every
-`./dev COMMAND`, every `paceline SUBCOMMAND --flag`; and every relative link. Made files (build/, out/, .deps/) are left
-to the commands that make them.
+`./dev COMMAND`, every `paceline SUBCOMMAND --flag`; and every relative link with its anchor. Made files (build/, out/,
+.deps/) are left to the commands that make them.
+
+In the pages for users (README.md, CONTRIBUTING.md, docs/*.md) also the words: those that docs/vocabulary.md marks with a
+star in its column "not" are a fault outside of code, and a long sentence is a warning, which fails nothing.
 """
 
 import argparse
@@ -20,6 +23,9 @@ PATH = re.compile(r"(?<![\w~$:/.<-])((?:\.\./|\./)?[\w.*-]+(?:/[\w.*-]+)+/?)(?![
 NAME = re.compile(r"(?<![\w~$:/.<*-])([A-Za-z][\w-]*\.(?:md|py|sh|cc|h|lock))(?![\w/<])")
 NAME_FOLDERS = ("include", "src", "tools", "tests", "docs", "rust/include")
 FENCE = re.compile(r"^\s*(```|~~~)")
+HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d+\.) +")
+LONGEST_SENTENCE = 35  # words; docs are written for about twenty
 
 
 def documents(root):
@@ -93,18 +99,91 @@ def command_problems(code, commands, words):
                 yield f"paceline {match[1]} has no flag {flag}"
 
 
+def anchors(text):
+    """The anchors that GitHub gives the headings of a Markdown text."""
+    plain = [re.sub(r"[^\w\- ]", "", LINK.sub("]", heading).lower()) for heading in HEADING.findall(text)]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
 def link_problems(root, document, text):
     for target in LINK.findall(text):
-        if re.match(r"[a-z]+:|#", target):
+        if re.match(r"[a-z]+:", target):
             continue
-        path = target.split("#")[0]
-        if not (document.parent / path).exists() and not path.startswith(MADE):
+        path, _, anchor = target.partition("#")
+        file = document.parent / path if path else document
+        if not file.exists() and not path.startswith(MADE):
             yield f"the link to {target} leads nowhere"
+        elif anchor and file.suffix == ".md" and anchor not in anchors(file.read_text(encoding="utf-8")):
+            yield f"the link to {target} names no heading of that page"
+
+
+def pages(root):
+    """The documents for users: no decisions, no history."""
+    return [file for file in documents(root)
+            if file.parent == root / "docs" or file in (root / "README.md", root / "CONTRIBUTING.md")]
+
+
+def banned_words(root):
+    """What docs/vocabulary.md marks with a star in the last column of its tables, with the words to use instead."""
+    file = root / "docs/vocabulary.md"
+    found = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 3:
+            found.update({word.strip()[:-1]: cells[1] for word in cells[2].split(",") if word.strip().endswith("*")})
+    return found
+
+
+def prose_of(text):
+    """(line number, line) outside of fenced and indented blocks, with `spans` and the targets of links left out."""
+    fenced = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if FENCE.match(line):
+            fenced = not fenced
+        elif not fenced and not line.startswith("    "):
+            yield number, LINK.sub("]", SPAN.sub("`code`", line))
+
+
+def word_problems(text, banned):
+    for number, line in prose_of(text):
+        for word, ours in banned.items():
+            if re.search(rf"(?<![\w-]){re.escape(word)}s?(?![\w-])", line, re.IGNORECASE):
+                yield number, f"\"{word}\" is a word that docs/vocabulary.md does not use: {ours}"
+
+
+def long_sentences(text):
+    """(line number, words) of each sentence of the paragraphs and lists that is too long; tables are left out."""
+    paragraph, start, found = [], 0, []
+
+    def close():
+        for sentence in re.split(r"(?<=[.!?])[*)\"]* +", " ".join(paragraph)):
+            words = len(re.findall(r"[^\s|]*\w[^\s|]*", sentence))
+            if words > LONGEST_SENTENCE:
+                found.append((start, words))
+        paragraph.clear()
+
+    for number, line in [*prose_of(text), (0, "")]:
+        if not line.strip() or line.lstrip().startswith(("#", "|", ">")) or LIST_ITEM.match(line):
+            close()
+        if line.strip() and not line.lstrip().startswith(("#", "|")):
+            start = start if paragraph else number
+            paragraph.append(LIST_ITEM.sub("", line).strip())
+    return found
+
+
+def warnings(root):
+    for page in pages(root):
+        for number, words in long_sentences(page.read_text(encoding="utf-8")):
+            yield f"{page.relative_to(root)}:{number}: a sentence of {words} words"
 
 
 def check(root):
     commands, words = dev_commands(root), cli_words(root)
-    problems, pieces = [], 0
+    problems, pieces, banned = [], 0, banned_words(root)
+    for page in pages(root) if banned else []:
+        if page != root / "docs/vocabulary.md":
+            found = word_problems(page.read_text(encoding="utf-8"), banned)
+            problems += [f"{page.relative_to(root)}:{number}: {problem}" for number, problem in found]
     for document in documents(root):
         text = document.read_text(encoding="utf-8")
         name = document.relative_to(root)
@@ -121,6 +200,8 @@ def main():
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent.parent)
     root = parser.parse_args().root
     problems, pieces = check(root)
+    for warning in warnings(root):
+        print(f"docs: warning: {warning}, expected at most {LONGEST_SENTENCE}")
     for problem in problems:
         print(f"docs: {problem}", file=sys.stderr)
     if not problems:
