@@ -1,4 +1,4 @@
-// links: model machine
+// links: model_testing machine
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include "base/cpu_topology.h"
 #include "machine/machine.h"
 #include "model/encoder_model.h"
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 #include "network/network.h"
 
 namespace paceline {

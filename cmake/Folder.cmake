@@ -6,6 +6,8 @@
 #   *_test.cc       the executable tensor_test, each test known to ctest under "tensor."
 #   *_slow_test.cc  the executable tensor_slow_test, label "slow"
 #   *_fuzz.cc       one executable per file: libFuzzer with PACELINE_FUZZ, else a runner over its committed corpus
+#   testing/*.cc    the static library paceline_tensor_testing: helpers that tests and benchmarks share and no product
+#                   links. A testing/*_plugin.cc is a plug-in of its own, which the folder's CMakeLists.txt builds.
 # A new file needs no edit here: the folder is read again whenever it changes.
 
 function(paceline_folder name)
@@ -33,12 +35,21 @@ function(paceline_folder name)
     target_link_libraries(${target} INTERFACE ${depends} ${ARG_LIBRARIES})
   endif()
 
+  file(GLOB helpers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/testing/*.cc")
+  list(FILTER helpers EXCLUDE REGEX "_plugin\\.cc$")
+  set(test_libraries ${target} ${ARG_TEST_LIBRARIES})
+  if(helpers)
+    add_library(${target}_testing STATIC EXCLUDE_FROM_ALL ${helpers})
+    target_link_libraries(${target}_testing PUBLIC ${target})
+    list(PREPEND test_libraries ${target}_testing)
+  endif()
+
   if(PACELINE_TESTS)
     set(slow ${tests})
     list(FILTER tests EXCLUDE REGEX "_slow_test\\.cc$")
     list(FILTER slow INCLUDE REGEX "_slow_test\\.cc$")
-    paceline_test(${name}_test quick SOURCES ${tests} LIBRARIES ${target} ${ARG_TEST_LIBRARIES})
-    paceline_test(${name}_slow_test slow SOURCES ${slow} LIBRARIES ${target} ${ARG_TEST_LIBRARIES})
+    paceline_test(${name}_test quick SOURCES ${tests} LIBRARIES ${test_libraries})
+    paceline_test(${name}_slow_test slow SOURCES ${slow} LIBRARIES ${test_libraries})
   endif()
   foreach(fuzzer ${fuzzers})
     paceline_fuzzer(${fuzzer} ${target})

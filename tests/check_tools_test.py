@@ -102,6 +102,13 @@ class LayersTest(TreeTest):
         files["src/base/c.cc"] = '#include "tensor/a.h"\n'
         self.assert_one(self.check(files, LAYERS + "tests of base: tensor\n"), "src/base/c.cc")
 
+    def test_only_tests_may_use_their_helpers(self):
+        files = {"src/base/testing/a.h": "", "src/base/testing/b.h": '#include "base/testing/a.h"\n',
+                 "src/tensor/c_test.cc": '#include "base/testing/a.h"\n'}
+        self.assertEqual(self.check(files), [])
+        files["src/tensor/d.cc"] = '#include "base/testing/a.h"\n'
+        self.assert_one(self.check(files), "src/tensor/d.cc", "for tests")
+
     def test_finds_cycles(self):
         self.assert_one(self.check({}, "a: b\nb: c\nc: a\n"), "a -> b -> c -> a")
         files = {"src/base/a.h": '#include "base/b.h"\n', "src/base/b.h": '#include "base/a.h"\n'}

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "checkpoint/golden_checkpoint.h"
+#include "checkpoint/testing/golden_checkpoint.h"
 #include "paceline/packed_batch.h"
 #include "tests/sequences.h"
 

@@ -12,7 +12,7 @@
 
 #include "backend/registry.h"
 #include "base/json.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 #include "pipeline/text_pipeline.h"
 
 namespace paceline {

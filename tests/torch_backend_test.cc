@@ -9,9 +9,9 @@
 
 #include "backend/plugin_loader.h"
 #include "backend/registry.h"
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 #include "tests/golden_models.h"
 #include "tests/sequences.h"
 

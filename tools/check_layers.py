@@ -4,8 +4,9 @@
     tools/check_layers.py [--root FOLDER]
 
 Fails on an edge that the table does not allow, on a cycle in the table or between files, on a header that does not
-exist, on a third-party header in include/paceline, on a DEPENDS of a CMakeLists.txt that the table does not allow, and on
-two headers that define a type of one name: to the linker they are one, and the wrong destructor runs.
+exist, on a file of the product that includes a header of a testing/ folder, on a third-party header in include/paceline,
+on a DEPENDS of a CMakeLists.txt that the table does not allow, and on two headers that define a type of one name: to the
+linker they are one, and the wrong destructor runs.
 """
 
 import argparse
@@ -81,7 +82,12 @@ def find_cycle(graph):
 
 
 def is_test(path):
-    return path.endswith(("_test.cc", "_fuzz.cc", "_test.h"))
+    return path.endswith(("_test.cc", "_fuzz.cc", "_test.h")) or is_helper(path)
+
+
+def is_helper(path):
+    """Whether a file helps tests and benchmarks alone."""
+    return "/testing/" in path
 
 
 def is_generated(source_root, header):
@@ -111,6 +117,8 @@ def check_sources(root, layers):
             other = layers.folder_of(target)
             if other and not layers.may(folder, other, is_test(path)):
                 problems.append(f'src/{path}: {folder} may not include {other} ("{target}"); see tools/layers.txt')
+            if is_helper(target) and not is_test(path):
+                problems.append(f'src/{path}: includes "{target}", which is for tests; no part of the product may')
     cycle = find_cycle(graph)
     if cycle:
         problems.append("files include one another in a circle: " + " -> ".join(cycle))

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/progress.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 #include "jobs/stream.h"
 #include "paceline/error.h"
 #include "results/statistics.h"

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <optional>
 
-#include "base/expect_error.h"
 #include "base/plugin_build_id.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

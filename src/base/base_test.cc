@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
-#include "base/expect_error.h"
 #include "base/hash.h"
 #include "base/plugin_build_id.h"
 #include "base/progress.h"
+#include "base/testing/expect_error.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 

@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/cpu_topology.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

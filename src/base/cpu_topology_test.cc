@@ -5,8 +5,8 @@
 #include <fstream>
 #include <string>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

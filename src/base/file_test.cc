@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

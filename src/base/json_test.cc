@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "base/expect_error.h"
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

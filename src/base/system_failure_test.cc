@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

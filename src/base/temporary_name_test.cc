@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/staging_folder.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

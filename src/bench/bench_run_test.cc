@@ -9,7 +9,7 @@
 #include <set>
 
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 #include "bench/length_sweep.h"
 #include "bench/measurement.h"
 #include "bench/series.h"

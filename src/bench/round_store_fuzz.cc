@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 #include "bench/round_store.h"
 #include "paceline/error.h"
 

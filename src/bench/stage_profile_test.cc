@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "paceline/error.h"
 
 namespace paceline {

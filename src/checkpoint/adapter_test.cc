@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 
 namespace paceline {
 namespace {

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "checkpoint/model_config.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 
 namespace paceline {
 namespace {

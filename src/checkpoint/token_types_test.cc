@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "base/token_types_name.h"
 #include "paceline/error.h"
 

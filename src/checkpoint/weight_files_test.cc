@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/tiny_checkpoint.h"
-#include "tensor/torch_test_files.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
+#include "tensor/testing/torch_files.h"
 
 namespace paceline {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 #include "cli/exit_code.h"
 
 namespace paceline {

@@ -6,7 +6,7 @@
 #include <set>
 #include <sstream>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "cli/subcommands.h"
 #include "paceline/error.h"
 

@@ -7,11 +7,11 @@
 #include <thread>
 
 #include "base/cache_folder.h"
-#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/json.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 
 namespace paceline {
 namespace {

@@ -3,10 +3,10 @@
 #include <thread>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/file.h"
-#include "base/temporary_folder.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 #include "export/onnx_export.h"
 #include "export/onnx_model.h"
 

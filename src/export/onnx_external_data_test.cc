@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "export/protobuf_writer.h"
 
 namespace paceline {

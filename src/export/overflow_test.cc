@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <limits>
 
-#include "base/temporary_folder.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "base/testing/temporary_folder.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 
 namespace paceline {
 namespace {

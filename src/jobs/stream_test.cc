@@ -13,11 +13,11 @@
 #include <thread>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/temporary_folder.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 #include "paceline/error.h"
 #include "rows/row_readers.h"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
-#include "kernels/test_matrices.h"
+#include "kernels/testing/matrices.h"
 
 namespace paceline {
 namespace {

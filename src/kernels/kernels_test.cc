@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "kernels/packed_dense.h"
-#include "kernels/test_matrices.h"
+#include "kernels/testing/matrices.h"
 #include "paceline/error.h"
 
 namespace paceline {

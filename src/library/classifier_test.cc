@@ -5,7 +5,7 @@
 
 #include <numeric>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "paceline/classifier.h"
 
 namespace paceline {

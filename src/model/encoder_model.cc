@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "batch/check_batch.h"
-#include "model/forward_pass.h"
 #include "model/model_weights.h"
+#include "model/forward_pass.h"
 #include "model/sequence_parts.h"
 
 namespace paceline {

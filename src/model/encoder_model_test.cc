@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/reference_model.h"
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 #include "paceline/error.h"
 
 namespace paceline {

@@ -14,7 +14,7 @@
 
 #include "model/encoder_model.h"
 #include "model/reference_model.h"
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 
 // What the engine promises for long running, many threads, uneven batches and real sizes, in every number type.
 

@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "batch/batch_planner.h"
-#include "checkpoint/golden_checkpoint.h"
+#include "checkpoint/testing/golden_checkpoint.h"
 #include "model/encoder_model.h"
 #include "model/reference_model.h"
 

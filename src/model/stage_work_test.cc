@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 
 namespace paceline {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/encoder_model.h"
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 
 namespace {
 

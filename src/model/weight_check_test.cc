@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "model/encoder_model.h"
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 
 namespace paceline {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "network/describe_for_test.h"
+#include "network/testing/family_config.h"
 #include "paceline/error.h"
 
 namespace paceline {

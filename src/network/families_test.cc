@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "network/describe_for_test.h"
 #include "network/network.h"
+#include "network/testing/family_config.h"
 
 namespace paceline {
 namespace {

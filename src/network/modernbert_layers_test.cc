@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "network/describe_for_test.h"
 #include "network/rotary.h"
+#include "network/testing/family_config.h"
 
 namespace paceline {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "network/architecture.h"
 #include "network/labels.h"
 #include "network/position_rows.h"

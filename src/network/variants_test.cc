@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "network/describe_for_test.h"
 #include "network/network.h"
 #include "network/rotary.h"
+#include "network/testing/family_config.h"
 
 namespace paceline {
 namespace {

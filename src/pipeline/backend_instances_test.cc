@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/cpu_topology.h"
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

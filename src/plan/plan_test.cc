@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/json.h"
+#include "base/testing/expect_error.h"
 #include "paceline/error.h"
 
 namespace paceline {

@@ -7,7 +7,7 @@
 #include <csignal>
 
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/temporary_folder.h"
 #include "paceline/error.h"
 
 namespace paceline {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "rows/row_readers.h"
 
 namespace paceline {

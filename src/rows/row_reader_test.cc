@@ -15,9 +15,9 @@
 #include <thread>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "rows/row_readers.h"
 
 namespace paceline {

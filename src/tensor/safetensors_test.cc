@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "base/expect_error.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "tensor/weight_file.h"
 
 namespace paceline {

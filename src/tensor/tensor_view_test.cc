@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 #include "tensor/float_formats.h"
 
 namespace paceline {

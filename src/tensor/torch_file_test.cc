@@ -6,11 +6,11 @@
 #include <set>
 #include <tuple>
 
-#include "base/expect_error.h"
 #include "base/file.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "tensor/safetensors.h"
-#include "tensor/torch_test_files.h"
+#include "tensor/testing/torch_files.h"
 
 namespace paceline {
 namespace {

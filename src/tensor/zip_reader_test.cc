@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "base/expect_error.h"
-#include "tensor/torch_test_files.h"
+#include "base/testing/expect_error.h"
+#include "tensor/testing/torch_files.h"
 
 namespace paceline {
 namespace {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing/expect_error.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {

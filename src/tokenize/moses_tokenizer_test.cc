@@ -5,8 +5,8 @@
 #include <map>
 #include <string>
 
-#include "base/expect_error.h"
 #include "base/json.h"
+#include "base/testing/expect_error.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/json.h"
+#include "base/testing/expect_error.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <string>
 
-#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {

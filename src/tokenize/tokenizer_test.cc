@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "base/expect_error.h"
 #include "base/json.h"
-#include "base/temporary_folder.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
 #include "batch/batch_planner.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 #include "kernels/kernels.h"
 #include "paceline/error.h"
 #include "paceline/version.h"

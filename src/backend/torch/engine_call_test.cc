@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "base/expect_error.h"
+#include "base/testing/expect_error.h"
 
 namespace paceline {
 namespace {

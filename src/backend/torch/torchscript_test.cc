@@ -7,10 +7,10 @@
 #include "backend/torch/torchscript_backend.h"
 #include "backend/torch/torchscript_module.h"
 #include "backend/torch/torchscript_writer.h"
-#include "base/expect_error.h"
 #include "base/file.h"
-#include "base/temporary_folder.h"
-#include "checkpoint/tiny_checkpoint.h"
+#include "base/testing/expect_error.h"
+#include "base/testing/temporary_folder.h"
+#include "checkpoint/testing/tiny_checkpoint.h"
 
 namespace paceline {
 namespace {

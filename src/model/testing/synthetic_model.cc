@@ -1,4 +1,4 @@
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 
 #include <cmath>
 #include <functional>

@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
-#include "base/expect_error.h"
 #include "base/json.h"
+#include "base/testing/expect_error.h"
 #include "network/architecture.h"
 
 namespace paceline {

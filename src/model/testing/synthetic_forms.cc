@@ -1,7 +1,7 @@
 #include <cmath>
 #include <string>
 
-#include "model/synthetic_model.h"
+#include "model/testing/synthetic_model.h"
 #include "network/rotary.h"
 
 namespace paceline {
