@@ -9,7 +9,7 @@
 #include "base/thread_pool.h"
 #include "batch/check_batch.h"
 #include "model/model_weights.h"
-#include "model/forward_pass.h"
+#include "model/pass/forward_pass.h"
 #include "model/sequence_parts.h"
 
 namespace paceline {

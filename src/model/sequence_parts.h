@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "model/forward_pass.h"
+#include "model/pass/forward_pass.h"
 #include "network/network.h"
 
 namespace paceline {

@@ -4,8 +4,8 @@
 
 #include "kernels/kernels.h"
 #include "model/model_weights.h"
-#include "model/pass_memory.h"
-#include "model/pass_rows.h"
+#include "model/pass/pass_memory.h"
+#include "model/pass/pass_rows.h"
 
 namespace paceline {
 

@@ -5,9 +5,9 @@
 
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
-#include "model/head_attention.h"
 #include "model/model_weights.h"
-#include "model/pass_memory.h"
+#include "model/pass/head_attention.h"
+#include "model/pass/pass_memory.h"
 #include "model/stage_clock.h"
 #include "network/network.h"
 

@@ -1,9 +1,9 @@
-#include "model/pass_memory.h"
+#include "model/pass/pass_memory.h"
 
 #include <algorithm>
 #include <cstddef>
 
-#include "model/pass_rows.h"
+#include "model/pass/pass_rows.h"
 
 namespace paceline {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/head_attention.h"
+#include "model/pass/head_attention.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,9 +1,9 @@
-#include "model/forward_pass.h"
+#include "model/pass/forward_pass.h"
 
 #include <algorithm>
 #include <span>
 
-#include "model/pass_rows.h"
+#include "model/pass/pass_rows.h"
 #include "network/position_rows.h"
 
 namespace paceline {
