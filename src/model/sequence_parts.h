@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "model/pass/forward_pass.h"
+#include "model/pass/pass_part.h"
 #include "network/network.h"
 
 namespace paceline {

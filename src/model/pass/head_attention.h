@@ -5,19 +5,10 @@
 #include "kernels/kernels.h"
 #include "model/model_weights.h"
 #include "model/pass/pass_memory.h"
+#include "model/pass/pass_part.h"
 #include "model/pass/pass_rows.h"
 
 namespace paceline {
-
-/// One sequence of a pass.
-struct PassSequence {
-  const int32_t* ids = nullptr;
-  const int32_t* token_types = nullptr;  ///< null: all of type 0
-  int32_t tokens = 0;
-  int32_t first = 0;        ///< its first row in the pass
-  int32_t part = 0;         ///< of the batch, which one thread takes: see SequenceParts
-  float* logits = nullptr;  ///< [outputs]
-};
 
 /// Attention head by head over a pass's queries, keys and values. Only `own` is written to, beside what is asked for.
 class HeadAttention {

@@ -9,6 +9,13 @@
 
 namespace paceline {
 
+/// What a block changes, and how the next product reads it.
+struct Residual {
+  Rows rows{};
+  Rows normed{};  ///< the same rows where norms stand behind
+  NumberRows in{};
+};
+
 /// The activations of one pass, sized once. What a product reads in another type than fp32 has an area of its own,
 /// named `..._in`; in fp32 those are the same rows. Rows are a cache line longer than they need be, so that the rows of
 /// a tile do not fall into one L1 set.
@@ -52,6 +59,10 @@ class PassMemory {
 
   /// Queries whose scores by position are made together.
   static constexpr int32_t kScoreRows = 64;
+
+  Residual residual() const { return {hidden, normed, normed_in}; }
+  /// Of the last layer where it runs for the pooled rows alone.
+  Residual pooled_residual() const { return {pooled, pooled_normed, pooled_in}; }
 
  private:
   class Layout;
