@@ -13,7 +13,7 @@
 #include "backend/registry.h"
 #include "base/json.h"
 #include "base/testing/temporary_folder.h"
-#include "pipeline/text_pipeline.h"
+#include "pipeline/text_classifier.h"
 
 namespace paceline {
 namespace {
@@ -56,7 +56,7 @@ class SavedBy5Test : public testing::TestWithParam<std::string> {
     for (const Case& one : cases_) texts_.push_back(one.text);
   }
 
-  TextPipeline pipeline(const std::string& backend) const {
+  TextClassifier pipeline(const std::string& backend) const {
     return {kFolder / GetParam(), {.backend = {.name = backend, .threads = 1, .cache_dir = cache_.path()}}};
   }
 
@@ -82,7 +82,7 @@ TEST_P(SavedBy5Test, HasNothingThatIsPassedOver) {
 }
 
 TEST_P(SavedBy5Test, HasTheOriginalsIdsAndTokenTypes) {
-  TextPipeline pipe = pipeline("native");
+  TextClassifier pipe = pipeline("native");
   const Sequences sequences = pipe.encode(texts_);
   ASSERT_TRUE(sequences.one_each());
   for (std::size_t i = 0; i < cases_.size(); ++i) {
@@ -102,7 +102,7 @@ TEST_P(SavedBy5Test, HasTheOriginalsLogitsOnEveryBackend) {
   for (const BackendEntry& entry : known_backends()) {
     if (!backend_status(entry).available) continue;
     SCOPED_TRACE(entry.name);
-    TextPipeline pipe = pipeline(entry.name);
+    TextClassifier pipe = pipeline(entry.name);
     const Sequences sequences = pipe.encode(texts_);
     ASSERT_TRUE(sequences.one_each());
     const std::size_t labels = cases_.front().logits.size();

@@ -55,7 +55,7 @@ std::vector<Text> read_texts(const std::vector<std::string>& files) {
 class Contest {
  public:
   Contest(const std::string& model, const std::string& type)
-      : type_(type), pipeline_(model, {.backend = {.name = "native", .compute_type = type}}) {}
+      : type_(type), classifier_(model, {.backend = {.name = "native", .compute_type = type}}) {}
 
   void run_round(std::span<const Text> texts, bool engine_first) {
     write_texts(texts);
@@ -82,16 +82,16 @@ class Contest {
     for (const Text& text : texts) file << text.first << '\n';
   }
 
-  /// In the windows of classify.
+  /// In the chunks of classify.
   double run_engine(std::span<const Text> texts) {
     double seconds = 0;
-    const auto window = static_cast<std::size_t>(StreamOptions{}.window);
-    for (std::size_t first = 0; first < texts.size(); first += window) {
-      const std::span<const Text> now = texts.subspan(first, std::min(window, texts.size() - first));
-      const std::vector<Encoding> encodings = pipeline_.encode(now).encodings;
-      std::vector<float> logits(now.size() * pipeline_.checkpoint().labels().size());
+    const auto chunk = static_cast<std::size_t>(kChunkTexts);
+    for (std::size_t first = 0; first < texts.size(); first += chunk) {
+      const std::span<const Text> now = texts.subspan(first, std::min(chunk, texts.size() - first));
+      const std::vector<Encoding> encodings = classifier_.encode(now).encodings;
+      std::vector<float> logits(now.size() * classifier_.checkpoint().labels().size());
       const double start = monotonic_seconds();
-      pipeline_.run(encodings, logits);
+      classifier_.run(encodings, logits);
       seconds += monotonic_seconds() - start;
     }
     return seconds;
@@ -101,9 +101,11 @@ class Contest {
     const double start = monotonic_seconds();
     const auto reader = RowReader::open(folder_.path() / "in.txt", {});
     const auto writer = RowWriter::make(
-        {.format = reader->format(), .columns = reader->columns(), .labels = pipeline_.checkpoint().labels()});
+        {.format = reader->format(), .columns = reader->columns(), .labels = classifier_.checkpoint().labels()});
     FileSink sink(folder_.path() / "out.txt");
-    const ClassifySummary summary = classify_stream(*reader, *writer, pipeline_, {}, sink, *make_silent_progress());
+    const StreamOptions options;
+    const ClassifySummary summary =
+        classify_stream(*reader, *writer, classifier_, options, sink, *make_silent_progress());
     const double seconds = monotonic_seconds() - start;
     if (summary.rows != texts || summary.errors != 0) {
       throw Error(ErrorCode::kInternal, fmt::format("[classify] {} rows and {} errors came of {} texts.", summary.rows,
@@ -113,7 +115,7 @@ class Contest {
   }
 
   std::string type_;
-  TextPipeline pipeline_;
+  TextClassifier classifier_;
   TemporaryFolder folder_;
   std::vector<double> engine_;
   std::vector<double> classify_;

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <utility>
-
-#include "base/function_ref.h"
 
 namespace paceline {
 
@@ -22,19 +20,15 @@ class Channel {
     changed_.notify_all();
   }
 
-  /// Waits for an item. None where the channel is closed and empty, or `go_on`, asked before and ten times a second,
-  /// said no: so that neither side outlives an error or a stop of the other.
-  std::optional<T> pop(FunctionRef<bool()> go_on) {
-    constexpr std::chrono::milliseconds kBetweenQuestions(100);
+  /// Waits for an item. None where the channel is closed and empty, or `stop` was asked for: so that neither side
+  /// outlives an error or a stop of the other.
+  std::optional<T> pop(const std::stop_token& stop = {}) {
     std::unique_lock lock(mutex_);
-    while (go_on()) {
-      if (!changed_.wait_for(lock, kBetweenQuestions, [this] { return closed_ || !items_.empty(); })) continue;
-      if (items_.empty()) break;
-      std::optional<T> item(std::move(items_.front()));
-      items_.pop_front();
-      return item;
-    }
-    return std::nullopt;
+    changed_.wait(lock, stop, [this] { return closed_ || !items_.empty(); });
+    if (stop.stop_requested() || items_.empty()) return std::nullopt;
+    std::optional<T> item(std::move(items_.front()));
+    items_.pop_front();
+    return item;
   }
 
   /// Nothing is pushed any more.
@@ -46,7 +40,7 @@ class Channel {
 
  private:
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::deque<T> items_;
   bool closed_ = false;
 };

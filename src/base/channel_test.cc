@@ -2,16 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
 namespace paceline {
 namespace {
-
-const auto always = [] { return true; };
-const auto never = [] { return false; };
 
 TEST(Channel, GivesEveryItemOnceAndInOrder) {
   Channel<std::unique_ptr<int>> channel;
@@ -20,7 +18,7 @@ TEST(Channel, GivesEveryItemOnceAndInOrder) {
     channel.close();
   });
   int expected = 0;
-  while (auto item = channel.pop(always)) EXPECT_EQ(**item, expected++);
+  while (auto item = channel.pop()) EXPECT_EQ(**item, expected++);
   producer.join();
   EXPECT_EQ(expected, 1000);
 }
@@ -29,17 +27,18 @@ TEST(Channel, WhatWasPushedBeforeItWasClosedIsStillThere) {
   Channel<int> channel;
   channel.push(7);
   channel.close();
-  EXPECT_EQ(channel.pop(always), 7);
-  EXPECT_EQ(channel.pop(always), std::nullopt);
+  EXPECT_EQ(channel.pop(), 7);
+  EXPECT_EQ(channel.pop(), std::nullopt);
 }
 
 TEST(Channel, AWaitEndsWhereItIsCalledOff) {
   Channel<int> channel;
-  EXPECT_EQ(channel.pop(never), std::nullopt);
-  std::atomic<bool> go_on{true};
-  std::thread consumer([&] { EXPECT_EQ(channel.pop([&] { return go_on.load(); }), std::nullopt); });
-  go_on = false;
+  std::stop_source stop;
+  std::thread consumer([&] { EXPECT_EQ(channel.pop(stop.get_token()), std::nullopt); });
+  stop.request_stop();
   consumer.join();
+  channel.push(7);
+  EXPECT_EQ(channel.pop(stop.get_token()), std::nullopt) << "called off before";
 }
 
 }  // namespace

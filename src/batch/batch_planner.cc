@@ -16,11 +16,11 @@ namespace {
 constexpr int64_t kMaxTokens = std::numeric_limits<int32_t>::max();
 
 void check_limits(const BatchLimits& limits) {
-  if (limits.batch_size < 0 || limits.max_batch_tokens < 0 || limits.window < 0) {
+  if (limits.batch_size < 0 || limits.max_batch_tokens < 0 || limits.chunk < 0) {
     throw Error{ErrorCode::kInvalidArgument,
-                fmt::format("[batch limits] batch size {}, max batch tokens {}, window {} were given, none may be "
+                fmt::format("[batch limits] batch size {}, max batch tokens {}, chunk {} were given, none may be "
                             "negative. 0 means no limit.",
-                            limits.batch_size, limits.max_batch_tokens, limits.window)};
+                            limits.batch_size, limits.max_batch_tokens, limits.chunk)};
   }
 }
 
@@ -33,16 +33,16 @@ void check_lengths(std::span<const int32_t> lengths) {
   }
 }
 
-/// The texts in the order in which they are cut into batches. Longest first within a window: the first batch then
+/// The texts in the order in which they are cut into batches. Longest first within a chunk: the first batch then
 /// needs the most memory, so that a machine too small says so at once and buffers never grow again, and what remains
 /// for the last, incomplete batch is the cheapest.
 std::vector<uint32_t> arrange(std::span<const int32_t> lengths, const BatchLimits& limits) {
   std::vector<uint32_t> indices(lengths.size());
   std::iota(indices.begin(), indices.end(), 0U);
   if (limits.order == Order::kInput) return indices;
-  const std::size_t window = limits.window == 0 ? indices.size() : static_cast<std::size_t>(limits.window);
-  for (std::size_t begin = 0; begin < indices.size(); begin += window) {
-    const std::size_t end = std::min(begin + window, indices.size());
+  const std::size_t chunk = limits.chunk == 0 ? indices.size() : static_cast<std::size_t>(limits.chunk);
+  for (std::size_t begin = 0; begin < indices.size(); begin += chunk) {
+    const std::size_t end = std::min(begin + chunk, indices.size());
     std::stable_sort(indices.begin() + static_cast<std::ptrdiff_t>(begin),
                      indices.begin() + static_cast<std::ptrdiff_t>(end),
                      [&](uint32_t a, uint32_t b) { return lengths[a] > lengths[b]; });
@@ -76,13 +76,13 @@ BatchPlan plan_batches(std::span<const int32_t> lengths, const BatchLimits& limi
   check_lengths(lengths);
   BatchPlan plan;
   int64_t padded = 0;
-  std::size_t left_in_window = 0;
+  std::size_t left_in_chunk = 0;
   for (const uint32_t index : arrange(lengths, limits)) {
     const int32_t length = lengths[index];
-    const bool window_ends = limits.order == Order::kLength && limits.window > 0 && left_in_window == 0;
-    if (window_ends) left_in_window = static_cast<std::size_t>(limits.window);
-    if (left_in_window > 0) --left_in_window;
-    if (plan.batches.empty() || window_ends || !fits(plan.batches.back(), length, limits)) {
+    const bool chunk_ends = limits.order == Order::kLength && limits.chunk > 0 && left_in_chunk == 0;
+    if (chunk_ends) left_in_chunk = static_cast<std::size_t>(limits.chunk);
+    if (left_in_chunk > 0) --left_in_chunk;
+    if (plan.batches.empty() || chunk_ends || !fits(plan.batches.back(), length, limits)) {
       plan.batches.emplace_back();
     }
     PlannedBatch& batch = plan.batches.back();

@@ -19,7 +19,7 @@ struct BatchLimits {
   int32_t batch_size = 0;        ///< sequences a batch at most; 0: no limit
   int32_t max_batch_tokens = 0;  ///< tokens a batch at most, padding included where `padded`; 0: no limit
   Order order = Order::kInput;
-  int32_t window = 0;   ///< order kLength: how many texts are sorted together; 0: all
+  int32_t chunk = 0;    ///< order kLength: how many texts are sorted together; 0: all
   bool padded = false;  ///< the backend pads: a batch costs sequences x its longest
 };
 

@@ -18,7 +18,7 @@ BatchLimits any_limits() {
   return {.batch_size = *rc::gen::inRange(0, 20),
           .max_batch_tokens = *rc::gen::element(0, 1, 64, 512, 2000),
           .order = *rc::gen::element(Order::kInput, Order::kLength),
-          .window = *rc::gen::element(0, 1, 7, 30),
+          .chunk = *rc::gen::element(0, 1, 7, 30),
           .padded = *rc::gen::arbitrary<bool>()};
 }
 
@@ -69,7 +69,7 @@ TEST(BatchPlanner, KeepsTheBudgetAndSplitsNoSoonerThanNeeded) {
       if (limits.max_batch_tokens > 0 && batch.indices.size() > 1) {
         RC_ASSERT(cost(batch, lengths, limits.padded) <= limits.max_batch_tokens);
       }
-      if (i + 1 == plan.batches.size() || (limits.order == Order::kLength && limits.window > 0)) continue;
+      if (i + 1 == plan.batches.size() || (limits.order == Order::kLength && limits.chunk > 0)) continue;
       PlannedBatch grown = batch;
       grown.indices.push_back(plan.batches[i + 1].indices.front());
       const bool full = limits.batch_size > 0 && grown.indices.size() > static_cast<std::size_t>(limits.batch_size);
@@ -102,14 +102,14 @@ TEST(BatchPlanner, NoBatchCrossesAWindowAndWindowsFollowTheInput) {
     const std::vector<int32_t> lengths = *texts();
     BatchLimits limits = any_limits();
     limits.order = Order::kLength;
-    limits.window = *rc::gen::inRange(1, 12);
-    uint32_t last_window = 0;
+    limits.chunk = *rc::gen::inRange(1, 12);
+    uint32_t last_chunk = 0;
     for (const PlannedBatch& batch : plan_batches(lengths, limits).batches) {
-      std::set<uint32_t> windows;
-      for (const uint32_t index : batch.indices) windows.insert(index / static_cast<uint32_t>(limits.window));
-      RC_ASSERT(windows.size() == 1U);
-      RC_ASSERT(*windows.begin() >= last_window);
-      last_window = *windows.begin();
+      std::set<uint32_t> chunks;
+      for (const uint32_t index : batch.indices) chunks.insert(index / static_cast<uint32_t>(limits.chunk));
+      RC_ASSERT(chunks.size() == 1U);
+      RC_ASSERT(*chunks.begin() >= last_chunk);
+      last_chunk = *chunks.begin();
     }
   }));
 }
@@ -161,7 +161,7 @@ TEST(BatchPlanner, RefusesNonsense) {
   EXPECT_EQ(code_of({3, 0}, {}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of({3}, {.batch_size = -1}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of({3}, {.max_batch_tokens = -1}), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of({3}, {.window = -1}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({3}, {.chunk = -1}), ErrorCode::kInvalidArgument);
 }
 
 TEST(BatchPlanner, OrderNamesRoundTrip) {

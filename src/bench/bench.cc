@@ -70,7 +70,7 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
   const Tokenizer tokenizer = Tokenizer::load(
       checkpoint.parts().tokenizer, tokenizer_options(checkpoint, options.long_texts.value_or(LongTextOptions{})));
   RowReaderOptions rows = options.rows;
-  rows.go_on = [&] { return options.interrupted == nullptr || !*options.interrupted; };
+  rows.stop = options.stop;
   TextSet texts = read_all_texts(options.text_file, rows);
   if (!tokenizer.adds_special_tokens()) skip_empty_texts(texts);
   for (const std::string& note : texts.notes) {
@@ -147,7 +147,7 @@ BenchResults begin(const BenchOptions& options) {
 
 BenchEnvironment real_environment(const BenchOptions& options) {
   BenchEnvironment environment;
-  environment.start_worker = make_process_workers({.command = options.worker, .interrupted = options.interrupted});
+  environment.start_worker = make_process_workers({.command = options.worker, .stop = options.stop});
   return environment;
 }
 

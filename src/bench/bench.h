@@ -1,10 +1,10 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -36,6 +36,7 @@ struct BenchOptions {
   std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
   CheckpointOptions checkpoint_options{};
   std::optional<LongTextOptions> long_texts{};  ///< for the plan, too; windows: batches are of windows
+  LabelOptions labels{};                        ///< for the plan, and for text to labels
   std::filesystem::path text_file;              ///< verify: empty for made-up ids
   RowReaderOptions rows;
   int32_t texts = 1000;  ///< size of the sample
@@ -63,7 +64,7 @@ struct BenchOptions {
   std::filesystem::path cache_dir;  ///< empty: default_cache_dir()
   std::string command;              ///< as typed, for the report
   WorkerCommand worker;
-  const std::atomic<bool>* interrupted = nullptr;  ///< set by Ctrl-C; bench then ends early with what it has
+  std::stop_token stop{};  ///< asked for by Ctrl-C; bench then ends early with what it has
   Progress* progress = nullptr;
   /// Gets what the readers of the checkpoint and of the texts noticed, each a sentence without its full stop, before
   /// anything is measured.
@@ -91,7 +92,7 @@ BenchResults run_verify(const BenchOptions& options);
 /// select; `profiles` of the results is filled. Throws Error{invalid_argument} for options that select anything else.
 BenchResults run_profile(const BenchOptions& options);
 
-/// What classify is to obey; nothing without a valid recommendation.
-std::optional<Plan> make_plan(const BenchResults& results);
+/// What classify is to obey, with labels as asked for; nothing without a valid recommendation.
+std::optional<Plan> make_plan(const BenchResults& results, const LabelOptions& labels);
 
 }  // namespace paceline

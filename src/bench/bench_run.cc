@@ -12,6 +12,7 @@
 #include "bench/gate_run.h"
 #include "bench/length_sweep.h"
 #include "bench/measurement.h"
+#include "bench/plan_maker.h"
 #include "bench/round_store.h"
 #include "bench/turn_runner.h"
 #include "paceline/error.h"
@@ -32,7 +33,6 @@ constexpr double kSweepShare = 0.07;
 constexpr double kEndToEndSeconds = 10;
 constexpr double kEndToEndShare = 0.05;
 /// Texts that classify sorts together; the plan stores it.
-constexpr int32_t kPlanWindow = 10000;
 
 Constraints constraints_of(const BenchOptions& options) {
   return {.objective = options.objective,
@@ -91,7 +91,7 @@ class BenchRun {
     if (options_.on_plan) options_.on_plan(plan_words(grid));
     if (options_.dry_run) return;
     open_store(grid);
-    TurnRunner turns(subject_, environment_, options_.interrupted, store_ ? &*store_ : nullptr);
+    TurnRunner turns(subject_, environment_, options_.stop, store_ ? &*store_ : nullptr);
     Measurement measurement(std::move(grid), contenders_,
                             {.subject = subject_,
                              .environment = environment_,
@@ -121,19 +121,12 @@ class BenchRun {
     const Recommendation& recommendation = results_.recommendation;
     if (!recommendation.valid || results_.interrupted) return;
     contenders_.clear();
-    const Configuration& choice = recommendation.choice;
-    EndToEndRequest request{.model_dir = subject_.model_dir, .run = {}, .seconds = end_to_end_seconds()};
-    request.run.checkpoint_options = subject_.checkpoint_options;
-    request.run.long_texts = subject_.workload.summary.long_texts.value_or(LongTextOptions{});
-    for (const BackendResult& backend : results_.backends) {
-      if (runs(backend, choice)) request.run.backend = backend_options(backend, subject_.cache_dir);
-    }
-    request.run.instances = choice.instances;
-    request.run.limits = {.batch_size = choice.batch_size,
-                          .max_batch_tokens = choice.max_batch_tokens,
-                          .order = choice.order,
-                          .window = kPlanWindow};
-    const std::vector<Text> texts = end_to_end_texts(request.seconds);
+    const EndToEndRequest request{.model_dir = subject_.model_dir,
+                                  .run = chosen_run(results_, subject_.cache_dir),
+                                  .labels = options_.labels,
+                                  .format = subject_.workload.format,
+                                  .expected_seconds = end_to_end_seconds()};
+    const std::vector<Text> texts = end_to_end_texts(request.expected_seconds);
     if (texts.empty()) return;
     show("text to labels");
     try {
@@ -154,7 +147,7 @@ class BenchRun {
   bool article() const { return options_.protocol == Protocol::kArticle; }
 
   void check_interruption() const {
-    if (options_.interrupted != nullptr && options_.interrupted->load()) throw Interrupted{};
+    if (options_.stop.stop_requested()) throw Interrupted{};
   }
 
   void show(const std::string& what) const {

@@ -53,9 +53,15 @@ class BenchRunTest : public testing::Test {
     subject_.threads = 2;
     subject_.usable_cpus = 2;
     options_.backends = usual_;
-    options_.interrupted = &world_.interrupted;
+    forget_stop();
     results_.roof.fp32_gflops = 200;
     results_.workload = workload.summary;
+  }
+
+  void forget_stop() {
+    world_.stop = std::stop_source();
+    world_.interrupt_at = INFINITY;
+    options_.stop = world_.stop.get_token();
   }
 
   void run() {
@@ -119,7 +125,7 @@ TEST_F(BenchRunTest, TimesAreOfATextWhereTextsAreReadInWindows) {
   EXPECT_NEAR(one.texts_per_second, 1e3 / one.ms_per_text.median, 1e-6 * one.texts_per_second);
   EXPECT_NEAR(one.tokens_per_second, 2 * summary.mean_tokens * one.texts_per_second, 1e-6 * one.tokens_per_second);
   ASSERT_TRUE(results_.recommendation.valid);
-  const std::optional<Plan> plan = make_plan(results_);
+  const std::optional<Plan> plan = make_plan(results_, {});
   ASSERT_TRUE(plan.has_value());
   ASSERT_TRUE(plan->run.long_texts.has_value());
   EXPECT_EQ(plan->run.long_texts->mode, LongTextOptions::Mode::kWindow);
@@ -681,6 +687,13 @@ class ArticleTest : public BenchRunTest {
     subject_.length_texts = make_length_texts(workload, 32);
   }
 
+  void resume() {
+    options_.resume = true;
+    results_ = {};
+    results_.workload = subject_.workload.summary;
+    run();
+  }
+
   void expect_complete() const {
     ASSERT_TRUE(results_.recommendation.valid) << results_.recommendation.reason;
     EXPECT_FALSE(results_.unfinished);
@@ -733,12 +746,8 @@ TEST_F(ArticleTest, AStoppedRunGoesOnWhereItWas) {
   EXPECT_TRUE(results_.interrupted);
   EXPECT_TRUE(results_.unfinished);
   const std::vector<CellResult> before = results_.cells;
-  world_.interrupted = false;
-  world_.interrupt_at = INFINITY;
-  options_.resume = true;
-  results_ = {};
-  results_.workload = subject_.workload.summary;
-  run();
+  forget_stop();
+  resume();
   expect_complete();
   expect_kept(before);
   EXPECT_EQ(results_.continued, 1);
@@ -747,8 +756,7 @@ TEST_F(ArticleTest, AStoppedRunGoesOnWhereItWas) {
 TEST_F(ArticleTest, AnotherRunIsNotGoneOnWith) {
   world_.interrupt_at = world_.now + 20;
   run();
-  world_.interrupted = false;
-  world_.interrupt_at = INFINITY;
+  forget_stop();
   options_.resume = true;
   options_.seed = 9;
   try {
@@ -774,26 +782,11 @@ TEST_F(ArticleTest, WorkersKilledAtRandomMomentsLoseNoFinishedRound) {
     run();
     for (int again = 0; results_.unfinished && again < 20; ++again) {
       const std::vector<CellResult> before = results_.cells;
-      options_.resume = true;
-      results_ = {};
-      results_.workload = subject_.workload.summary;
-      run();
+      resume();
       expect_kept(before);
     }
     expect_complete();
   }
-}
-
-TEST_F(BenchRunTest, APlanIsMadeOfTheRecommendation) {
-  EXPECT_FALSE(make_plan(results_).has_value());
-  run();
-  const std::optional<Plan> plan = make_plan(results_);
-  ASSERT_TRUE(plan.has_value());
-  EXPECT_EQ(plan->run.backend.name, "native");
-  EXPECT_EQ(plan->run.limits.batch_size, results_.recommendation.choice.batch_size);
-  EXPECT_LE(plan->texts_per_second_low, plan->texts_per_second);
-  EXPECT_GE(plan->texts_per_second_high, plan->texts_per_second);
-  EXPECT_EQ(plan->reason, results_.recommendation.reason);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "bench/frame_channel.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,13 +11,11 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "base/stop_descriptor.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
-
-/// How late a Ctrl-C may be noticed.
-constexpr int kPollMilliseconds = 100;
 
 /// write() to a pipe, send() to a socket, where a peer that is gone must not raise SIGPIPE.
 ssize_t write_some(int descriptor, const char* data, std::size_t size) {
@@ -41,24 +38,26 @@ void write_all(int descriptor, const char* data, std::size_t size) {
 
 /// When to give up waiting.
 struct Patience {
-  double deadline = 0;  ///< 0: none
-  const std::function<bool()>& stop;
+  double deadline;
+  const StopDescriptor& stop;
 };
 
 /// kFrame: something can be read (or the peer has closed, which reading tells).
-ReadStatus wait_readable(int descriptor, const Patience& patience) {
-  while (true) {
-    if (patience.stop && patience.stop()) return ReadStatus::kStopped;
-    if (patience.deadline > 0 && monotonic_seconds() > patience.deadline) return ReadStatus::kTimeout;
-    pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&waiting, 1, kPollMilliseconds);
-    if (ready > 0) return ReadStatus::kFrame;
+ReadStatus wait_for_bytes(int descriptor, const Patience& patience) {
+  switch (wait_readable(descriptor, patience.stop, patience.deadline - monotonic_seconds())) {
+    case Wait::kReadable:
+      return ReadStatus::kFrame;
+    case Wait::kStopped:
+      return ReadStatus::kStopped;
+    case Wait::kTimeout:
+      break;
   }
+  return ReadStatus::kTimeout;
 }
 
 ReadStatus read_all(int descriptor, char* data, std::size_t size, const Patience& patience) {
   while (size > 0) {
-    const ReadStatus status = wait_readable(descriptor, patience);
+    const ReadStatus status = wait_for_bytes(descriptor, patience);
     if (status != ReadStatus::kFrame) return status;
     const ssize_t got = ::read(descriptor, data, size);
     if (got < 0 && errno == EINTR) continue;
@@ -82,8 +81,9 @@ void write_frame(int descriptor, std::string_view payload) {
   write_all(descriptor, payload.data(), payload.size());
 }
 
-ReadStatus read_frame(int descriptor, std::string& payload, double seconds, const std::function<bool()>& stop) {
-  const Patience patience{seconds > 0 ? monotonic_seconds() + seconds : 0, stop};
+ReadStatus read_frame(int descriptor, std::string& payload, const FrameWait& wait) {
+  const StopDescriptor stop(wait.stop);
+  const Patience patience{monotonic_seconds() + wait.seconds, stop};
   std::array<unsigned char, 4> header{};
   ReadStatus status = read_all(descriptor, reinterpret_cast<char*>(header.data()), header.size(), patience);
   if (status != ReadStatus::kFrame) return status;

@@ -2,6 +2,7 @@
 
 #include "bench/bench.h"
 #include "bench/contender.h"
+#include "bench/plan_maker.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -18,31 +19,41 @@ Objective parse_objective(std::string_view name) {
               fmt::format("[bench] the objective {} is unknown, throughput or latency was expected.", name));
 }
 
-std::optional<Plan> make_plan(const BenchResults& results) {
+RunOptions chosen_run(const BenchResults& results, const std::filesystem::path& cache_dir) {
+  const Configuration& choice = results.recommendation.choice;
+  RunOptions run;
+  run.checkpoint_options = results.checkpoint.options;
+  run.long_texts = results.workload.long_texts;
+  run.instances = choice.instances;
+  run.limits.batch_size = choice.batch_size;
+  run.limits.max_batch_tokens = choice.max_batch_tokens;
+  run.limits.order = choice.order;
+  for (const BackendResult& backend : results.backends) {
+    if (!runs(backend, choice)) continue;
+    run.backend = backend_options(backend, cache_dir);
+    run.limits.padded = backend.padded;
+  }
+  return run;
+}
+
+std::optional<Plan> make_plan(const BenchResults& results, const LabelOptions& labels) {
   const Recommendation& recommendation = results.recommendation;
   if (!recommendation.valid) return std::nullopt;
   const Configuration& choice = recommendation.choice;
   Plan plan;
   plan.model_dir = results.checkpoint.model_dir;
-  plan.run.checkpoint_options = results.checkpoint.options;
-  plan.run.long_texts = results.workload.long_texts;
+  plan.run = chosen_run(results, {});
+  plan.label_options = labels;
   plan.checkpoint_hash = results.checkpoint.hash;
   plan.random_weights = results.checkpoint.random_weights;
   plan.labels = results.checkpoint.labels;
   plan.problem_type = results.checkpoint.problem_type;
-  plan.run.instances = choice.instances;
-  plan.run.limits.batch_size = choice.batch_size;
-  plan.run.limits.max_batch_tokens = choice.max_batch_tokens;
-  plan.run.limits.order = choice.order;
   plan.cpu = results.machine.cpu;
   plan.objective = recommendation.objective;
   plan.outcome = recommendation.runner_up ? lead_name(recommendation.outcome) : "";
   plan.reason = recommendation.reason;
   for (const BackendResult& backend : results.backends) {
-    if (!runs(backend, choice)) continue;
-    plan.run.backend = backend_options(backend, {});
-    plan.backend_version = backend.version;
-    plan.run.limits.padded = backend.padded;
+    if (runs(backend, choice)) plan.backend_version = backend.version;
   }
   if (!plan.run.backend.file.empty()) plan.file_hash = hash_user_file(plan.run.backend);
   for (const CellResult& cell : results.cells) {

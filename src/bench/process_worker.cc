@@ -154,7 +154,7 @@ class ProcessWorker final : public Worker {
   }
 
   double end_to_end(const EndToEndRequest& request, std::span<const Text> texts) override {
-    const Json reply = ask(encode_end_to_end(request, texts), kLoadSeconds + request.seconds);
+    const Json reply = ask(encode_end_to_end(request, texts), kLoadSeconds + request.expected_seconds);
     return json_number(reply, "ms_per_text", "worker", 0, 1e12);
   }
 
@@ -166,9 +166,8 @@ class ProcessWorker final : public Worker {
       fail_dead();
     }
     const double patience = options_.patience_seconds + kPatience * expected_seconds;
-    const auto stop = [&] { return options_.interrupted != nullptr && options_.interrupted->load(); };
     std::string payload;
-    switch (read_frame(child_.socket(), payload, patience, stop)) {
+    switch (read_frame(child_.socket(), payload, {.seconds = patience, .stop = options_.stop})) {
       case ReadStatus::kFrame:
         break;
       case ReadStatus::kStopped:

@@ -2,9 +2,9 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "bench/bench.h"
@@ -44,7 +44,7 @@ class ChildProcess {
 
 struct ProcessWorkerOptions {
   WorkerCommand command;
-  const std::atomic<bool>* interrupted = nullptr;
+  std::stop_token stop{};
   /// A call is given up after this plus kPatience times what was expected.
   double patience_seconds = 60;
 };

@@ -22,9 +22,9 @@ using testing::HasSubstr;
 
 /// A worker that is a line of shell; its descriptor 3 is the socket.
 std::unique_ptr<Worker> shell_worker(const std::string& script, double patience = 20,
-                                     const std::atomic<bool>* interrupted = nullptr) {
+                                     const std::stop_token& stop = {}) {
   return make_process_workers({.command = {.executable = "/bin/sh", .arguments = {"-c", script}},
-                               .interrupted = interrupted,
+                               .stop = stop,
                                .patience_seconds = patience})("test fp32");
 }
 
@@ -54,20 +54,24 @@ TEST(ProcessWorker, AnExitIsToldWithTheLastWords) {
 TEST(ProcessWorker, AHangIsEnded) {
   const auto worker = shell_worker("exec sleep 100", 0.2);
   // kPatience times the second that the question may take is too long for a test: closing in the middle is enough.
-  std::atomic<bool> stop = false;
   std::string payload;
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-  EXPECT_EQ(read_frame(ends[0], payload, 0.05), ReadStatus::kTimeout);
-  EXPECT_EQ(read_frame(ends[0], payload, 0, [&] { return !stop.exchange(true) ? false : true; }), ReadStatus::kStopped);
+  EXPECT_EQ(read_frame(ends[0], payload, {.seconds = 0.05}), ReadStatus::kTimeout);
+  std::stop_source stop;
+  std::thread stopper([&] { stop.request_stop(); });
+  EXPECT_EQ(read_frame(ends[0], payload, {.stop = stop.get_token()}), ReadStatus::kStopped);
+  stopper.join();
   ::close(ends[0]);
   ::close(ends[1]);
 }
 
 TEST(ProcessWorker, InterruptionEndsAWait) {
-  std::atomic<bool> interrupted = true;
-  const auto worker = shell_worker("exec sleep 100", 20, &interrupted);
+  std::stop_source stop;
+  const auto worker = shell_worker("exec sleep 100", 20, stop.get_token());
+  std::thread stopper([&] { stop.request_stop(); });
   EXPECT_THROW(worker->peak_memory_bytes(), Interrupted);
+  stopper.join();
 }
 
 TEST(ProcessWorker, NonsenseIsAnErrorNotACrash) {
@@ -156,7 +160,7 @@ class ServerTest : public testing::Test {
   Json ask(const Json& message) {
     write_frame(ours_, message.dump());
     std::string payload;
-    EXPECT_EQ(read_frame(ours_, payload, 20), ReadStatus::kFrame);
+    EXPECT_EQ(read_frame(ours_, payload, {.seconds = 20}), ReadStatus::kFrame);
     return parse_json(payload, "test");
   }
 
@@ -216,10 +220,14 @@ TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   EXPECT_EQ(back.checkpoint_options.file, "/w.pt");
   EXPECT_EQ(back.checkpoint_options.prefix, "module");
   EXPECT_EQ(back.checkpoint_options.token_types, TokenTypes::kNo);
-  EndToEndRequest run{.model_dir = "/m", .run = {}, .seconds = 2.5};
+  EndToEndRequest run{.model_dir = "/m",
+                      .run = {},
+                      .labels = {.threshold = 0.5F, .label_thresholds = {{"a", 0.25F}}, .class_weights = {{"b", 2.0F}}},
+                      .format = RowFormat::kJsonl,
+                      .expected_seconds = 2.5};
   run.run.checkpoint_options = request.checkpoint_options;
   run.run.long_texts = {.mode = LongTextOptions::Mode::kWindow, .stride = 7};
-  run.run.limits = {.batch_size = 8, .max_batch_tokens = 0, .order = Order::kLength, .window = 100};
+  run.run.limits = {.batch_size = 8, .max_batch_tokens = 0, .order = Order::kLength, .chunk = 100};
   const std::vector<Text> texts{{.first = "un", .second = {}}, {.first = "deux", .second = "trois"}};
   std::vector<Text> texts_back;
   const EndToEndRequest run_back = decode_end_to_end(encode_end_to_end(run, texts), texts_back);
@@ -231,7 +239,11 @@ TEST(WorkerProtocol, MessagesComeBackAsTheyWere) {
   EXPECT_EQ(run_back.run.long_texts->stride, 7);
   EXPECT_EQ(run_back.run.checkpoint_options.prefix, "module");
   EXPECT_EQ(run_back.run.checkpoint_options.token_types, TokenTypes::kNo);
-  EXPECT_EQ(run_back.seconds, 2.5);
+  EXPECT_EQ(run_back.expected_seconds, 2.5);
+  EXPECT_EQ(run_back.format, RowFormat::kJsonl);
+  EXPECT_EQ(run_back.labels.threshold, 0.5F);
+  EXPECT_EQ(run_back.labels.label_thresholds, run.labels.label_thresholds);
+  EXPECT_EQ(run_back.labels.class_weights, run.labels.class_weights);
   ASSERT_EQ(texts_back.size(), 2U);
   EXPECT_FALSE(texts_back[0].second.has_value());
   EXPECT_EQ(texts_back[1].second, "trois");

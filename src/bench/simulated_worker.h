@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <cmath>
 #include <map>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +35,7 @@ struct SimulatedBackend {
 struct SimulatedWorld {
   double now = 100;
   std::map<std::string, SimulatedBackend> backends;  ///< by "name compute_type"
-  std::atomic<bool> interrupted = false;
+  std::stop_source stop;
   double interrupt_at = INFINITY;
   Random random{1};
   int starts = 0;
@@ -46,8 +46,8 @@ struct SimulatedWorld {
 
   void pass(double seconds) {
     now += seconds;
-    if (now >= interrupt_at) interrupted = true;
-    if (interrupted) throw Interrupted{};
+    if (now >= interrupt_at) stop.request_stop();
+    if (stop.stop_requested()) throw Interrupted{};
   }
 
   double noisy(double seconds, double noise) {
@@ -119,7 +119,8 @@ class SimulatedWorker final : public Worker {
 
   double end_to_end(const EndToEndRequest& request, std::span<const Text>) override {
     const RunOptions& run = request.run;
-    world_.pass(world_.backends.at(run.backend.name + " " + run.backend.compute_type).load_seconds + request.seconds);
+    world_.pass(world_.backends.at(run.backend.name + " " + run.backend.compute_type).load_seconds +
+                request.expected_seconds);
     return world_.end_to_end_ms;
   }
 

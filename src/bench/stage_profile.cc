@@ -112,7 +112,7 @@ class StageProfiler {
   }
 
  private:
-  bool interrupted() const { return options_.interrupted != nullptr && options_.interrupted->load(); }
+  bool interrupted() const { return options_.stop.stop_requested(); }
 
   void load() {
     BenchOptions native = options_;

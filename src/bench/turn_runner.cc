@@ -14,7 +14,7 @@ bool TurnRunner::run(Contender& contender, const Turn& turn, SavedTurn& result) 
       return true;
     }
   }
-  if (interrupted_ != nullptr && interrupted_->load()) throw Interrupted{};
+  if (stop_.stop_requested()) throw Interrupted{};
   while (!measure(contender, turn, result)) {
     if (!revive(contender)) return false;
   }

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/contender.h"
@@ -14,12 +15,11 @@ namespace paceline {
 /// earlier run measured is taken from there, and a new one is saved before the next begins.
 class TurnRunner {
  public:
-  /// `store`: null where rounds are not saved. `interrupted` may be null.
-  TurnRunner(const BenchSubject& subject, const BenchEnvironment& environment, const std::atomic<bool>* interrupted,
-             RoundStore* store)
+  /// `store`: null where rounds are not saved.
+  TurnRunner(const BenchSubject& subject, const BenchEnvironment& environment, std::stop_token stop, RoundStore* store)
       : subject_(subject),
         environment_(environment),
-        interrupted_(interrupted),
+        stop_(std::move(stop)),
         store_(store),
         began_(environment.now()) {}
 
@@ -46,7 +46,7 @@ class TurnRunner {
 
   const BenchSubject& subject_;
   const BenchEnvironment& environment_;
-  const std::atomic<bool>* interrupted_;
+  std::stop_token stop_;
   RoundStore* store_;
   double began_;
   double predicted_ = 0;

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
+#include "bench/end_to_end.h"
 #include "paceline/backend.h"
-#include "plan/run_options.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {
@@ -26,13 +26,6 @@ struct WorkerRequest {
 struct LoadedBackend {
   BackendInfo info;
   double load_ms = 0;  ///< from opening the checkpoint to a backend that can run
-};
-
-/// Text to labels by classify's own path: what is run, and for how long.
-struct EndToEndRequest {
-  std::filesystem::path model_dir;
-  RunOptions run;
-  double seconds = 0;  ///< texts are taken in order until this time has passed; at least one chunk
 };
 
 /// A batch as the worker gets it: indices into the texts sent before.

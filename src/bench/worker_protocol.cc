@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "base/token_types_name.h"
+#include "plan/label_options.h"
 #include "plan/long_texts.h"
 #include "plan/path_json.h"
+#include "rows/row_format.h"
 
 namespace paceline {
 namespace {
@@ -188,12 +190,14 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
   message["order"] = order_name(request.run.limits.order);
   message["instances"] = request.run.instances;
-  message["window"] = request.run.limits.window;
+  message["window"] = request.run.limits.chunk;
   message["padded"] = request.run.limits.padded;
-  message["seconds"] = request.seconds;
-  nlohmann::ordered_json long_texts;
-  write_long_texts(request.run.long_texts, long_texts);
-  if (!long_texts.is_null()) message.update(Json(long_texts));
+  message["format"] = row_format_name(request.format);
+  message["expected_seconds"] = request.expected_seconds;
+  nlohmann::ordered_json options = nlohmann::ordered_json::object();
+  write_long_texts(request.run.long_texts, options);
+  write_label_options(request.labels, options);
+  message.update(Json(options));
   Json rows = Json::array();
   for (const Text& text : texts) {
     Json row = Json::array({text.first});
@@ -214,9 +218,11 @@ EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts)
   request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");
   request.run.limits.order = parse_order(json_string(message, "order", kWhere));
   request.run.instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads));
-  request.run.limits.window = count_of(message, "window");
+  request.run.limits.chunk = count_of(message, "window");
   request.run.limits.padded = json_bool(message, "padded", kWhere);
-  request.seconds = json_number(message, "seconds", kWhere, 0, 1e6);
+  request.labels = read_label_options(message, std::string(kWhere));
+  request.format = parse_row_format(json_string(message, "format", kWhere));
+  request.expected_seconds = json_number(message, "expected_seconds", kWhere, 0, 1e6);
   for (const Json& row : list(message, "texts")) {
     if (!row.is_array() || row.empty()) throw Error(ErrorCode::kCorruptData, "[worker] a text that is no list.");
     Text text{.first = text_of(row[0]), .second = std::nullopt};

@@ -9,23 +9,19 @@
 #include <cstdlib>
 #include <set>
 
-#include "answer/predict.h"
 #include "backend/registry.h"
 #include "base/clock.h"
 #include "base/cpu_topology.h"
 #include "base/process_status.h"
 #include "base/system_failure.h"
 #include "base/temporary_path.h"
+#include "bench/end_to_end.h"
 #include "bench/frame_channel.h"
 #include "bench/warm_up.h"
 #include "bench/worker_protocol.h"
-#include "pipeline/text_pipeline.h"
 
 namespace paceline {
 namespace {
-
-/// Texts of one end-to-end chunk: as many as classify sorts together, or the whole sample.
-constexpr std::size_t kEndToEndChunk = 10000;
 
 /// What a shell says of a process that SIGTERM ended.
 constexpr int kTerminated = 128 + SIGTERM;
@@ -35,6 +31,12 @@ extern "C" void on_terminate(int /*signal*/) {
   remove_temporary_paths();
   ::_exit(kTerminated);
 }
+
+/// Rows that nobody reads.
+class NoSink : public TextSink {
+ public:
+  void write(std::string_view /*text*/) override {}
+};
 
 class WorkerServer {
  public:
@@ -121,26 +123,9 @@ class WorkerServer {
     std::vector<Text> texts;
     const EndToEndRequest request = decode_end_to_end(message, texts);
     if (texts.empty()) throw Error(ErrorCode::kInvalidArgument, "[worker] no texts to run from end to end.");
-    TextPipeline pipeline(request.model_dir, request.run);
-    const std::size_t outputs = static_cast<std::size_t>(pipeline.info().outputs);
-    const std::span<const Text> all(texts);
-    const auto classify = [&](std::span<const Text> chunk) {
-      std::vector<float> rows(chunk.size() * outputs);
-      pipeline.run_texts(pipeline.encode(chunk), rows);  // all can be read: bench has passed over the others
-      const std::span<const float> logits(rows);
-      for (std::size_t i = 0; i < chunk.size(); ++i) {
-        predict(logits.subspan(i * outputs, outputs), pipeline.checkpoint().problem_type(), 1);
-      }
-    };
-    classify(all.first(std::min<std::size_t>(all.size(), 8)));  // warm-up
-    std::size_t done = 0;
-    const double start = monotonic_seconds();
-    while (done < all.size() && (done == 0 || monotonic_seconds() - start < request.seconds)) {
-      const std::size_t chunk = std::min(all.size() - done, kEndToEndChunk);
-      classify(all.subspan(done, chunk));
-      done += chunk;
-    }
-    return {{"ms_per_text", 1e3 * (monotonic_seconds() - start) / static_cast<double>(done)}};
+    NoSink sink;
+    const EndToEndRun run = run_end_to_end(request, texts, sink);
+    return {{"ms_per_text", 1e3 * run.seconds / static_cast<double>(texts.size())}};
   }
 
   const SessionMaker& make_session_;

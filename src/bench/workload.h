@@ -15,9 +15,10 @@ namespace paceline {
 struct Workload {
   std::vector<Text> texts;
   std::vector<Encoding> encodings;
-  std::vector<int32_t> lengths;  ///< tokens of each encoding
-  std::size_t passed_over = 0;   ///< texts of the sample that cannot be read
-  std::string first_error;       ///< why the first of them cannot
+  std::vector<int32_t> lengths;        ///< tokens of each encoding
+  std::size_t passed_over = 0;         ///< texts of the sample that cannot be read
+  std::string first_error;             ///< why the first of them cannot
+  RowFormat format = RowFormat::kTxt;  ///< of the file
   WorkloadSummary summary;
 };
 

@@ -24,7 +24,6 @@ constexpr int64_t kMaxThreads = 1024;
 
 struct BenchFlags {
   BenchOptions bench;
-  LabelOptions labels;  ///< for the plan; they change no speed
   LongTextFlags long_texts;
   std::filesystem::path out;
   bool has_budget = false;  ///< named on the command line
@@ -120,7 +119,7 @@ void check_protocol(const BenchFlags& flags) {
 
 /// Before hours of measuring.
 void check_labels(const BenchFlags& flags) {
-  const LabelOptions& labels = flags.labels;
+  const LabelOptions& labels = flags.bench.labels;
   if (!labels.has_threshold() && labels.class_weights.empty()) return;
   const Checkpoint checkpoint =
       Checkpoint::open(find_model_folder(flags.bench.model_dir), flags.bench.checkpoint_options);
@@ -153,8 +152,7 @@ WrittenFiles write_results(const BenchFlags& flags, const BenchResults& results,
                     flags.out.string(), folder ? fmt::format(" What was measured is in {}.", folder->string()) : ""));
   }
   if (!folder) return {};
-  std::optional<Plan> plan = make_plan(results);
-  if (plan) plan->label_options = flags.labels;
+  const std::optional<Plan> plan = make_plan(results, flags.bench.labels);
   PlanWriter plan_writer;
   if (plan) plan_writer = [&](const std::filesystem::path& file) { write_plan(*plan, file); };
   return {.folder = *folder, .remark = write_report(results, *folder, plan_writer)};
@@ -178,7 +176,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
   if (!flags.out.empty()) check_profile_folder(flags.out);
   const auto progress = make_progress(flags.quiet, "profile", "turns");
   flags.bench.progress = progress.get();
-  flags.bench.interrupted = &interrupted();
+  flags.bench.stop = stop_by_signal();
   flags.bench.command = invocation.command_line;
   note_notices(flags.bench, invocation.console);
   const BenchResults results = run_profile(flags.bench);
@@ -203,7 +201,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   const auto progress = make_progress(flags.quiet, "bench", "s");
   bench.rounds_dir = flags.out;
   bench.progress = progress.get();
-  bench.interrupted = &interrupted();
+  bench.stop = stop_by_signal();
   bench.command = invocation.command_line;
   note_notices(bench, console);
   bench.on_extra = [&](const std::string& extra) {
@@ -243,7 +241,7 @@ Command make_bench_command() {
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
-  for (Flag& flag : label_flags(flags->labels)) {
+  for (Flag& flag : label_flags(flags->bench.labels)) {
     flag.help = "kept in plan.json for classify; see there (default none)";
     table.push_back(std::move(flag));
   }

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <stop_token>
+#include <utility>
 
 #include "base/clock.h"
 #include "cli/exit_code.h"
@@ -104,34 +106,37 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   Deployment setup = read_setup(flags);
   const TellsCut tells_cut = setup.run.long_texts ? TellsCut::kAll : TellsCut::kWhereCut;
   if (!setup.run.long_texts) setup.run.long_texts.emplace();
-  const Checkpoint checkpoint = check_setup(setup, console);
+  Checkpoint checkpoint = check_setup(setup, console);
   if (setup.plan) note_changes(*setup.plan, flags, console);
   const LabelRules rules = make_rules(flags, setup, checkpoint, console);
   const int32_t top_k = flags.top_k.value_or(default_top_k(rules, checkpoint.problem_type()));
-  StreamOptions stream{.top_k = top_k, .all_labels = flags.all_labels, .rules = rules, .stop = &interrupted()};
+  StreamOptions stream;
+  stream.answer = {.labels = rules, .top_k = flags.all_labels ? 0 : top_k};
+  stream.stop = stop_by_signal();
+  const std::stop_callback end_input(stream.stop, [input = stream.input]() mutable { input.request_stop(); });
   RowReaderOptions rows = flags.rows;
-  rows.go_on = [unwanted = stream.input.get_token()] { return !unwanted.stop_requested() && !interrupted(); };
+  rows.stop = stream.input.get_token();
   auto reader = interruptibly([&] { return RowReader::open(flags.input, rows); });
   for (const std::string& note : reader->notes()) console.note(fmt::format("paceline: {}.", note));
-  TextPipeline pipeline(setup.model_dir, setup.run);
-  for (const std::string& note : pipeline.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
-  if (!pipeline.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
+  TextClassifier classifier(std::move(checkpoint), setup.run);
+  for (const std::string& note : classifier.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
+  if (!classifier.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
   const auto writer = RowWriter::make({.format = reader->format(),
                                        .columns = reader->columns(),
                                        .delimiter = reader->delimiter(),
                                        .csv_style = reader->csv_style(),
-                                       .labels = pipeline.checkpoint().labels(),
+                                       .labels = classifier.checkpoint().labels(),
                                        .top_k = top_k,
                                        .all_labels = flags.all_labels,
                                        .raw_logits = flags.raw_logits,
                                        .windows = in_windows(setup.run.long_texts),
                                        .truncated = tells_cut,
                                        .output_prefix = flags.output_prefix});
-  if (setup.run.limits.window > 0) stream.window = setup.run.limits.window;
+  stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
   Output output = interruptibly([&] { return Output(flags.output, console); });
   const auto progress = make_progress(flags.quiet, "classify", "kB");
   const double start = monotonic_seconds();
-  const ClassifySummary summary = classify_stream(*reader, *writer, pipeline, stream, output.sink(), *progress);
+  const ClassifySummary summary = classify_stream(*reader, *writer, classifier, stream, output.sink(), *progress);
   if (summary.interrupted) return kExitInterrupted;
   output.commit();
   if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);
@@ -158,7 +163,7 @@ std::vector<Flag> run_flags(ClassifyFlags& flags) {
            set_integer(flags.changes.batch_size, 1, 1'000'000)},
           {"--max-batch-tokens", "N", "tokens in a batch (default: the plan's, else 16384)",
            set_integer(flags.changes.max_batch_tokens, 1, 1 << 24)},
-          {"--orders", "ORDER", "input or length (default: the plan's, else length in windows of 10000 texts)",
+          {"--orders", "ORDER", "input or length (default: the plan's, else length in chunks of 10000 texts)",
            set_known(flags.order, {"input", "length"})},
           {"--threads", "N", "threads of each instance, 0: all CPUs shared out (default: the plan's, else 0)",
            set_integer(flags.changes.threads, 0, 1024)},

@@ -1,11 +1,16 @@
 #include "cli/interrupt.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <system_error>
+#include <thread>
 
 #include "base/temporary_path.h"
 #include "cli/exit_code.h"
@@ -15,7 +20,9 @@ namespace {
 
 std::atomic<bool> interrupt_flag{false};
 std::atomic<bool> first_one_ends{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+std::atomic<int> wake_up{-1};  ///< the end of a pipe that wakes the thread below
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+              "a signal handler may only touch lock-free atomics");
 
 void say(std::string_view text) {
   if (::write(STDERR_FILENO, text.data(), text.size()) < 0) {
@@ -24,15 +31,18 @@ void say(std::string_view text) {
 }
 
 /// Uses only what POSIX allows in a handler.
-extern "C" void on_signal(int signal) {
+extern "C" void on_signal(int /*signal*/) {
   const int saved = errno;
   const bool again = interrupt_flag.exchange(true);
-  if (signal != SIGINT || again || first_one_ends) {
+  if (again || first_one_ends) {
     say("\npaceline: ended by a signal; no unfinished file is left.\n");
     remove_temporary_paths();
     ::_exit(kExitInterrupted);
   }
-  say("\npaceline: stopping after the work at hand; once more to stop at once.\n");
+  say("\npaceline: stopping after the current work; once more to stop at once.\n");
+  if (::write(wake_up, "", 1) < 0) {
+    // The pipe is empty before the first signal, so that this cannot fail.
+  }
   errno = saved;
 }
 
@@ -50,10 +60,45 @@ void handle(int signal, void (*handler)(int)) {
   ::sigaction(signal, &action, nullptr);
 }
 
+/// Lives as long as the program, as its thread does.
+std::stop_source& stop_source() {
+  static auto& source = *new std::stop_source;
+  return source;
+}
+
+[[noreturn]] void refuse(const char* what, const std::string& why) {
+  throw Error(ErrorCode::kResourceExhausted,
+              fmt::format("[paceline] the system gives no further {} ({}). Raise the limits of the process (ulimit).",
+                          what, why));
+}
+
+/// What a stop sets off (locks, callbacks) is not allowed in a handler: a thread does it.
+void start_stop_thread() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) refuse("file descriptor", std::strerror(errno));
+  wake_up = ends[1];
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for threads whose waits they are to end
+  try {
+    std::thread([source = stop_source(), end = ends[0]]() mutable {
+      char byte = 0;
+      while (::read(end, &byte, 1) < 0 && errno == EINTR) {
+      }
+      source.request_stop();
+    }).detach();
+  } catch (const std::system_error& error) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    refuse("thread", error.code().message());
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 }  // namespace
 
 void install_signal_handlers(bool ends_at_once) {
   first_one_ends = ends_at_once;
+  if (!ends_at_once) start_stop_thread();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     if (!is_ignored(signal)) handle(signal, on_signal);
   }
@@ -61,6 +106,8 @@ void install_signal_handlers(bool ends_at_once) {
   handle(SIGXFSZ, SIG_IGN);
 }
 
-const std::atomic<bool>& interrupted() { return interrupt_flag; }
+std::stop_token stop_by_signal() { return stop_source().get_token(); }
+
+bool interrupted() { return interrupt_flag; }
 
 }  // namespace paceline

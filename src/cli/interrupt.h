@@ -1,24 +1,27 @@
 #pragma once
 
-#include <atomic>
+#include <stop_token>
 
 #include "paceline/error.h"
 
 namespace paceline {
 
-/// From now on the first Ctrl-C sets the flag and says so; the second, SIGTERM and SIGHUP end the program at once with
-/// kExitInterrupted, temporary files removed; `ends_at_once`: the first Ctrl-C, too. One that is ignored when the
-/// program starts stays ignored. Writing to a closed pipe or beyond the limit on a file's size becomes an error instead
-/// of a signal.
+/// From now on the first of SIGINT (Ctrl-C), SIGTERM and SIGHUP asks for a stop and says so; the second ends the
+/// program at once with kExitInterrupted, temporary files removed; `ends_at_once`: the first one, too. One that is
+/// ignored when the program starts stays ignored. Writing to a closed pipe or beyond the limit on a file's size becomes
+/// an error instead of a signal. Throws Error{resource_exhausted}.
 void install_signal_handlers(bool ends_at_once);
 
-/// Whether to stop as soon as that leaves nothing half-done.
-const std::atomic<bool>& interrupted();
+/// Asked for a stop by the first signal: to end as soon as that leaves nothing half-done.
+std::stop_token stop_by_signal();
 
-/// Ctrl-C broke off what was waited for, as has been said.
+/// Whether a signal has come, also where the stop is still on its way.
+bool interrupted();
+
+/// A signal broke off what was waited for, as has been said.
 struct WaitBrokenOff {};
 
-/// Runs `action`, which may wait: what fails in it once Ctrl-C was pressed is WaitBrokenOff.
+/// Runs `action`, which may wait: what fails in it once a signal has come is WaitBrokenOff.
 template <class Action>
 auto interruptibly(Action&& action) {
   try {

@@ -46,15 +46,16 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   if (!options.quiet) note_tokenizer(tokenizer, config.token_types, console);
   ThreadPool pool(resolve_threads(options.threads));
   RowReaderOptions rows = options.rows;
-  rows.go_on = [] { return !interrupted(); };
+  rows.stop = stop_by_signal();
   const auto reader = interruptibly([&] { return RowReader::open(options.input, rows); });
   for (const std::string& note : reader->notes()) {
     if (!options.quiet) console.note(fmt::format("paceline: {}.", note));
   }
   Output output = interruptibly([&] { return Output(options.output, console); });
   const auto progress = make_progress(options.quiet || options.output == "-", "tokenize", "kB");
-  const ClassifySummary summary =
-      tokenize_stream(*reader, tokenizer, pool, {.stop = &interrupted()}, output.sink(), *progress);
+  StreamOptions stream;
+  stream.stop = stop_by_signal();
+  const ClassifySummary summary = tokenize_stream(*reader, tokenizer, pool, stream, output.sink(), *progress);
   if (summary.interrupted) return kExitInterrupted;
   output.commit();
   if (reader->damage().empty()) return kExitDone;

@@ -67,7 +67,7 @@ int run_verify_command(VerifyFlags& flags, Console& console) {
   const auto progress = make_progress(flags.quiet, "verify", "s");
   flags.bench.threads = {flags.threads};
   flags.bench.progress = progress.get();
-  flags.bench.interrupted = &interrupted();
+  flags.bench.stop = stop_by_signal();
   note_notices(flags.bench, console);
   const BenchResults results = run_verify(flags.bench);
   progress->finish();

@@ -1,14 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <stop_token>
 #include <string_view>
 
-#include "answer/predict.h"
 #include "base/progress.h"
-#include "pipeline/text_pipeline.h"
+#include "pipeline/text_classifier.h"
 #include "rows/row_reader.h"
 #include "rows/row_writer.h"
 
@@ -22,13 +20,12 @@ class TextSink {
 };
 
 struct StreamOptions {
-  int32_t top_k = 1;                                 ///< as the writer's; 0: all
-  bool all_labels = false;                           ///< as the writer's
-  LabelRules rules{};                                ///< thresholds and class weights
-  int32_t window = 10000;                            ///< rows read, sorted and run together
-  std::size_t window_bytes = std::size_t{64} << 20;  ///< text of a window, so that long rows cannot fill the memory
-  const std::atomic<bool>* stop = nullptr;           ///< looked at after each batch
-  std::stop_source input{};  ///< asked to stop when no more rows are wanted; a reader with its token waits no longer
+  AnswerOptions answer{};
+  int32_t chunk = kChunkTexts;                      ///< rows read, sorted and run together
+  std::size_t chunk_bytes = std::size_t{64} << 20;  ///< text of a chunk, so that long rows cannot fill the memory
+  std::stop_token stop{};                           ///< looked at after each batch
+  /// Asked to stop once no more rows are wanted, also because of `stop`: a reader with its token waits no longer.
+  std::stop_source input{};
 };
 
 struct ClassifySummary {
@@ -40,17 +37,17 @@ struct ClassifySummary {
   bool interrupted = false;
 };
 
-/// Rows in, answers out, in the rows' order and in memory that a window bounds, however long the input is.
+/// Rows in, answers out, in the rows' order and in memory that a chunk bounds, however long the input is.
 ///
-/// Three stages work side by side, each on the next window as soon as it has handed on the last: reading and encoding,
+/// Three stages work side by side, each on the next chunk as soon as it has handed on the last: reading and encoding,
 /// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does,
-/// never waits for text; one that uses them all gives up what the others need, no more. At most three windows are in
+/// never waits for text; one that uses them all gives up what the others need, no more. At most three chunks are in
 /// memory.
 ///
-/// What was run is written, whatever stops the work; the window in work is not.
+/// What was run is written, whatever stops the work; the chunk in work is not.
 /// Throws Error: what the reader, the writer, the backend and the sink throw, e.g. invalid_argument for a row that
 /// already has a field of the name of a new one.
-ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextPipeline& pipeline,
+ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextClassifier& classifier,
                                 const StreamOptions& options, TextSink& sink, Progress& progress);
 
 }  // namespace paceline

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,7 +26,7 @@ namespace paceline {
 namespace {
 
 const std::filesystem::path kModel = PACELINE_TESTDATA "/models/roberta-fp32";
-constexpr int32_t kWindow = 10;
+constexpr int32_t kChunk = 10;
 
 /// So many lines, and then what a test wants to happen.
 class Lines : public ByteSource {
@@ -73,41 +74,41 @@ class Stream : public testing::Test {
       int lines, const std::function<void()>& then = [] {}) {
     const auto reader = open_rows(std::make_unique<Lines>(lines, then), "in.txt", {});
     const auto writer =
-        RowWriter::make({.format = reader->format(), .columns = {}, .labels = pipeline_.checkpoint().labels()});
-    options_.window = kWindow;
-    return classify_stream(*reader, *writer, pipeline_, options_, sink_, *make_silent_progress());
+        RowWriter::make({.format = reader->format(), .columns = {}, .labels = classifier_.checkpoint().labels()});
+    options_.chunk = kChunk;
+    return classify_stream(*reader, *writer, classifier_, options_, sink_, *make_silent_progress());
   }
 
-  TextPipeline pipeline_{kModel, {.backend = {.name = "native", .threads = 2}}};
+  TextClassifier classifier_{kModel, {.backend = {.name = "native", .threads = 2}}};
   StreamOptions options_;
   Memory sink_;
 };
 
 TEST_F(Stream, EveryRowHasItsOwnAnswerInItsPlace) {
-  const ClassifySummary summary = run(3 * kWindow + 3);
+  const ClassifySummary summary = run(3 * kChunk + 3);
   EXPECT_EQ(summary.rows, 33U);
   EXPECT_EQ(summary.errors, 0U);
   EXPECT_FALSE(summary.interrupted);
   EXPECT_EQ(sink_.rows, 33);
   const std::string all = std::exchange(sink_.content, "");
-  options_.window = 1;
+  options_.chunk = 1;
   const auto reader = open_rows(std::make_unique<Lines>(33, [] {}), "in.txt", {});
   const auto writer =
-      RowWriter::make({.format = reader->format(), .columns = {}, .labels = pipeline_.checkpoint().labels()});
-  classify_stream(*reader, *writer, pipeline_, options_, sink_, *make_silent_progress());
-  EXPECT_EQ(sink_.content, all) << "windows of one text each";
+      RowWriter::make({.format = reader->format(), .columns = {}, .labels = classifier_.checkpoint().labels()});
+  classify_stream(*reader, *writer, classifier_, options_, sink_, *make_silent_progress());
+  EXPECT_EQ(sink_.content, all) << "chunks of one text each";
 }
 
 TEST_F(Stream, WhatWasReadBeforeAnErrorOfTheReaderIsWritten) {
   expect_error(
       ErrorCode::kNotFound,
-      [&] { run(2 * kWindow, [] { throw Error(ErrorCode::kNotFound, "[in.txt] cannot be read."); }); },
+      [&] { run(2 * kChunk, [] { throw Error(ErrorCode::kNotFound, "[in.txt] cannot be read."); }); },
       "cannot be read");
-  EXPECT_EQ(sink_.rows, 2 * kWindow);
+  EXPECT_EQ(sink_.rows, 2 * kChunk);
 }
 
-TEST_F(Stream, HoldsThreeWindowsAtMost) {
-  constexpr int kLines = 20 * kWindow;
+TEST_F(Stream, HoldsThreeChunksAtMost) {
+  constexpr int kLines = 20 * kChunk;
   std::atomic<int> read{0};
   std::ptrdiff_t most = 0;
   sink_.before_write = [&] {
@@ -118,28 +119,28 @@ TEST_F(Stream, HoldsThreeWindowsAtMost) {
                                     kLines, [] {}, &read),
                                 "in.txt", {});
   const auto writer =
-      RowWriter::make({.format = reader->format(), .columns = {}, .labels = pipeline_.checkpoint().labels()});
-  options_.window = kWindow;
-  classify_stream(*reader, *writer, pipeline_, options_, sink_, *make_silent_progress());
+      RowWriter::make({.format = reader->format(), .columns = {}, .labels = classifier_.checkpoint().labels()});
+  options_.chunk = kChunk;
+  classify_stream(*reader, *writer, classifier_, options_, sink_, *make_silent_progress());
   EXPECT_EQ(sink_.rows, kLines);
-  EXPECT_LE(most, 3 * kWindow);
+  EXPECT_LE(most, 3 * kChunk);
 }
 
 TEST_F(Stream, AFullSinkEndsTheReading) {
-  sink_.room = 2 * kWindow;
+  sink_.room = 2 * kChunk;
   bool read_all = false;
   expect_error(
       ErrorCode::kResourceExhausted, [&] { run(1'000'000, [&] { read_all = true; }); }, "full");
   EXPECT_FALSE(read_all);
-  EXPECT_EQ(sink_.rows, 2 * kWindow);
+  EXPECT_EQ(sink_.rows, 2 * kChunk);
 }
 
 TEST_F(Stream, AStopWhileInputIsAwaitedEndsTheWork) {
-  std::atomic<bool> stop{false};
-  options_.stop = &stop;
+  std::stop_source stop;
+  options_.stop = stop.get_token();
   const std::stop_token token = options_.input.get_token();
-  const ClassifySummary summary = run(2 * kWindow, [&] {
-    stop = true;
+  const ClassifySummary summary = run(2 * kChunk, [&] {
+    stop.request_stop();
     while (!token.stop_requested()) std::this_thread::yield();  // as a pipe that nobody writes to
   });
   EXPECT_TRUE(summary.interrupted);
@@ -164,15 +165,16 @@ TEST(StreamRows, ATextThatCannotBeReadIsAnErrorInItsRow) {
   const TemporaryFolder folder;
   write_model_with_unknown_id(folder.path());
   const auto run = [&](const std::string& text, const std::optional<LongTextOptions>& long_texts) {
-    TextPipeline pipeline(folder.path(), {.backend = {.name = "native", .threads = 1}, .long_texts = long_texts});
+    TextClassifier classifier(folder.path(), {.backend = {.name = "native", .threads = 1}, .long_texts = long_texts});
     const std::filesystem::path input = folder.path() / "in.txt";
     write_file_atomically(input, text);
     const auto reader = RowReader::open(input, {});
-    const auto writer = RowWriter::make({.format = reader->format(), .labels = pipeline.checkpoint().labels()});
+    const auto writer = RowWriter::make({.format = reader->format(), .labels = classifier.checkpoint().labels()});
     Memory sink;
     StreamOptions options;
-    options.window = 2;
-    const ClassifySummary summary = classify_stream(*reader, *writer, pipeline, options, sink, *make_silent_progress());
+    options.chunk = 2;
+    const ClassifySummary summary =
+        classify_stream(*reader, *writer, classifier, options, sink, *make_silent_progress());
     EXPECT_EQ(summary.errors, static_cast<uint64_t>(std::count(text.begin(), text.end(), '[')));
     std::vector<std::string> rows;
     std::istringstream lines(sink.content);
@@ -209,12 +211,13 @@ TEST(StreamRows, APairIsAnErrorInItsRowWhereTheModelKnowsOneTokenType) {
   std::filesystem::copy_file(PACELINE_TESTDATA "/models/bert-fp32/tokenizer.json", folder / "tokenizer.json");
   write_file_atomically(folder / "in.jsonl", "{\"text\": \"le vent\", \"pair\": \"la route\"}\n");
   const auto run = [&](TokenTypes types, const std::string& pair_column) {
-    TextPipeline pipeline(folder.path(),
-                          {.backend = {.name = "native", .threads = 1}, .checkpoint_options = {.token_types = types}});
+    TextClassifier classifier(
+        folder.path(), {.backend = {.name = "native", .threads = 1}, .checkpoint_options = {.token_types = types}});
     const auto reader = RowReader::open(folder / "in.jsonl", {.pair_column = pair_column});
-    const auto writer = RowWriter::make({.format = reader->format(), .labels = pipeline.checkpoint().labels()});
+    const auto writer = RowWriter::make({.format = reader->format(), .labels = classifier.checkpoint().labels()});
     Memory sink;
-    classify_stream(*reader, *writer, pipeline, {}, sink, *make_silent_progress());
+    const StreamOptions options;
+    classify_stream(*reader, *writer, classifier, options, sink, *make_silent_progress());
     return sink.content;
   };
   const std::string refused = run(TokenTypes::kAsSaved, "pair");

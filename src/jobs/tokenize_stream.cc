@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "jobs/row_window.h"
+#include "jobs/row_chunk.h"
 
 namespace paceline {
 namespace {
@@ -45,14 +45,13 @@ void append_error(std::string_view error, std::string& out) {
 ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, ThreadPool& pool,
                                 const StreamOptions& options, TextSink& sink, Progress& progress) {
   ClassifySummary summary;
-  RowWindow window;
+  RowChunk chunk;
   SinkBuffer buffer(sink);
-  while (!(summary.interrupted = options.stop != nullptr && *options.stop) &&
-         window.read(reader, options, [](const Row&) {})) {
-    const EncodedTexts encoded = tokenizer.encode_all(window.texts(), pool);
+  while (!(summary.interrupted = options.stop.stop_requested()) && chunk.read(reader, options, [](const Row&) {})) {
+    const EncodedTexts encoded = tokenizer.encode_all(chunk.texts(), pool);
     std::size_t text = 0;
     auto error = encoded.errors.begin();
-    for (const Row& row : window.rows()) {
+    for (const Row& row : chunk.rows()) {
       ++summary.rows;
       const bool refused = row.error.empty() && error != encoded.errors.end() && error->text == text;
       if (refused || !row.error.empty()) {
@@ -68,7 +67,7 @@ ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, T
       buffer.flush_if_full();
     }
     buffer.flush();
-    report_progress(progress, window.place(), 1, summary.rows);
+    report_progress(progress, chunk.place(), 1, summary.rows);
   }
   progress.finish();
   return summary;

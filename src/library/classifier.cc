@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "answer/predict.h"
+#include "answer/answer.h"
 #include "base/process_owner.h"
 #include "base/system_failure.h"
-#include "pipeline/text_pipeline.h"
+#include "pipeline/text_classifier.h"
 #include "plan/deployment.h"
 
 namespace paceline {
@@ -19,7 +18,6 @@ Deployment deployment_of(const std::filesystem::path& model, const ClassifierOpt
   Deployment deployment = read_deployment(model);
   change_run(deployment.run, options);
   if (options.labels) change_labels(deployment.labels, *options.labels);
-  check_deployment(deployment);
   return deployment;
 }
 
@@ -46,71 +44,76 @@ State& usable(const std::unique_ptr<State>& state) {
 
 struct Classifier::State {
   explicit State(const Deployment& deployment)
-      : pipeline(deployment.model_dir, deployment.run),
-        rules(resolve_labels(deployment.labels, pipeline.checkpoint().labels(), pipeline.checkpoint().problem_type())),
-        notices(pipeline.checkpoint().notices()) {
-    const std::vector<std::string>& notes = pipeline.tokenizer().notes();
+      : classifier(check_deployment(deployment), deployment.run),
+        rules(resolve_labels(deployment.labels, classifier.checkpoint().labels(),
+                             classifier.checkpoint().problem_type())),
+        notices(classifier.checkpoint().notices()) {
+    const std::vector<std::string>& notes = classifier.tokenizer().notes();
     notices.insert(notices.end(), notes.begin(), notes.end());
   }
 
-  /// Texts of one chunk are sorted together, and their ids are in memory together.
+  /// Shows `take` each text's answer. Throws Error for a text that cannot be read.
+  template <class Item, class Take>
+  void answer_each(std::span<const Item> items, int32_t top_k, Take take) {
+    classifier.answer_each(
+        items.size(), [&](std::size_t i) { return text_of(items[i]); }, {.labels = rules, .top_k = top_k},
+        [&](std::size_t i, Answer answer) {
+          if (answer.refused()) fail(i, answer);
+          take(i, std::move(answer));
+        });
+  }
+
   template <class Item>
   std::vector<float> logits(std::span<const Item> items) {
-    constexpr std::size_t kChunk = 10000;
-    const std::size_t columns = pipeline.checkpoint().labels().size();
-    const int32_t window = pipeline.options().limits.window;
-    const std::size_t chunk = window > 0 ? static_cast<std::size_t>(window) : kChunk;
+    const std::size_t columns = classifier.checkpoint().labels().size();
     std::vector<float> all(items.size() * columns);
-    std::vector<Text> texts;
-    for (std::size_t start = 0; start < items.size(); start += chunk) {
-      const std::size_t count = std::min(chunk, items.size() - start);
-      texts.clear();
-      for (const Item& item : items.subspan(start, count)) texts.push_back(text_of(item));
-      encode_and_run(texts, start, std::span(all).subspan(start * columns, count * columns));
-    }
+    answer_each(items, 1, [&](std::size_t i, const Answer& answer) {
+      std::copy(answer.logits.begin(), answer.logits.end(), all.begin() + static_cast<std::ptrdiff_t>(i * columns));
+    });
     return all;
   }
 
-  void encode_and_run(std::span<const Text> texts, std::size_t start, std::span<float> rows) {
-    const Sequences sequences = pipeline.encode(texts);
-    if (!sequences.errors.empty()) {
-      const TextError& first = sequences.errors.front();
-      throw Error(first.code, fmt::format("[classifier] text {}: {}", start + first.text, first.message));
-    }
-    pipeline.run_texts(sequences, rows);
-  }
-
   template <class Item>
-  std::vector<std::vector<ScoredLabel>> classify(std::span<const Item> items, int32_t top_k) {
+  std::vector<std::vector<Prediction>> predict_all(std::span<const Item> items, int32_t top_k) {
     if (top_k < 0) {
       throw Error(ErrorCode::kInvalidArgument,
                   fmt::format("[classifier] top_k is {}, 1 or more was expected, or 0 for all labels.", top_k));
     }
-    const std::vector<std::string>& labels = pipeline.checkpoint().labels();
-    const std::vector<float> all = logits(items);
-    std::vector<std::vector<ScoredLabel>> answers(items.size());
-    for (std::size_t text = 0; text < items.size(); ++text) {
-      const std::span<const float> row = std::span(all).subspan(text * labels.size(), labels.size());
-      if (!std::all_of(row.begin(), row.end(), [](float logit) { return std::isfinite(logit); })) {
-        throw Error(ErrorCode::kCorruptData,
-                    fmt::format("[classifier] the model's output for text {} is not a number.", text));
-      }
-      for (const Prediction& prediction : predict(row, pipeline.checkpoint().problem_type(), top_k, rules)) {
-        if (prediction.label == kNoLabel) {
-          best_below = prediction.score;
-          continue;
-        }
-        answers[text].push_back({labels[static_cast<std::size_t>(prediction.label)], prediction.score});
+    std::vector<std::vector<Prediction>> all(items.size());
+    answer_each(items, top_k, [&](std::size_t i, Answer answer) {
+      if (!answer.error.empty()) fail(i, answer);
+      all[i] = std::move(answer.predictions);
+    });
+    return all;
+  }
+
+  template <class Item>
+  std::vector<std::vector<ScoredLabel>> classify(std::span<const Item> items, int32_t top_k) {
+    std::vector<std::vector<ScoredLabel>> answers;
+    answers.reserve(items.size());
+    for (const std::vector<Prediction>& predictions : predict_all(items, top_k)) {
+      std::vector<ScoredLabel>& labels = answers.emplace_back();
+      for (const Prediction& prediction : predictions) {
+        if (prediction.label != kNoLabel) labels.push_back(named(prediction));
       }
     }
     return answers;
   }
 
+  ScoredLabel named(const Prediction& prediction) const {
+    if (prediction.label == kNoLabel) return {.label = {}, .score = prediction.score};
+    return {.label = classifier.checkpoint().labels()[static_cast<std::size_t>(prediction.label)],
+            .score = prediction.score};
+  }
+
+  [[noreturn]] static void fail(std::size_t text, const Answer& answer) {
+    throw Error(answer.error_code, fmt::format("[classifier] text {}: {}", text, answer.error));
+  }
+
   ProcessOwner owner;
-  TextPipeline pipeline;
+  TextClassifier classifier;
   LabelRules rules;
   std::vector<std::string> notices;
-  float best_below = 0;  ///< the best score of the last text that no label was good enough for
 };
 
 Classifier::Classifier(const std::filesystem::path& model_dir_or_plan, const ClassifierOptions& options)
@@ -120,20 +123,18 @@ Classifier::Classifier(Classifier&& other) noexcept = default;
 Classifier& Classifier::operator=(Classifier&& other) noexcept = default;
 Classifier::~Classifier() = default;
 
-const std::vector<std::string>& Classifier::labels() const { return state_of(state_).pipeline.checkpoint().labels(); }
+const std::vector<std::string>& Classifier::labels() const { return state_of(state_).classifier.checkpoint().labels(); }
 std::string_view Classifier::problem_type() const {
-  return problem_type_name(state_of(state_).pipeline.checkpoint().problem_type());
+  return problem_type_name(state_of(state_).classifier.checkpoint().problem_type());
 }
 const std::vector<std::string>& Classifier::notices() const { return state_of(state_).notices; }
-const BackendInfo& Classifier::backend() const { return state_of(state_).pipeline.info(); }
+const BackendInfo& Classifier::backend() const { return state_of(state_).classifier.info(); }
 
 ScoredLabel Classifier::classify_one(std::string_view text) {
   return throwing_errors_only([&]() -> ScoredLabel {
     State& state = usable(state_);
     const std::string one(text);
-    std::vector<ScoredLabel> labels = std::move(state.classify(std::span(&one, 1), 1).front());
-    if (labels.empty()) return {.label = {}, .score = state.best_below};
-    return std::move(labels.front());
+    return state.named(state.predict_all(std::span(&one, 1), 1).front().front());
   });
 }
 

@@ -168,7 +168,7 @@ struct BackendInstances::State {
   }
 
   /// The caller's part while the threads work.
-  bool run_on_threads(bool all_on_each, FunctionRef<bool(std::size_t)> go_on) {
+  bool run_on_threads(bool all_on_each, const RunWatch& watch) {
     std::unique_lock lock(mutex);
     next = 0;
     stop = false;
@@ -184,7 +184,8 @@ struct BackendInstances::State {
       lock.unlock();
       // What it throws has to wait until no thread looks at the list any more.
       attempt([&] {
-        if (!go_on(reported)) stop = true;
+        if (watch.done) watch.done(reported);
+        if (watch.stop.stop_requested()) stop = true;
       });
       lock.lock();
     }
@@ -192,13 +193,14 @@ struct BackendInstances::State {
     return !stop;
   }
 
-  bool run_here(FunctionRef<bool(std::size_t)> go_on) {
+  bool run_here(const RunWatch& watch) {
     std::size_t texts = 0;
     for (std::size_t batch = 0; batch < order.size(); ++batch) {
       const double seconds = instances[0].run(list.batches[batch], list.encodings, outputs.logits);
       if (!outputs.seconds.empty()) outputs.seconds[batch] = seconds;
       texts += list.batches[batch].size();
-      if (!go_on(texts)) return false;
+      if (watch.done) watch.done(texts);
+      if (watch.stop.stop_requested()) return false;
     }
     return true;
   }
@@ -251,12 +253,7 @@ int32_t BackendInstances::size() const { return static_cast<int32_t>(state_->ins
 
 const BackendInfo& BackendInstances::info() const { return state_->instances[0].backend->info(); }
 
-BatchRun BackendInstances::run(const BatchList& list, const BatchOutputs& outputs) {
-  return run(list, outputs, [](std::size_t) { return true; });
-}
-
-BatchRun BackendInstances::run(const BatchList& list, const BatchOutputs& outputs,
-                               FunctionRef<bool(std::size_t)> go_on) {
+BatchRun BackendInstances::run(const BatchList& list, const BatchOutputs& outputs, const RunWatch& watch) {
   const std::size_t logits = list.encodings.size() * static_cast<std::size_t>(info().outputs);
   if (!outputs.logits.empty() && outputs.logits.size() != logits) {
     refuse(fmt::format("Room for {} logits was given, {} texts need {}.", outputs.logits.size(), list.encodings.size(),
@@ -269,17 +266,16 @@ BatchRun BackendInstances::run(const BatchList& list, const BatchOutputs& output
   state_->owner.check("instances");
   const double start = monotonic_seconds();
   state_->take_list(list, outputs);
-  const bool complete = size() == 1 ? state_->run_here(go_on) : state_->run_on_threads(false, go_on);
+  const bool complete = size() == 1 ? state_->run_here(watch) : state_->run_on_threads(false, watch);
   return {.complete = complete, .seconds = monotonic_seconds() - start};
 }
 
 void BackendInstances::warm_up(const BatchList& list) {
-  const auto always = [](std::size_t) { return true; };
   state_->take_list(list, {});
   if (size() == 1) {
-    state_->run_here(always);
+    state_->run_here({});
   } else {
-    state_->run_on_threads(true, always);
+    state_->run_on_threads(true, {});
   }
 }
 

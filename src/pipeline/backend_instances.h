@@ -7,9 +7,9 @@
 #include <span>
 
 #include "backend/backend_options.h"
-#include "base/function_ref.h"
 #include "checkpoint/checkpoint.h"
 #include "paceline/backend.h"
+#include "pipeline/run_watch.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {
@@ -56,13 +56,11 @@ class BackendInstances {
   const BackendInfo& info() const;
 
   /// Runs every batch; several instances start with the largest, so that none is left alone with it at the end.
-  /// `go_on(texts done so far)` is asked by the calling thread after batches; once it says no, no further one is begun.
   /// The first error of an instance ends the run and is thrown here; this can be used again after it.
   /// Throws Error{invalid_argument} where an output has another size or in a forked child of the process that made
-  /// this, and whatever a backend or `go_on` throws.
+  /// this, and whatever a backend or `watch.done` throws.
   /// One thread calls at a time. Allocates nothing in steady state where the engine allows it.
-  BatchRun run(const BatchList& list, const BatchOutputs& outputs, FunctionRef<bool(std::size_t)> go_on);
-  BatchRun run(const BatchList& list, const BatchOutputs& outputs);
+  BatchRun run(const BatchList& list, const BatchOutputs& outputs, const RunWatch& watch = {});
 
   /// Runs every batch once on each instance, all at the same time, and drops the answers.
   void warm_up(const BatchList& list);

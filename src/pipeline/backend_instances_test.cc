@@ -200,7 +200,7 @@ TEST_F(Instances, AnErrorOfOneStopsTheOthersAndIsThrown) {
   }
 }
 
-TEST_F(Instances, AreAskedToGoOnByTheCaller) {
+TEST_F(Instances, AreWatchedAndStoppedByTheCaller) {
   for (const int32_t count : {1, 2}) {
     SCOPED_TRACE(count);
     BackendInstances instances = make(count);
@@ -210,12 +210,14 @@ TEST_F(Instances, AreAskedToGoOnByTheCaller) {
       EXPECT_EQ(std::this_thread::get_id(), caller);
       EXPECT_GT(texts, before);
       before = texts;
-      return true;
     };
-    EXPECT_TRUE(instances.run(list(), {}, counted).complete);
+    EXPECT_TRUE(instances.run(list(), {}, {.done = counted}).complete);
     EXPECT_EQ(before, encodings_.size());
-    EXPECT_FALSE(instances.run(list(), {}, [](std::size_t) { return false; }).complete);
-    EXPECT_THROW(instances.run(list(), {}, [](std::size_t) -> bool { throw std::string("stop"); }), std::string);
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_FALSE(instances.run(list(), {}, {.stop = stop.get_token()}).complete);
+    const auto failing = [](std::size_t) { throw std::string("stop"); };
+    EXPECT_THROW(instances.run(list(), {}, {.done = failing}), std::string);
     EXPECT_EQ(logits_of(instances), expected_);
   }
 }

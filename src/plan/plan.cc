@@ -11,6 +11,7 @@
 #include "export/onnx_external_data.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "plan/label_options.h"
 #include "plan/long_texts.h"
 #include "plan/path_json.h"
 #include "words/suggest.h"
@@ -19,11 +20,6 @@ namespace paceline {
 namespace {
 
 /// Only what was given, so that plans that need none of it stay short.
-void write_label_options(const LabelOptions& options, nlohmann::ordered_json& json) {
-  if (options.threshold) json["threshold"] = *options.threshold;
-  if (!options.label_thresholds.empty()) json["label_thresholds"] = options.label_thresholds;
-  if (!options.class_weights.empty()) json["class_weights"] = options.class_weights;
-}
 
 std::string join(const std::vector<std::string>& labels) { return fmt::format("{}", fmt::join(labels, ", ")); }
 
@@ -60,7 +56,7 @@ void write_plan(const Plan& plan, const std::filesystem::path& file) {
   json["threads"] = plan.run.backend.threads;
   json["instances"] = plan.run.instances;
   json["order"] = order_name(limits.order);
-  json["window"] = limits.window;
+  json["window"] = limits.chunk;
   json["batch_size"] = limits.batch_size;
   json["max_batch_tokens"] = limits.max_batch_tokens;
   json["cpu"] = plan.cpu;

@@ -7,6 +7,7 @@
 #include "base/token_types_name.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "plan/label_options.h"
 #include "plan/long_texts.h"
 #include "plan/path_json.h"
 #include "plan/plan.h"
@@ -39,7 +40,7 @@ BatchLimits read_limits(const Json& json, const std::string& where) {
   BatchLimits limits;
   limits.batch_size = static_cast<int32_t>(json_integer(json, "batch_size", where, 0, kMaxInt32));
   limits.max_batch_tokens = static_cast<int32_t>(json_integer(json, "max_batch_tokens", where, 0, kMaxInt32));
-  limits.window = static_cast<int32_t>(json_integer(json, "window", where, 0, kMaxInt32));
+  limits.chunk = static_cast<int32_t>(json_integer(json, "window", where, 0, kMaxInt32));
   if (limits.batch_size == 0 && limits.max_batch_tokens == 0) {
     refuse(where, "batch_size and max_batch_tokens are both 0, one of them has to limit a batch");
   }
@@ -49,27 +50,6 @@ BatchLimits read_limits(const Json& json, const std::string& where) {
   }
   limits.order = parse_order(order);
   return limits;
-}
-
-std::map<std::string, float> read_numbers_by_label(const Json& json, const char* key, const std::string& where) {
-  std::map<std::string, float> numbers;
-  const auto found = json.find(key);
-  if (found == json.end()) return numbers;
-  if (!found->is_object()) refuse(where, fmt::format("{} is not an object", key));
-  for (const auto& [label, value] : found->items()) {
-    if (!value.is_number()) refuse(where, fmt::format("{} has something else than a number", key));
-    numbers[label] = value.get<float>();
-  }
-  return numbers;
-}
-
-/// Whether the values fit is seen with the checkpoint (resolve_labels).
-LabelOptions read_label_options(const Json& json, const std::string& where) {
-  LabelOptions options;
-  if (json.contains("threshold")) options.threshold = static_cast<float>(json_number(json, "threshold", where, 0, 1));
-  options.label_thresholds = read_numbers_by_label(json, "label_thresholds", where);
-  options.class_weights = read_numbers_by_label(json, "class_weights", where);
-  return options;
 }
 
 std::vector<std::string> read_plan_labels(const Json& json, const std::string& where) {

@@ -40,7 +40,7 @@ class PlanFile : public ::testing::Test {
              .checkpoint_hash = "0123456789abcdef0123456789abcdef",
              .random_weights = true,
              .run = {.backend = {.name = "native", .compute_type = "fp32", .threads = 2, .cache_dir = {}},
-                     .limits = {.batch_size = 64, .order = Order::kLength, .window = 1000}},
+                     .limits = {.batch_size = 64, .order = Order::kLength, .chunk = 1000}},
              .backend_version = "0.1.0",
              .cpu = "A \"quoted\" CPU",
              .objective = "throughput",
@@ -64,7 +64,7 @@ TEST_F(PlanFile, RoundTrip) {
   EXPECT_EQ(read.run.limits.batch_size, 64);
   EXPECT_EQ(read.run.limits.max_batch_tokens, 0);
   EXPECT_EQ(read.run.limits.order, Order::kLength);
-  EXPECT_EQ(read.run.limits.window, 1000);
+  EXPECT_EQ(read.run.limits.chunk, 1000);
   EXPECT_EQ(read.backend_version, plan_.backend_version);
   EXPECT_EQ(read.cpu, plan_.cpu);
   EXPECT_EQ(read.texts_per_second, 41.5);

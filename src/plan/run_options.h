@@ -11,10 +11,14 @@
 
 namespace paceline {
 
+/// Texts that are read, sorted and run together where nobody says how many: enough that batches of like length are
+/// full, few enough that their ids and logits are small beside a model.
+inline constexpr int32_t kChunkTexts = 10000;
+
 /// How texts become logits: what classify does without a plan, what bench varies, what plan.json stores.
 struct RunOptions {
   BackendOptions backend;
-  BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .window = 10000};
+  BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .chunk = kChunkTexts};
   std::optional<LongTextOptions> long_texts{};  ///< empty: cut, and nobody asks how much
   int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
   CheckpointOptions checkpoint_options{};

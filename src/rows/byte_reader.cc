@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/descriptor.h"
+#include "base/stop_descriptor.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -19,15 +20,12 @@ namespace {
 /// As much as a pipe of Linux holds: larger reads bring nothing more.
 constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
 
-/// Between two looks at whether a wait has been called off.
-constexpr int kLookMilliseconds = 100;
-
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 class FileSource : public ByteSource {
  public:
-  FileSource(std::string name, int descriptor, bool owned, std::function<bool()> go_on)
-      : name_(std::move(name)), descriptor_(descriptor), owned_(owned), go_on_(std::move(go_on)) {}
+  FileSource(std::string name, int descriptor, bool owned, const std::stop_token& stop)
+      : name_(std::move(name)), descriptor_(descriptor), owned_(owned), stop_(stop) {}
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
   ~FileSource() override {
@@ -52,7 +50,7 @@ class FileSource : public ByteSource {
   }
 
   std::size_t read(std::span<char> buffer) override {
-    while (wait_for_bytes()) {
+    while (wait_readable(descriptor_, stop_) == Wait::kReadable) {
       const ssize_t bytes = ::read(descriptor_, buffer.data(), buffer.size());
       if (bytes >= 0) return static_cast<std::size_t>(bytes);
       if (errno != EINTR) {
@@ -65,20 +63,10 @@ class FileSource : public ByteSource {
   uint64_t total() const override { return total_; }
 
  private:
-  /// Until there is something to read, be it the end or an error. False where the reading was called off first.
-  bool wait_for_bytes() const {
-    while (go_on_) {
-      if (!go_on_()) return false;
-      pollfd wait{.fd = descriptor_, .events = POLLIN, .revents = 0};
-      if (::poll(&wait, 1, kLookMilliseconds) != 0 && wait.revents != 0) break;
-    }
-    return true;
-  }
-
   std::string name_;
   int descriptor_;
   bool owned_;
-  std::function<bool()> go_on_;
+  StopDescriptor stop_;
   uint64_t total_ = 0;
 };
 
@@ -101,17 +89,19 @@ class MemorySource : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, std::function<bool()> go_on) {
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, const std::stop_token& stop) {
   std::unique_ptr<FileSource> source;
   if (path == "-") {
-    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false, std::move(go_on));
+    source = std::make_unique<FileSource>("standard input", STDIN_FILENO, false, stop);
   } else {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
       throw Error(ErrorCode::kNotFound,
                   fmt::format("[{}] cannot be opened: {}. Check the path.", path.string(), std::strerror(errno)));
     }
-    source = std::make_unique<FileSource>(path.string(), descriptor, true, std::move(go_on));
+    Descriptor opened(descriptor);
+    source = std::make_unique<FileSource>(path.string(), descriptor, true, stop);
+    opened.release();
   }
   source->inspect();
   return source;

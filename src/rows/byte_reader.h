@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +25,9 @@ class ByteSource {
   virtual ~ByteSource() = default;
 };
 
-/// A file, or standard input for "-". Its bytes end where `go_on` says no, also while a pipe is waited for.
+/// A file, or standard input for "-". Its bytes end once a stop is asked for, also while a pipe is waited for.
 /// Throws Error{not_found}, and {invalid_argument} for a folder.
-std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, std::function<bool()> go_on = {});
+std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path, const std::stop_token& stop = {});
 
 /// Bytes that the caller keeps.
 std::unique_ptr<ByteSource> make_memory_source(std::string_view bytes);

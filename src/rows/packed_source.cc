@@ -122,11 +122,11 @@ class ZstdCodec : public Codec {
 class UnpackedSource : public ByteSource {
  public:
   UnpackedSource(std::unique_ptr<ByteSource> source, std::unique_ptr<Codec> codec, std::string name,
-                 std::function<bool()> go_on)
+                 std::stop_token stop)
       : source_(std::move(source)),
         codec_(std::move(codec)),
         name_(std::move(name)),
-        go_on_(std::move(go_on)),
+        stop_(std::move(stop)),
         packed_(kInputBytes) {}
 
   std::size_t read(std::span<char> buffer) override {
@@ -137,7 +137,7 @@ class UnpackedSource : public ByteSource {
       input_ = {packed_.data(), source_->read(packed_)};
       taken_ += input_.size();
       if (!input_.empty()) continue;
-      if (codec_->at_boundary() || (go_on_ && !go_on_())) return 0;
+      if (codec_->at_boundary() || stop_.stop_requested()) return 0;
       throw Error(
           ErrorCode::kCorruptData,
           fmt::format("[{}] the packed data ends early, after {} bytes. Fetch or pack the file again.", name_, taken_));
@@ -151,7 +151,7 @@ class UnpackedSource : public ByteSource {
   std::unique_ptr<ByteSource> source_;
   std::unique_ptr<Codec> codec_;
   std::string name_;
-  std::function<bool()> go_on_;
+  std::stop_token stop_;
   std::vector<char> packed_;
   std::string_view input_;  ///< what the codec has not taken yet
   uint64_t taken_ = 0;
@@ -173,14 +173,14 @@ Packing packing_of(std::string_view start) {
 }
 
 std::unique_ptr<ByteSource> make_unpacked_source(std::unique_ptr<ByteSource> source, Packing packing, std::string name,
-                                                 std::function<bool()> go_on) {
+                                                 std::stop_token stop) {
   std::unique_ptr<Codec> codec;
   if (packing == Packing::kGzip) {
     codec = std::make_unique<GzipCodec>(name);
   } else {
     codec = std::make_unique<ZstdCodec>(name);
   }
-  return std::make_unique<UnpackedSource>(std::move(source), std::move(codec), std::move(name), std::move(go_on));
+  return std::make_unique<UnpackedSource>(std::move(source), std::move(codec), std::move(name), std::move(stop));
 }
 
 }  // namespace paceline

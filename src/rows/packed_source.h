@@ -22,8 +22,8 @@ bool may_become_skippable(std::string_view start);
 
 /// The bytes that gzip or zstd packed, members and frames one after the other, in memory that does not depend on how
 /// many they are. read() throws Error{corrupt_data} for damaged data and for data that ends early; `name` opens the
-/// message. Where the reading was called off (`go_on` says no) the bytes just end.
+/// message. Where the reading was called off (by `stop`) the bytes just end.
 std::unique_ptr<ByteSource> make_unpacked_source(std::unique_ptr<ByteSource> source, Packing packing, std::string name,
-                                                 std::function<bool()> go_on);
+                                                 std::stop_token stop);
 
 }  // namespace paceline

@@ -8,6 +8,7 @@
 #include "rows/row_format.h"
 #include "rows/row_readers.h"
 #include "rows/text_content.h"
+#include "words/suggest.h"
 #include "words/utf8.h"
 
 namespace paceline {
@@ -111,6 +112,17 @@ std::string_view row_format_name(RowFormat format) {
   return "";
 }
 
+RowFormat parse_row_format(std::string_view name) {
+  using enum RowFormat;
+  std::vector<std::string> known;
+  for (const RowFormat format : {kAuto, kTxt, kCsv, kTsv, kJsonl, kJson}) {
+    if (row_format_name(format) == name) return format;
+    known.emplace_back(row_format_name(format));
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[rows] the format \"{}\" is not known. {}", excerpt(name), suggestion(name, known)));
+}
+
 std::string_view delimiter_name(char delimiter) {
   switch (delimiter) {
     case ',':
@@ -154,7 +166,7 @@ std::string readable(std::string_view text) {
 std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const std::filesystem::path& path,
                                      const RowReaderOptions& options) {
   const std::string name = path == "-" ? "standard input" : path.string();
-  TextContent content = open_text_content(std::move(source), name, options.go_on);
+  TextContent content = open_text_content(std::move(source), name, options.stop);
   RowInput input{
       .bytes = ByteReader(std::move(content.bytes)), .name = name, .options = options, .encoding = content.encoding};
   if (input.bytes.peek() == ByteReader::kEnd) {
@@ -187,7 +199,7 @@ std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows) {
 }
 
 std::unique_ptr<RowReader> RowReader::open(const std::filesystem::path& path, const RowReaderOptions& options) {
-  return open_rows(open_byte_source(path, options.go_on), path, options);
+  return open_rows(open_byte_source(path, options.stop), path, options);
 }
 
 void skip_empty_texts(TextSet& set) {
@@ -200,6 +212,7 @@ void skip_empty_texts(TextSet& set) {
 TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options) {
   const std::unique_ptr<RowReader> reader = RowReader::open(path, options);
   TextSet set;
+  set.format = reader->format();
   set.notes = reader->notes();
   std::string first;  // error
   for (Row row; reader->next(row);) {

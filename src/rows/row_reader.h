@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +17,7 @@ namespace paceline {
 enum class RowFormat { kAuto, kTxt, kCsv, kTsv, kJsonl, kJson };
 
 std::string_view row_format_name(RowFormat format);
+RowFormat parse_row_format(std::string_view name);  ///< Throws Error{invalid_argument}.
 
 /// "a comma", ... for what may stand between the fields of CSV: , ; | and the tab. Empty for anything else.
 std::string_view delimiter_name(char delimiter);
@@ -29,8 +30,7 @@ struct RowReaderOptions {
   std::string pair_column = "";              ///< empty: no pairs
   char delimiter = '\0';  ///< between the fields of CSV; 0: a comma, unless the header says otherwise
   std::size_t max_row_bytes = std::size_t{64} << 20;
-  /// Where it says no the rows end. Asked before each read and, where a pipe is waited for, ten times a second.
-  std::function<bool()> go_on{};
+  std::stop_token stop{};  ///< once it is asked for, the rows end; also while a pipe is waited for
 };
 
 /// One row of the input. `error` is empty, or says in a sentence why the row cannot be classified: not UTF-8, too long,
@@ -83,6 +83,7 @@ std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows);
 /// throws, and corrupt_data for packed data that cannot be read to their end.
 struct TextSet {
   std::vector<Text> texts;
+  RowFormat format = RowFormat::kTxt;  ///< the reader's
   uint64_t skipped = 0;
   std::vector<std::string> notes{};  ///< the reader's
 };

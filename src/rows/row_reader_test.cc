@@ -454,12 +454,12 @@ TEST(RowReader, AStopEndsTheWaitForAPipe) {
   const int writer = ::open(pipe.c_str(), O_RDWR);  // read and write, so that opening waits for nobody
   ASSERT_GE(writer, 0);
   ASSERT_EQ(::write(writer, "one\ntwo", 7), 7);
-  std::atomic<bool> stop{false};
-  const auto reader = RowReader::open(pipe, {.format = RowFormat::kTxt, .go_on = [&] { return !stop; }});
+  std::stop_source stop;
+  const auto reader = RowReader::open(pipe, {.format = RowFormat::kTxt, .stop = stop.get_token()});
   Row row;
   ASSERT_TRUE(reader->next(row));
   EXPECT_EQ(row.text.first, "one");
-  std::thread stopper([&] { stop = true; });
+  std::thread stopper([&] { stop.request_stop(); });
   EXPECT_TRUE(reader->next(row)) << "what has come is a last line";
   EXPECT_FALSE(reader->next(row));
   stopper.join();

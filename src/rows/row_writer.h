@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "answer/predict.h"
+#include "answer/answer.h"
 #include "rows/row_reader.h"
 
 namespace paceline {
@@ -32,14 +31,6 @@ struct RowWriterOptions {
   bool windows = false;                ///< each row says in how many windows its text was read
   TellsCut truncated = TellsCut::kNone;
   std::string output_prefix{};  ///< stands before the name of each new field
-};
-
-/// What the model says of one text.
-struct Answer {
-  std::span<const Prediction> predictions;  ///< best first, at least one; of kNoLabel where none is good enough
-  std::span<const float> logits;            ///< [K]
-  int32_t truncated = 0;                    ///< tokens cut off
-  int32_t windows = 1;                      ///< that the text was read in
 };
 
 /// One row of the input and its answer as a line of output, in the input's format. Text in, text out: no file here.

@@ -196,7 +196,7 @@ void refuse_other_content(std::string_view start, const std::string& name) {
 }
 
 TextContent open_text_content(std::unique_ptr<ByteSource> source, const std::string& name,
-                              const std::function<bool()>& go_on) {
+                              const std::stop_token& stop) {
   TextContent content{.bytes = std::move(source)};
   std::string start;
   read_start(*content.bytes, start);
@@ -204,7 +204,7 @@ TextContent open_text_content(std::unique_ptr<ByteSource> source, const std::str
   if (packing != Packing::kNone) {
     content.packed = true;
     content.bytes =
-        make_unpacked_source(make_resumed_source(std::move(start), std::move(content.bytes)), packing, name, go_on);
+        make_unpacked_source(make_resumed_source(std::move(start), std::move(content.bytes)), packing, name, stop);
     start.clear();
     read_start(*content.bytes, start);
     if (packing_of(start) != Packing::kNone) refuse(name, {""sv, "packed twice", kUnpack});

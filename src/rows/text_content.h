@@ -19,8 +19,7 @@ struct TextContent {
 /// Looks at the first bytes, whatever the file's name is: gzip and zstd are unpacked, UTF-16 with a byte order mark is
 /// decoded, CR becomes a line end where the file has no other. No more is waited for than that needs. Throws
 /// Error{unsupported} for what is no text, by name and with the remedy; `name` opens the message.
-TextContent open_text_content(std::unique_ptr<ByteSource> source, const std::string& name,
-                              const std::function<bool()>& go_on);
+TextContent open_text_content(std::unique_ptr<ByteSource> source, const std::string& name, const std::stop_token& stop);
 
 /// Throws Error{unsupported} where `start` is the start of a file that is no text.
 void refuse_other_content(std::string_view start, const std::string& name);

@@ -147,13 +147,13 @@ class SignalsTest(PacelineTest):
             output, error = process.communicate(b"world\n", timeout=PATIENCE)
             self.assertEqual((process.returncode, len(output.splitlines()), error), (0, 10_001, b""))
 
-    def test_a_signal_that_ends_it_is_said(self):
-        for number in (signal.SIGTERM, signal.SIGHUP):
+    def test_a_signal_that_stops_it_is_said(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process = self.waiting(lambda number=number: signal.signal(number, signal.SIG_DFL))
             process.send_signal(number)
             _, error = process.communicate(timeout=PATIENCE)
             self.assertEqual(process.returncode, 130)
-            self.assertIn(b"ended by a signal", error)
+            self.assertIn(b"stopping after the current work; once more to stop at once", error)
 
 
 class HostileNamesTest(PacelineTest):

@@ -1,4 +1,4 @@
-#include "jobs/row_window.h"
+#include "jobs/row_chunk.h"
 
 #include <fmt/format.h>
 
@@ -19,13 +19,13 @@ std::size_t text_bytes(const Row& row) {
 
 }  // namespace
 
-bool RowWindow::read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check) {
+bool RowChunk::read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check) {
   rows_.clear();
   texts_.clear();
   place_.begin = reader.bytes_read();
   std::size_t bytes = 0;
   Row row;
-  while (rows_.size() < static_cast<std::size_t>(options.window) && bytes < options.window_bytes && reader.next(row)) {
+  while (rows_.size() < static_cast<std::size_t>(options.chunk) && bytes < options.chunk_bytes && reader.next(row)) {
     check(row);
     bytes += text_bytes(row);
     if (row.error.empty()) texts_.push_back(std::move(row.text));
@@ -51,10 +51,10 @@ std::string error_of_row(uint64_t row, std::string_view message) {
                                   : fmt::format("[row {}] {}", row, message);
 }
 
-void report_progress(Progress& progress, const InputPlace& window, double share, uint64_t rows) {
+void report_progress(Progress& progress, const InputPlace& chunk, double share, uint64_t rows) {
   const auto kilobytes = [](double bytes) { return std::ceil(bytes / 1000); };  // a short input has some, not 0
-  const double done = static_cast<double>(window.begin) + share * static_cast<double>(window.end - window.begin);
-  progress.update(kilobytes(done), kilobytes(static_cast<double>(window.total)), std::to_string(rows) + " texts");
+  const double done = static_cast<double>(chunk.begin) + share * static_cast<double>(chunk.end - chunk.begin);
+  progress.update(kilobytes(done), kilobytes(static_cast<double>(chunk.total)), std::to_string(rows) + " texts");
 }
 
 }  // namespace paceline

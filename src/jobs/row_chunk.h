@@ -21,9 +21,9 @@ struct InputPlace {
 };
 
 /// Rows that go through the work together. Texts stand apart from their rows, as encoders want them.
-class RowWindow {
+class RowChunk {
  public:
-  /// Reads from where the reader stands until the window is full, showing each row to `check`. False where nothing is
+  /// Reads from where the reader stands until the chunk is full, showing each row to `check`. False where nothing is
   /// left.
   bool read(RowReader& reader, const StreamOptions& options, FunctionRef<void(const Row&)> check);
 
@@ -55,7 +55,7 @@ class SinkBuffer {
 std::string error_of_row(uint64_t row, std::string_view message);
 
 /// Shows progress in kB of the input, as how many rows it has is not known before they are read: the part before this
-/// window and `share` of the window. `rows`: done so far.
-void report_progress(Progress& progress, const InputPlace& window, double share, uint64_t rows);
+/// chunk and `share` of the chunk. `rows`: done so far.
+void report_progress(Progress& progress, const InputPlace& chunk, double share, uint64_t rows);
 
 }  // namespace paceline
