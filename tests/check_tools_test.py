@@ -7,7 +7,8 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
+sys.path[:0] = [str(TOOLS / "check"), str(TOOLS / "make")]
 import check_budgets  # noqa: E402
 import check_docs  # noqa: E402
 import check_layers  # noqa: E402

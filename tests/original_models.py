@@ -7,7 +7,8 @@ import sys
 import torch
 import transformers
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+TOOLS = pathlib.Path(__file__).resolve().parents[1] / "tools"
+sys.path += [str(TOOLS), str(TOOLS / "make"), str(TOOLS / "study")]
 from compare_transformers import positions  # noqa: E402
 from make_tiny_families import token_types_of  # noqa: E402
 

@@ -1,5 +1,5 @@
 // Folders that transformers 5 saved, from text to ids to logits on every backend that is built: what its own tokenizer
-// and model give (tools/make_saved_by_5.py).
+// and model give (tools/make/make_saved_by_5.py).
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@ namespace paceline {
 
 /// What the file system says, with an Error that names the path where it cannot say (no permission to look, a circle of
 /// links, a name that is too long, a broken disk). Nothing else of std::filesystem that asks or changes the disk is
-/// called without an error_code; tools/check_budgets.py holds the rule.
+/// called without an error_code; tools/check/check_budgets.py holds the rule.
 
 enum class PathKind { kNothing, kFile, kFolder, kOther };
 

@@ -12,7 +12,7 @@
 namespace paceline {
 namespace {
 
-/// What transformers makes of it; tools/make_relative_rows.py says how.
+/// What transformers makes of it; tools/make/make_relative_rows.py says how.
 Json golden() { return read_json_file(std::filesystem::path(PACELINE_TESTDATA) / "relative_rows.json"); }
 
 /// A table as a description has it: without buckets each distance up to max_distance has its row.

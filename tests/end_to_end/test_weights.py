@@ -9,7 +9,7 @@ import zipfile
 
 from harness import MODELS, ROOT, TEXTS, PacelineTest, json_rows
 
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT / "tools/make"))
 import make_checkpoint_corpora as torch_files  # noqa: E402
 
 

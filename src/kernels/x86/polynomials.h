@@ -1,6 +1,6 @@
 #pragma once
 
-// Made by tools/make_polynomials.py; change that, not this.
+// Made by tools/make/make_polynomials.py; change that, not this.
 
 namespace paceline {
 
