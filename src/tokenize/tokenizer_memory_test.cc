@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -34,15 +35,34 @@ std::size_t address_space() {
   return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+/// Takes what malloc has kept of memory that other tests gave back: no limit of addresses holds for that.
+void use_up_kept_memory() {
+  constexpr std::size_t kLargest = std::size_t{1} << 28;
+  constexpr std::size_t kSmallest = std::size_t{1} << 14;
+  void* volatile taken = nullptr;  // else the compiler leaves out allocations that nobody uses
+  for (std::size_t size = kLargest; size >= kSmallest; size /= 2) {
+    do {
+      taken = std::malloc(size);
+    } while (taken != nullptr);
+  }
+}
+
+bool limit_addresses(std::size_t more) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0) return false;
+  limit.rlim_cur = address_space() + more;
+  return ::setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
 enum Outcome { kDone = 10, kExhausted = 11, kOtherwise = 12 };
 
 /// What becomes of `body` in a process that may have `more` bytes of addresses.
 int with_memory(std::size_t more, const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const std::size_t most = address_space() + more;
-    const rlimit limit{.rlim_cur = most, .rlim_max = most};
-    if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(kOtherwise);
+    if (!limit_addresses(0)) ::_exit(kOtherwise);
+    use_up_kept_memory();
+    if (!limit_addresses(more)) ::_exit(kOtherwise);
     try {
       body();
       ::_exit(kDone);
