@@ -213,8 +213,9 @@ class DocsTest(TreeTest):
         }))[0]
 
     def test_accepts_what_exists(self):
-        self.assertEqual(self.problems("`tools/make.py`, `base/file.h`, `./dev setup`, `./dev fresh-check`, [x](tools/make.py)\n"
-                                       "\n    build/release/paceline bench out/a --text out/b.txt --help\n"), [])
+        self.assertEqual(self.problems("`tools/make.py`, `base/file.h`, `./dev setup`, `./dev fresh-check`, "
+                                       "[x](tools/make.py)\n\n"
+                                       "    build/release/paceline bench out/a --text out/b.txt --help\n"), [])
 
     def test_finds_what_does_not(self):
         self.assert_one(self.problems("see `tools/none.py`\n"), "README.md:1", "tools/none.py")

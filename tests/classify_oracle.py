@@ -22,7 +22,8 @@ OPTIONS = None
 def make_rows(count=100):
     """Pairs of texts, from empty to longer than any of these models reads."""
     source = random.Random(11)
-    words = "la vie est belle \u00e9t\u00e9 na\u00efve \u4e16\u754c \U0001f600 hello WORLD, it's 3.14 (of) course; x\ty".split(" ")
+    words = ("la vie est belle \u00e9t\u00e9 na\u00efve \u4e16\u754c \U0001f600 "
+             "hello WORLD, it's 3.14 (of) course; x\ty").split(" ")
     # Transformers' RoBERTa does not count a pad token's position, in a text either.
     words.append("<pad>")
     return [{"text": " ".join(source.choices(words, k=source.choice([0, 1, 2, 5, 10, 20, 40, 80]))),

@@ -22,9 +22,9 @@ os.environ.update(HF_HOME=HUB.name, HF_HUB_OFFLINE="1")  # read when transformer
 os.environ.pop("HF_HUB_CACHE", None)
 
 import original_models  # noqa: E402, F401, finds the tools
-from random_models import VERSION_5  # noqa: E402
 import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
+from random_models import VERSION_5  # noqa: E402
 
 import compare_transformers  # noqa: E402
 

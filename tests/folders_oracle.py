@@ -62,7 +62,8 @@ FLAGS = {"Bert": ["do_lower_case", "strip_accents", "tokenize_chinese_chars"], "
          "Flaubert": ["do_lowercase"]}
 FLAGS["DistilBert"] = FLAGS["Electra"] = FLAGS["Bert"]
 CLASSLESS_SPECIAL = {
-    "wordpiece": {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"},
+    "wordpiece": {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]",
+                  "mask_token": "[MASK]"},
     "byte_bpe": {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"},
     "unigram": {"unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>"}}
 

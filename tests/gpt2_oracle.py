@@ -1,6 +1,6 @@
 """GPT-2 with a byte-level BPE of its own, end to end: texts through `paceline classify` and through transformers' own
-tokenizer and model, one by one and in padded batches, with the version that this Python has. transformers pools the last token whose id is not the padding
-id; without one it takes single texts only.
+tokenizer and model, one by one and in padded batches, with the version that this Python has. transformers pools the last
+token whose id is not the padding id; without one it takes single texts only.
 
 usage: gpt2_oracle.py --paceline BINARY --backends native,torch-eager
 """
@@ -22,7 +22,8 @@ import compare_transformers
 OPTIONS = None
 POSITIONS = 48
 END = "<|endoftext|>"
-WORDS = "la vie est belle \u00e9t\u00e9 na\u00efve \u4e16\u754c \U0001f600 hello WORLD, it's 3.14 (of) course; we've 1000  x\ty".split(" ")
+WORDS = ("la vie est belle \u00e9t\u00e9 na\u00efve \u4e16\u754c \U0001f600 "
+         "hello WORLD, it's 3.14 (of) course; we've 1000  x\ty").split(" ")
 TEXTS = [
     "hello", "hello world", "it's a  text with   blanks ", " la vie est belle", "\u4e16\u754c \U0001f600 na\u00efve", "\t\n x",
     f"a text that ends in padding{END}", f"and twice{END}{END}", f"{END}before and {END} within", END, f"{END}{END}",

@@ -205,8 +205,8 @@ def compare_all(options):
     rows = read_rows(options)
     original = Original(options.model, options.weights, options.prefix)
     expected = original.logits(rows, original.max_length())
-    print(f"{about['architecture']}, {len(rows)} {'pairs' if options.pair_column else 'texts'}, {expected.shape[1]} labels, largest logit "
-          f"{expected.abs().max():.4g}; torch {torch.__version__}, transformers {transformers.__version__}")
+    print(f"{about['architecture']}, {len(rows)} {'pairs' if options.pair_column else 'texts'}, {expected.shape[1]} labels, "
+          f"largest logit {expected.abs().max():.4g}; torch {torch.__version__}, transformers {transformers.__version__}")
     print(f"{'backend':<22} {'type':<14} {'max diff':>10} {'mean diff':>10} {'relative':>10} {'same label':>11}")
     good, compared = True, 0
     engines = {one["name"]: one for one in json.loads(run_paceline(options.paceline, "doctor", "--json"))["backends"]}

@@ -27,8 +27,9 @@ class ArticleTest(PacelineTest):
         lines = [" ".join(words.choices(vocabulary, k=words.randint(1, 30))) for _ in range(60)]
         self.texts = self.write("texts.txt", "\n".join(lines) + "\n")
         self.out = self.folder / "report"
-        self.flags = ["bench", self.model, "--text", self.texts, "--out", self.out, "--protocol", "article", "--compute-types", "fp32",
-                      "--backends", "native,onnxruntime", "--batch-sizes", "1,4", "--texts", "60", "--quiet"]
+        self.flags = ["bench", self.model, "--text", self.texts, "--out", self.out, "--protocol", "article",
+                      "--compute-types", "fp32", "--backends", "native,onnxruntime", "--batch-sizes", "1,4",
+                      "--texts", "60", "--quiet"]
 
     def saved(self):
         """The finished turns: (what, round, confirmation) -> seconds."""

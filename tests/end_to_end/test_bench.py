@@ -57,7 +57,7 @@ class BenchCase(PacelineTest):
             for child in children(process.pid):
                 return process, child
             time.sleep(0.005)
-        self.fail(f"no worker was started: {process.communicate()}")
+        raise self.failureException(f"no worker was started: {process.communicate()}")
 
 
 class BenchTest(BenchCase):

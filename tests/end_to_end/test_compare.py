@@ -4,7 +4,7 @@ import copy
 import json
 import unittest
 
-from harness import PacelineTest, ROOT
+from harness import ROOT, PacelineTest
 
 REPORT = ROOT / "testdata" / "report" / "results.json"
 

@@ -1,5 +1,6 @@
 """Rough treatment: limits on memory, threads and files; closed pipes; ignored signals; hostile names; odd paths."""
 
+import functools
 import json
 import os
 import pty
@@ -87,7 +88,7 @@ class LimitsTest(PacelineTest):
                     [*become, PACELINE, "classify", str(self.model), "--backends", name, "--threads", "4", "--quiet",
                      "--input", str(self.texts), "--cache-dir", str(cache)],
                     capture_output=True, timeout=PATIENCE, env=self.environment(), check=False,
-                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit)))
+                    preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_NPROC, (limit, limit)))
                 self.assertIn(result.returncode, (0, 7), (name, limit, result.stderr))
 
 

@@ -51,9 +51,8 @@ class WeightsTest(PacelineTest):
         self.input = self.write("in.txt", "\n".join(TEXTS))
 
     def logits(self, *arguments, **options):
-        output = self.paceline("classify", *arguments, "--raw-logits", "--all-labels", "--quiet", "--format", "txt",
-                               "--input", self.input, **options).stdout
-        return output
+        return self.paceline("classify", *arguments, "--raw-logits", "--all-labels", "--quiet", "--format", "txt",
+                             "--input", self.input, **options).stdout
 
     def test_every_file_gives_the_same_answers(self):
         expected = self.logits(self.model)

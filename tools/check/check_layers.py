@@ -35,7 +35,7 @@ class Layers:
                 raise ValueError(f"layers.txt:{number}: expected 'folder: folders' or 'name = headers'")
             name, values = name.strip(), rest.split()
             if separator == "=":
-                self.sets.update({header: name for header in values})
+                self.sets.update(dict.fromkeys(values, name))
             elif name.startswith("tests of "):
                 self.tests[name[len("tests of "):]] = set(values)
             else:

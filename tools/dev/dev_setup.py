@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The part of ./dev setup behind the system packages: fetches what deps.lock pins and fills .deps/.
 
-    tools/dev/dev_setup.py [PART...]        parts: rust onnxruntime torch texts (the default), oracle, minilm
+    tools/dev/dev_setup.py [PART...]        parts: rust onnxruntime torch texts (the default), oracle, minilm, check
 
 Every file is fetched by its registry's own client (pip, apt-get, cargo), so the user's mirrors, proxies and
 certificates apply. A file enters the download cache under the name of its sha256, after that was checked, by a rename:
@@ -292,6 +292,16 @@ def unpack_minilm(files, folder):
     unpack_texts({"fortunes": files["fortunes"]}, folder)
 
 
+def unpack_check(files, folder):
+    """The program of the wheel; it needs no Python."""
+    with zipfile.ZipFile(files["ruff"]) as archive:
+        name = next((name for name in archive.namelist() if name.endswith(".data/scripts/ruff")), None)
+        if not name:
+            raise Problem("[setup] the wheel of ruff holds no scripts/ruff. deps.lock names another one than expected.")
+        (folder / "ruff").write_bytes(archive.read(name))
+        (folder / "ruff").chmod(0o755)
+
+
 def replace_folder(new, target):
     """Puts a finished folder in the place of an older one."""
     old = target.with_name(f".old-{target.name}-{os.getpid()}")
@@ -380,6 +390,11 @@ def setup_minilm(pins):
     install("minilm", [p for p in pins if p.part == "minilm"], unpack_minilm)
 
 
+def setup_check(pins):
+    """ruff; whatever else ./dev check needs are system packages."""
+    install("check", [p for p in pins if p.part == "check"], unpack_check)
+
+
 def setup_rust(_pins):
     """The crates of rust/Cargo.lock (cargo verifies them) and a target folder that clones with the same lock share."""
     version = run(["cargo", "--version"], "build the tokenizer").strip()
@@ -448,7 +463,7 @@ def setup_oracle(_pins):
 
 
 PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "torch": setup_torch, "texts": setup_texts,
-         "oracle": setup_oracle, "minilm": setup_minilm}
+         "oracle": setup_oracle, "minilm": setup_minilm, "check": setup_check}
 DEFAULT_PARTS = ("rust", "onnxruntime", "torch", "texts")
 
 

@@ -41,8 +41,7 @@ import transformers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from make_golden_tokenizers import best, substring_counts
-from tokenizer_layouts import (GOLDEN_BASE, five_layouts, layouts, random_five_layout, random_layout, with_ids,
-                               write_layout)
+from tokenizer_layouts import GOLDEN_BASE, five_layouts, layouts, random_five_layout, random_layout, with_ids, write_layout
 
 SEED = 20261129
 FIVE = int(transformers.__version__.split(".")[0]) >= 5
@@ -117,16 +116,18 @@ HOSTILE = ["\u0301", "\u0308", "\u0345", "\u1ab0", "\u20dd", "\u093c", "\u0e33",
            "<s>NOTUSED", "<unk>NOTUSED", "<|endoftext|>", "<|ENDOFTEXT|>", "[XTRA]", "xtra-word", "XTRA-Word",
            " xtra-word", "xtra-words", "<0x41>", "<n>"]
 # What the rules of Moses look at, for the kinds that have them.
-MOSES = ["``", "''", "'", " '", "' ", "\"", ",\"", ".\"", "...\" <", ". \"<", ".\"  x", "\".", "\",.", ".", "..", "...", ". . .", ".'",
-         "DOT", "MULTI", "DOTMULTI", "DOTDOTMULTI", "(", ")", " )", "( ", ") .", ")  ,", " %", "5 %", "\u0665 %", "5\u00a0000",
-         "1\u00a02\u00a03", "n\u00ba\u00a0", "\u00a0:", "\u00a0\u00baC", "\u00a0cm", "\u00a0?", "\u00a0!", "\u00a0;", ",\u00a0",
-         "\u00ab\u00a0", "\u00a0\u00bb", "\u00a0\u00ab\u00a0", "\u00bb\u00a0", "\u00ab", "\u00bb", "\u3002 ", "\u3002", "\uff0e ", "\uff0e",
-         "\uff0c", "\u3001", "\uff15", "\uff05", "\u2018", "\u2019", "\u201a", "\u201e", "\u201c", "\u201d", "\u2013", "\u2014", "\u00b4",
-         "\u00b4\u00b4", "Mr.", "mr.", "No. 5", "No. x", "pp. 12", "art. 5", "e.g.", "i.e. ", "M. ", "M.", "a.b.", "1.2.", "etc.", "\u00e9d.",
-         "c.-\u00e0-d.", "l'eau", "aujourd'hui", "don't", "5's", "'s", "1'2", "a'1", "1,000", ",", ",,", ",,,", "A,B,C", "1,a", "a,1", "1,",
-         "-", "--", "/", "@", "&amp;", "<", ">", "[", "]", "|", "<special0>", "<special1>", "<special", "special1>", "<s", "<S>",
-         "<special9>", "a\u03a3", "\u03a3", "A\u03a3.", "A\u03a3\u0295", "A\u03a3\U0001171eA", "\u094d", "\u093c", "\u1ace", "\u0301", "\u0898", "\U00011071", "\u0cf3",
-         "\U00016d67", "\U000105d2\u0307", "\U00010d50"]
+MOSES = ["``", "''", "'", " '", "' ", "\"", ",\"", ".\"", "...\" <", ". \"<", ".\"  x", "\".", "\",.", ".", "..",
+         "...", ". . .", ".'", "DOT", "MULTI", "DOTMULTI", "DOTDOTMULTI", "(", ")", " )", "( ", ") .", ")  ,", " %",
+         "5 %", "\u0665 %", "5\u00a0000", "1\u00a02\u00a03", "n\u00ba\u00a0", "\u00a0:", "\u00a0\u00baC", "\u00a0cm",
+         "\u00a0?", "\u00a0!", "\u00a0;", ",\u00a0", "\u00ab\u00a0", "\u00a0\u00bb", "\u00a0\u00ab\u00a0",
+         "\u00bb\u00a0", "\u00ab", "\u00bb", "\u3002 ", "\u3002", "\uff0e ", "\uff0e", "\uff0c", "\u3001", "\uff15",
+         "\uff05", "\u2018", "\u2019", "\u201a", "\u201e", "\u201c", "\u201d", "\u2013", "\u2014", "\u00b4",
+         "\u00b4\u00b4", "Mr.", "mr.", "No. 5", "No. x", "pp. 12", "art. 5", "e.g.", "i.e. ", "M. ", "M.", "a.b.",
+         "1.2.", "etc.", "\u00e9d.", "c.-\u00e0-d.", "l'eau", "aujourd'hui", "don't", "5's", "'s", "1'2", "a'1",
+         "1,000", ",", ",,", ",,,", "A,B,C", "1,a", "a,1", "1,", "-", "--", "/", "@", "&amp;", "<", ">", "[", "]",
+         "|", "<special0>", "<special1>", "<special", "special1>", "<s", "<S>", "<special9>", "a\u03a3", "\u03a3",
+         "A\u03a3.", "A\u03a3\u0295", "A\u03a3\U0001171eA", "\u094d", "\u093c", "\u1ace", "\u0301", "\u0898",
+         "\U00011071", "\u0cf3", "\U00016d67", "\U000105d2\u0307", "\U00010d50"]
 
 
 def any_character(source):
@@ -145,7 +146,8 @@ def word(source):
 def sentence(source, common):
     words = [source.choice(common) if source.random() < 0.8 else word(source)
              for _ in range(1 + int(source.expovariate(0.12)))]
-    joined = "".join(w + source.choice([" "] * 12 + [", ", ". ", "! ", " ; ", "-", "'", "", " 1 874 ", " (", ") "]) for w in words)
+    between = [" "] * 12 + [", ", ". ", "! ", " ; ", "-", "'", "", " 1 874 ", " (", ") "]
+    joined = "".join(w + source.choice(between) for w in words)
     return joined.strip() if source.random() < 0.7 else joined
 
 
@@ -167,7 +169,8 @@ def make_text(source, common):
     if kind < 0.95:
         return unicodedata.normalize(source.choice(["NFC", "NFD", "NFKD"]), sentence(source, common))
     if kind < 0.99:
-        return "".join(source.choice([" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "a", "."]) for _ in range(source.randrange(20)))
+        blanks = [" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "a", "."]
+        return "".join(source.choice(blanks) for _ in range(source.randrange(20)))
     unit = source.choice([source.choice(HOSTILE), source.choice(common), word(source), any_character(source)])
     return unit * source.randrange(1, 3000 // len(unit) + 2)
 
@@ -348,8 +351,10 @@ KINDS = {
         **added("+0", "Xtra-Word", normalized=True, special=False), **added("+1", "[XTRA]", lstrip=True)}}, {}),
     "xlm_overlapping": ("Moses and BPE", "XLMTokenizer", moses_bpe, {
         "bos_token": "<s>", "mask_token": "<special1>", "added_tokens_decoder": {
-            **added(0, "<s>"), **added(5, "<special1>", lstrip=True), **added("+0", "xtra-word", single_word=True, special=False),
-            **added("+1", "\u00e9", special=False, normalized=True), **added("+2", "Xtra", special=False, normalized=True, rstrip=True),
+            **added(0, "<s>"), **added(5, "<special1>", lstrip=True),
+            **added("+0", "xtra-word", single_word=True, special=False),
+            **added("+1", "\u00e9", special=False, normalized=True),
+            **added("+2", "Xtra", special=False, normalized=True, rstrip=True),
             **added("+3", "tra-wo", special=False), **added("+4", "<special1>xt"), **added("+5", "a'b", special=False)}}, {}),
     "flaubert": ("Moses and BPE", "FlaubertTokenizer", moses_bpe, {}, {}),
     "flaubert_lower": ("Moses and BPE", "FlaubertTokenizer", moses_bpe, {"do_lowercase": True}, {}),
@@ -511,8 +516,8 @@ def check_layouts(arguments, base, rows, pairs):
             shutil.rmtree(folder)
             continue
         differ = [compare(arguments.paceline, folder, rows, False), compare(arguments.paceline, folder, pairs, True)]
-        print(f"{name}, over {kind}'s tokenizer.json: {len(rows)} texts, {differ[0]} differ; {len(pairs)} pairs, {differ[1]} differ",
-              flush=True)
+        print(f"{name}, over {kind}'s tokenizer.json: {len(rows)} texts, {differ[0]} differ; "
+              f"{len(pairs)} pairs, {differ[1]} differ", flush=True)
         if sum(differ):
             print(f"  {layout}")
         failed += sum(differ)

@@ -52,8 +52,10 @@ VARIANTS = {
 PATTERNS = [
     "query", "self.query", "bert.encoder.layer.1.attention.self.query", "^bert.encoder.layer.0", "^query", "layer.1",
     "(query|key)", "query|key", "^(bert|model).*key$", r".*layer\.[02-9]\..*", r".*layer\.[^0].*", r"layer\.\d+\..*query",
-    r"layer\.\d{1,2}\.\w+\.\w+\.\w+", r"layer\.\d{2}.*", r"layer\.\d{2,}.*", r"layer\.\d{,1}\..*", "quer{1}y", "quer{1,}y", "q{x}",
-    r"(?:.*\.)?(?P<last>value|dense)", ".*?dense", "que?ry", "quex*ry", "qu+ery", "[a-q]uery", "[]q]uery", "[^]]uery", "[a-]uery",
+    r"layer\.\d{1,2}\.\w+\.\w+\.\w+", r"layer\.\d{2}.*", r"layer\.\d{2,}.*", r"layer\.\d{,1}\..*", "quer{1}y",
+    "quer{1,}y", "q{x}",
+    r"(?:.*\.)?(?P<last>value|dense)", ".*?dense", "que?ry", "quex*ry", "qu+ery", "[a-q]uery", "[]q]uery", "[^]]uery",
+    "[a-]uery",
     r"[\w.]+key", r"\S+\.key", r"\Aquery\Z", r".*\.0\.[a-z]+\.(self|output)\..*", "(dense|)", "((a*)*)*query", "(^)*query",
     "^^query$$", "a)|(query", "", ".", "..ery", r"self\x2equery", r"\D+", r"layer(\.\d)(\.attention)?.*", "quer[!-~]", "QUERY",
     "dense.*|^h", r"h\.[0-9]+\.attn\.c_attn", "layer.{3}attention.*", "(layer.){2}", "(e.*){4}y",
@@ -87,7 +89,7 @@ def load_base(folder, labels):
 def disturb(model, generator):
     """Gives whatever was trained values of its own: initial ones would leave the base as it is."""
     with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
+        for _, parameter in sorted(model.named_parameters()):
             if parameter.requires_grad:
                 scale = 0.3 if parameter.dim() > 1 else 0.1
                 parameter.add_(scale * torch.randn(parameter.shape, generator=generator))

@@ -77,8 +77,8 @@ def torch_tensor(elements=6, offset=0, sizes=(2, 3), strides=(3, 1), dtype="Floa
     storage = (b"(" + text("storage") + class_named("torch", dtype + "Storage") + text(key) + text("cpu")
                + number(elements) + b"tQ")
     hooks = class_named("collections", "OrderedDict") + b")R"
-    return (class_named("torch._utils", "_rebuild_tensor_v2") + b"(" + storage + number(offset) + numbers(sizes) + numbers(strides)
-            + b"\x89" + hooks + b"tR")
+    return (class_named("torch._utils", "_rebuild_tensor_v2") + b"(" + storage + number(offset) + numbers(sizes)
+            + numbers(strides) + b"\x89" + hooks + b"tR")
 
 
 def state_dict(*tensors):
@@ -139,7 +139,10 @@ def broken_archives(archive):
     yield "zip64_begin", with_zip64(archive, begin=2**40)
 
 
-def torch_legacy(pickle, count=6, keys=b"]" + text("0") + b"a"):
+ONE_KEY = b"]" + text("0") + b"a"
+
+
+def torch_legacy(pickle, count=6, keys=ONE_KEY):
     magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
     machine = b"\x80\x02}" + text("little_endian") + b"\x88s."
     head = magic + b"\x80\x02M\xe9\x03." + machine
@@ -284,7 +287,7 @@ def config_corpus():
     for name, changes in CONFIG_CHANGES.items():
         config = {**GOOD_CONFIG, **changes}
         yield name, json.dumps({key: value for key, value in config.items() if value is not None}).encode()
-    yield "nulls", json.dumps({key: None for key in GOOD_CONFIG}).encode()
+    yield "nulls", json.dumps(dict.fromkeys(GOOD_CONFIG)).encode()
     yield "list", b'[{"a": [1, -2, 3.5, true, null, "\\u00e9"]}]'
     yield "key_twice", b'{"model_type": "roberta", "model_type": "camembert"}'
     yield "truncated", b'{"model_type": "rob'

@@ -34,7 +34,7 @@ def plain(value):
 def keys_of(model_type):
     """Every key with its default."""
     config = AutoConfig.for_model(model_type)
-    keys = {key: None for key in SAVED}
+    keys = dict.fromkeys(SAVED)
     keys |= GenerationConfig().to_dict()
     for cls in reversed(type(config).__mro__):
         if "__init__" in cls.__dict__:

@@ -34,8 +34,10 @@ TEXTS = ["le vents", "vent levent le", "sud", "[MASK]vents", "abc ab", "bcab", "
          "vent zqz, aqamm  le", "aaaaa aaaaaaa"]
 WORD_PIECE = json.dumps({
     "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "decoder": None,
-    "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
-    "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+    "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+                   "lowercase": True},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
     "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
               "vocab": {piece: i for i, piece in enumerate(WORDS.split())}}})
 # The last bits of these scores decide where the odd letter of "aaaaa" stands. 4 reads them with serde_json, which rounds
@@ -50,8 +52,8 @@ UNIGRAM = json.dumps({
 
 
 def added(content, **properties):
-    return {"__type": "AddedToken", "content": content, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False,
-            "special": True, **properties}
+    return {"__type": "AddedToken", "content": content, "lstrip": False, "rstrip": False, "normalized": False,
+            "single_word": False, "special": True, **properties}
 
 
 # The order of these decides which of two new tokens has which id.
@@ -88,14 +90,17 @@ FILES = {
     "named tokens": ({**BERT, "extra_special_tokens": NAMED}, {"vocab.txt": WORDS}),
     "named tokens over a tokenizer.json": ({**BERT, "extra_special_tokens": NAMED}, {"tokenizer.json": WORD_PIECE}),
     "named tokens with properties": ({**BERT, "extra_special_tokens": {
-        "z_token": added("zqz", single_word=True, special=False), "a_token": added("aqa", lstrip=True, normalized=True)}}, {"vocab.txt": WORDS}),
+        "z_token": added("zqz", single_word=True, special=False), "a_token": added("aqa", lstrip=True, normalized=True)}},
+        {"vocab.txt": WORDS}),
     "named tokens beside a list": ({**BERT, "additional_special_tokens": ["aqa"], "extra_special_tokens": {
         "x_token": "zqz", "y_token": "aqa", "z_token": "mm"}}, {"vocab.txt": WORDS}),
     "tokens of other names": ({**BERT, **NAMED}, {"vocab.txt": WORDS}),
     "tokens of other names over a tokenizer.json": ({**BERT, **NAMED}, {"tokenizer.json": WORD_PIECE}),
-    "tokens of other names with and without properties": ({**BERT, **NAMED, "mm_token": added("mm", special=False)}, {"vocab.txt": WORDS}),
+    "tokens of other names with and without properties": ({**BERT, **NAMED, "mm_token": added("mm", special=False)},
+                                                          {"vocab.txt": WORDS}),
     "tokens of other names in a map": ({**BERT, "audio_token": "mm"}, {
-        "vocab.txt": WORDS, "special_tokens_map.json": json.dumps({**NAMED, "extra_special_tokens": {"x_token": "le"}} if VERSION == "5" else NAMED)}),
+        "vocab.txt": WORDS, "special_tokens_map.json": json.dumps(
+            {**NAMED, "extra_special_tokens": {"x_token": "le"}} if VERSION == "5" else NAMED)}),
     "scores to the last bit": ({"tokenizer_class": "XLMRobertaTokenizer"}, {"tokenizer.json": UNIGRAM}),
     "special tokens split": ({**BERT, "split_special_tokens": True}, {"vocab.txt": WORDS}),
     "special tokens split over a tokenizer.json": ({**BERT, "split_special_tokens": True}, {"tokenizer.json": WORD_PIECE}),
@@ -120,7 +125,8 @@ IN_PYTHON = {
     "tokens of other names": ("built_xlm_added", NAMED),
     "named tokens": ("built_xlm_added", {"extra_special_tokens": NAMED}),
     "a list": ("built_xlm_added", {"additional_special_tokens": ["zqz", "aqa"]}),
-    "properties": ("built_flaubert_lower", {"mask_token": added("zqz", lstrip=True, rstrip=True), "additional_special_tokens": ["aqa"]}),
+    "properties": ("built_flaubert_lower", {
+        "mask_token": added("zqz", lstrip=True, rstrip=True), "additional_special_tokens": ["aqa"]}),
     "numbered": ("built_xlm_added", {"bos_token": "zqz", "added_tokens_decoder": {
         "+0": added("zqz", lstrip=True, special=False), "+1": added("aqa", single_word=True)}}),
 }
@@ -183,12 +189,13 @@ def in_python(target):
             shutil.copytree(target / source, folder)
             pieces = len(json.loads((folder / "vocab.json").read_text(encoding="utf-8")))
             settings = with_ids(settings, pieces)
-            config = {"tokenizer_class": json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"], **settings,
-                      **({"backend": "custom"} if MARK else {})}
+            config = {"tokenizer_class": json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"],
+                      **settings, **({"backend": "custom"} if MARK else {})}
             (folder / "tokenizer_config.json").write_text(json.dumps(config))
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
             # In lists, since an empty second text alone counts as none.
-            ids = [tokenizer([first] if second is None else [(first, second)], truncation=tokenizer.model_max_length < 100)["input_ids"][0]
+            cut = tokenizer.model_max_length < 100
+            ids = [tokenizer([first] if second is None else [(first, second)], truncation=cut)["input_ids"][0]
                    for first, second in PAIRS]
             found[name] = {"folder": source, "tokenizer_config.json": json.dumps(config), "ids": ids}
     return {"pairs": PAIRS, "tokenizers": found}

@@ -131,7 +131,8 @@ def main():
     print("/// max(x, 0) - f(x), which depends on |x| alone, for an activation f: in powers of u = 2 min(|x|, end) / end - 1,")
     print("/// lowest first. From `end` on it is taken as constant.")
     print(f"struct GapPolynomial {{\n  float end;\n  float terms[{GELU_DEGREE + 1}];\n}};\n")
-    print(f"/// The same in {TABLE_PIECES} pieces: t = {TABLE_PIECES - 1} min(|x|, end) / end belongs to the piece of the nearest integer;")
+    print(f"/// The same in {TABLE_PIECES} pieces: t = {TABLE_PIECES - 1} min(|x|, end) / end "
+          "belongs to the piece of the nearest integer;")
     print("/// powers of t less that, lowest first, each of all pieces.")
     print(f"struct GapTable {{\n  float end;\n  alignas(64) float terms[{TABLE_DEGREE + 1}][{TABLE_PIECES}];\n}};\n")
     print_gap_polynomial("kGeluGap", gelu_gap, GELU_END)

@@ -40,7 +40,8 @@ SENTENCES = [
     "On trie les phrases par longueur, on les calcule, on les remet en ordre.",
     "A text of ten words is not slower than ten words.",
     "Every answer comes back in the order of the questions.",
-    "L'\u00e9t\u00e9 dernier, nous avons travers\u00e9 la for\u00eat jusqu'\u00e0 l'\u00e9tang, o\u00f9 rien n'avait chang\u00e9 depuis vingt ans.",
+    "L'\u00e9t\u00e9 dernier, nous avons travers\u00e9 la for\u00eat jusqu'\u00e0 l'\u00e9tang, "
+    "o\u00f9 rien n'avait chang\u00e9 depuis vingt ans.",
     "Prix : 12,50 \u20ac (TVA 20 %) ; r\u00e9f. n\u00b0 4711/b.",
 ]
 GOLDEN_TEXTS = [(text, None) for text in SENTENCES] + [

@@ -119,7 +119,8 @@ def five_layouts():
     lowered = {"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "Lowercase"}]},
                "pre_tokenizer": {"type": "Whitespace"}}
     template = {"post_processor": {
-        "type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+        "type": "TemplateProcessing",
+        "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
         "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}},
                  {"Sequence": {"id": "B", "type_id": 1}}],
         "special_tokens": {"</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]}}}}
@@ -128,7 +129,8 @@ def five_layouts():
         for name in classes:
             special = {"cls_token": "[CLS]", "sep_token": "[SEP]"} if kind == "bert" and name in ("Funnel", "MPNet") else {}
             special.update({"unk_token": "[UNK]"} if kind == "bert" else {})
-            special.update({"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"} if kind != "bert" else {})
+            special.update({} if kind == "bert" else {
+                "bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"})
             special.update({"unk_id": 3, "unk_token": "<unk>"} if kind == "xlm_roberta" else {})
             found[f"five: {name}"] = (kind, {}, five(name + "Tokenizer", **special))
             found[f"five: {name} other stages"] = (kind, {**lowered, **template} if kind != "bert" else lowered, five(
@@ -162,12 +164,15 @@ def five_token_layouts():
         "five: model's settings": ("bert", {"model": model}, five("BertTokenizer")),
         "five: a model's own settings": ("bert", {"model": model}, five(BACKEND)),
         "five: list": ("bert", {}, five("BertTokenizer", extra_special_tokens=["xtra-word", named, "n't"])),
-        "five: dict": ("bert", {}, five("BertTokenizer", extra_special_tokens={"image_token": "[XTRA]", "x_token": "xtra-word"})),
-        "five: tokens of other names": ("bert", {}, five(BACKEND, image_token="xtra-word", audio_token="[XTRA]", x_token=named)),
+        "five: dict": ("bert", {}, five(
+            "BertTokenizer", extra_special_tokens={"image_token": "[XTRA]", "x_token": "xtra-word"})),
+        "five: tokens of other names": ("bert", {}, five(
+            BACKEND, image_token="xtra-word", audio_token="[XTRA]", x_token=named)),
         "five: additional": ("bert", {}, five("BertTokenizer", additional_special_tokens=["xtra-word", "[XTRA]"])),
         "five: both lists": ("bert", {}, five(
             "BertTokenizer", additional_special_tokens=["[XTRA]"], extra_special_tokens=["xtra-word"])),
-        "five: tokens of the file": ("bert", {"added_tokens": some}, five("BertTokenizer", mask_token="[MASK]", pad_token=named)),
+        "five: tokens of the file": ("bert", {"added_tokens": some}, five(
+            "BertTokenizer", mask_token="[MASK]", pad_token=named)),
         "five: no tokens in the file": ("bert", {"added_tokens": []}, five(BACKEND, mask_token="[MASK]", cls_token=named)),
         "five: cls_token": ("bert", {}, five("BertTokenizer", cls_token="[XTRA]", sep_token="[MASK]")),
         "five: padding's token": ("roberta", padding, five(BACKEND)),

@@ -19,6 +19,7 @@ usage: compare_peers.py MODEL_DIR [--what graphs,int8,languages] [--paceline bui
 """
 
 import argparse
+import functools
 import pathlib
 import random
 import re
@@ -35,6 +36,7 @@ import onnxruntime
 import torch
 import transformers
 from onnxruntime.quantization import quantize_dynamic
+
 from peer_engines import PacelineEngine, PythonEngine, fastest
 
 # Sequences x tokens; "mixed" are 16 sequences of 4 to 64 tokens, padded to one length.
@@ -97,7 +99,7 @@ def measure(graphs, case, config, options, rng):
         for name in rng.sample(list(graphs), len(graphs)):
             time.sleep(0.02)  # lets the last graph's threads stop spinning
             graph = graphs[name]
-            times[name].append(fastest(lambda: graph.run(None, feed)))
+            times[name].append(fastest(functools.partial(graph.run, None, feed)))
     times = {name: values[1:] for name, values in times.items()}  # the first round warms up
     return len(times["ours"]), statistics.median(times["ours"]) * 1e3, {
         name: interval([theirs / ours for theirs, ours in zip(values, times["ours"])], rng)
@@ -118,7 +120,7 @@ def check_parity(graphs, model, config, tolerance):
 
 
 def processor():
-    for line in open("/proc/cpuinfo", encoding="utf-8"):
+    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return "unknown processor"

@@ -20,8 +20,9 @@ import onnxruntime
 import tokenizers
 import torch
 import transformers
-from compare_peers import export_plain, processor, session
 from onnxruntime.quantization import quantize_dynamic
+
+from compare_peers import export_plain, processor, session
 from peer_engines import PacelineEngine, padded
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -94,7 +95,8 @@ def our_states(backend, compute_type, batches, options):
 
 
 def quantised_by_torch(model, per_channel):
-    from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic as quantize
+    from torch.ao.quantization import per_channel_dynamic_qconfig
+    from torch.ao.quantization import quantize_dynamic as quantize
     wanted = {torch.nn.Linear: per_channel_dynamic_qconfig} if per_channel else {torch.nn.Linear}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -2,6 +2,7 @@
 Paceline's backends through `paceline worker`, and what people run from Python today. All take the same batches and
 answer with seconds."""
 
+import functools
 import json
 import multiprocessing
 import os
@@ -37,7 +38,7 @@ class PacelineEngine:
     def __init__(self, paceline, model_dir, backend, threads, compute_type="fp32", token_types="no"):
         ours, theirs = socket.socketpair()
         self.socket = ours
-        self.output = tempfile.TemporaryFile()
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115, open as long as the process
         self.process = subprocess.Popen([str(paceline), "worker"], close_fds=False, stdin=subprocess.DEVNULL,
                                         preexec_fn=lambda: hand_over(theirs.fileno()),
                                         stdout=self.output, stderr=self.output,
@@ -149,7 +150,7 @@ def serve(pipe, options):
             pipe.send(run(ids, mask).tolist())
             continue
         run(ids, mask)
-        pipe.send(fastest(lambda: run(ids, mask)))
+        pipe.send(fastest(functools.partial(run, ids, mask)))
 
 
 class PythonEngine:
