@@ -251,3 +251,68 @@ impl Added {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_normalizer_may_not_let_texts_explode() {
+        let doubles = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
+        let times = |count: usize| json!({"type": "Sequence", "normalizers": vec![doubles.clone(); count]});
+        assert!(check_normalizer(&times(16)).is_ok());
+        let message = check_normalizer(&times(17)).unwrap_err().message;
+        assert!(message.contains("131072 bytes of one, expected at most 65536"), "{message}");
+    }
+
+    #[test]
+    fn stages_of_nested_sequences_are_counted() {
+        let plain = vec![json!({"type": "Strip"}); MOST_STAGES];
+        let most = json!({"normalizers": [{"normalizers": plain}]});
+        assert!(check_normalizer(&most).is_ok());
+        let more = json!({"normalizers": [most, {"type": "Strip"}]});
+        assert!(check_normalizer(&more).unwrap_err().message.contains("257 stages"));
+    }
+
+    #[test]
+    fn pre_tokenizers_may_grow_less() {
+        let bytes = json!({"type": "ByteLevel"});
+        assert!(check_pre_tokenizer(&json!({"pretokenizers": vec![bytes.clone(); 3]})).is_ok());
+        assert!(check_pre_tokenizer(&json!({"pretokenizers": vec![bytes; 4]})).is_err());
+    }
+
+    #[test]
+    fn a_template_has_each_text_once() {
+        let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+        assert!(check_post_processor(&json!({"single": [text]})).is_ok());
+        let message = check_post_processor(&json!({"single": [text, text]})).unwrap_err().message;
+        assert!(message.contains("template single has text A 2 times"), "{message}");
+    }
+
+    #[test]
+    fn words_and_affixes_of_a_model_are_short() {
+        let model = |key: &str, value: Value| Map::from_iter([(key.to_owned(), value)]);
+        assert!(check_model(&model("max_input_chars_per_word", json!(LONGEST_WORD))).is_ok());
+        assert!(check_model(&model("max_input_chars_per_word", json!(LONGEST_WORD + 1))).is_err());
+        assert!(check_model(&model("end_of_word_suffix", json!("w".repeat(LONGEST_AFFIX)))).is_ok());
+        assert!(check_model(&model("end_of_word_suffix", json!("w".repeat(LONGEST_AFFIX + 1)))).is_err());
+    }
+
+    #[test]
+    fn the_longest_piece_is_named() {
+        let long = "x".repeat(LONGEST_PIECE + 1);
+        assert!(check_pieces(["a", &long[1..]].into_iter(), "file").is_ok());
+        let message = check_pieces(["a", &long].into_iter(), "file").unwrap_err().message;
+        assert!(message.contains("has 1025 bytes, expected at most 1024"), "{message}");
+    }
+
+    #[test]
+    fn added_tokens_are_bounded_by_number_and_by_bytes() {
+        let mut added = Added { count: MOST_ADDED - 1, bytes: MOST_ADDED_BYTES - 1 };
+        added.add("a");
+        assert!(added.check("file").is_ok());
+        added.add("");
+        assert!(added.check("file").is_err());
+    }
+}

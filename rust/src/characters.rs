@@ -1,4 +1,4 @@
-//! Classes of characters as the lists in characters.txt have them (tools/make_moses_characters.py).
+//! Classes of characters as the lists in characters.txt have them (tools/make/make_moses_characters.py).
 //!
 //! Those of Moses are lists that sacremoses ships, of an older Unicode; the others are of Unicode 14, which Python 3.11
 //! has. Rust's own tables are newer: what was assigned since is `Unassigned` here, whatever Rust makes of it.
@@ -98,4 +98,49 @@ pub fn lower_case(text: &str) -> String {
 
 fn next_is_cased(mut beside: impl Iterator<Item = char>) -> bool {
     beside.find(|&c| !is(Class::CaseIgnorable, c)).is_some_and(|c| is(Class::Cased, c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_in_order() {
+        for (name, ranges) in NAMES.iter().zip(TABLES.iter()) {
+            assert!(!ranges.is_empty(), "{name}");
+            assert!(ranges.iter().all(|(first, last)| first <= last), "{name}");
+            assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0), "{name}");
+        }
+    }
+
+    #[test]
+    fn classes_end_where_their_ranges_end() {
+        assert!(is(Class::Decimal, '0') && is(Class::Decimal, '9'));
+        assert!(!is(Class::Decimal, '/') && !is(Class::Decimal, ':'));
+        assert!(is(Class::Mark, '\u{301}') && !is(Class::Mark, 'e'));
+        assert!(!is(Class::Number, '\0'));
+    }
+
+    #[test]
+    fn a_capital_sigma_is_final_at_the_end_of_a_word_only() {
+        assert_eq!(lower_case("A\u{3a3}"), "a\u{3c2}");
+        assert_eq!(lower_case("A\u{3a3}. B"), "a\u{3c2}. b");
+        assert_eq!(lower_case("\u{3a3}A"), "\u{3c3}a");
+        assert_eq!(lower_case("\u{3a3}"), "\u{3c3}");
+        assert_eq!(lower_case("\u{c9}T\u{c9}"), "\u{e9}t\u{e9}");
+    }
+
+    #[test]
+    fn functions_do_not_look_across_what_unicode_14_does_not_have() {
+        let whole = |text: &str| format!("<{text}>");
+        assert_eq!(by_unicode_14("ab", whole), "<ab>");
+        // U+11F00 is of Unicode 15.
+        assert_eq!(by_unicode_14("a\u{11f00}b", whole), "<a>\u{11f00}<b>");
+    }
+
+    #[test]
+    fn blanks_are_those_of_python() {
+        assert!(['\u{1c}', '\u{1f}', ' ', '\u{a0}', '\u{3000}'].into_iter().all(is_python_blank));
+        assert!(['\u{1b}', '\u{200b}', 'a'].into_iter().all(|c| !is_python_blank(c)));
+    }
 }

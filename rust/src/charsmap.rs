@@ -65,3 +65,31 @@ pub fn longest_value(map: &[u8]) -> f64 {
     let short = catch_unwind(AssertUnwindSafe(|| (1..0x80).filter_map(value).max().unwrap_or(0)));
     short.map_or(longest, |short| short as f64).max(longest / 2.0).max(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_may_announce_what_it_has() {
+        assert!(check_charsmap(&[4, 0, 0, 0, 1, 2, 3, 4], "file").is_ok());
+        assert!(check_charsmap(&[5, 0, 0, 0, 1, 2, 3, 4], "file").is_err());
+        assert!(check_charsmap(&[1, 2], "file").is_ok());
+        let message = check_charsmap(&[0xff, 0xff, 0xff, 0x7f], "spm.model").unwrap_err().message;
+        assert!(message.starts_with("spm.model: the map of characters announces 2147483647 bytes"), "{message}");
+    }
+
+    #[test]
+    fn base64_is_read_up_to_what_is_none() {
+        assert_eq!(decode("AAECAw=="), [0, 1, 2, 3]);
+        assert_eq!(decode("/+8?AAA"), [0xff, 0xef]);
+        assert_eq!(decode(""), [0u8; 0]);
+    }
+
+    #[test]
+    fn the_size_of_an_encoded_map_is_checked_too() {
+        // 4, 0, 0, 0, and four bytes; then the same that announces 5 of them.
+        assert!(check_encoded_charsmap("BAAAAAECAwQA", "file").is_ok());
+        assert!(check_encoded_charsmap("/////wECAwQA", "file").is_err());
+    }
+}

@@ -170,3 +170,44 @@ pub fn choose(tokenizer_config: &Settings, config: &Settings) -> Result<&'static
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Status;
+    use crate::settings::Files;
+
+    fn chosen(tokenizer_config: &str, config: &str) -> Result<&'static Family, Failure> {
+        let mut files = Files::default();
+        files.add("tokenizer_config.json", tokenizer_config.as_bytes());
+        files.add("config.json", config.as_bytes());
+        choose(&files.settings("tokenizer_config.json")?, &files.settings("config.json")?)
+    }
+
+    #[test]
+    fn tokenizer_class_comes_before_model_type() {
+        let asked = |tokenizer_config, config| chosen(tokenizer_config, config).unwrap().kind;
+        assert_eq!(asked("{}", r#"{"model_type": "roberta"}"#), Kind::Roberta);
+        assert_eq!(asked(r#"{"tokenizer_class": "BertTokenizerFast"}"#, r#"{"model_type": "roberta"}"#), Kind::Bert);
+        assert_eq!(asked("{}", r#"{"tokenizer_class": "XLNetTokenizer", "model_type": "bert"}"#), Kind::XlNet);
+    }
+
+    #[test]
+    fn what_is_not_built_is_named() {
+        let failure = chosen(r#"{"tokenizer_class": "T5Tokenizer"}"#, "{}").err().expect("a failure");
+        assert_eq!(failure.status, Status::Unsupported);
+        assert!(failure.message.contains("asks for \"T5Tokenizer\""), "{}", failure.message);
+        assert!(failure.message.contains("RobertaTokenizer"), "{}", failure.message);
+        let failure = chosen("{}", r#"{"model_type": "modernbert"}"#).err().expect("a failure");
+        assert!(failure.message.contains("model_type is \"modernbert\""), "{}", failure.message);
+        assert_eq!(chosen("{}", "{}").err().expect("a failure").status, Status::CorruptData);
+    }
+
+    #[test]
+    fn no_class_and_no_model_stands_there_twice() {
+        for (index, family) in FAMILIES.iter().enumerate() {
+            let equal = |other: &Family| other.class == family.class || other.model_type == family.model_type;
+            assert!(!FAMILIES[..index].iter().any(equal), "{}", family.class);
+        }
+    }
+}

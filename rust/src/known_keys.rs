@@ -40,3 +40,27 @@ pub fn unknown_keys(config: &Settings) -> Option<String> {
     (!unknown.is_empty())
         .then(|| format!("{} has settings that are not known here and not followed: {names}{more}", config.file))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Files;
+
+    fn clause(json: &str) -> Option<String> {
+        let mut files = Files::default();
+        files.add("tokenizer_config.json", json.as_bytes());
+        unknown_keys(&files.settings("tokenizer_config.json").expect("an object"))
+    }
+
+    #[test]
+    fn known_keys_and_nulls_are_passed_over() {
+        assert_eq!(clause(r#"{"do_lower_case": true, "image_token": "<i>", "verbose": 1, "other": null}"#), None);
+    }
+
+    #[test]
+    fn unknown_keys_are_named_the_first_of_them() {
+        assert!(clause(r#"{"zz_top": 1}"#).expect("a clause").ends_with("not followed: zz_top"));
+        let many = clause(r#"{"a1": 1, "a2": 1, "a3": 1, "a4": 1, "a5": 1, "a6": 1, "a7": 1}"#).expect("a clause");
+        assert!(many.ends_with("a1, a2, a3, a4, a5 and 2 more"), "{many}");
+    }
+}

@@ -429,3 +429,49 @@ pub unsafe extern "C" fn paceline_tokenizer_notes(
     // SAFETY: promised by the caller.
     unsafe { copy_clauses(tokenizer, |changes| &changes.notes, buffer, capacity) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The status and the message of a call.
+    fn outcome<T>(buffer: &mut [c_char], body: impl FnOnce() -> Result<T, Failure>) -> (Status, String) {
+        let message = MessageBuffer { data: buffer.as_mut_ptr(), size: buffer.len() };
+        // SAFETY: the buffer has that size.
+        let status = unsafe { guarded(message, SMALL, body, |_| ()) };
+        let bytes: Vec<u8> = buffer.iter().take_while(|&&byte| byte != 0).map(|&byte| byte as u8).collect();
+        (status, String::from_utf8(bytes).expect("whole characters"))
+    }
+
+    #[test]
+    fn failures_and_panics_become_a_status_and_a_message() {
+        let mut buffer = [0; 100];
+        assert_eq!(outcome(&mut buffer, || Ok(1)), (Status::Ok, String::new()));
+        let (status, message) = outcome(&mut buffer, || Err::<(), _>(Failure::unsupported("no such thing")));
+        assert_eq!((status, message.as_str()), (Status::Unsupported, "no such thing"));
+        let (status, message) = outcome(&mut buffer, || -> Result<(), Failure> { panic!("at {}", 7) });
+        assert_eq!((status, message.as_str()), (Status::CorruptData, "the tokenizer library gave up: at 7"));
+    }
+
+    #[test]
+    fn a_message_is_cut_between_characters() {
+        let fail = || Err::<(), _>(Failure::corrupt("\u{e9}\u{e9}\u{e9}"));
+        // Five bytes and the NUL: the third character would need a sixth.
+        assert_eq!(outcome(&mut [0; 6], fail).1, "\u{e9}\u{e9}");
+        assert_eq!(outcome(&mut [0; 1], fail).1, "");
+    }
+
+    #[test]
+    fn null_pointers_are_refused() {
+        let mut buffer = [0; 100];
+        let (files, out) = (std::ptr::null(), std::ptr::null_mut());
+        // SAFETY: no file is read, and the buffer has that size.
+        let status = unsafe { paceline_tokenizer_load(files, 0, 4, out, buffer.as_mut_ptr(), buffer.len()) };
+        assert_eq!(status, Status::InvalidArgument);
+        // SAFETY: null is allowed.
+        unsafe {
+            paceline_tokenizer_free(std::ptr::null_mut());
+            assert_eq!(paceline_tokenizer_vocab_size(std::ptr::null()), 0);
+        }
+    }
+}

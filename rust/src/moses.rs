@@ -185,3 +185,34 @@ fn keeps_full_stop(prefix: &str, next: Option<&str>, language: Language) -> bool
         || next.is_some_and(|c| is(Class::Lower, c))
         || (stands_in(prefixes.numeric) && next.is_some_and(|c| c.is_ascii_digit()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_become_words() {
+        assert_eq!(cut("Hello, world! (yes)", Language::English), ["Hello", ",", "world", "!", "(", "yes", ")"]);
+        assert_eq!(cut("1,000 or 1, 2,", Language::English), ["1,000", "or", "1", ",", "2", ","]);
+        assert_eq!(cut("  \t ", Language::English), [""; 0]);
+    }
+
+    #[test]
+    fn apostrophes_go_with_the_word_that_the_language_says() {
+        assert_eq!(cut("don't", Language::English), ["don", "'t"]);
+        assert_eq!(cut("l'eau", Language::French), ["l'", "eau"]);
+    }
+
+    #[test]
+    fn full_stops_of_abbreviations_stay() {
+        assert_eq!(cut("Mr. Smith left.", Language::English), ["Mr.", "Smith", "left", "."]);
+        assert_eq!(cut("No. 5 is No. X", Language::English), ["No.", "5", "is", "No", ".", "X"]);
+        assert_eq!(cut("M. Dupont.", Language::French), ["M.", "Dupont", "."]);
+    }
+
+    #[test]
+    fn runs_of_dots_are_one_word() {
+        assert_eq!(cut("well... yes....", Language::English), ["well", "...", "yes", "...."]);
+        assert_eq!(cut("DOT DOTMULTI", Language::English), ["DOT", "."]);
+    }
+}

@@ -232,3 +232,54 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_finds_memory_gives_its_result() {
+        assert_eq!(with_reserve(1 << 16, 1 << 16, || vec![7; 1000].len()), Some(1000));
+        assert!(!has_run_out());
+    }
+
+    #[test]
+    fn a_call_that_cannot_put_its_block_aside_does_not_begin() {
+        // More than any address space has.
+        let too_much = 1 << 62;
+        assert_eq!(with_reserve(too_much, too_much, || unreachable!("it began")), None::<()>);
+    }
+
+    #[test]
+    fn a_call_within_another_one_uses_its_block() {
+        let within = || with_reserve(1 << 62, 1 << 62, || ACTIVE.get().size);
+        assert_eq!(with_reserve(1 << 16, 1 << 16, within).flatten(), Some(1 << 16));
+    }
+
+    #[test]
+    fn what_was_made_in_the_block_is_dropped_and_the_block_is_free_again() {
+        let blocks = || BLOCKS.iter().filter(|block| block.0.load(Ordering::SeqCst) != 0).count();
+        let result = with_reserve(1 << 16, 1 << 16, || {
+            let layout = Layout::array::<u8>(100).expect("a small size");
+            let memory = allocate_aside(layout);
+            assert!(!memory.is_null() && has_run_out());
+            assert_eq!(find(memory), ACTIVE.get().place);
+            // SAFETY: it is of this layout, and the allocator finds it in the block.
+            unsafe {
+                memory.write_bytes(b'x', 100);
+                let moved = Allocator.realloc(memory, layout, 200);
+                assert_eq!(std::slice::from_raw_parts(moved, 100), [b'x'; 100]);
+                Allocator.dealloc(moved, Layout::array::<u8>(200).expect("a small size"));
+            }
+        });
+        assert_eq!(result, None);
+        assert!(!has_run_out());
+        assert_eq!(blocks(), 0);
+    }
+
+    #[test]
+    fn a_block_that_is_used_up_gives_no_more() {
+        let body = || allocate_aside(Layout::array::<u8>((1 << 16) + 1).expect("a small size")).is_null();
+        assert_eq!(with_reserve(1 << 16, 1 << 16, body), Some(true));
+    }
+}

@@ -283,3 +283,51 @@ fn read_count(reader: &mut Peekable<Chars>) -> Option<Count> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_real_tokenizers_cost_as_much_as_their_text() {
+        const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+        for pattern in [GPT2, r"\s+", r"[a-z]+", r" {2,}", r"\p{N}{1,3}", "a|b", "("] {
+            assert_eq!(check_pattern(pattern), Ok(Growth::Linear), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_repetition_that_a_later_part_can_undo_costs_the_square() {
+        for pattern in [r"\s+$", "a+b", r"[a-z]*x"] {
+            assert_eq!(check_pattern(pattern), Ok(Growth::Square), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_can_cost_more_is_refused_by_its_name() {
+        let deep = "(".repeat(DEEPEST + 1);
+        let long = "a".repeat(LONGEST + 1);
+        for (pattern, what) in [
+            ("(a+)+", "a repetition within a repetition"),
+            ("a+b+c", "two repetitions that a later part can undo"),
+            ("(a)\\1", "a reference back"),
+            ("(?=a*)", "an unbounded lookaround"),
+            ("(?<=a+)b", "an unbounded lookaround"),
+            ("a{20000}", "counts of more than 10,000 together"),
+            (r"\g<1>", "a call of a group"),
+            ("(*FAIL)", "a call of a function"),
+            ("(?<name", "a name without an end"),
+            (&deep, "groups nested more than 50 deep"),
+            (&long, "more than 4,096 bytes"),
+        ] {
+            assert_eq!(check_pattern(pattern), Err(what), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_an_operator_but_is_none_stands_for_itself() {
+        for pattern in ["[(*+)]+", r"\(+", "a{x}", "a{,}", "(?#a comment (a+)", r"\\+"] {
+            assert_eq!(check_pattern(pattern), Ok(Growth::Linear), "{pattern}");
+        }
+    }
+}

@@ -90,3 +90,22 @@ pub fn is_digit(c: char) -> bool {
     let behind = DIGITS.partition_point(|&(first, _)| first <= code);
     behind > 0 && code <= DIGITS[behind - 1].1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ranges_are_in_order() {
+        assert!(DIGITS.iter().all(|(first, last)| first <= last));
+        assert!(DIGITS.windows(2).all(|pair| pair[0].1 < pair[1].0));
+    }
+
+    #[test]
+    fn digits_are_those_of_python() {
+        // Superscript, Arabic, circled, mathematical.
+        assert!(['0', '9', '\u{b2}', '\u{665}', '\u{2460}', '\u{1d7ff}'].into_iter().all(is_digit));
+        // A fraction and a Roman numeral are numeric, but no digits.
+        assert!(['a', '/', ':', '\u{bd}', '\u{2160}', '\0'].into_iter().all(|c| !is_digit(c)));
+    }
+}

@@ -129,3 +129,54 @@ pub fn short(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(json: &str) -> Settings {
+        let mut files = Files::default();
+        files.add("tokenizer_config.json", json.as_bytes());
+        files.settings("tokenizer_config.json").expect("an object")
+    }
+
+    #[test]
+    fn null_is_absent_and_a_wrong_type_is_named() {
+        let settings = settings(r#"{"a": null, "b": "text", "c": 3, "d": true}"#);
+        assert_eq!(settings.string("a").unwrap(), None);
+        assert_eq!(settings.string("b").unwrap(), Some("text"));
+        assert_eq!(settings.count("c").unwrap(), Some(3));
+        assert_eq!(settings.switch("d").unwrap(), Some(true));
+        let message = settings.string("c").unwrap_err().message;
+        assert_eq!(message, "tokenizer_config.json: c is 3, expected a string");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_settings() {
+        assert!(Files::default().settings("config.json").unwrap().is_empty());
+        assert_eq!(Files::default().require("vocab.txt").unwrap_err().status, Status::NotFound);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        let mut files = Files::default();
+        files.add("config.json", b"[1]");
+        assert_eq!(files.settings("config.json").err().expect("a failure").status, Status::CorruptData);
+    }
+
+    #[test]
+    fn keys_come_in_the_order_of_the_file_and_once() {
+        let mut files = Files::default();
+        files.add("map.json", br#"{"z": {"y": 1, "x": 2, "y": 3}, "a": 1}"#);
+        assert_eq!(files.keys("map.json", None), ["z", "a"]);
+        assert_eq!(files.keys("map.json", Some("z")), ["y", "x"]);
+        assert!(files.keys("map.json", Some("a")).is_empty());
+        assert!(files.keys("other.json", None).is_empty());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(short(&"\u{e9}".repeat(60)), "\u{e9}".repeat(60));
+        assert_eq!(short(&"\u{e9}".repeat(61)), "\u{e9}".repeat(60) + "...");
+    }
+}

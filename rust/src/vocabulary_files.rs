@@ -128,3 +128,60 @@ pub fn read_merges_with_counts(content: &[u8]) -> Result<Vec<Merge>, Failure> {
     }
     Ok(merges)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message<T>(result: Result<T, Failure>) -> String {
+        result.err().expect("a failure").message
+    }
+
+    fn pieces(names: &[&str]) -> Vocabulary {
+        names.iter().zip(0..).map(|(name, id)| ((*name).to_owned(), id)).collect()
+    }
+
+    #[test]
+    fn lines_of_vocab_txt_are_ids_whatever_ends_them() {
+        for text in ["a\nb\nc", "a\r\nb\r\nc\r\n", "a\rb\rc\r"] {
+            assert_eq!(read_vocab_txt(text.as_bytes()).unwrap(), pieces(&["a", "b", "c"]), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_equal_pieces_counts() {
+        assert_eq!(read_vocab_txt(b"a\nb\na\n").unwrap()["a"], 2);
+        assert_eq!(read_vocab_json(br#"{"a": 1, "b": 2, "a": 7}"#).unwrap()["a"], 7);
+    }
+
+    #[test]
+    fn a_vocabulary_without_pieces_or_with_impossible_ids_is_refused() {
+        assert!(message(read_vocab_txt(b"")).contains("vocab.txt is empty"));
+        assert!(message(read_vocab_txt(b"a\n\xff")).contains("not UTF-8 from byte 2"));
+        assert!(message(read_vocab_json(b"{}")).contains("vocab.json is empty"));
+        assert!(message(read_vocab_json(br#"{"a": 2147483648}"#)).contains("less than 2^31"));
+        assert!(read_vocab_json(br#"{"a": -1}"#).is_err());
+        assert!(read_vocab_json(br#"{"a": 1} x"#).is_err());
+    }
+
+    #[test]
+    fn merges_begin_behind_a_comment_and_end_with_the_last_line_end() {
+        let known = pieces(&["a", "b", "ab", "c", "abc"]);
+        let merges = read_merges_txt(b"#version: 0.2\na b\nab c\na b\nnot read", &known).unwrap();
+        assert_eq!(merges, [("a".to_owned(), "b".to_owned()), ("ab".to_owned(), "c".to_owned())]);
+    }
+
+    #[test]
+    fn merges_of_other_pieces_are_refused() {
+        let known = pieces(&["a", "b"]);
+        assert!(message(read_merges_txt(b"#\na b\n", &known)).contains("vocab.json has no \"ab\""));
+        assert!(message(read_merges_txt(b"#\na\n", &known)).contains("line 2 is \"a\", expected two pieces"));
+    }
+
+    #[test]
+    fn merges_with_counts_need_no_comment_and_no_vocabulary() {
+        let merges = read_merges_with_counts(b"a b 12\na b 3\n").unwrap();
+        assert_eq!(merges, vec![("a".to_owned(), "b".to_owned()); 2]);
+        assert_eq!(read_merges_with_counts(b"#version 1\na b\n").unwrap().len(), 1);
+    }
+}

@@ -85,7 +85,7 @@ fn train(corpus: &str, vocab_size: usize) -> Result<Vec<(String, f64)>, AnyError
     let special = |token: &&str| (token.to_string(), 0.0);
     let reserved: Vec<_> = LEADING.iter().chain([&MASK]).map(|token| token.to_string()).collect();
     let learned = in_order(model.iter().filter(|(piece, _)| !reserved.contains(piece)).cloned());
-    Ok(LEADING.iter().map(|t| special(t)).chain(learned).chain([special(&MASK)]).collect())
+    Ok(LEADING.iter().map(&special).chain(learned).chain([special(&MASK)]).collect())
 }
 
 fn special_tokens() -> Vec<AddedToken> {

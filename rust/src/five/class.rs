@@ -238,3 +238,58 @@ fn names() -> String {
     let names: Vec<&str> = CLASSES.iter().chain([&BACKEND]).flat_map(|class| class.names).copied().collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Files;
+
+    fn chosen(tokenizer_config: &str, config: &str, json: &[u8]) -> Result<Choice, Failure> {
+        let mut files = Files::default();
+        files.add("tokenizer_config.json", tokenizer_config.as_bytes());
+        files.add("config.json", config.as_bytes());
+        choose(&files.settings("tokenizer_config.json")?, &files.settings("config.json")?, Some(json))
+    }
+
+    #[test]
+    fn a_known_class_is_taken_without_a_note() {
+        let choice = chosen(r#"{"tokenizer_class": "BartTokenizerFast"}"#, "{}", b"{}").unwrap();
+        assert_eq!(choice.class.kind, Kind::Roberta);
+        assert_eq!((choice.in_python, choice.note), (false, None));
+    }
+
+    #[test]
+    fn modernbert_passes_over_its_class() {
+        let config = r#"{"model_type": "modernbert"}"#;
+        let choice = chosen(r#"{"tokenizer_class": "BertTokenizer"}"#, config, b"{}").unwrap();
+        assert_eq!(choice.class.kind, BACKEND.kind);
+    }
+
+    #[test]
+    fn an_unknown_class_is_read_as_the_plain_one_with_a_note() {
+        let choice = chosen(r#"{"tokenizer_class": "NoSuchTokenizer"}"#, "{}", b"{}").unwrap();
+        assert_eq!(choice.class.kind, BACKEND.kind);
+        assert!(choice.note.expect("a note").contains("NoSuchTokenizer"));
+    }
+
+    #[test]
+    fn a_class_in_python_is_marked() {
+        let choice = chosen("{}", r#"{"model_type": "flaubert"}"#, b"{}").unwrap();
+        assert!(choice.in_python);
+        assert!(choice.note.expect("a note").contains("FlaubertTokenizer"));
+    }
+
+    #[test]
+    fn llama_is_read_where_its_tokenizer_json_is_of_bytes() {
+        let asked = r#"{"tokenizer_class": "LlamaTokenizer"}"#;
+        assert!(chosen(asked, "{}", br#"{"pre_tokenizer": {"type": "ByteLevel"}}"#).is_ok());
+        assert!(chosen(asked, "{}", b"{}").is_err());
+    }
+
+    #[test]
+    fn no_class_is_both_built_and_refused() {
+        for name in CLASSES.iter().flat_map(|class| class.names) {
+            assert!(!REFUSED.split_whitespace().any(|refused| refused == *name), "{name}");
+        }
+    }
+}
