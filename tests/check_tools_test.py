@@ -249,8 +249,8 @@ class DocsTest(TreeTest):
         for page, line in ((f"Short.\n\nAlso short. {long}.\n", 3), (f"- a\n- {long}\n", 2), (broken, 1)):
             self.assert_one(list(check_docs.warnings(self.words_tree(page))), f"docs/page.md:{line}:", "36 words")
         fine = " ".join(["word"] * 35)
-        for page in (f"{fine}. {fine}! {fine}\n", f"- {fine}\n- {fine}\n", f"| {long} |\n", f"- a\n\n  | {long} |\n", f"    {long}\n",
-                     f"# {long}\n", f"`{long}` {fine[5:]}\n"):
+        for page in (f"{fine}. {fine}! {fine}\n", f"- {fine}\n- {fine}\n", f"| {long} |\n", f"- a\n\n  | {long} |\n",
+                     f"    {long}\n", f"# {long}\n", f"`{long}` {fine[5:]}\n"):
             self.assertEqual(list(check_docs.warnings(self.words_tree(page))), [], page)
 
     def test_leaves_prose_and_made_files_alone(self):
