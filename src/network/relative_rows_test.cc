@@ -40,7 +40,8 @@ TEST(RelativeRows, AreThoseOfTheOriginals) {
 }
 
 TEST(RelativeRows, OfAShortSequenceAreTheMiddleOfALongOnes) {
-  for (const Json& one : golden().at("rows")) {
+  const Json file = golden();
+  for (const Json& one : file.at("rows")) {
     const RelativePositions relative = table_of(one);
     const std::vector<int32_t> all = relative_rows(relative, 300);
     for (const int32_t tokens : {1, 2, 77}) {
@@ -52,7 +53,8 @@ TEST(RelativeRows, OfAShortSequenceAreTheMiddleOfALongOnes) {
 
 TEST(SinusoidRows, AreThoseOfXlNet) {
   constexpr int32_t kTokens = 1024;
-  for (const Json& one : golden().at("sinusoids")) {
+  const Json file = golden();
+  for (const Json& one : file.at("sinusoids")) {
     const int32_t width = one.at("width");
     const int32_t clamp = one.at("clamp_len");
     const RelativePositions relative{.kind = RelativeKind::kSinusoid, .max_distance = std::max(clamp, 0)};

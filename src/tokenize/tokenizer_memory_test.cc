@@ -13,19 +13,12 @@
 #include <new>
 #include <string>
 
+#include "base/testing/sanitized.h"
 #include "paceline/error.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 const std::filesystem::path kFolder = std::filesystem::path(PACELINE_TESTDATA) / "tokenizers";
 

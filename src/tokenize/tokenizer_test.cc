@@ -280,7 +280,8 @@ TEST(Tokenizer, RefusesWhatItCannotHonour) {
   expect_error(
       ErrorCode::kUnsupported,
       [] {
-        load_changed([](Json& json) { json["post_processor"]["single"] = {json["post_processor"]["single"][1]}; });
+        load_changed(
+            [](Json& json) { json["post_processor"]["single"] = Json::array({json["post_processor"]["single"][1]}); });
       },
       "no special tokens");
   expect_error(
