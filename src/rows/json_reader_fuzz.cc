@@ -1,4 +1,4 @@
-#include "rows/check_rows.h"
+#include "rows/testing/check_rows.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

@@ -1,4 +1,4 @@
-#include "rows/check_rows.h"
+#include "rows/testing/check_rows.h"
 
 // Whatever the bytes are: packed, UTF-16, CR, no text at all; the content says the format.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
