@@ -4,6 +4,7 @@
 
 #include "export/onnx_attention.h"
 #include "export/onnx_builder.h"
+#include "export/onnx_layers.h"
 #include "export/onnx_rows.h"
 #include "export/overflow.h"
 #include "paceline/error.h"
@@ -21,8 +22,9 @@ class Walk {
         options_(options),
         input_type_(options.input_dtype == "int32" ? OnnxType::kInt32 : OnnxType::kInt64),
         graph_(checkpoint, resolve_opset(options), network_.architecture),
+        layers_(checkpoint, graph_),
         rows_(graph_, network_, options.form),
-        attention_(graph_, rows_, network_),
+        attention_(graph_, layers_, rows_, network_),
         may_lose_numbers_(options.compute_type == "int8" && !stays_finite(network_, largest_weight(checkpoint))) {}
 
   OnnxModel build() {
@@ -37,17 +39,17 @@ class Walk {
       pooled = last && network_.pools_one_row();
       x = block(x, network_.layer(i), pooled);
       if (!convolution.empty()) {
-        x = graph_.layer_norm(graph_.node("Add", "convolution/residual", {x, convolution}), network_.convolution.norm,
-                              "convolution/norm");
+        x = layers_.layer_norm(graph_.node("Add", "convolution/residual", {x, convolution}), network_.convolution.norm,
+                               "convolution/norm");
       }
     }
     graph_.enter("/head");
-    x = graph_.layer_norm(x, network_.final_norm, "final_norm");
+    x = layers_.layer_norm(x, network_.final_norm, "final_norm");
     if (!pooled) x = rows_.pooled(x, network_.hidden_size, ids_);
     for (std::size_t i = 0; i < network_.head.size(); ++i) {
-      x = graph_.dense(x, network_.head[i].dense, fmt::format("dense.{}", i));
-      x = graph_.activation(x, network_.head[i].activation, fmt::format("activation.{}", i));
-      x = graph_.layer_norm(x, network_.head[i].norm, fmt::format("norm.{}", i));
+      x = layers_.dense(x, network_.head[i].dense, fmt::format("dense.{}", i));
+      x = layers_.activation(x, network_.head[i].activation, fmt::format("activation.{}", i));
+      x = layers_.layer_norm(x, network_.head[i].norm, fmt::format("norm.{}", i));
     }
     x = with_lost_numbers(x);
     graph_.output(x, options_.output_name, {"batch", int64_t{network_.outputs}});
@@ -83,10 +85,10 @@ class Walk {
       x = graph_.node("Add", "with_type",
                       {x, graph_.floats(embeddings.token_types.name + ".first", {network_.embedding_size()}, first)});
     }
-    if (!embeddings.project_first) x = graph_.layer_norm(x, embeddings.norm, "norm");
+    if (!embeddings.project_first) x = layers_.layer_norm(x, embeddings.norm, "norm");
     if (!rows_.unpadded()) x = rows_.flat(x, network_.embedding_size(), "rows");
     if (embeddings.projection.exists()) x = product(x, embeddings.projection, "projection");
-    if (embeddings.project_first) x = graph_.layer_norm(x, embeddings.norm, "norm");
+    if (embeddings.project_first) x = layers_.layer_norm(x, embeddings.norm, "norm");
     return x;
   }
 
@@ -158,13 +160,13 @@ class Walk {
 
   // A dense layer of a block; those of the head stay in fp32.
   Value product(const Value& x, const Dense& layer, std::string_view name) {
-    return options_.compute_type == "int8" ? graph_.dense_int8(x, layer, name) : graph_.dense(x, layer, name);
+    return options_.compute_type == "int8" ? layers_.dense_int8(x, layer, name) : layers_.dense(x, layer, name);
   }
 
   // The last layer computes what is pooled and no more: keys and values of every token, the rest for pooled rows; where
   // attention depends on places, the queries too.
   Value block(const Value& x, const Block& block, bool pooled) {
-    const Value normed = block.norm_before ? graph_.layer_norm(x, block.attention_norm, "attention/norm") : x;
+    const Value normed = block.norm_before ? layers_.layer_norm(x, block.attention_norm, "attention/norm") : x;
     const SelfAttention& attention = block.attention;
     const bool reduced = pooled && OnnxAttention::knows_no_places(network_, attention);
     const Value residual = pooled ? rows_.pooled(x, network_.hidden_size, ids_) : x;
@@ -182,14 +184,14 @@ class Walk {
     watch(context, "attention/watched");
     Value y = product(context, attention.output, "attention/output");
     y = graph_.node("Add", "attention/residual", {y, residual});
-    if (!block.norm_before) y = graph_.layer_norm(y, block.attention_norm, "attention/norm");
-    const Value inner = block.norm_before ? graph_.layer_norm(y, block.ffn_norm, "ffn/norm") : y;
+    if (!block.norm_before) y = layers_.layer_norm(y, block.attention_norm, "attention/norm");
+    const Value inner = block.norm_before ? layers_.layer_norm(y, block.ffn_norm, "ffn/norm") : y;
     const Value z = graph_.node("Add", "ffn/residual", {feed_forward(inner, block.ffn), y});
-    return block.norm_before ? z : graph_.layer_norm(z, block.ffn_norm, "ffn/norm");
+    return block.norm_before ? z : layers_.layer_norm(z, block.ffn_norm, "ffn/norm");
   }
 
   Value feed_forward(const Value& x, const FeedForward& ffn) {
-    Value inner = graph_.activation(product(x, ffn.up, "ffn/up"), ffn.activation, "ffn/activation");
+    Value inner = layers_.activation(product(x, ffn.up, "ffn/up"), ffn.activation, "ffn/activation");
     if (ffn.gate.exists()) inner = graph_.node("Mul", "ffn/gated", {inner, product(x, ffn.gate, "ffn/gate")});
     watch(inner, "ffn/watched");
     return product(inner, ffn.down, "ffn/down");
@@ -208,7 +210,7 @@ class Walk {
                                 {{"group", int64_t{layer.groups}}, {"pads", std::vector<int64_t>{side, side}}});
     const Value rows =
         rows_.packed(graph_.transpose(y, {0, 2, 1}, "convolution/out"), network_.hidden_size, "convolution/rows");
-    return graph_.activation(rows, layer.activation, "convolution/activation");
+    return layers_.activation(rows, layer.activation, "convolution/activation");
   }
 
   const Checkpoint& checkpoint_;
@@ -216,6 +218,7 @@ class Walk {
   const OnnxExportOptions& options_;
   OnnxType input_type_;
   OnnxBuilder graph_;
+  OnnxLayers layers_;
   OnnxRows rows_;
   OnnxAttention attention_;
   bool may_lose_numbers_;

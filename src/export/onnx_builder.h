@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,6 +32,10 @@ class OnnxBuilder {
   /// The general case: one operator, one output.
   Value node(std::string_view op, std::string_view name, std::vector<Value> inputs,
              std::vector<OnnxAttribute> attributes = {});
+  /// One operator with several outputs: the node and its first output are named `name`, without the prefix, the others
+  /// NAME/PART.
+  std::vector<Value> node_with_parts(std::string_view op, const std::string& name, std::vector<Value> inputs,
+                                     const std::vector<std::string>& parts);
 
   /// A tensor of the checkpoint under its own name, fp32.
   Value weight(const Weight& weight);
@@ -42,6 +45,7 @@ class OnnxBuilder {
   Value number(float value);                                                             ///< []
   Value table(const std::string& name, const std::vector<int64_t>& values);              ///< [n], long: by its name
   Value floats(const std::string& name, Shape shape, const std::vector<float>& values);
+  Value bytes(const std::string& name, Shape shape, std::string values);  ///< s8
   /// A tensor of the checkpoint in another shape of as many values; `name` is added to its own.
   Value reshaped(const Weight& weight, Shape shape, std::string_view name);
 
@@ -57,37 +61,12 @@ class OnnxBuilder {
   Value sum(const Value& x, int64_t axis, std::string_view name);
   /// [n], 0 to n - 1, for a one-element vector that holds n.
   Value count_up(const Value& count, std::string_view name);
-  /// x [N, in] -> [N, out].
-  Value dense(const Value& x, const Dense& layer, std::string_view name);
-  /// The same in 8 bits: x quantised while it runs, once for all layers that read it; weights now, for each output.
-  Value dense_int8(const Value& x, const Dense& layer, std::string_view name);
-  /// Over the last axis; x itself where there is no such norm.
-  Value layer_norm(const Value& x, const LayerNorm& norm, std::string_view name);
-  Value activation(const Value& x, Activation function, std::string_view name);
-
   int opset() const { return model_.opset; }
   OnnxModel take() { return std::move(model_); }
 
  private:
-  /// A value in u8: what DynamicQuantizeLinear makes of it.
-  struct Quantised {
-    Value values, scale, zero;
-  };
-  /// A weight in s8, [in, out], and its scales [out].
-  struct Int8Weight {
-    Value values, scales;
-  };
-
-  const Quantised& quantised(const Value& x);
-  Int8Weight int8_weight(const Dense& layer);
   Value unique_name(const std::string& wanted);
   Value constant(std::string name, OnnxType type, Shape shape, std::string bytes);
-  Value decomposed_layer_norm(const Value& x, const LayerNorm& norm, const std::string& name);
-  Value decomposed_gelu(const Value& x, const std::string& name);
-  Value decomposed_gelu_tanh(const Value& x, const std::string& name);
-  Value dense_weight(const Dense& layer);
-  Value dense_bias(const Dense& layer);
-  Value mean_of_last_axis(const Value& x, const std::string& name);
   void reserve(const std::string& name);
 
   const Checkpoint& checkpoint_;
@@ -95,7 +74,6 @@ class OnnxBuilder {
   std::string prefix_;
   std::set<std::string> names_;         // of every value
   std::set<std::string> initializers_;  // of those, the constants
-  std::map<Value, Quantised> quantised_;
 };
 
 }  // namespace paceline
