@@ -10,6 +10,13 @@
 
 namespace paceline {
 
+/// What a forward pass reads, each [B, S] of an integer type on the weights' device.
+struct ForwardInputs {
+  at::Tensor input_ids;
+  at::Tensor attention_mask;  ///< not 0: a real token; undefined: all are
+  at::Tensor token_type_ids;  ///< undefined: all are 0; read only where the network has more than one type
+};
+
 /// What the layers of one forward pass of NetworkForward share.
 struct ForwardState {
   at::Tensor keep;       ///< [B, 1, 1, S], true where a key is real; undefined: all are

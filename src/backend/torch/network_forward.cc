@@ -6,10 +6,7 @@
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/mish.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/relu.h>
@@ -19,18 +16,10 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "backend/torch/forward_state.h"
-#include "network/relative_rows.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
-
-at::Tensor copy_weight(const Checkpoint& checkpoint, const Weight& weight, at::ScalarType dtype, at::Device device) {
-  at::Tensor values = at::empty(weight.shape, at::kFloat);
-  convert_to_float(checkpoint.tensor(weight), 0,
-                   {values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())});
-  return values.to(device, dtype);
-}
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
   switch (activation) {
@@ -62,69 +51,20 @@ at::Tensor real_tokens(const ForwardInputs& inputs, const at::Tensor& like) {
 }  // namespace
 
 NetworkForward::NetworkForward(const Checkpoint& checkpoint, at::ScalarType dtype, at::Device device)
-    : network_(checkpoint.network()) {
-  for_each_weight(network_, [&](const Weight& weight) {
-    weights_.emplace_back(weight.name, copy_weight(checkpoint, weight, dtype, device));
-    by_name_.emplace(weight.name, weights_.back().second);
-  });
-  const RelativeKind kind = network_.relative.kind;
-  if (kind == RelativeKind::kBias || kind == RelativeKind::kLearned) {
-    const std::vector<int32_t> rows = relative_rows(network_.relative, network_.max_tokens);
-    at::Tensor stored = at::empty({static_cast<int64_t>(rows.size())}, at::kLong);
-    std::copy(rows.begin(), rows.end(), stored.mutable_data_ptr<int64_t>());
-    relative_rows_ = stored.to(device);
-  }
-  for (const Block& block : network_.blocks) {
-    const std::vector<double>& values = block.attention.rotary.frequencies;
-    if (values.empty()) continue;
-    at::Tensor stored = at::empty({static_cast<int64_t>(values.size())}, at::kDouble);
-    std::copy(values.begin(), values.end(), stored.mutable_data_ptr<double>());
-    frequencies_[block.attention.rotary] = stored.to(device, at::kFloat);
-  }
-}
-
-at::Tensor NetworkForward::find(const Weight& weight) const {
-  const auto found = by_name_.find(weight.name);
-  if (found == by_name_.end()) {
-    throw Error(ErrorCode::kInternal, "[torch] The weight " + weight.name + " is not visited by the network.");
-  }
-  return found->second;
-}
-
-/// A tensor that holds several layers, or the other way round, is taken apart here, so that a trace names it whole.
-at::Tensor NetworkForward::dense(const at::Tensor& x, const Dense& layer) const {
-  at::Tensor weight = find(layer.weight);
-  at::Tensor bias = layer.bias.exists() ? find(layer.bias) : at::Tensor();
-  const int64_t outputs = weight.numel() / layer.in;
-  if (layer.weight.shape.size() != 2) {
-    weight = layer.transposed ? weight.reshape({layer.in, outputs}) : weight.reshape({outputs, layer.in});
-  }
-  if (layer.transposed) weight = weight.t();
-  if (outputs != layer.out) {
-    weight = weight.narrow(0, layer.first, layer.out);
-    if (bias.defined()) bias = bias.narrow(0, layer.first, layer.out);
-  }
-  return at::linear(x, weight, bias);
-}
-
-at::Tensor NetworkForward::normalise(const at::Tensor& x, const LayerNorm& norm) const {
-  if (!norm.exists()) return x;
-  return at::layer_norm(x, norm.scale.shape, find(norm.scale), norm.bias.exists() ? find(norm.bias) : at::Tensor(),
-                        norm.epsilon);
-}
+    : network_(checkpoint.network()), weights_(checkpoint, dtype, device), attention_(network_, weights_, device) {}
 
 at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
-  ForwardState pass = start(inputs);
+  ForwardState pass = attention_.start(inputs);
   at::Tensor x = embed(inputs);
   for (std::size_t i = 0; i < network_.layers.size(); ++i) {
     const bool convolved = i == 0 && network_.convolution.exists();
     const at::Tensor convolution = convolved ? convolve(x, inputs) : at::Tensor();
     x = run_block(x, network_.layer(i), pass);
-    if (convolved) x = normalise(x + convolution, network_.convolution.norm);
+    if (convolved) x = weights_.normalise(x + convolution, network_.convolution.norm);
   }
-  x = pool(normalise(x, network_.final_norm), inputs);
+  x = pool(weights_.normalise(x, network_.final_norm), inputs);
   for (const HeadStep& step : network_.head) {
-    x = normalise(activate(dense(x, step.dense), step.activation), step.norm);
+    x = weights_.normalise(activate(weights_.dense(x, step.dense), step.activation), step.norm);
   }
   return x.scalar_type() == at::kFloat ? x : x.to(at::kFloat);
 }
@@ -133,9 +73,9 @@ at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
 at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
   const Embeddings& embeddings = network_.embeddings;
   const at::Tensor& ids = inputs.input_ids;
-  at::Tensor x = at::embedding(find(embeddings.words), ids);
+  at::Tensor x = at::embedding(weights_.find(embeddings.words), ids);
   if (embeddings.token_types.exists()) {
-    const at::Tensor table = find(embeddings.token_types);
+    const at::Tensor table = weights_.find(embeddings.token_types);
     if (network_.token_types > 1) {
       x = x + at::embedding(table, inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(ids));
     } else {
@@ -150,36 +90,36 @@ at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
     } else {
       rows = at::ones_like(ids).to(at::kLong).cumsum(1) + (embeddings.position_offset - 1);
     }
-    x = x + at::embedding(find(embeddings.positions), rows);
+    x = x + at::embedding(weights_.find(embeddings.positions), rows);
   }
-  if (!embeddings.project_first) x = normalise(x, embeddings.norm);
-  if (embeddings.projection.exists()) x = dense(x, embeddings.projection);
-  if (embeddings.project_first) x = normalise(x, embeddings.norm);
+  if (!embeddings.project_first) x = weights_.normalise(x, embeddings.norm);
+  if (embeddings.projection.exists()) x = weights_.dense(x, embeddings.projection);
+  if (embeddings.project_first) x = weights_.normalise(x, embeddings.norm);
   return x;
 }
 
 at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, ForwardState& pass) const {
   if (block.norm_before) {
-    const at::Tensor y = x + attend(normalise(x, block.attention_norm), block.attention, pass);
-    return y + feed_forward(normalise(y, block.ffn_norm), block.ffn);
+    const at::Tensor y = x + attention_.attend(weights_.normalise(x, block.attention_norm), block.attention, pass);
+    return y + feed_forward(weights_.normalise(y, block.ffn_norm), block.ffn);
   }
-  const at::Tensor y = normalise(attend(x, block.attention, pass) + x, block.attention_norm);
-  return normalise(feed_forward(y, block.ffn) + y, block.ffn_norm);
+  const at::Tensor y = weights_.normalise(attention_.attend(x, block.attention, pass) + x, block.attention_norm);
+  return weights_.normalise(feed_forward(y, block.ffn) + y, block.ffn_norm);
 }
 
 at::Tensor NetworkForward::feed_forward(const at::Tensor& x, const FeedForward& ffn) const {
-  at::Tensor inner = activate(dense(x, ffn.up), ffn.activation);
-  if (ffn.gate.exists()) inner = inner * dense(x, ffn.gate);
-  return dense(inner, ffn.down);
+  at::Tensor inner = activate(weights_.dense(x, ffn.up), ffn.activation);
+  if (ffn.gate.exists()) inner = inner * weights_.dense(x, ffn.gate);
+  return weights_.dense(inner, ffn.down);
 }
 
 // Padding counts as zeros.
 at::Tensor NetworkForward::convolve(const at::Tensor& x, const ForwardInputs& inputs) const {
   const Convolution& layer = network_.convolution;
   const at::Tensor real = x * real_tokens(inputs, x);
-  const at::Tensor y = at::conv1d(real.transpose(1, 2), find(layer.weight),
-                                  layer.bias.exists() ? find(layer.bias) : at::Tensor(), /*stride=*/1,
-                                  /*padding=*/layer.kernel / 2, /*dilation=*/1, layer.groups);
+  const at::Tensor y =
+      at::conv1d(real.transpose(1, 2), weights_.find(layer.weight), weights_.find_or_none(layer.bias), /*stride=*/1,
+                 /*padding=*/layer.kernel / 2, /*dilation=*/1, layer.groups);
   return activate(y.transpose(1, 2), layer.activation);
 }
 

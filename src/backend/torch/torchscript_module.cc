@@ -6,14 +6,11 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
-#include <string_view>
 
 #include "backend/torch/engine_call.h"
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_writer.h"
-#include "batch/check_types.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -24,18 +21,6 @@ namespace jit = torch::jit;
 constexpr int64_t kTrialRows = 2;
 constexpr int64_t kTrialTokens = 3;
 constexpr const char* kLogits = "logits";
-
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// The tracer tells equal names apart by a number: "input_ids.1".
-std::string plain_name(const std::string& name) {
-  std::string plain = name.substr(0, name.find('.'));
-  std::transform(plain.begin(), plain.end(), plain.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return plain;
-}
 
 // "[2, 5]", or the type of what is no tensor.
 std::string shape_of(const c10::IValue& value) {
@@ -69,8 +54,7 @@ TorchscriptModule::TorchscriptModule(std::filesystem::path file, const Network& 
   std::error_code error;
   if (!std::filesystem::is_regular_file(file_, error)) refuse(ErrorCode::kNotFound, "There is no such file.");
   load(device);
-  read_schema();
-  settle_types();
+  inputs_ = TorchscriptInputs(module_, network_, file_.string());
   freeze();
   try_out(device);
 }
@@ -101,98 +85,9 @@ void TorchscriptModule::freeze() {
   }
 }
 
-TorchscriptModule::Role TorchscriptModule::role_by_name(const std::string& name) const {
-  const std::string plain = plain_name(name);
-  Role role = Role::kDefault;
-  if (is_one_of(plain, {"input_ids", "ids", "input", "inputs", "tokens", "token_ids"})) role = Role::kInputIds;
-  if (is_one_of(plain, {"attention_mask", "mask", "input_mask", "padding_mask"})) role = Role::kAttentionMask;
-  if (is_one_of(plain, {"token_type_ids", "token_types", "segment_ids", "type_ids"})) role = Role::kTokenTypeIds;
-  const bool taken =
-      std::any_of(inputs_.begin(), inputs_.end(), [&](const Input& other) { return other.role == role; });
-  return taken ? Role::kDefault : role;
-}
-
-void TorchscriptModule::read_schema() {
-  const std::optional<jit::Method> method = module_.find_method("forward");
-  if (!method) refuse(ErrorCode::kUnsupported, "It has no method forward, which is what is run.");
-  const std::vector<c10::Argument>& schema = method->function().getSchema().arguments();
-  std::vector<std::string> unknown;
-  for (std::size_t i = 1; i < schema.size(); ++i) {  // the first is the module itself
-    const c10::Argument& argument = schema[i];
-    const bool tensor = c10::TensorType::get()->isSubtypeOf(*argument.type());
-    Input input{.name = argument.name(),
-                .role = tensor ? role_by_name(argument.name()) : Role::kDefault,
-                .fallback = argument.default_value()};
-    if (input.role == Role::kDefault && !input.fallback) {
-      unknown.push_back(fmt::format("{}: {}", argument.name(), argument.type()->repr_str()));
-      if (!tensor) {
-        refuse(ErrorCode::kUnsupported, fmt::format("Its forward takes {}, which Paceline cannot provide. Wrap it so "
-                                                    "that it takes input_ids and attention_mask.",
-                                                    excerpt(unknown.back(), 100)));
-      }
-    }
-    inputs_.push_back(std::move(input));
-  }
-  const bool known =
-      std::any_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.role != Role::kDefault; });
-  if (!known && unknown.size() <= 3 && unknown.size() == inputs_.size() && !inputs_.empty()) {
-    assign_by_place();
-    return;
-  }
-  const bool ids =
-      std::any_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.role == Role::kInputIds; });
-  if (ids && unknown.empty()) return;
-  refuse(ErrorCode::kUnsupported,
-         fmt::format("Its forward takes {}, which Paceline cannot tell apart: input_ids, attention_mask and "
-                     "token_type_ids were expected.",
-                     inputs_.empty() ? "nothing" : excerpt(fmt::format("{}", fmt::join(unknown, ", ")), 100)));
-}
-
-// A model that does nothing without token types is called without them, where its file allows that.
-void TorchscriptModule::settle_types() {
-  for (Input& input : inputs_) {
-    if (input.role != Role::kTokenTypeIds || reads_token_types(network_) || !input.fallback) continue;
-    if (network_.without_types == WithoutTypes::kNothing) input.role = Role::kDefault;
-  }
-  check_types_input(network_, reads_types(), file_.string());
-}
-
-bool TorchscriptModule::reads_types() const {
-  return std::any_of(inputs_.begin(), inputs_.end(),
-                     [](const Input& input) { return input.role == Role::kTokenTypeIds; });
-}
-
-void TorchscriptModule::assign_by_place() {
-  constexpr std::array<Role, 3> kOrder{Role::kInputIds, Role::kAttentionMask, Role::kTokenTypeIds};
-  for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].role = kOrder[i];
-}
-
-jit::Stack TorchscriptModule::arguments(const ForwardInputs& inputs) const {
-  const auto numbers = [&](const at::Tensor& values) { return values.to(id_dtype_); };
-  jit::Stack stack;
-  for (const Input& input : inputs_) {
-    switch (input.role) {
-      case Role::kInputIds:
-        stack.emplace_back(numbers(inputs.input_ids));
-        break;
-      case Role::kAttentionMask:
-        stack.emplace_back(numbers(inputs.attention_mask));
-        break;
-      case Role::kTokenTypeIds:
-        stack.emplace_back(
-            numbers(inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(inputs.input_ids)));
-        break;
-      case Role::kDefault:
-        stack.push_back(*input.fallback);
-        break;
-    }
-  }
-  return stack;
-}
-
 c10::IValue TorchscriptModule::call(const ForwardInputs& inputs) {
   const at::NoGradGuard no_grad;
-  return module_.forward(arguments(inputs));
+  return module_.forward(inputs_.arguments(inputs, id_dtype_));
 }
 
 // A batch of two shows what the file takes and where its logits are, before anything relies on it.
@@ -277,17 +172,8 @@ at::Tensor TorchscriptModule::operator()(const ForwardInputs& inputs) {
       });
 }
 
-bool TorchscriptModule::reads_mask() const {
-  return std::any_of(inputs_.begin(), inputs_.end(),
-                     [](const Input& input) { return input.role == Role::kAttentionMask; });
-}
-
 std::string TorchscriptModule::description() const {
-  std::vector<std::string> names;
-  for (const Input& input : inputs_) {
-    if (input.role != Role::kDefault) names.push_back(input.name);
-  }
-  return fmt::format("{} as {}, {}", fmt::join(names, ", "), id_dtype_ == at::kLong ? "int64" : "int32",
+  return fmt::format("{} as {}, {}", inputs_.names(), id_dtype_ == at::kLong ? "int64" : "int32",
                      frozen_ ? "frozen" : "not frozen: it cannot be");
 }
 

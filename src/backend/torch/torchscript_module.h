@@ -5,9 +5,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "backend/torch/network_forward.h"
+#include "backend/torch/forward_state.h"
+#include "backend/torch/torchscript_inputs.h"
+#include "network/network.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -26,19 +27,13 @@ class TorchscriptModule {
   /// Of the largest share of the float weights; none where the file holds them as constants.
   std::optional<at::ScalarType> dtype() const { return dtype_; }
   /// A file without a mask cannot tell padding from text.
-  bool reads_mask() const;
-  bool reads_types() const;
+  bool reads_mask() const { return inputs_.reads_mask(); }
+  bool reads_types() const { return inputs_.reads_types(); }
   const std::filesystem::path& file() const { return file_; }
   /// "input_ids, attention_mask as int64, frozen": for the report.
   std::string description() const;
 
  private:
-  enum class Role { kInputIds, kAttentionMask, kTokenTypeIds, kDefault };
-  struct Input {
-    std::string name;
-    Role role = Role::kDefault;
-    std::optional<c10::IValue> fallback;  ///< the file's default; always there for kDefault
-  };
   /// Where the logits stand in what forward returns.
   struct Place {
     std::optional<std::string> key;    ///< of a dict
@@ -47,22 +42,17 @@ class TorchscriptModule {
 
   void load(at::Device device);
   void freeze();
-  void read_schema();
-  Role role_by_name(const std::string& name) const;
-  void assign_by_place();
-  void settle_types();
   void try_out(at::Device device);
   void find_logits(const c10::IValue& output, int64_t rows);
   bool is_logits(const c10::IValue& value, int64_t rows) const;
   at::Tensor logits_of(const c10::IValue& output) const;
-  torch::jit::Stack arguments(const ForwardInputs& inputs) const;
   c10::IValue call(const ForwardInputs& inputs);
   [[noreturn]] void refuse(ErrorCode code, const std::string& what) const;
 
   std::filesystem::path file_;
   const Network& network_;
   torch::jit::Module module_;
-  std::vector<Input> inputs_;
+  TorchscriptInputs inputs_;
   Place place_;
   std::optional<at::ScalarType> dtype_;
   at::ScalarType id_dtype_ = at::kLong;
