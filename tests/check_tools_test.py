@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
 sys.path[:0] = [str(TOOLS / "check"), str(TOOLS / "make")]
@@ -202,6 +203,79 @@ void last(std::function<void(int, int)> callback, int (*pointer)(int, int)) { ca
         self.assertEqual({n: f.parameters for n, f in functions.items()},
                          {"Deep::Deep": 2, "Deep::read": 2, "get": 0, "last": 2, "operator_call": 2})
         self.assertEqual(functions["Deep::Deep"].lines, 3)
+
+
+    def classes(self, **files):
+        return {f"{c.path}: {c.name}": c.lines for c in check_budgets.check(self.tree(files))[3]}
+
+    def test_counts_a_class_with_its_members(self):
+        header = ("#pragma once\nclass PACELINE_EXPORT Outer final : public Base<int> {\n  struct Inner {\n    int a;\n"
+                  "  };\n};\n")
+        source = ("Outer::Outer() : a_{1} {\n}\nint Outer::run() const {\n  struct Local {\n  } x;\n  return 1;\n}\n"
+                  "void Outer::Inner::stop() {\n}\nvoid Elsewhere::run() {\n}\nenum class Kind {\n  kA\n};\n")
+        found = self.classes(**{"src/a/outer.h": header, "src/a/outer.cc": source, "src/b/outer.cc": source})
+        self.assertEqual(found, {"src/a/outer.h: Outer": 5 + 2 + 5, "src/a/outer.h: Outer::Inner": 3 + 2,
+                                 "src/a/outer.cc: Local": 2, "src/b/outer.cc: Local": 2})
+
+    def test_tells_classes_of_a_name_apart_by_their_file(self):
+        source = "template <class T>\nclass Worker {\n};\nstruct State::Part {\n};\nvoid Worker::run() {\n}\n"
+        self.assertEqual(self.classes(**{"src/a/x.cc": source, "src/a/y.cc": "struct Worker {};\n"}),
+                         {"src/a/x.cc: Worker": 2 + 2, "src/a/x.cc: State::Part": 2, "src/a/y.cc: Worker": 1})
+
+    def test_counts_a_rust_type_with_its_impl_blocks(self):
+        text = """pub struct Long<'a> {
+    name: &'a str,  // }
+}
+impl<'a> Long<'a> {
+    pub fn name(&self) -> &str { "}" }
+}
+impl std::fmt::Display for Long<'_> {
+    fn fmt(&self, f: &mut Formatter) -> Result<(), Error> {
+        f.write_char('{')
+    }
+}
+struct Pair(i32, i32);
+enum Kind { A, B }
+pub trait Named { fn name(&self) -> String; }
+"""
+        self.assertEqual(self.classes(**{"a.rs": text}),
+                         {"a.rs: Long": 3 + 3 + 5, "a.rs: Pair": 1, "a.rs: Kind": 1, "a.rs: Named": 1})
+
+    def test_counts_rust_functions(self):
+        text = """impl A {
+    fn short(&mut self, a: i32, b: (u8, u8)) -> Option<i32> { Some(a) }
+    fn declared(&self);
+}
+fn outer<T: Into<i32>>(
+    values: &[T],
+) -> i32
+where
+    T: Copy,
+{
+    fn inner() {}
+    1
+}
+pub unsafe extern "C" fn exported(a: *const A, message: *mut u8, message_size: usize) -> i32 { 1 }
+"""
+        found = {f.name: (f.lines, f.parameters) for f in check_budgets.rust_functions("a.rs", text)}
+        self.assertEqual(found, {"short": (1, 2), "outer": (9, 1), "exported": (1, 2)})
+        long = "fn long() {\n" + "    f();\n" * 59 + "}\n" + "fn h() {}\n" * 30
+        self.assert_one(self.problems({"a.rs": long}), "a.rs:1: long has 61 lines")
+
+    def test_finds_a_large_class_and_only_that(self):
+        small = "".join(f"struct S{i} {{}};\n" for i in range(30))
+        text = "class Large {\n" + "  int f() {\n    return 1;\n  }\n" * 82 + "%s};\n" + small
+        self.assertEqual(self.problems({"a.h": text % "\n\n"}), [])
+        self.assert_one(self.problems({"a.h": text % "\n\n\n"}), "a.h:1: Large has 251 lines with its members")
+
+    def test_the_list_of_larger_classes_only_shrinks(self):
+        def large(lines):
+            return "class Large {\n" + "\n" * lines + "};\n" + "".join(f"struct S{i} {{}};\n" for i in range(30))
+
+        with mock.patch.dict(check_budgets.LARGER_CLASSES, {"a.h: Large": 300}, clear=True):
+            self.assertEqual(self.problems({"a.h": large(298)}), [])
+            self.assert_one(self.problems({"a.h": large(299)}), "Large has 301 lines", "at most 300")
+            self.assert_one(self.problems({"a.h": large(10)}), "needs no entry")
 
 
 class DocsTest(TreeTest):
