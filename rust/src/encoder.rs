@@ -9,11 +9,10 @@ use crate::five;
 use crate::from_vocabulary::{self, Built};
 use crate::known_keys::unknown_keys;
 use crate::long_text::Cuts;
-use crate::moses_tokenizer::MosesTokenizer;
-use crate::out_of_memory::has_run_out;
 use crate::pattern::Growth;
 use crate::regex_limits;
 use crate::settings::{Files, Settings};
+use crate::text_reader::{Reading, TextReader, failed, piece_for};
 use crate::tokenizer_config::{self, Changes};
 use crate::version::Version;
 use ahash::AHashMap;
@@ -39,55 +38,20 @@ pub struct Tokens {
     pub truncated: usize,
 }
 
-/// A long text is encoded in pieces of so many bytes for each token wanted, about twice what words take, so that one
-/// piece is mostly enough. The library needs 200 bytes of memory for each byte of a piece, an id takes 4.
-const BYTES_PER_TOKEN: usize = 8;
-const SMALLEST_PIECE: usize = 64;
-const LARGEST_PIECE: usize = 1 << 16;
-
-/// How much of a text is read.
-#[derive(Clone, Copy)]
-struct Reading {
-    /// Bytes of a piece.
-    piece: usize,
-    /// Ids that are wanted, from the beginning.
-    keep: usize,
-    /// Whether the tokens behind these need no count.
-    stops: bool,
-}
-
-/// The ids of a text that are wanted.
-#[derive(Default)]
-struct Ids {
-    ids: Vec<u32>,
-    /// Tokens that were read: all that there are, or more than are wanted.
-    count: usize,
-    is_cut: bool,
-}
-
 /// The tokenizer without its post-processor, which runs after our truncation.
 pub struct Encoder {
-    tokenizer: Tokenizer,
+    reader: TextReader,
     /// Added tokens that no text has, since another one is found in their place.
     left_out: AHashMap<u32, String>,
-    /// What encodes texts in its place, where there is one.
-    moses: Option<MosesTokenizer>,
     single: Assembly,
     /// Some post-processors work for texts alone; then why.
     pair: Result<Assembly, String>,
-    origin: String,
     changes: Changes,
-    cuts: Cuts,
-    lengths: bounds::Growth,
-    growth: Growth,
     /// The end that truncation keeps is the last one.
     keeps_end: bool,
     /// A pair that is cut, whose second text has no token, loses that text's separator.
     forgets_empty_second: bool,
 }
-
-/// Bytes of a text where a pattern's cost grows with the square: half a second.
-const LONGEST_SQUARE: usize = 20_000;
 
 /// Models that are made for texts without special tokens: model_type in config.json.
 const WITHOUT_SPECIAL_TOKENS: [&str; 1] = ["gpt2"];
@@ -158,7 +122,7 @@ impl Encoder {
         let processor = tokenizer.get_post_processor().cloned();
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         // A post-processor that cannot work fails on every text.
-        let single = Assembly::find(processor.as_ref(), false).map_err(Self::failed)?;
+        let single = Assembly::find(processor.as_ref(), false).map_err(failed)?;
         let pair = find_pair(processor.as_ref());
         if keeps_end {
             changes.applied.push("truncation_side is left: a text that is too long loses its beginning".to_owned());
@@ -171,16 +135,11 @@ impl Encoder {
         let lengths = bounds::Growth::of(tokenizer.get_normalizer());
         let forgets_empty_second = version == Version::Five && moses.is_some() && keeps_end;
         let encoder = Encoder {
-            tokenizer,
+            reader: TextReader { tokenizer, moses, origin, cuts, lengths, growth },
             left_out,
-            moses,
             single,
             pair,
-            origin,
             changes,
-            cuts,
-            lengths,
-            growth,
             keeps_end,
             forgets_empty_second,
         };
@@ -190,7 +149,7 @@ impl Encoder {
                 let message = "no special tokens around a text, so that the empty text would have no token at all";
                 return Err(Failure::unsupported(format!(
                     "{}: {message}, expected some for this model",
-                    encoder.origin
+                    encoder.reader.origin
                 )));
             }
         }
@@ -199,7 +158,7 @@ impl Encoder {
 
     /// Where the tokenizer came from: "tokenizer.json", or the vocabulary files.
     pub fn origin(&self) -> &str {
-        &self.origin
+        &self.reader.origin
     }
 
     /// What other files changed of tokenizer.json, and what they ask for that is not done.
@@ -209,7 +168,7 @@ impl Encoder {
 
     /// The kind of its model: "WordPiece", "BPE", "Unigram", "WordLevel".
     pub fn kind(&self) -> &'static str {
-        match self.tokenizer.get_model() {
+        match self.reader.tokenizer.get_model() {
             ModelWrapper::BPE(_) => "BPE",
             ModelWrapper::WordPiece(_) => "WordPiece",
             ModelWrapper::WordLevel(_) => "WordLevel",
@@ -222,18 +181,18 @@ impl Encoder {
     }
 
     pub fn vocab_size(&self) -> usize {
-        self.tokenizer.get_vocab_size(true) + self.left_out.len()
+        self.reader.tokenizer.get_vocab_size(true) + self.left_out.len()
     }
 
     pub fn token(&self, id: u32) -> Option<String> {
-        self.tokenizer.id_to_token(id).or_else(|| self.left_out.get(&id).cloned())
+        self.reader.tokenizer.id_to_token(id).or_else(|| self.left_out.get(&id).cloned())
     }
 
     fn assembly(&self, pair: bool) -> Result<&Assembly, Failure> {
         if !pair {
             return Ok(&self.single);
         }
-        self.pair.as_ref().map_err(|reason| Failure::corrupt(format!("{}: {reason}", self.origin)))
+        self.pair.as_ref().map_err(|reason| Failure::corrupt(format!("{}: {reason}", self.reader.origin)))
     }
 
     pub fn encode(&self, first: &str, second: Option<&str>, limit: Limit) -> Result<Tokens, Failure> {
@@ -251,7 +210,7 @@ impl Encoder {
             keep: if self.keeps_end { usize::MAX } else { room },
             stops: !limit.count_truncated && !self.keeps_end,
         };
-        let (first, second) = self.read_pair(first, second, reading)?;
+        let (first, second) = self.reader.read_pair(first, second, reading)?;
         let (first_room, second_room) = self.share_out(first.count, second.as_ref().map(|ids| ids.count), room);
         let second = second.unwrap_or_default();
         let forgets_second = self.forgets_empty_second && second.count == 0 && first.count > room;
@@ -265,7 +224,7 @@ impl Encoder {
 
     /// How many tokens of a text or pair stay where both together may have `room`.
     fn share_out(&self, first: usize, second: Option<usize>, room: usize) -> (usize, usize) {
-        let share_out = if self.moses.is_some() { longest_first_of_slow_classes } else { longest_first };
+        let share_out = if self.reader.moses.is_some() { longest_first_of_slow_classes } else { longest_first };
         share_out(first, second, room)
     }
 
@@ -288,7 +247,7 @@ impl Encoder {
         let special = assembly.special_tokens();
         let room = max_length.saturating_sub(special);
         let reading = Reading { piece: piece_for(room), keep: usize::MAX, stops: false };
-        let (first, second) = self.read_pair(first, second, reading)?;
+        let (first, second) = self.reader.read_pair(first, second, reading)?;
         let (first, mut second) = (first.ids, second.unwrap_or_default().ids);
         let mut truncated = 0;
         let keep = (room / 2).min(room.saturating_sub(2 * stride));
@@ -315,95 +274,6 @@ impl Encoder {
             start = end - stride;
         }
     }
-
-    /// The ids of both texts.
-    fn read_pair(&self, first: &str, second: Option<&str>, reading: Reading) -> Result<(Ids, Option<Ids>), Failure> {
-        let mut start = self.read(first, reading)?;
-        let Some(text) = second else { return Ok((start, None)) };
-        let mut second = self.read(text, reading)?;
-        // Where neither text fits, an odd token goes to the longer one: that takes both lengths.
-        if reading.keep % 2 == 1 && start.count > reading.keep && second.count > reading.keep {
-            let to_end = Reading { stops: false, ..reading };
-            if start.is_cut {
-                start = self.read(first, to_end)?;
-            }
-            if second.is_cut {
-                second = self.read(text, to_end)?;
-            }
-        }
-        Ok((start, Some(second)))
-    }
-
-    /// The ids of a text, in pieces where that changes none of them.
-    fn read(&self, text: &str, reading: Reading) -> Result<Ids, Failure> {
-        if self.growth == Growth::Square && text.len() > LONGEST_SQUARE {
-            let message = format!(
-                "a text of {} bytes, and a pattern in {} whose cost grows with its square, expected at most {LONGEST_SQUARE}",
-                text.len(),
-                self.origin
-            );
-            return Err(Failure::unsupported(message));
-        }
-        let mut read = Ids::default();
-        let (mut start, mut wanted) = (0, reading.piece);
-        while let Some(cut) = self.cut_behind(text, start, wanted) {
-            let ids = self.ids_of(&text[start..cut])?;
-            if !self.cuts.may_end_with(ids.last().copied()) {
-                wanted = wanted.max(cut - start).saturating_mul(2);
-                continue;
-            }
-            read.add(ids, reading.keep);
-            if has_run_out() {
-                return Err(Failure::new(Status::OutOfMemory, "memory ended"));
-            }
-            if reading.stops && self.cuts.may_skip_the_rest() && read.count > reading.keep {
-                read.is_cut = true;
-                return Ok(read);
-            }
-            (start, wanted) = (cut, reading.piece);
-        }
-        read.add(self.ids_of(&text[start..])?, reading.keep);
-        Ok(read)
-    }
-
-    /// Where a piece of at least `wanted` bytes from `start` may end; None: with the text.
-    fn cut_behind(&self, text: &str, start: usize, wanted: usize) -> Option<usize> {
-        let rest = text.len() - start;
-        // What is left would be a piece too small to gain anything.
-        if wanted >= rest / 2 { None } else { self.cuts.next(&self.tokenizer, text, start + wanted) }
-    }
-
-    fn ids_of(&self, text: &str) -> Result<Vec<u32>, Failure> {
-        match &self.moses {
-            Some(moses) => Ok(moses.encode(text)),
-            None => {
-                self.lengths.check(self.tokenizer.get_normalizer(), text)?;
-                Ok(self.tokenizer.encode_fast(text, false).map_err(Self::failed)?.get_ids().to_vec())
-            }
-        }
-    }
-
-    /// The text is valid by then, so what fails is what the file asks for.
-    fn failed(error: tokenizers::Error) -> Failure {
-        Failure::new(Status::CorruptData, error)
-    }
-}
-
-impl Ids {
-    /// The next of them, of which at most `keep` are kept in all.
-    fn add(&mut self, mut ids: Vec<u32>, keep: usize) {
-        self.count += ids.len();
-        ids.truncate(keep.saturating_sub(self.ids.len()));
-        if self.ids.is_empty() {
-            self.ids = ids;
-        } else {
-            self.ids.append(&mut ids);
-        }
-    }
-}
-
-fn piece_for(room: usize) -> usize {
-    room.saturating_mul(BYTES_PER_TOKEN).clamp(SMALLEST_PIECE, LARGEST_PIECE)
 }
 
 /// How many tokens of a text or pair stay where both together may have `room`: the longer text is cut down to the

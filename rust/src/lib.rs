@@ -32,6 +32,7 @@ mod sentence_piece;
 mod sentence_piece_tokenizer;
 mod settings;
 mod special_tokens;
+mod text_reader;
 mod tokenizer_config;
 mod version;
 mod vocabulary_files;
