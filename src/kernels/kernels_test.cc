@@ -64,6 +64,7 @@ void run_dense(const Kernels& kernels, const PackedDense& packed, DenseArgs args
   kernels.of(packed.type()).dense(args);
 }
 
+/// Written down a second time: the reference level, too, is held against something else than itself.
 double activate(Epilogue epilogue, double y, double old) {
   switch (epilogue) {
     case Epilogue::kAdd:

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <optional>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "batch/check_batch.h"
+#include "kernels/reference/exact_functions.h"
 #include "network/dense_rows.h"
 #include "network/position_rows.h"
 #include "network/relative_rows.h"
@@ -38,17 +38,17 @@ double activate(Activation activation, double x) {
     case Activation::kNone:
       return x;
     case Activation::kGelu:
-      return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
+      return exact_gelu(x);
     case Activation::kTanh:
       return std::tanh(x);
     case Activation::kRelu:
       return std::max(x, 0.0);
     case Activation::kGeluTanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+      return exact_gelu_tanh(x);
     case Activation::kSilu:
-      return x / (1 + std::exp(-x));
+      return exact_silu(x);
     case Activation::kMish:
-      return x * std::tanh(std::log1p(std::exp(x)));
+      return exact_mish(x);
   }
   return x;
 }

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numbers>
+
+#include "kernels/reference/exact_functions.h"
 
 namespace paceline {
 namespace {
@@ -70,17 +71,17 @@ double finish(Epilogue epilogue, double y, double old) {
     case Epilogue::kAdd:
       return old + y;
     case Epilogue::kGelu:
-      return 0.5 * y * (1 + std::erf(y / std::numbers::sqrt2));
+      return exact_gelu(y);
     case Epilogue::kTanh:
       return std::tanh(y);
     case Epilogue::kRelu:
       return std::max(y, 0.0);
     case Epilogue::kGeluTanh:
-      return 0.5 * y * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (y + 0.044715 * y * y * y)));
+      return exact_gelu_tanh(y);
     case Epilogue::kSilu:
-      return y / (1 + std::exp(-y));
+      return exact_silu(y);
     case Epilogue::kMish:
-      return y * std::tanh(std::log1p(std::exp(y)));
+      return exact_mish(y);
     case Epilogue::kMultiply:
       return old * y;
   }
