@@ -37,7 +37,8 @@ PARSERS = {
     "round_store": ["src/bench/round_store.cc"],
     "text_content": ["src/rows/converted_source.cc", "src/rows/packed_source.cc", "src/rows/row_format.cc",
                      "src/rows/text_content.cc"],
-    "torch_file": ["src/tensor/pickle_globals.cc", "src/tensor/pickle_reader.cc", "src/tensor/torch_file.cc",
+    "torch_file": ["src/tensor/pickle_bytes.h", "src/tensor/pickle_globals.cc", "src/tensor/pickle_objects.cc",
+                   "src/tensor/pickle_reader.cc", "src/tensor/pickle_stack.cc", "src/tensor/torch_file.cc",
                    "src/tensor/torch_storages.cc", "src/tensor/zip_reader.cc"],
 }
 # Targets whose parser is Rust: clang's coverage does not see it.

@@ -149,6 +149,29 @@ def torch_legacy(pickle, count=6, keys=ONE_KEY):
     return head + pickle + b"\x80\x02" + keys + b"." + struct.pack("<q", count) + bytes(24)
 
 
+def pickled_calls():
+    """Pickles that call, or make storages of, what makes no tensor; and an OrderedDict as Python 2 wrote it."""
+    ordered = class_named("collections", "OrderedDict")
+    storage_type = class_named("torch", "FloatStorage")
+    pickles = {
+        "calls_text": text("a") + b")R",
+        "calls_storage_type": storage_type + b")R",
+        "calls_with_many": ordered + b"(" + b"N" * 9 + b"tR",
+        "storage_short": b"(" + text("storage") + b"tQ",
+        "storage_no_type": b"(" + text("storage") + ordered + text("0") + text("cpu") + b"K\x06tQ",
+        "storage_no_size": b"(" + text("storage") + storage_type + text("0") + text("cpu") + b"NtQ",
+        "storage_view": b"(" + text("storage") + storage_type + text("0") + text("cpu") + b"K\x06" + text("view") + b"tQ",
+        "tensor_no_storage": class_named("torch._utils", "_rebuild_tensor_v2") + b"(NNNNtR",
+        "parameter_no_tensor": class_named("torch._utils", "_rebuild_parameter") + b")R",
+        "ordered_pairs": ordered + b"]" + text("a") + torch_tensor() + b"\x86a\x85R",
+        "ordered_no_list": ordered + b"N\x85R",
+        "ordered_no_pair": ordered + b"]Na\x85R",
+        "state_of_list": b"]}b",
+    }
+    for name, pickle in pickles.items():
+        yield name, b"\x80\x02" + pickle + b"."
+
+
 def torch_file_corpus():
     good = state_dict(torch_tensor())
     transposed = torch_tensor(sizes=(3, 2), strides=(1, 3))
@@ -181,6 +204,7 @@ def torch_file_corpus():
     yield "module", b"\x80\x02" + class_named("torch.nn.modules.linear", "Linear") + b")R."
     yield "calls", b"\x80\x02" + class_named("os", "system") + text("false") + b"\x85R."
     yield "stack_global", b"\x80\x04\x95" + bytes(8) + b"\x8c\x02os\x94\x8c\x06system\x94\x93."
+    yield from pickled_calls()
     yield "memo", b"\x80\x02Nr\xff\xff\xff\xff."
     yield "marks", b"\x80\x02" + b"(" * 99
     yield "opcode", b"\x80\x02\xf0"
