@@ -7,8 +7,8 @@ In *.md at the root and below docs/, within `code` and indented or fenced blocks
 `./dev COMMAND`, every `paceline SUBCOMMAND --flag`; and every relative link with its anchor. Made files (build/, out/,
 .deps/) are left to the commands that make them.
 
-In the pages for users (README.md, CONTRIBUTING.md, docs/*.md) also the words: those that docs/vocabulary.md marks with a
-star in its column "not" are a fault outside of code, and a long sentence is a warning, which fails nothing.
+In the pages for people (README.md, CONTRIBUTING.md, HACKING.md, docs/*.md) also the words: those that docs/vocabulary.md
+marks with a star in its column "not" are a fault outside of code, and a long sentence is a warning, which fails nothing.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import pathlib
 import re
 import sys
 
+PAGES = ("README.md", "CONTRIBUTING.md", "HACKING.md")  # beside docs/*.md
 MADE = ("build/", "out/", ".deps/", "DIR/")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -118,9 +119,9 @@ def link_problems(root, document, text):
 
 
 def pages(root):
-    """The documents for users: no decisions, no history."""
+    """The documents for users and developers: no decisions, no history."""
     return [file for file in documents(root)
-            if file.parent == root / "docs" or file in (root / "README.md", root / "CONTRIBUTING.md")]
+            if file.parent == root / "docs" or file in [root / name for name in PAGES]]
 
 
 def banned_words(root):
