@@ -28,30 +28,55 @@ namespace {
               error.message.empty() ? "[backend] The engine ran out of memory. Use smaller batches." : error.message);
 }
 
-/// What opening a plug-in maps, its engine's libraries with it, in MB: measured, rounded down. Their start-up code
-/// aborts where the address space ends.
-struct MappedSize {
+struct EngineLibraries {
   std::string_view plugin;
+  /// What opening the plug-in maps, its engine's libraries with it, in MB: measured, rounded down. Their start-up code
+  /// aborts where the address space ends.
   int64_t megabytes;
+  /// The variable that names the user's own engine, and the libraries in its folder lib that the plug-in links, those
+  /// first that others need. None for a plug-in that opens its engine itself.
+  const char* root_variable;
+  std::array<std::string_view, 2> linked;
 };
-constexpr std::array<MappedSize, 2> kMappedSizes{{{"onnxruntime", 32}, {"torch", 440}}};
+constexpr std::array<EngineLibraries, 2> kEngines{
+    {{.plugin = "onnxruntime", .megabytes = 32, .root_variable = nullptr, .linked = {}},
+     {.plugin = "torch",
+      .megabytes = 440,
+      .root_variable = "PACELINE_TORCH_ROOT",
+      .linked = {"libc10.so", "libtorch_cpu.so"}}}};
 
 void check_room_for(const std::string& plugin) {
-  const auto known = std::ranges::find(kMappedSizes, plugin, &MappedSize::plugin);
+  const auto* known = std::ranges::find(kEngines, plugin, &EngineLibraries::plugin);
   constexpr int kOpenFiles = 8;
   check_room(fmt::format("backend {}", plugin),
-             {.address_bytes = known == kMappedSizes.end() ? 0 : known->megabytes << 20, .open_files = kOpenFiles});
+             {.address_bytes = known == kEngines.end() ? 0 : known->megabytes << 20, .open_files = kOpenFiles});
 }
 
 /// Mostly a library of the engine's that is gone; or there was no room for one.
 [[noreturn]] void throw_not_loaded(const std::string& plugin, const std::filesystem::path& file,
-                                   const std::string& install) {
+                                   const std::string& hint) {
   const std::string reason = ::dlerror();
   const std::string what = fmt::format("{} cannot be loaded: {}", file.string(), reason);
-  if (!tells_of_exhaustion(reason)) throw_unavailable(plugin, what, fmt::format("Run {}.", install));
+  if (!tells_of_exhaustion(reason)) throw_unavailable(plugin, what, hint);
   throw Error(
       ErrorCode::kResourceExhausted,
       fmt::format("[backend {}] {}. Raise the limits on memory and open files (ulimit -v, ulimit -n).", plugin, what));
+}
+
+/// The loader takes a library that is open for the one that a plug-in links under its name: so the user's own are
+/// opened first.
+void open_own_engine(const std::string& plugin) {
+  const auto* engine = std::ranges::find(kEngines, plugin, &EngineLibraries::plugin);
+  if (engine == kEngines.end() || engine->root_variable == nullptr) return;
+  const char* root = std::getenv(engine->root_variable);
+  if (root == nullptr || *root == '\0') return;
+  for (const std::string_view name : engine->linked) {
+    const std::filesystem::path file = std::filesystem::path(root) / "lib" / name;
+    if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) continue;
+    throw_not_loaded(plugin, file,
+                     fmt::format("{} has to name a folder with {}.", engine->root_variable,
+                                 fmt::format("lib/{}", fmt::join(engine->linked, " and lib/"))));
+  }
 }
 
 std::filesystem::path find_plugin(const std::string& plugin, const std::string& install) {
@@ -74,8 +99,9 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
                               const std::string& install) {
   check_room_for(plugin);
   make_openmp_wait_passively();
+  open_own_engine(plugin);
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw_not_loaded(plugin, file, install);
+  if (library == nullptr) throw_not_loaded(plugin, file, fmt::format("Run {}.", install));
   const auto* table = static_cast<const PluginTable*>(::dlsym(library, kPluginTableSymbol));
   if (table == nullptr) {
     ::dlclose(library);

@@ -253,6 +253,13 @@ class ExportTest(PacelineTest):
         self.fails("export", self.model, "--to", "torchscript", "--out", self.folder / "model.pt", expect=4,
                    mentions=["not installed", "./dev setup torch"], env=environment)
 
+    def test_torchscript_with_an_engine_of_the_users_own_that_is_none(self):
+        if "torchscript not installed" in self.paceline("--version").stdout.decode():
+            self.skipTest("the torch plug-in is not built")
+        self.fails("export", self.model, "--to", "torchscript", "--out", self.folder / "model.pt", expect=4,
+                   mentions=[f"{self.folder}/lib/libc10.so cannot be loaded", "PACELINE_TORCH_ROOT has to name a folder"],
+                   env=self.environment(PACELINE_TORCH_ROOT=str(self.folder)))
+
     def test_torchscript_with_a_library_missing(self):
         """Beside a plug-in its libraries are found first, and those look for CUDA's from there: in vain."""
         plugin = Path(PACELINE).parent / "libpaceline_torch.so"

@@ -38,6 +38,18 @@ std::string_view torch_version() {
   return version;
 }
 
+void check_torch_version(uint64_t loaded) {
+  const auto byte = [loaded](int place) { return static_cast<int>((loaded >> (8 * place)) & 0xFF); };
+  const int major = byte(7);
+  const int minor = byte(6);
+  if (major == TORCH_VERSION_MAJOR && minor == TORCH_VERSION_MINOR) return;
+  throw Error(
+      ErrorCode::kUnavailable,
+      fmt::format("[backend torch] PyTorch {}.{}.{} was loaded, {}.{} was expected. Name the folder torch of such a "
+                  "PyTorch with PACELINE_TORCH_ROOT.",
+                  major, minor, byte(5), TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR));
+}
+
 void throw_engine_error(const EngineCall& call, std::string_view what, bool out_of_memory) {
   // The CPU's allocator has no exception of its own.
   const bool memory = out_of_memory || tells_of_exhaustion(what);

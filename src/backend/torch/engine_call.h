@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdint>
 #include <exception>
 #include <new>
 #include <string>
@@ -24,6 +25,10 @@ std::string engine_message(std::string_view what);
 
 /// "2.11.0".
 std::string_view torch_version();
+
+/// Throws unless PyTorch's libraries have the version that this was compiled for: others lay out their classes
+/// otherwise. `loaded`: what aoti_torch_abi_version() of the library gives; its three highest bytes are the version.
+void check_torch_version(uint64_t loaded);
 
 [[noreturn]] void throw_engine_error(const EngineCall& call, std::string_view what, bool out_of_memory);
 

@@ -1,6 +1,8 @@
 #include "backend/torch/engine_call.h"
 
 #include <gtest/gtest.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/version.h>
 
 #include <stdexcept>
 
@@ -35,6 +37,17 @@ TEST(EngineCall, TurnsWhatPyTorchThrowsIntoOneLine) {
       ErrorCode::kNotFound, [&] { call_engine(call, [] { throw Error(ErrorCode::kNotFound, "[x] as it was"); }); },
       "[x] as it was");
   EXPECT_EQ(call_engine(call, [] { return 3; }), 3);
+}
+
+TEST(TorchVersion, OnlyTheOneThatThisWasCompiledForIsUsed) {
+  constexpr uint64_t kOwn = (uint64_t{TORCH_VERSION_MAJOR} << 56) | (uint64_t{TORCH_VERSION_MINOR} << 48);
+  EXPECT_NO_THROW(check_torch_version(aoti_torch_abi_version()));
+  EXPECT_NO_THROW(check_torch_version(kOwn | (uint64_t{7} << 40) | 3));
+  expect_error(
+      ErrorCode::kUnavailable,
+      [] { check_torch_version((uint64_t{1} << 56) | (uint64_t{13} << 48) | (uint64_t{1} << 40)); },
+      "PyTorch 1.13.1 was loaded", "PACELINE_TORCH_ROOT");
+  expect_error(ErrorCode::kUnavailable, [] { check_torch_version(kOwn + (uint64_t{1} << 48)); });
 }
 
 TEST(EngineCall, MemoryThatRanOutIsNoBug) {

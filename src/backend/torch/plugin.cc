@@ -1,5 +1,7 @@
 // libpaceline_torch.so: the table that the host opens. Everything else in here stays hidden.
 
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+
 #include <memory>
 #include <string>
 
@@ -15,11 +17,15 @@ namespace paceline {
 namespace {
 
 bool engine_version(std::string* version, PluginError* error) {
-  return guard_plugin_call(error, [&] { *version = torch_version(); });
+  return guard_plugin_call(error, [&] {
+    check_torch_version(aoti_torch_abi_version());
+    *version = torch_version();
+  });
 }
 
 bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend** backend, PluginError* error) {
   return guard_plugin_call(error, [&] {
+    check_torch_version(aoti_torch_abi_version());
     std::unique_ptr<Backend> made;
     if (options->name == "torchscript") {
       made = std::make_unique<TorchscriptBackend>(*checkpoint, *options);
@@ -31,7 +37,10 @@ bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend
 }
 
 bool export_to(const Checkpoint* checkpoint, const PluginExportOptions* options, PluginError* error) {
-  return guard_plugin_call(error, [&] { export_torchscript(*checkpoint, *options); });
+  return guard_plugin_call(error, [&] {
+    check_torch_version(aoti_torch_abi_version());
+    export_torchscript(*checkpoint, *options);
+  });
 }
 
 }  // namespace

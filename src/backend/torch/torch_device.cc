@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kCudaLibrary = "libtorch_cuda.so";
 constexpr const char* kOwnTorch =
-    "Set PACELINE_TORCH_ROOT to the folder torch of an installed PyTorch 2.11 with CUDA and run ./dev build.";
+    "Set PACELINE_TORCH_ROOT to the folder torch of an installed PyTorch 2.11 with CUDA.";
 
 [[noreturn]] void throw_unavailable(const std::string& device, const std::string& what, const std::string& hint) {
   throw Error(ErrorCode::kUnavailable,
