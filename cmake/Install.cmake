@@ -3,7 +3,7 @@
 #   bin/paceline                     the program
 #   lib/libpaceline.so, include/     the library; find_package(paceline) gives paceline::paceline
 #   lib/paceline/                    plug-ins, each beside the library of its engine (see Engines.cmake)
-#   share/doc/paceline/              licences
+#   share/doc/paceline/              documents, licences
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -23,7 +23,9 @@ list(FILTER plugins EXCLUDE REGEX "^paceline_(fake|other|none)$")
 if(plugins)
   install(TARGETS ${plugins} LIBRARY DESTINATION "${plugin_dir}")
 endif()
-install(FILES README.md LICENSE THIRD_PARTY_NOTICES DESTINATION "${notice_dir}")
+install(FILES README.md CHANGELOG.md LICENSE THIRD_PARTY_NOTICES DESTINATION "${notice_dir}")
+install(DIRECTORY docs examples DESTINATION "${notice_dir}" FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.cc"
+  PATTERN "CMakeLists.txt")
 install(DIRECTORY include/paceline DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(EXPORT pacelineTargets NAMESPACE paceline:: DESTINATION "${package_dir}")
 configure_package_config_file(cmake/pacelineConfig.cmake.in "${CMAKE_BINARY_DIR}/generated/pacelineConfig.cmake"

@@ -17,6 +17,16 @@
 namespace paceline {
 namespace {
 
+// How a missing engine is installed: "Run ...".
+#ifdef PACELINE_PORTABLE
+constexpr const char* kInstallOnnxRuntime = "the installation of Paceline's package again";
+constexpr const char* kInstallTorch =
+    "pip install torch==2.11.0, and set PACELINE_TORCH_ROOT to the folder torch that it makes";
+#else
+constexpr const char* kInstallOnnxRuntime = "./dev setup && ./dev build";
+constexpr const char* kInstallTorch = "./dev setup torch && ./dev build";
+#endif
+
 const BackendEntry& reference_entry() {
   static const BackendEntry entry{.name = kReferenceBackendName,
                                   .plugin = "",
@@ -54,7 +64,7 @@ const std::vector<BackendEntry>& known_backends() {
        .device_compute_types = {},
        .padded = true,
        .summary = "ONNX Runtime on a padded graph, as people run it",
-       .install = "./dev setup && ./dev build",
+       .install = kInstallOnnxRuntime,
        .file_flag = "--onnx"},
       {.name = "onnxruntime-unpadded",
        .plugin = "onnxruntime",
@@ -62,7 +72,7 @@ const std::vector<BackendEntry>& known_backends() {
        .device_compute_types = {},
        .padded = false,
        .summary = "ONNX Runtime with dense layers on real tokens only",
-       .install = "./dev setup && ./dev build",
+       .install = kInstallOnnxRuntime,
        .file_flag = ""},
       {.name = "torchscript",
        .plugin = "torch",
@@ -70,7 +80,7 @@ const std::vector<BackendEntry>& known_backends() {
        .device_compute_types = {"fp32", "fp16", "bf16"},
        .padded = true,
        .summary = "PyTorch running a TorchScript file, frozen",
-       .install = "./dev setup torch && ./dev build",
+       .install = kInstallTorch,
        .file_flag = "--torchscript"},
       {.name = "torch-eager",
        .plugin = "torch",
@@ -78,7 +88,7 @@ const std::vector<BackendEntry>& known_backends() {
        .device_compute_types = {"fp32", "fp16", "bf16"},
        .padded = true,
        .summary = "PyTorch's operators one by one, as transformers runs them",
-       .install = "./dev setup torch && ./dev build",
+       .install = kInstallTorch,
        .file_flag = ""},
   };
   return entries;

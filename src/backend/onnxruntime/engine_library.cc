@@ -16,6 +16,14 @@ namespace paceline {
 namespace {
 
 constexpr const char* kLibraryName = "libonnxruntime.so";
+#ifdef PACELINE_ONNXRUNTIME_LIBRARY_DIR
+constexpr const char* kInstall = "Run ./dev setup, or name your own with PACELINE_ONNXRUNTIME_ROOT.";
+#else
+constexpr const char* kInstall =
+    "Install Paceline's package again, or name your own with PACELINE_ONNXRUNTIME_ROOT. ONNX Runtime needs the "
+    "system's "
+    "libstdc++.so.6.";
+#endif
 
 [[noreturn]] void throw_unavailable(const std::string& what, const std::string& hint) {
   throw Error(ErrorCode::kUnavailable, fmt::format("[onnxruntime] {}. {}", what, hint));
@@ -35,7 +43,10 @@ std::filesystem::path find_library() {
   if (chosen) {
     folders = {std::filesystem::path(root) / "lib"};
   } else {
-    folders = {plugin_folder(), PACELINE_ONNXRUNTIME_LIBRARY_DIR};
+    folders = {plugin_folder()};
+#ifdef PACELINE_ONNXRUNTIME_LIBRARY_DIR
+    folders.emplace_back(PACELINE_ONNXRUNTIME_LIBRARY_DIR);
+#endif
   }
   std::vector<std::string> searched;
   for (const std::filesystem::path& folder : folders) {
@@ -44,8 +55,7 @@ std::filesystem::path find_library() {
     searched.push_back(folder.string());
   }
   throw_unavailable(fmt::format("{} is not in {}", kLibraryName, fmt::join(searched, " or ")),
-                    chosen ? "PACELINE_ONNXRUNTIME_ROOT must name a folder with lib/ and include/."
-                           : "Run ./dev setup, or name your own with PACELINE_ONNXRUNTIME_ROOT.");
+                    chosen ? "PACELINE_ONNXRUNTIME_ROOT must name a folder with lib/ and include/." : kInstall);
 }
 
 std::string load() {
@@ -54,7 +64,7 @@ std::string load() {
   if (library == nullptr) {
     const std::string reason = ::dlerror();
     const std::string what = fmt::format("{} cannot be loaded: {}", file.string(), reason);
-    if (!tells_of_exhaustion(reason)) throw_unavailable(what, "Run ./dev setup.");
+    if (!tells_of_exhaustion(reason)) throw_unavailable(what, kInstall);
     throw Error(
         ErrorCode::kResourceExhausted,
         fmt::format("[onnxruntime] {}. Raise the limits on memory and open files (ulimit -v, ulimit -n).", what));
@@ -62,15 +72,14 @@ std::string load() {
   using GetBase = const OrtApiBase* (*)();
   const auto get_base = reinterpret_cast<GetBase>(::dlsym(library, "OrtGetApiBase"));
   if (get_base == nullptr) {
-    throw_unavailable(fmt::format("{} is not ONNX Runtime: it has no OrtGetApiBase", file.string()),
-                      "Run ./dev setup.");
+    throw_unavailable(fmt::format("{} is not ONNX Runtime: it has no OrtGetApiBase", file.string()), kInstall);
   }
   const std::string version = get_base()->GetVersionString();
   // A newer library serves an older header; an older one has no table of this version.
   const OrtApi* api = get_base()->GetApi(ORT_API_VERSION);
   if (api == nullptr) {
     throw_unavailable(fmt::format("{} is version {}, 1.{} or newer is needed", file.string(), version, ORT_API_VERSION),
-                      "Run ./dev setup.");
+                      kInstall);
   }
   Ort::InitApi(api);
   return version;
