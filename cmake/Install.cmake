@@ -23,7 +23,7 @@ list(FILTER plugins EXCLUDE REGEX "^paceline_(fake|other|none)$")
 if(plugins)
   install(TARGETS ${plugins} LIBRARY DESTINATION "${plugin_dir}")
 endif()
-install(FILES README.md CHANGELOG.md LICENSE THIRD_PARTY_NOTICES DESTINATION "${notice_dir}")
+install(FILES README.md CHANGELOG.md SECURITY.md CITATION.cff LICENSE THIRD_PARTY_NOTICES DESTINATION "${notice_dir}")
 install(DIRECTORY docs examples DESTINATION "${notice_dir}" FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.cc"
   PATTERN "CMakeLists.txt")
 install(DIRECTORY include/paceline DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")

@@ -41,6 +41,8 @@ OTHERS = [
      "its own LICENSE and NOTICE"),
     ("libgomp", "", "GPL-3.0 with GCC Runtime Library Exception", "Free Software Foundation, Inc.",
      "https://gcc.gnu.org", "libgomp.so.1 of torch's wheel, opened at run time"),
+    ("libstdc++ and libgcc", "", "GPL-3.0 with GCC Runtime Library Exception", "Free Software Foundation, Inc.",
+     "https://gcc.gnu.org", "linked; inside the program and a plug-in of packages"),
     ("sacremoses", "0.2.0", "MIT", "2020, alvations", "https://github.com/hplt-project/sacremoses",
      "the lists of characters in rust/src/characters.txt and of abbreviations in rust/src/moses.rs, which it has from "
      "Moses, LGPL-2.1-or-later, https://github.com/moses-smt/mosesdecoder"),
