@@ -52,10 +52,22 @@ void check_room_for(const std::string& plugin) {
              {.address_bytes = known == kEngines.end() ? 0 : known->megabytes << 20, .open_files = kOpenFiles});
 }
 
+/// The library of the engine itself that the dynamic loader did not find; empty: something else is the matter.
+std::string missing_engine(const std::string& plugin, std::string_view reason) {
+  const auto* engine = std::ranges::find(kEngines, plugin, &EngineLibraries::plugin);
+  if (engine == kEngines.end() || tells_of_exhaustion(reason)) return "";
+  for (const std::string_view name : engine->linked) {
+    if (!name.empty() && reason.starts_with(fmt::format("{}: cannot open", name))) return std::string(name);
+  }
+  return "";
+}
+
 /// Mostly a library of the engine's that is gone; or there was no room for one.
 [[noreturn]] void throw_not_loaded(const std::string& plugin, const std::filesystem::path& file,
                                    const std::string& hint) {
   const std::string reason = ::dlerror();
+  const std::string missing = missing_engine(plugin, reason);
+  if (!missing.empty()) throw_unavailable(plugin, "It is not installed: " + missing + " was not found", hint);
   const std::string what = fmt::format("{} cannot be loaded: {}", file.string(), reason);
   if (!tells_of_exhaustion(reason)) throw_unavailable(plugin, what, hint);
   throw Error(
@@ -107,7 +119,7 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
     ::dlclose(library);
     throw_unavailable(plugin,
                       fmt::format("{} is no plug-in of Paceline: it has no {}", file.string(), kPluginTableSymbol),
-                      "Run ./dev build.");
+                      "Run ./dev build, or install Paceline's package again.");
   }
   const std::string theirs = table->build_id;
   if (theirs != plugin_build_id()) {
@@ -115,7 +127,7 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
     throw_unavailable(
         plugin,
         fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, plugin_build_id()),
-        "Rebuild both with ./dev build.");
+        "Rebuild both with ./dev build, or install both from one package.");
   }
   also_remove(table->remove_temporary_paths);
   return table;

@@ -110,7 +110,7 @@ try_program() {
   expect "$1 --version" "paceline $version" "native $version"
   expect "printf '$texts' | $1 classify model --quiet | cut -f 1" "$labels"
   # Exit code 1 says that the measured roof cannot be true, which a busy machine may bring about.
-  expect "$1 doctor || [ \$? = 1 ]" "native " "libtorch_cpu.so" "PACELINE_TORCH_ROOT"
+  expect "$1 doctor || [ \$? = 1 ]" "native " "It is not installed: libtorch_cpu.so was not found. Run pip install torch"
 }
 
 # PROGRAM: what the rest of it needs is there.

@@ -86,7 +86,7 @@ void OnnxRuntimeBackend::load_own_export(const Checkpoint& checkpoint, const Bac
     session_ = open_session(file, info_.threads);
   } catch (const Ort::Exception& thrown) {
     throw_engine_error(thrown, ErrorCode::kUnavailable, fmt::format("loading {}", file.string()),
-                       "Paceline is made with ONNX Runtime 1.30, which ./dev setup installs.");
+                       "Paceline is made with ONNX Runtime 1.30, which ./dev setup and the packages install.");
   }
   signature_ = read_signature(session_, info_.outputs, file.string());
 }

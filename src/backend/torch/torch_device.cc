@@ -15,8 +15,7 @@ namespace paceline {
 namespace {
 
 constexpr const char* kCudaLibrary = "libtorch_cuda.so";
-constexpr const char* kOwnTorch =
-    "Set PACELINE_TORCH_ROOT to the folder torch of an installed PyTorch 2.11 with CUDA.";
+constexpr const char* kOwnTorch = "Set PACELINE_TORCH_ROOT to the folder torch of an installed PyTorch 2.11 with CUDA.";
 
 [[noreturn]] void throw_unavailable(const std::string& device, const std::string& what, const std::string& hint) {
   throw Error(ErrorCode::kUnavailable,
@@ -36,10 +35,10 @@ void open_cuda_library(const std::string& device) {
   const std::filesystem::path file = library_folder() / kCudaLibrary;
   std::error_code error;
   if (!std::filesystem::exists(file, error)) {
-    throw_unavailable(device,
-                      fmt::format("{} is not in {}: ./dev setup unpacks the CPU's part of PyTorch", kCudaLibrary,
-                                  file.parent_path().string()),
-                      kOwnTorch);
+    throw_unavailable(
+        device,
+        fmt::format("{} is not in {}: this PyTorch computes on CPUs alone", kCudaLibrary, file.parent_path().string()),
+        kOwnTorch);
   }
   if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
     throw_unavailable(device, fmt::format("{} cannot be loaded: {}", file.string(), engine_message(::dlerror())),
