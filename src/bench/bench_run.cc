@@ -336,9 +336,7 @@ class BenchRun {
         grid.cells.size(), contenders_.size(), is.sequences, is.unit(), is.mean_tokens, round_seconds_,
         results_.predicted_seconds,
         extra_seconds_ < kWorthSaying ? "" : fmt::format(", {:.0f} s of them beside the budget", extra_seconds_));
-    for (const Contender& contender : contenders_) {
-      if (!contender.running()) words += fmt::format("  {}: left out. {}\n", contender.name(), contender.result.error);
-    }
+    words += left_out_words(contenders_);
     for (const std::string& note : results_.notes) words += "  " + note + "\n";
     if (!outlook_.empty()) words += "  " + outlook_ + "\n";
     return words;

@@ -72,6 +72,23 @@ std::string Contender::name() const {
   return words;
 }
 
+std::string left_out_words(std::span<const Contender> contenders) {
+  std::vector<std::pair<std::string, std::string>> names_by_reason;
+  for (const Contender& contender : contenders) {
+    if (contender.running()) continue;
+    const auto same =
+        std::ranges::find(names_by_reason, contender.result.error, &std::pair<std::string, std::string>::first);
+    if (same == names_by_reason.end()) {
+      names_by_reason.emplace_back(contender.result.error, contender.name());
+    } else {
+      same->second += ", " + contender.name();
+    }
+  }
+  std::string words;
+  for (const auto& [reason, names] : names_by_reason) words += fmt::format("  {}: left out. {}\n", names, reason);
+  return words;
+}
+
 void Contender::fail(const Error& error) {
   result.error = error.what();
   result.no_room = error.code() == ErrorCode::kResourceExhausted;

@@ -64,6 +64,9 @@ struct Contender {
 /// Whether it went well.
 bool with_worker(Contender& contender, const std::function<void(Worker&)>& use);
 
+/// A line for each reason that keeps contenders from running, with their names.
+std::string left_out_words(std::span<const Contender> contenders);
+
 /// What a worker is to load for a contender.
 BackendOptions backend_options(const BackendResult& result, const std::filesystem::path& cache_dir);
 

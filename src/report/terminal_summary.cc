@@ -135,13 +135,18 @@ void print_sweep(TerminalPage& page, const BenchResults& results) {
   page.table(columns, rows);
 }
 
-/// What went wrong and what was left out.
+/// What went wrong and what was left out, but for what stands under "Why not".
 void print_remarks(TerminalPage& page, const BenchResults& results) {
   std::vector<std::pair<std::string, std::string_view>> remarks;
+  const auto is_said = [&](const std::string& reason) {
+    return std::ranges::any_of(results.recommendation.rejections,
+                               [&](const Rejection& one) { return one.why.ends_with(reason); });
+  };
   for (const BackendResult& backend : results.backends) {
     const std::string name = backend.backend + " " + backend.compute_type;
-    if (!backend.error.empty()) remarks.emplace_back(fmt::format("{} is out: {}", name, backend.error), kRed);
-    if (was_rejected(backend))
+    if (!backend.error.empty() && !is_said(backend.error))
+      remarks.emplace_back(fmt::format("{} is out: {}", name, backend.error), kRed);
+    if (was_rejected(backend) && !is_said(backend.gate.verdict))
       remarks.emplace_back(fmt::format("{} is rejected: {}", name, backend.gate.verdict), kRed);
   }
   for (const std::string& note : results.notes) remarks.emplace_back("Note: " + note, "");

@@ -91,6 +91,14 @@ TEST(TerminalSummaryTest, SaysWhatIsOutAndWhatIsRejected) {
   EXPECT_THAT(summary, HasSubstr("x rejected"));
 }
 
+TEST(TerminalSummaryTest, SaysOnceWhatIsOut) {
+  BenchResults results = example_results();
+  results.backends.push_back(example::failed_backend("torch-eager", "killed by signal 9"));
+  results.recommendation.rejections.push_back({"torch-eager fp32", "could not be measured: killed by signal 9"});
+  const std::string summary = terminal_summary(results, {});
+  EXPECT_EQ(summary.find("killed by signal 9"), summary.rfind("killed by signal 9"));
+}
+
 TEST(TerminalSummaryTest, NothingMeasured) {
   BenchResults results;
   results.interrupted = true;

@@ -115,10 +115,13 @@ try_program() {
 
 # PROGRAM: what the rest of it needs is there.
 try_engines() {
+  local charts="report.html"
+  # A bare Debian has no rsvg-convert.
+  [[ -z $chroot ]] || charts="librsvg2-bin"
   expect "printf '$texts' | $1 classify model --backends onnxruntime --quiet | cut -f 1" "$(expected_labels)"
   expect "printf '$texts' | $1 classify model --backends torch-eager --quiet; [ \$? = 4 ]" "pip install torch"
   expect "printf '$texts' >texts.txt; $1 bench model --text texts.txt --out report --budget 5s --batch-sizes 1 \
-    --backends native,onnxruntime --compute-types fp32 2>&1 && ls report" "report.html" "plan.json"
+    --backends native,onnxruntime --compute-types fp32 2>&1 && ls report" "report.html" "plan.json" "$charts"
 }
 
 # With a PyTorch that is installed elsewhere: here the one of ./dev setup.
