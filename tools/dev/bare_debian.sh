@@ -21,14 +21,14 @@ why_no_bare_debian() {
 }
 
 debian_mirror() {
-  python3 -c 'import sys; sys.path.insert(0, "tools"); import dev_setup
+  python3 -c 'import sys; sys.path[:0] = ["tools/dev", "tools"]; import dev_setup
 print(dev_setup.debian_mirror()["uris"].split()[0])'
 }
 
 # FOLDER: a bare Debian 12 from this machine's mirror.
 make_bare_debian() {
   debootstrap --variant=minbase --include=ca-certificates bookworm "$1" "$(debian_mirror)" >"$1.log" 2>&1 ||
-    { tail -n 6 "$1.log" >&2; fail 1 "debootstrap could not make a Debian from the mirror of this machine."; }
+    { tail -n 6 "$1.log" >&2; rm -f "$1.log"; fail 1 "debootstrap could not make a Debian from the mirror of this machine."; }
   rm -f "$1.log"
 }
 

@@ -7,21 +7,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+readonly tool=fresh-check
+# shellcheck source=tools/dev/bare_debian.sh
+source tools/dev/bare_debian.sh
 readonly commands=("./dev demo --budget 60s --batch-sizes 1,8" "./dev test")
 readonly clone=/root/paceline
 
-fail() {  # CODE SENTENCE
-  echo "[fresh-check] $2" >&2
-  exit "$1"
-}
-
 check_prerequisites() {
-  ((EUID == 0)) || fail 4 "a bare Debian is made with debootstrap, which needs root. Run it as root, e.g. in a container."
-  local tool
-  for tool in debootstrap unshare git python3; do
-    command -v "$tool" >/dev/null || fail 4 "$tool was not found. On Debian: apt-get install debootstrap util-linux git python3."
-  done
-  unshare --mount true 2>/dev/null || fail 4 "this machine lets nobody make mounts (unshare --mount). Use another one."
+  local reason
+  reason=$(why_no_bare_debian) || fail 4 "$reason"
+  command -v git >/dev/null || fail 4 "git was not found. On Debian: apt-get install git."
   [[ -z $(git status --porcelain) ]] || echo "fresh-check: uncommitted changes are left out: HEAD is what is checked"
 }
 
@@ -36,17 +31,14 @@ pass_on() {
 }
 
 make_debian() {
-  local mirror start=$SECONDS
-  mirror=$(python3 -c 'import sys; sys.path.insert(0, "tools/dev"); import dev_setup
-print(dev_setup.debian_mirror()["uris"].split()[0])')
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$chroot" "$mirror" >"$chroot.log" 2>&1 ||
-    { tail -n 6 "$chroot.log" >&2; fail 1 "debootstrap could not make a Debian from the mirror of this machine."; }
+  local start=$SECONDS
+  make_bare_debian "$chroot"
   rm -f "$chroot/etc/apt/sources.list"
   # shellcheck disable=SC1091
   if [[ $(. /etc/os-release && echo "${VERSION_CODENAME:-}") == bookworm ]]; then
     pass_on /etc/apt/sources.list /etc/apt/sources.list.d
   else
-    echo "deb $mirror bookworm main" >"$chroot/etc/apt/sources.list"
+    echo "deb $(debian_mirror) bookworm main" >"$chroot/etc/apt/sources.list"
   fi
   pass_on /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/keyrings /etc/apt/trusted.gpg.d /usr/share/keyrings \
     /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt /usr/local/share/ca-certificates /etc/pip.conf
@@ -70,22 +62,15 @@ network_environment() {
   env | grep -E '^(https?_proxy|no_proxy|ftp_proxy|HTTPS?_PROXY|NO_PROXY|PIP_[A-Z_]+|CARGO_(HTTP|NET|REGISTR)[A-Z_]*|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE)=' || true
 }
 
-# Runs one command in the clone. /proc, /sys and /dev are there for its length.
+# Runs one command in the clone.
 run_inside() {
   local environment
   mapfile -t environment < <(network_environment)
-  # shellcheck disable=SC2016
-  unshare --mount --pid --fork --kill-child --propagation private bash -c '
-    chroot=$1 command=$2 clone=$3
-    shift 3
-    mount -t proc proc "$chroot/proc" && mount --rbind -o ro /sys "$chroot/sys" && mount --rbind /dev "$chroot/dev" || exit 4
-    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-      TERM="${TERM:-dumb}" "$@" chroot "$chroot" bash -c "cd $clone && $command"
-  ' fresh-check "$chroot" "$1" "$clone" "${environment[@]}" </dev/null
+  run_in_debian "$chroot" "cd $clone && $1" "${environment[@]}"
 }
 
 clean_up() {
-  rm -rf --one-file-system "$chroot" "$chroot.log"
+  rm -rf --one-file-system "$chroot"
 }
 
 check_prerequisites
