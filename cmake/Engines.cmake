@@ -4,10 +4,14 @@ option(PACELINE_INSTALL_ENGINES "Install the engines that ./dev setup fetched be
 
 # paceline_install_engine(torch FILES a.so b.so NOTICES LICENSE): component engine_torch. A file is often a link to one
 # with a version: what it points to is installed under the name that is looked for.
+# LARGE: packages leave it out (Package.cmake).
 function(paceline_install_engine name)
-  cmake_parse_arguments(ARG "" "" "FILES;NOTICES" ${ARGN})
+  cmake_parse_arguments(ARG "LARGE" "" "FILES;NOTICES" ${ARGN})
   if(NOT PACELINE_INSTALL_ENGINES)
     return()
+  endif()
+  if(NOT ARG_LARGE)
+    set_property(GLOBAL APPEND PROPERTY PACELINE_PACKAGED_ENGINES engine_${name})
   endif()
   foreach(link ${ARG_FILES})
     get_filename_component(file_name "${link}" NAME)

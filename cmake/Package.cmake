@@ -26,8 +26,9 @@ set(CPACK_PACKAGE_FILE_NAME "paceline-${PROJECT_VERSION}-linux-x86_64")
 set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_STRIP_FILES ON)
 
-# All in one package, but for the half a gigabyte of PyTorch.
-set(CPACK_COMPONENTS_ALL Unspecified engine_onnxruntime)
+# All in one package, but for large engines: half a gigabyte of PyTorch.
+get_property(engines GLOBAL PROPERTY PACELINE_PACKAGED_ENGINES)
+set(CPACK_COMPONENTS_ALL Unspecified ${engines})
 set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
 set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
 set(CPACK_PROJECT_CONFIG_FILE "${CMAKE_CURRENT_LIST_DIR}/package/generator.cmake")
