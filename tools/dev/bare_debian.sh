@@ -21,7 +21,7 @@ why_no_bare_debian() {
 }
 
 debian_mirror() {
-  python3 -c 'import sys; sys.path[:0] = ["tools/dev", "tools"]; import dev_setup
+  python3 -c 'import sys; sys.path.insert(0, "tools/dev"); import dev_setup
 print(dev_setup.debian_mirror()["uris"].split()[0])'
 }
 
