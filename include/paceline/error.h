@@ -8,24 +8,24 @@
 
 namespace paceline {
 
-/// What went wrong, coarse enough to be mapped to an exit code, an HTTP status or a Python exception.
+/// The kind of a failure. Each maps to an exit code, and can map to an HTTP status or a Python exception.
 enum class ErrorCode {
-  kInvalidArgument,    ///< the caller asked for something that makes no sense
+  kInvalidArgument,    ///< what the caller asked for makes no sense
   kNotFound,           ///< a file, tensor, column or key is missing
-  kUnsupported,        ///< well formed, but not something Paceline can honour
+  kUnsupported,        ///< valid, but Paceline cannot do it
   kCorruptData,        ///< a file contradicts itself or its format
-  kResourceExhausted,  ///< disk or memory is full
-  kUnavailable,        ///< an engine or a device is not there
+  kResourceExhausted,  ///< no memory, thread, open file or disk space is left
+  kUnavailable,        ///< an engine or a device is missing
   kDeadlineExceeded,   ///< it took longer than allowed
-  kInternal,           ///< our own mistake
+  kInternal,           ///< a bug in Paceline
 };
 
 /// "invalid_argument", "not_found", ...
 PACELINE_EXPORT std::string_view error_code_name(ErrorCode code);
 
-/// The one exception that Paceline throws, for whatever ends an operation.
+/// The only exception that Paceline throws.
 ///
-/// The message is one sentence a user can act on: `[where] what was given, what was expected. Hint.`
+/// A user can act on its message: `[where] what was given, what was expected. Hint.`
 class PACELINE_EXPORT Error : public std::exception {
  public:
   Error(ErrorCode code, std::string message);

@@ -1,4 +1,4 @@
 #pragma once
 
-/// Marks what leaves a shared library; everything else is built hidden.
+/// Marks what a shared library shows. Everything else is hidden.
 #define PACELINE_EXPORT __attribute__((visibility("default")))

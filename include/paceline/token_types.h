@@ -2,10 +2,10 @@
 
 namespace paceline {
 
-/// Whether the token types of a text reach the model: numbers that tell a pair's first text from its second. Models
-/// without them add what their code adds, which need not be the same as for type 0.
+/// Whether the model gets token types: numbers that tell the first text of a pair from the second. A model that gets
+/// none does as its own code does, which can differ from type 0 for every token.
 enum class TokenTypes {
-  kAsSaved,  ///< where the folder's tokenizer hands them out in the version of transformers that saved it
+  kAsSaved,  ///< as the folder's tokenizer does in the version of transformers that saved it
   kYes,
   kNo,
 };
