@@ -20,7 +20,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds and runs the fastest way to classif
 set(CPACK_PACKAGE_DESCRIPTION "Paceline measures transformer text classifiers on this machine and your texts: its own \
 engine, ONNX Runtime and PyTorch. It checks that all give the same answers, recommends the fastest, and runs it.
 
-This package holds the program, the C++ library libpaceline with its headers, the native engine and ONNX Runtime. \
+This package holds the program, the C++ library libpaceline with its headers, the native backend and ONNX Runtime. \
 PyTorch is not included; /usr/share/doc/paceline/docs/install.md says how to use one that is installed.")
 set(CPACK_PACKAGE_FILE_NAME "paceline-${PROJECT_VERSION}-linux-x86_64")
 set(CPACK_GENERATOR DEB TGZ)

@@ -202,11 +202,10 @@ class StageProfiler {
 };
 
 [[noreturn]] void refuse(const std::string& given) {
-  throw Error(
-      ErrorCode::kInvalidArgument,
-      fmt::format("[bench] --profile looks into the native engine on the CPU, one configuration after the other: "
-                  "{} does not go with it. Leave one of the two away.",
-                  given));
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[bench] --profile looks into native on the CPU, one configuration after the other: "
+                          "{} does not go with it. Leave one of the two away.",
+                          given));
 }
 
 }  // namespace

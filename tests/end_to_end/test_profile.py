@@ -1,4 +1,4 @@
-"""paceline bench --profile: where the time of the native engine's forward pass goes."""
+"""paceline bench --profile: where the time of native's forward pass goes."""
 
 import json
 import re
