@@ -1,8 +1,6 @@
 #include "base/temporary_path.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -10,22 +8,13 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing/as_a_signal.h"
 #include "base/testing/temporary_folder.h"
 
 namespace paceline {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What a signal does, in a process of its own, which ends like one: what the handler took is freed by nobody.
-void remove_as_a_signal_does() {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    remove_temporary_paths();
-    ::_exit(0);
-  }
-  ::waitpid(child, nullptr, 0);
-}
 
 void touch(const fs::path& path) { std::ofstream(path) << "x"; }
 

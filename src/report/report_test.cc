@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/testing/as_a_signal.h"
 #include "paceline/error.h"
 #include "report/example_results.h"
 
@@ -175,7 +176,7 @@ TEST_F(ReportTest, ASignalWhileItIsWrittenLeavesNothing) {
   bool gone = false;
   const PlanWriter interrupted = [&](const fs::path& file) {
     small_plan(file);
-    remove_temporary_paths();
+    remove_as_a_signal_does();
     gone = fs::is_empty(folder_);
     throw Error(ErrorCode::kInternal, "[test] the process would have ended.");
   };

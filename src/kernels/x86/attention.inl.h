@@ -126,9 +126,11 @@ float exponentiate(float* scores, KeyRange seen, KeyRange block) {
 
 /// One row's part from `column` on, `width` vectors of them, times its factor.
 void store_mixed(const AttentionArgs& args, int row, int column, int width, const float* sums, float factor) {
-  float* out = args.out.data + static_cast<std::size_t>(row) * args.out.stride + column;
-  std::byte* out_bf16 = args.out_bf16.data + static_cast<std::size_t>(row) * args.out_bf16.stride;
   const bool to_bf16 = args.out_bf16.data != nullptr;
+  const std::size_t place = static_cast<std::size_t>(row);
+  // Only one of the two is there, and a null pointer has no place behind it.
+  float* out = to_bf16 ? nullptr : args.out.data + place * args.out.stride + column;
+  std::byte* out_bf16 = to_bf16 ? args.out_bf16.data + place * args.out_bf16.stride : nullptr;
   for (int v = 0; v < width; ++v) {
     const Vec mixed = multiply(load(sums + v * Vec::kWidth), broadcast(factor));
     const int at = v * Vec::kWidth;
