@@ -9,6 +9,10 @@
 #   testing/*.cc    the static library paceline_tensor_testing: helpers that tests and benchmarks share and no product
 #                   links. A testing/*_plugin.cc is a plug-in of its own, which the folder's CMakeLists.txt builds.
 # A new file needs no edit here: the folder is read again whenever it changes.
+#
+# The target unit_tests builds the quick tests of all folders.
+
+add_custom_target(unit_tests)
 
 function(paceline_folder name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
@@ -49,6 +53,9 @@ function(paceline_folder name)
     list(FILTER tests EXCLUDE REGEX "_slow_test\\.cc$")
     list(FILTER slow INCLUDE REGEX "_slow_test\\.cc$")
     paceline_test(${name}_test quick SOURCES ${tests} LIBRARIES ${test_libraries})
+    if(TARGET ${name}_test)
+      add_dependencies(unit_tests ${name}_test)
+    endif()
     paceline_test(${name}_slow_test slow SOURCES ${slow} LIBRARIES ${test_libraries})
   endif()
   foreach(fuzzer ${fuzzers})
