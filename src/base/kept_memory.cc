@@ -9,8 +9,7 @@
 namespace paceline {
 
 bool keep_freed_memory() {
-// glibc has the settings; under ThreadSanitizer it takes them, though the allocator is another.
-#if defined(M_MMAP_MAX) && !defined(__SANITIZE_THREAD__)
+#if defined(M_MMAP_MAX)  // glibc has the settings
   for (const char* setting : {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}) {
     if (std::getenv(setting) != nullptr) return false;
   }

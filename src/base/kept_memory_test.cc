@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/testing/sanitized.h"
+
 namespace paceline {
 namespace {
 
@@ -27,6 +29,7 @@ long faults_of_one_use() {
 }
 
 TEST(KeptMemory, IsNotFetchedFromTheSystemAgain) {
+  if (kSanitized) GTEST_SKIP() << "the allocator is the sanitizer's, though glibc takes the settings";
   if (!keep_freed_memory()) GTEST_SKIP() << "the allocator is not glibc's, or was set by the user";
   faults_of_one_use();
   EXPECT_LT(faults_of_one_use(), 8);
