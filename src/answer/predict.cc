@@ -66,8 +66,8 @@ void set_by_label(const std::map<std::string, float>& given, const std::vector<s
 LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type) {
   if (type == ProblemType::kRegression && (options.has_threshold() || !options.class_weights.empty())) {
     throw Error(ErrorCode::kInvalidArgument,
-                "[classify] the model is a regression: its values are no probabilities, so that thresholds and class "
-                "weights have no meaning. Leave --threshold and --class-weights out.");
+                "[classify] the model is a regression, and its values are not probabilities. Leave --threshold and "
+                "--class-weights out.");
   }
   LabelRules rules;
   if (options.has_threshold()) {

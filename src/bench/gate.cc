@@ -60,11 +60,11 @@ void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
     result.verdict = fmt::format("some answers are not numbers ({}).", against);
   } else if (options.compute_type == "fp32") {
     result.accepted = result.max_relative_diff <= kFp32Tolerance;
-    result.verdict = fmt::format("largest difference {:.1e} of the largest logit, at most {:.0e} allowed ({}).",
+    result.verdict = fmt::format("largest difference {:.1e} of the largest logit, {:.0e} allowed ({}).",
                                  result.max_relative_diff, kFp32Tolerance, against);
   } else {
     result.accepted = result.agreement >= options.min_agreement;
-    result.verdict = fmt::format("{:.2f} % of the labels agree, at least {:.2f} % are asked for ({}).",
+    result.verdict = fmt::format("{:.2f} % of the labels are equal, {:.2f} % are required ({}).",
                                  100 * result.agreement, 100 * options.min_agreement, against);
   }
 }

@@ -32,11 +32,11 @@ struct BenchFlags {
 };
 
 std::vector<Flag> workload_flags(BenchOptions& bench) {
-  std::vector<Flag> table{
-      model_dir_flag(bench.model_dir),
-      {"--text", "FILE", "the texts to measure with", set_path(bench.text_file), true},
-      {"--texts", "N", "how many of them, drawn at random (default 1000)", set_integer(bench.texts, 1, kMaxTexts)},
-      {"--seed", "N", "of the drawing (default 0)", set_seed(bench.seed)}};
+  std::vector<Flag> table{model_dir_flag(bench.model_dir),
+                          {"--text", "FILE", "the texts to measure with", set_path(bench.text_file), true},
+                          {"--texts", "N", "number of texts to measure, chosen at random (default 1000)",
+                           set_integer(bench.texts, 1, kMaxTexts)},
+                          {"--seed", "N", "random seed for choosing the texts (default 0)", set_seed(bench.seed)}};
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
   for (Flag& flag :
        weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
@@ -48,57 +48,58 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
 
 std::vector<Flag> grid_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
-  return {{"--backends", "LIST", "engines (default: all that are installed)", set_list(bench.backends)},
-          {"--compute-types", "LIST", "of the arithmetic (default: all that the CPU has instructions for)",
+  return {{"--backends", "LIST", "backends to measure (default: all that are installed)", set_list(bench.backends)},
+          {"--compute-types", "LIST", "fp32, bf16, int8 arithmetic (default: all that the CPU supports)",
            set_known_list(bench.compute_types, known_compute_types())},
           {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
            set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
-          {"--max-batch-tokens", "LIST", "token budgets of a batch, for packed backends (default none)",
+          {"--max-batch-tokens", "LIST", "most tokens in a batch, for backends that do not pad (default none)",
            set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
           {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
           {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)},
-          {"--threads", "LIST", "of each instance; 0: all that the process may use (default 0)",
+          {"--threads", "LIST", "threads of each instance; 0: all usable CPUs (default 0)",
            set_integers(bench.threads, 0, kMaxThreads)},
           {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
            set_integers(bench.instances, 1, kMaxThreads)},
-          {"--onnx", "FILE", "your own exports, measured too; may be repeated (default none)",
+          {"--onnx", "FILE", "measure this file of yours too; may be repeated (default none)",
            add_path(bench.onnx_files), false, true},
-          {"--torchscript", "FILE", "your own exports, measured too; may be repeated (default none)",
+          {"--torchscript", "FILE", "measure this file of yours too; may be repeated (default none)",
            add_path(bench.torchscript_files), false, true}};
 }
 
 std::vector<Flag> choice_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
   constexpr double kAny = std::numeric_limits<double>::max();
-  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)",
-           [&flags](const std::string& given) {
-             set_duration(flags.bench.budget_seconds)(given);
-             flags.has_budget = true;
-           }},
-          {"--protocol", "NAME", "article: every batch, 5 rounds, hours, saved (default: the budget)",
-           set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
-          {"--resume", "", "go on with the unfinished article run in --out (default: begin)", set_switch(bench.resume)},
-          {"--profile", "", "time each stage of native, no report (default: compare configurations)",
-           set_switch(flags.profile)},
-          {"--dry-run", "", "print the plan and its predicted time, measure nothing (default: measure)",
-           set_switch(bench.dry_run)},
-          {"--objective", "GOAL", "throughput or latency (default throughput)",
-           set_choice(bench.objective, {{"throughput", Objective::kThroughput}, {"latency", Objective::kLatency}})},
-          {"--max-latency-ms", "X", "longest p99 of one text alone, in ms (default none)",
-           set_number(bench.max_latency_ms, 0, kAny)},
-          {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
-           set_number(bench.min_agreement, 0, 1)},
-          {"--max-memory", "SIZE", "largest memory of a backend: 4GB, 512MiB (default none)",
-           set_bytes(bench.max_memory_bytes)},
-          {"--price-per-hour", "X", "of this machine, to state the cost of a million texts (default none)",
-           set_number(bench.price_per_hour, 0, kAny)}};
+  return {
+      {"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)",
+       [&flags](const std::string& given) {
+         set_duration(flags.bench.budget_seconds)(given);
+         flags.has_budget = true;
+       }},
+      {"--protocol", "NAME", "article: every batch in 5 rounds; takes hours (default: keep the budget)",
+       set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
+      {"--resume", "", "continue the unfinished article run in --out (default: start anew)", set_switch(bench.resume)},
+      {"--profile", "", "measure the stages of native instead of comparing (default: compare)",
+       set_switch(flags.profile)},
+      {"--dry-run", "", "print what would be measured and how long it takes (default: measure)",
+       set_switch(bench.dry_run)},
+      {"--objective", "GOAL", "throughput or latency (default throughput)",
+       set_choice(bench.objective, {{"throughput", Objective::kThroughput}, {"latency", Objective::kLatency}})},
+      {"--max-latency-ms", "X", "exclude what needs more for one text, p99 in ms (default none)",
+       set_number(bench.max_latency_ms, 0, kAny)},
+      {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
+       set_number(bench.min_agreement, 0, 1)},
+      {"--max-memory", "SIZE", "exclude backends that need more memory: 4GB, 512MiB (default none)",
+       set_bytes(bench.max_memory_bytes)},
+      {"--price-per-hour", "X", "price of this machine; adds the cost per million texts (default none)",
+       set_number(bench.price_per_hour, 0, kAny)}};
 }
 
 /// What decides which sequences are measured; how windows are combined takes no time and is classify's to say.
 std::vector<Flag> long_window_flags(LongTextFlags& flags) {
   std::vector<Flag> table = long_text_flags(flags);
   table.erase(table.begin() + 2, table.end());
-  table[0].help = "truncate or window, kept in plan.json; see classify (default truncate)";
+  table[0].help = "cut long texts (truncate) or split them (window) (default truncate)";
   return table;
 }
 
@@ -107,13 +108,12 @@ void check_protocol(const BenchFlags& flags) {
   const BenchOptions& bench = flags.bench;
   const bool article = bench.protocol == Protocol::kArticle;
   if (article && flags.has_budget) {
-    throw Error{
-        ErrorCode::kInvalidArgument,
-        "[bench] --budget and --protocol article exclude each other: the article's protocol takes what it takes. "
-        "--dry-run says how long."};
+    throw Error{ErrorCode::kInvalidArgument,
+                "[bench] --budget does not limit --protocol article. Leave one of the two out; --dry-run says how long "
+                "it takes."};
   }
   if (bench.resume && !article) {
-    throw Error{ErrorCode::kInvalidArgument, "[bench] --resume goes on with a run of --protocol article. Name both."};
+    throw Error{ErrorCode::kInvalidArgument, "[bench] --resume continues a run of --protocol article. Give both."};
   }
 }
 
@@ -242,7 +242,7 @@ Command make_bench_command() {
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
   for (Flag& flag : label_flags(flags->bench.labels)) {
-    flag.help = "kept in plan.json for classify; see there (default none)";
+    flag.help = "stored in plan.json; see classify (default none)";
     table.push_back(std::move(flag));
   }
   table.push_back(cache_dir_flag(flags->bench.cache_dir));

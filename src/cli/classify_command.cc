@@ -48,9 +48,7 @@ Deployment read_setup(const ClassifyFlags& flags) {
 void note_changes(const Plan& plan, const ClassifyFlags& flags, Console& console) {
   const LabelOptions& planned = plan.label_options;
   const LabelOptions& given = flags.labels;
-  const auto note = [&](std::string_view flag) {
-    console.note(fmt::format("paceline: {} of the command line is used instead of the plan's.", flag));
-  };
+  const auto note = [&](std::string_view flag) { console.note(fmt::format("paceline: {} overrides the plan.", flag)); };
   if (given.has_threshold() && planned.has_threshold() &&
       (given.threshold != planned.threshold || given.label_thresholds != planned.label_thresholds)) {
     note("--threshold");
@@ -81,8 +79,8 @@ void note_plan(const Plan& plan, Console& console) {
   const std::string cpu = read_machine().cpu;
   if (plan.cpu.empty() || cpu == plan.cpu) return;
   console.note(
-      fmt::format("paceline: the plan was measured on another machine ({}), this is {}. Run paceline bench "
-                  "here for a plan of its own.",
+      fmt::format("paceline: the plan was measured on another machine ({}), this is {}. Another "
+                  "configuration may be faster here: run paceline bench.",
                   plan.cpu, cpu));
 }
 
@@ -137,7 +135,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   const auto progress = make_progress(flags.quiet, "classify", "kB");
   const double start = monotonic_seconds();
   const ClassifySummary summary = classify_stream(*reader, *writer, classifier, stream, output.sink(), *progress);
-  if (summary.interrupted) return kExitInterrupted;
+  if (summary.interrupted || interrupted()) return kExitInterrupted;
   output.commit();
   if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);
   if (!reader->damage().empty()) console.note(fmt::format("paceline: {}", reader->damage()));
@@ -149,23 +147,23 @@ std::vector<Flag> output_flags(ClassifyFlags& flags) {
       {"--top-k", "N", "best labels per text (default 1; multi-label: all over --threshold)",
        set_integer(flags.top_k, 1, 1'000'000)},
       {"--all-labels", "", "every label, whatever --top-k is (default: --top-k of them)", set_switch(flags.all_labels)},
-      {"--raw-logits", "", "the logits too, with nine digits (default: not)", set_switch(flags.raw_logits)},
-      {"--output-prefix", "P", "stands before the names of new fields (default none)", set_string(flags.output_prefix)},
-      {"--strict", "", "exit code 3 when a row has an error (default: 0, the row says so)", set_switch(flags.strict)},
+      {"--raw-logits", "", "also write the logits, with nine digits (default: no)", set_switch(flags.raw_logits)},
+      {"--output-prefix", "P", "prefix for the names of new fields (default none)", set_string(flags.output_prefix)},
+      {"--strict", "", "exit with 3 if a row has an error (default: exit with 0)", set_switch(flags.strict)},
       {"--quiet", "", "no progress and no summary (default: shown)", set_switch(flags.quiet)}};
 }
 
 std::vector<Flag> run_flags(ClassifyFlags& flags) {
-  return {{"--backends", "NAME", "engine (default: the plan's, else native)", set_string(flags.changes.backend)},
-          {"--compute-types", "TYPE", "of the arithmetic (default: the plan's, else fp32)",
+  return {{"--backends", "NAME", "backend (default: the plan's, else native)", set_string(flags.changes.backend)},
+          {"--compute-types", "TYPE", "fp32, bf16 or int8 arithmetic (default: the plan's, else fp32)",
            set_known(flags.changes.compute_type, known_compute_types())},
           {"--batch-sizes", "N", "texts in a batch (default: the plan's, else no limit)",
            set_integer(flags.changes.batch_size, 1, 1'000'000)},
           {"--max-batch-tokens", "N", "tokens in a batch (default: the plan's, else 16384)",
            set_integer(flags.changes.max_batch_tokens, 1, 1 << 24)},
-          {"--orders", "ORDER", "input or length (default: the plan's, else length in chunks of 10000 texts)",
+          {"--orders", "ORDER", "input or length (default: the plan's, else length in chunks of 10000)",
            set_known(flags.order, {"input", "length"})},
-          {"--threads", "N", "threads of each instance, 0: all CPUs shared out (default: the plan's, else 0)",
+          {"--threads", "N", "threads of each instance; 0: all CPUs (default: the plan's, else 0)",
            set_integer(flags.changes.threads, 0, 1024)},
           {"--instances", "N", "copies of the model side by side, on CPUs of their own (default: the plan's, else 1)",
            set_integer(flags.changes.instances, 1, 1024)}};
@@ -191,7 +189,7 @@ Command make_classify_command() {
           .summary = "give every text its label, in the order of the input",
           .flags = std::move(table),
           .notes =
-              "Output has the input's format. txt: label TAB score. JSONL: plus label, score; truncated where cut. "
+              "Output has the input's format. txt: label TAB score. JSONL: the object plus label, score and truncated. "
               "CSV: plus label, score, truncated, error. A row that cannot be classified has its error instead.",
           .run = [flags](const Invocation& invocation) { return run_classify(*flags, invocation.console); }};
 }

@@ -28,7 +28,8 @@ std::string overview() {
   for (const CommandEntry& entry : commands()) {
     if (!entry.hidden()) out += fmt::format("  paceline {:<10} {}\n", entry.name, entry.make().summary);
   }
-  return out + "  paceline --version  version, build, compiler, plug-ins\n\npaceline COMMAND --help says more.\n";
+  return out +
+         "  paceline --version  version, build, compiler, plug-ins\n\nHelp for a command: paceline COMMAND --help\n";
 }
 
 const CommandEntry& find_command(const std::string& name) {

@@ -218,7 +218,7 @@ Command make_compare_command() {
                 {"NEW", "", "report.json of the later run, or its folder", set_path(options->later), true},
                 {"--tolerance", "X", "share by which a time may grow (default 0.02)",
                  set_number(options->tolerance, 0, kLargestTolerance)},
-                {"--json", "", "as JSON (default: for people)", set_switch(options->json)}},
+                {"--json", "", "print JSON (default: text)", set_switch(options->json)}},
       .notes =
           "Ratios are later over earlier times of the same configuration, with 95 % intervals. Exit code 5 where a "
           "confirmed or the recommended one is slower by more than the tolerance with its whole interval, or the gate "

@@ -138,7 +138,7 @@ Command make_doctor_command() {
   const auto options = std::make_shared<DoctorOptions>();
   return {.name = "doctor",
           .summary = "say what this machine can do and which backends are installed",
-          .flags = {{"--json", "", "as JSON (default: for people)", set_switch(options->json)},
+          .flags = {{"--json", "", "print JSON (default: text)", set_switch(options->json)},
                     threads_flag(options->threads)},
           .notes = "Measures the machine's roof in under a second. Exit code 1 where the roof cannot be true.",
           .run = [options](const Invocation& invocation) { return run_doctor(*options, invocation.console); }};

@@ -134,7 +134,7 @@ std::vector<Flag> torchscript_flags(ExportFlags& flags) {
   std::vector<Flag> table = {
       {"--how", "WAY", "torchscript: trace (recorded) or script (the mask is optional; default trace)",
        set_known(options.how, {"trace", "script"})},
-      {"--device", "DEVICE", "torchscript: where the file is made for, cpu or cuda:N (default cpu)",
+      {"--device", "DEVICE", "torchscript: device on which the file will run: cpu, cuda:N (default cpu)",
        [&options](const std::string& given) { options.device = device_name(parse_device(given)); }}};
   for (Flag& flag : table) flag = flag_of(kTorchscript, flags, std::move(flag));
   return table;

@@ -226,31 +226,30 @@ Setter set_delimiter(char& target) {
 }
 
 std::vector<Flag> row_flags(RowReaderOptions& rows) {
-  return {
-      {"--format", "FORMAT", "auto, txt, csv, tsv, jsonl, json (default auto: ending, else content)",
-       set_choice(rows.format, {{"auto", RowFormat::kAuto},
-                                {"txt", RowFormat::kTxt},
-                                {"csv", RowFormat::kCsv},
-                                {"tsv", RowFormat::kTsv},
-                                {"jsonl", RowFormat::kJsonl},
-                                {"json", RowFormat::kJson}})},
-      {"--delimiter", "D", "of CSV: comma, semicolon, tab, bar (default comma, or what alone fits)",
-       set_delimiter(rows.delimiter)},
-      {"--text-column", "NAME", "column or field of the text (default text)",
-       [&rows](const std::string& given) { rows.text_column = given; }},
-      {"--pair-column", "NAME", "that of the second text of a pair (default none)", [&rows](const std::string& given) {
-         if (given.empty()) refuse(given, "the name of a column was expected");
-         rows.pair_column = given;
-       }}};
+  return {{"--format", "FORMAT", "auto, txt, csv, tsv, jsonl, json (default auto: ending, else content)",
+           set_choice(rows.format, {{"auto", RowFormat::kAuto},
+                                    {"txt", RowFormat::kTxt},
+                                    {"csv", RowFormat::kCsv},
+                                    {"tsv", RowFormat::kTsv},
+                                    {"jsonl", RowFormat::kJsonl},
+                                    {"json", RowFormat::kJson}})},
+          {"--delimiter", "D", "CSV separator: comma, semicolon, tab, bar (default comma, or what fits)",
+           set_delimiter(rows.delimiter)},
+          {"--text-column", "NAME", "column or field that holds the text (default text)",
+           [&rows](const std::string& given) { rows.text_column = given; }},
+          {"--pair-column", "NAME", "column or field that holds the second text of a pair (default none)",
+           [&rows](const std::string& given) {
+             if (given.empty()) refuse(given, "the name of a column was expected");
+             rows.pair_column = given;
+           }}};
 }
 
 Flag threads_flag(int32_t& threads) {
-  return {"--threads", "N", "threads that compute (default 0: all that the process may use)",
-          set_integer(threads, 0, 1024)};
+  return {"--threads", "N", "number of threads; 0: all usable CPUs (default 0)", set_integer(threads, 0, 1024)};
 }
 
 Flag cache_dir_flag(std::filesystem::path& cache_dir) {
-  return {"--cache-dir", "DIR", "exported files and hashes are kept there (default ~/.cache/paceline)",
+  return {"--cache-dir", "DIR", "folder for exported files and hashes (default ~/.cache/paceline)",
           set_path(cache_dir)};
 }
 
@@ -260,13 +259,14 @@ Flag model_dir_flag(std::filesystem::path& model_dir) {
 }
 
 Flag base_flag(std::filesystem::path& base) {
-  return {"--base", "DIR", "base of MODEL_DIR's LoRA adapter (default: the one it names)", set_path(base)};
+  return {"--base", "DIR", "model that MODEL_DIR's LoRA adapter changes (default: the one it names)", set_path(base)};
 }
 
 std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix, std::filesystem::path& base) {
-  return {{"--weights", "FILE", "a state_dict of any name (default: the folder's weights)", set_path(file)},
-          {"--prefix", "P", "taken off the weights' names; others are left out (default none)", set_string(prefix)},
-          base_flag(base)};
+  return {
+      {"--weights", "FILE", "file with the weights (default: those of the folder)", set_path(file)},
+      {"--prefix", "P", "remove this prefix from the weights' names, skip others (default none)", set_string(prefix)},
+      base_flag(base)};
 }
 
 }  // namespace paceline

@@ -230,7 +230,7 @@ std::string inspect_text(const Inspection& found) {
 Command make_inspect_command() {
   const auto options = std::make_shared<InspectOptions>();
   std::vector<Flag> flags{model_dir_flag(options->model_dir),
-                          {"--json", "", "as JSON (default: for people)", set_switch(options->json)}};
+                          {"--json", "", "print JSON (default: text)", set_switch(options->json)}};
   for (Flag& flag : weight_flags(options->checkpoint_options.file, options->checkpoint_options.prefix,
                                  options->checkpoint_options.base)) {
     flags.push_back(std::move(flag));

@@ -103,10 +103,11 @@ std::vector<Flag> long_text_flags(LongTextFlags& flags) {
     set_choice(combine, {{"mean", Combine::kMean}, {"max", Combine::kMax}, {"first", Combine::kFirst}})(given);
     flags.combine = combine;
   };
-  return {{"--long", "HOW", "truncate or window; rows say it (default: the plan's, else truncate)", set_mode},
+  return {{"--long", "HOW", "cut long texts (truncate) or split them (window) (default: the plan's, else truncate)",
+           set_mode},
           {"--stride", "N", "tokens that a window shares with the one before (default 0)",
            set_integer(flags.stride, 0, 1'000'000)},
-          {"--combine", "HOW", "a text's windows: mean, max or first (default mean)", set_combine},
+          {"--combine", "HOW", "combine a text's windows: mean, max or first of them (default mean)", set_combine},
           {"--combine-over", "WHAT", "probabilities or logits (default probabilities)",
            set_known(flags.combine_over, {"probabilities", "logits"})}};
 }
@@ -124,9 +125,8 @@ std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
                                       : !flags.combine_over.empty() ? "--combine-over"
                                                                     : "";
   if (!of_windows.empty() && (!options || options->mode != LongTextOptions::Mode::kWindow)) {
-    throw Error{
-        ErrorCode::kInvalidArgument,
-        fmt::format("[{}] {} is of windows, and texts are truncated. Give --long window too.", command, of_windows)};
+    throw Error{ErrorCode::kInvalidArgument,
+                fmt::format("[{}] {} needs --long window. Give both.", command, of_windows)};
   }
   if (flags.stride) options->stride = *flags.stride;
   if (flags.combine) options->combine = *flags.combine;

@@ -56,7 +56,7 @@ int run_tokenize(const TokenizeOptions& options, Console& console) {
   StreamOptions stream;
   stream.stop = stop_by_signal();
   const ClassifySummary summary = tokenize_stream(*reader, tokenizer, pool, stream, output.sink(), *progress);
-  if (summary.interrupted) return kExitInterrupted;
+  if (summary.interrupted || interrupted()) return kExitInterrupted;
   output.commit();
   if (reader->damage().empty()) return kExitDone;
   console.note(fmt::format("paceline: {}", reader->damage()));

@@ -93,8 +93,7 @@ Command make_verify_command() {
       {"--backends", "LIST", "which ones (default: all that are installed)", set_list(bench.backends)},
       {"--compute-types", "LIST", "which ones (default: all that the CPU has instructions for)",
        set_known_list(bench.compute_types, known_compute_types())},
-      {"--text", "FILE", "texts to answer, 256 of them, native alone 9 (default: made-up ids of many lengths)",
-       set_path(bench.text_file)}};
+      {"--text", "FILE", "texts to compare, up to 256 (default: made-up token ids)", set_path(bench.text_file)}};
   for (Flag& flag :
        weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
     table.push_back(std::move(flag));
@@ -103,7 +102,7 @@ Command make_verify_command() {
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
   table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated (default none)",
                    add_path(bench.onnx_files), false, true});
-  table.push_back({"--torchscript", "FILE", "your own TorchScript file, alike (default none)",
+  table.push_back({"--torchscript", "FILE", "your own TorchScript file, checked too; may be repeated (default none)",
                    add_path(bench.torchscript_files), false, true});
   table.push_back(
       {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)});

@@ -100,7 +100,7 @@ class BenchTest(BenchCase):
         self.fails("bench", self.model, "--text", self.texts, expect=2, mentions="--out is missing")
         self.fails("bench", self.model, "--out", self.out, expect=2, mentions="--text is missing")
         self.fails(*self.flags, "--budget", "soon", expect=2, mentions="--budget")
-        self.fails(*self.flags, "--protocol", "article", expect=2, mentions="--budget and --protocol article")
+        self.fails(*self.flags, "--protocol", "article", expect=2, mentions="--budget does not limit --protocol article")
         self.fails(*self.flags, "--resume", expect=2, mentions="--protocol article")
         self.fails(*self.flags, "--backends", "naitve", expect=2, mentions='"native"')
         self.fails(*self.flags, "--text", self.write("empty.txt", ""), expect=3, mentions="empty")

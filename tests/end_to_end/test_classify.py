@@ -295,8 +295,8 @@ class PlanTest(PacelineTest):
         self.assertGreater(row["windows"], 1)
         result = self.paceline("classify", plan, "--threshold", "0.1", "--long", "truncate", stdin=given)
         self.assertIn(json_rows(result.stdout)[0]["label"], ["low", "middle", "high"])
-        self.assertIn("--threshold of the command line is used", result.stderr.decode())
-        self.assertIn("--long of the command line is used", result.stderr.decode())
+        self.assertIn("--threshold overrides the plan", result.stderr.decode())
+        self.assertIn("--long overrides the plan", result.stderr.decode())
         self.fails("classify", self.plan(labels=["low", "high"]), stdin=given, expect=3, mentions=["middle", "labels"])
 
     def test_bench_keeps_what_labels_follow(self):
