@@ -6,9 +6,9 @@
 #include <exception>
 #include <string_view>
 
-#include "report/example_results.h"
 #include "report/report.h"
-#include "report/report_reader.h"
+#include "results/report_reader.h"
+#include "results/testing/example_results.h"
 
 int main(int count, char** arguments) try {
   if (count != 3) {

@@ -84,14 +84,14 @@ TEST(AlignedBufferTest, SaysWhatItCouldNotGet) {
 
 TEST(ProgressTest, ALineOfALogHasCountsAndTimeLeft) {
   ProgressState state{.title = "bench", .unit = "cells", .done = 25, .total = 100, .elapsed_seconds = 30, .note = {}};
-  EXPECT_EQ(progress_line(state, 0), "bench: 25/100 cells, 1:30 min left");
+  EXPECT_EQ(progress_line(state, 0), "bench: 25/100 cells, 1 min 30 s left");
   state.note = "best: native";
-  EXPECT_EQ(progress_line(state, 0), "bench: 25/100 cells, 1:30 min left  best: native");
+  EXPECT_EQ(progress_line(state, 0), "bench: 25/100 cells, 1 min 30 s left  best: native");
   state.done = 100;
   EXPECT_EQ(progress_line(state, 0), "bench: 100/100 cells, 30 s  best: native");
   state.total = 0;
   state.elapsed_seconds = 7300;
-  EXPECT_EQ(progress_line(state, 0), "bench: 100 cells, 2:01 h  best: native");
+  EXPECT_EQ(progress_line(state, 0), "bench: 100 cells, 2 h 01 min  best: native");
 }
 
 TEST(ProgressTest, ABarFitsItsTerminal) {

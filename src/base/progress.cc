@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "words/numbers.h"
 #include "words/printable.h"
 
 namespace paceline {
@@ -76,15 +77,6 @@ class StderrProgress : public Progress {
   ProgressState state_;
 };
 
-std::string duration_text(double seconds) {
-  const auto whole = static_cast<int64_t>(std::ceil(std::min(seconds, 1e9)));
-  if (whole < 60) {
-    return fmt::format("{} s", whole);
-  }
-  return whole < 3600 ? fmt::format("{}:{:02} min", whole / 60, whole % 60)
-                      : fmt::format("{}:{:02} h", whole / 3600, whole % 3600 / 60);
-}
-
 }  // namespace
 
 std::string progress_line(const ProgressState& state, int width) {
@@ -95,9 +87,9 @@ std::string progress_line(const ProgressState& state, int width) {
   }
   counts += fmt::format(" {}", state.unit);
   if (share > 0 && share < 1) {
-    counts += fmt::format(", {} left", duration_text(state.elapsed_seconds * (1 - share) / share));
+    counts += fmt::format(", {} left", format_whole_duration(state.elapsed_seconds * (1 - share) / share));
   } else {
-    counts += fmt::format(", {}", duration_text(state.elapsed_seconds));
+    counts += fmt::format(", {}", format_whole_duration(state.elapsed_seconds));
   }
   const std::string note = state.note.empty() ? "" : "  " + printable(state.note);
   const bool bar = width > 0 && state.total > 0;

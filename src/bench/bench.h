@@ -15,8 +15,6 @@
 
 namespace paceline {
 
-Objective parse_objective(std::string_view name);  ///< Throws Error{invalid_argument}.
-
 /// How much is measured.
 enum class Protocol {
   kBudget,   ///< what fits into a time: samples of the batches, the slow cells dropped

@@ -17,6 +17,8 @@
 #include "bench/turn_runner.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -172,9 +174,9 @@ class BenchRun {
     extra_seconds_ += contender.first_load_seconds;
     if (contender.first_load_seconds < kWorthSaying) return;
     results_.notes.push_back(
-        fmt::format("Loading {} took {:.0f} s more the first time (an export for the cache, or a cold disk), which "
+        fmt::format("Loading {} took {} more the first time (an export for the cache, or a cold disk), which "
                     "does not count towards the budget.",
-                    contender.name(), contender.first_load_seconds));
+                    contender.name(), format_duration(contender.first_load_seconds)));
   }
 
   double end_to_end_seconds() const {
@@ -317,8 +319,8 @@ class BenchRun {
     }
     if (article() || results_.predicted_seconds - extra_seconds_ <= kTolerableOverrun * options_.budget_seconds) return;
     results_.notes.push_back(
-        fmt::format("The budget of {:.0f} s is too small for the least that is worth measuring; expect about {:.0f} s.",
-                    options_.budget_seconds, results_.predicted_seconds));
+        fmt::format("The budget of {} is too small for the least that is worth measuring; expect about {}.",
+                    format_duration(options_.budget_seconds), format_duration(results_.predicted_seconds)));
   }
 
   double exploration_seconds(const Grid& grid) const {
@@ -331,11 +333,12 @@ class BenchRun {
   std::string plan_words(const Grid& grid) const {
     const WorkloadSummary& is = subject_.workload.summary;
     std::string words = fmt::format(
-        "{} configurations of {} backends, {} {}s of {:.1f} tokens on average; one round of all takes about {:.0f} "
-        "s, the whole run about {:.0f} s{}.\n",
-        grid.cells.size(), contenders_.size(), is.sequences, is.unit(), is.mean_tokens, round_seconds_,
-        results_.predicted_seconds,
-        extra_seconds_ < kWorthSaying ? "" : fmt::format(", {:.0f} s of them beside the budget", extra_seconds_));
+        "{} configurations of {} backends, {} {}s of {:.1f} tokens on average; one round of all takes about {}, "
+        "the whole run about {}{}.\n",
+        grid.cells.size(), contenders_.size(), is.sequences, is.unit(), is.mean_tokens,
+        format_duration(round_seconds_), format_duration(results_.predicted_seconds),
+        extra_seconds_ < kWorthSaying ? ""
+                                      : fmt::format(", {} of them beside the budget", format_duration(extra_seconds_)));
     words += left_out_words(contenders_);
     for (const std::string& note : results_.notes) words += "  " + note + "\n";
     if (!outlook_.empty()) words += "  " + outlook_ + "\n";

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "base/file.h"
@@ -13,8 +12,9 @@
 #include "bench/length_sweep.h"
 #include "bench/measurement.h"
 #include "bench/series.h"
-#include "bench/simulated_worker.h"
+#include "bench/testing/simulated_worker.h"
 #include "paceline/error.h"
+#include "results/describe.h"
 #include "results/statistics.h"
 
 namespace paceline {
@@ -164,7 +164,7 @@ TEST_F(BenchRunTest, EstimatesWhatTheWholeSampleWouldTake) {
     const Configuration& at = one.configuration;
     const double truth =
         true_ms(world_.backends.at(at.backend + " fp32"), subject_.workload.lengths, at.batch_size, at.order);
-    EXPECT_NEAR(one.ms_per_text.median, truth, 0.1 * truth) << describe_configuration(at);
+    EXPECT_NEAR(one.ms_per_text.median, truth, 0.1 * truth) << configuration_words(at);
   }
 }
 
@@ -323,7 +323,7 @@ TEST_F(BenchRunTest, WhatComesOncePerCheckpointIsAnnouncedAndStandsBesideTheBudg
   options_.dry_run = true;
   run();
   EXPECT_THAT(extra, HasSubstr("the scalar reference"));
-  EXPECT_THAT(notes(), HasSubstr("Loading onnxruntime fp32 took 100 s more"));
+  EXPECT_THAT(notes(), HasSubstr("Loading onnxruntime fp32 took 1 min 40 s more"));
   EXPECT_THAT(notes(), testing::Not(HasSubstr("expect about")));
   EXPECT_GT(results_.predicted_seconds, options_.budget_seconds);
   extra.clear();
@@ -349,7 +349,7 @@ TEST_F(BenchRunTest, ADryRunPlansAndPredictsOnly) {
     const Configuration& at = one.configuration;
     const double truth =
         true_ms(world_.backends.at(at.backend + " fp32"), subject_.workload.lengths, at.batch_size, at.order);
-    EXPECT_NEAR(one.predicted_ms_per_text, truth, 0.25 * truth) << describe_configuration(at);
+    EXPECT_NEAR(one.predicted_ms_per_text, truth, 0.25 * truth) << configuration_words(at);
   }
 }
 
@@ -700,7 +700,7 @@ class ArticleTest : public BenchRunTest {
     ASSERT_EQ(results_.cells.size(), 8U);
     for (const CellResult& one : results_.cells) {
       const Series series = series_of(one.timings, false);
-      EXPECT_EQ(series.rounds.size(), 5U) << describe_configuration(one.configuration);
+      EXPECT_EQ(series.rounds.size(), 5U) << configuration_words(one.configuration);
       for (const Timing& timing : one.timings) {
         EXPECT_TRUE(timing.confirmation || timing.share == 1) << timing.share;
       }

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "results/format_estimate.h"
+#include "results/describe.h"
 
 namespace paceline {
 namespace {

@@ -8,8 +8,9 @@
 #include <numeric>
 
 #include "bench/series.h"
-#include "results/format_estimate.h"
+#include "results/describe.h"
 #include "results/statistics.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -130,7 +131,7 @@ void Measurement::run_turn(MeasuredCell& measured, const std::vector<uint32_t>& 
   const double ms = 1e3 * typical_seconds(measured) / static_cast<double>(context_.subject.workload.summary.texts);
   if (std::isfinite(ms) && (best_.empty() || ms < best_ms_)) {
     best_ms_ = ms;
-    best_ = describe_configuration(measured.cell.configuration);
+    best_ = configuration_words(measured.cell.configuration);
   }
 }
 

@@ -1,23 +1,9 @@
-#include <fmt/format.h>
-
 #include "bench/bench.h"
 #include "bench/contender.h"
 #include "bench/plan_maker.h"
-#include "paceline/error.h"
+#include "results/lookup.h"
 
 namespace paceline {
-
-std::string_view objective_name(Objective objective) {
-  return objective == Objective::kThroughput ? "throughput" : "latency";
-}
-
-Objective parse_objective(std::string_view name) {
-  for (Objective objective : {Objective::kThroughput, Objective::kLatency}) {
-    if (objective_name(objective) == name) return objective;
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("[bench] the objective {} is unknown, throughput or latency was expected.", name));
-}
 
 RunOptions chosen_run(const BenchResults& results, const std::filesystem::path& cache_dir) {
   const Configuration& choice = results.recommendation.choice;

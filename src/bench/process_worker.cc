@@ -23,6 +23,7 @@
 #include "bench/frame_channel.h"
 #include "bench/worker_protocol.h"
 #include "bench/worker_server.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -174,8 +175,8 @@ class ProcessWorker final : public Worker {
         throw Interrupted{};
       case ReadStatus::kTimeout:
         throw Error(ErrorCode::kDeadlineExceeded,
-                    fmt::format("[worker {}] gave no answer for {:.0f} s where {:.1f} s were expected, and was ended.",
-                                name_, patience, expected_seconds));
+                    fmt::format("[worker {}] gave no answer for {} where {} were expected, and was ended.", name_,
+                                format_duration(patience), format_duration(expected_seconds)));
       case ReadStatus::kClosed:
         fail_dead();
     }

@@ -10,8 +10,10 @@
 #include "backend/registry.h"
 #include "bench/budget_planner.h"
 #include "bench/series.h"
-#include "results/format_estimate.h"
+#include "results/describe.h"
+#include "results/lookup.h"
 #include "results/statistics.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -50,7 +52,7 @@ bool varies_parallelism(const BenchResults& results) {
 
 /// "native fp32, batch size 32, sorted by length, 2 instances of 1 thread".
 std::string words_of(const BenchResults& results, const Configuration& at) {
-  std::string words = describe_configuration(at);
+  std::string words = configuration_words(at);
   if (at.instances == 1 && varies_parallelism(results)) {
     words += fmt::format(", {} {}", at.threads, at.threads == 1 ? "thread" : "threads");
   }

@@ -1,10 +1,6 @@
 #include "bench/series.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
-#include "results/format_estimate.h"
 
 namespace paceline {
 
@@ -32,17 +28,6 @@ std::vector<double> paired_ratios(const Series& first, const Series& second) {
 std::vector<double> paired_ratios(std::span<const Timing> first, std::span<const Timing> second) {
   const std::vector<double> confirmed = paired_ratios(series_of(first, true), series_of(second, true));
   return confirmed.empty() ? paired_ratios(series_of(first, false), series_of(second, false)) : confirmed;
-}
-
-std::string describe_configuration(const Configuration& configuration) {
-  const std::string batch = configuration.batch_size > 0
-                                ? fmt::format("batch size {}", configuration.batch_size)
-                                : fmt::format("at most {} tokens a batch", configuration.max_batch_tokens);
-  const std::string words = fmt::format("{}, {}, {}", engine_words(configuration), batch,
-                                        configuration.order == Order::kLength ? "sorted by length" : "texts as given");
-  if (configuration.instances == 1) return words;
-  return words + fmt::format(", {} instances of {} {}", configuration.instances, configuration.threads,
-                             configuration.threads == 1 ? "thread" : "threads");
 }
 
 }  // namespace paceline

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
 #include "results/results.h"
@@ -25,8 +24,5 @@ std::vector<double> paired_ratios(const Series& first, const Series& second);
 
 /// paired_ratios() of the confirmation where both cells have one, else of the exploratory rounds.
 std::vector<double> paired_ratios(std::span<const Timing> first, std::span<const Timing> second);
-
-/// "native fp32, batch size 32, sorted by length".
-std::string describe_configuration(const Configuration& configuration);
 
 }  // namespace paceline

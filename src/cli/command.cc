@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "paceline/error.h"
 #include "words/suggest.h"
+#include "words/wrap.h"
 
 namespace paceline {
 namespace {
@@ -66,18 +68,8 @@ void check_required(const Command& command, const CLI::App& app) {
 }
 
 /// `text` in lines of at most `columns`, the lines after the first indented.
-std::string wrap(std::string_view text, std::size_t columns, std::size_t indent) {
-  std::string out;
-  while (text.size() > columns) {
-    const std::size_t space = text.substr(0, columns + 1).rfind(' ');
-    if (space == std::string_view::npos) break;
-    out += text.substr(0, space);
-    out += '\n';
-    out.append(indent, ' ');
-    text.remove_prefix(space + 1);
-  }
-  out += text;
-  return out;
+std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent) {
+  return fmt::format("{}", fmt::join(wrap(text, static_cast<int>(columns)), '\n' + std::string(indent, ' ')));
 }
 
 std::string usage_line(const Command& command) {
@@ -157,10 +149,10 @@ std::string help_text(const Command& command) {
       continue;
     }
     const std::size_t columns = left.size() > kFlagColumns ? left.size() + 1 : kFlagColumns;
-    out += fmt::format("{:<{}} {}\n", left, columns, wrap(flag.help, kHelpColumns - columns - 1, columns + 1));
+    out += fmt::format("{:<{}} {}\n", left, columns, wrapped(flag.help, kHelpColumns - columns - 1, columns + 1));
     left = " ";
   }
-  if (!command.notes.empty()) out += '\n' + wrap(command.notes, kHelpColumns, 0) + '\n';
+  if (!command.notes.empty()) out += '\n' + wrapped(command.notes, kHelpColumns, 0) + '\n';
   return out;
 }
 

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/json_text.h"
 #include "cli/exit_code.h"
 #include "cli/subcommands.h"
 #include "paceline/error.h"
 #include "report/compare.h"
-#include "report/format.h"
-#include "report/json_text.h"
-#include "report/report_reader.h"
 #include "report/terminal_page.h"
+#include "results/describe.h"
+#include "results/report_reader.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -126,12 +127,11 @@ void print_recommended(TerminalPage& page, const Comparison& is) {
   for (const std::string& lost : is.lost) page.paragraph(lost, 0, kRed);
   if (!is.recommended) return;
   const ComparedCell& cell = *is.recommended;
-  const std::string interval = format_interval(cell.ratio);
   page.paragraph("Recommended: " + configuration_words(cell.later), 0, kBold);
   if (!(cell.earlier == cell.later)) page.paragraph("before: " + configuration_words(cell.earlier), 2);
   page.paragraph(fmt::format("{} -> {} ms per text, {} times as long{}: {}", format_number(cell.ms_earlier.median),
                              format_number(cell.ms_later.median), format_decimals(cell.ratio.median, 3),
-                             interval.empty() ? "" : fmt::format(" ({})", interval), change_words(cell, is.tolerance)),
+                             interval_in_brackets(cell.ratio), change_words(cell, is.tolerance)),
                  2, change_style(cell));
 }
 

@@ -9,7 +9,9 @@
 #include "report/charts.h"
 #include "report/compare.h"
 #include "report/findings.h"
-#include "report/format.h"
+#include "results/describe.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -26,11 +28,6 @@ Point estimate_point(double x, const Estimate& estimate) {
     point.high = estimate.high;
   }
   return point;
-}
-
-std::string interval_words(const Estimate& estimate) {
-  const std::string interval = format_interval(estimate);
-  return interval.empty() ? "" : fmt::format(" ({})", interval);
 }
 
 void sort_points(std::vector<Line>& lines) {
@@ -50,7 +47,7 @@ std::vector<Line> speed_lines(const BenchResults& results) {
     line.dashed = !sorted;
     Point point = estimate_point(is.batch_size, cell.ms_per_text);
     point.tooltip = fmt::format("{}: {} ms per text{}", configuration_words(is), format_number(point.y),
-                                interval_words(cell.ms_per_text));
+                                interval_in_brackets(cell.ms_per_text));
     line.points.push_back(std::move(point));
   }
   std::vector<Line> out;
@@ -100,7 +97,7 @@ std::optional<Point> gain_point(const BenchResults& results, const CellResult& s
   const Estimate gain = ratio_of(before->ms_per_text, sorted.ms_per_text);
   Point point = estimate_point(given.batch_size, gain);
   point.tooltip = fmt::format("{}, batch {}: {} times as fast sorted by length{}", engine_words(given),
-                              given.batch_size, format_decimals(gain.median, 2), interval_words(gain));
+                              given.batch_size, format_decimals(gain.median, 2), interval_in_brackets(gain));
   return point;
 }
 
@@ -154,7 +151,7 @@ Figure sweep_figure(const BenchResults& results) {
     line.color = color;
     Point point = estimate_point(row.tokens, row.ms_per_text);
     point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", engine_words(is), is.batch_size,
-                                row.tokens, format_number(point.y), interval_words(row.ms_per_text));
+                                row.tokens, format_number(point.y), interval_in_brackets(row.ms_per_text));
     line.points.push_back(std::move(point));
   }
   std::vector<Line> all;

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "report/findings.h"
-#include "report/format.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

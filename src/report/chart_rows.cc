@@ -5,7 +5,9 @@
 #include "report/chart_parts.h"
 #include "report/charts.h"
 #include "report/findings.h"
-#include "report/format.h"
+#include "results/describe.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -78,10 +80,9 @@ Figure speedup_figure(const BenchResults& results) {
       row.low = cell->speedup.low;
       row.high = cell->speedup.high;
     }
-    const std::string interval = format_interval(cell->speedup);
     row.value_label = format_ratio(row.value);
     row.tooltip = fmt::format("{}: {} times as fast{}, {} ms per text{}", configuration_words(cell->configuration),
-                              format_number(row.value), interval.empty() ? "" : fmt::format(" ({})", interval),
+                              format_number(row.value), interval_in_brackets(cell->speedup),
                               format_number(cell->ms_per_text.median), cell->confirmed ? "" : ", exploratory");
     panel.rows.push_back(std::move(row));
   }

@@ -8,7 +8,8 @@
 #include <utility>
 
 #include "report/chart_parts.h"
-#include "report/format.h"
+#include "results/describe.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/example_results.h"
+#include "results/testing/example_results.h"
 
 namespace paceline {
 namespace {

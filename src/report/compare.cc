@@ -7,7 +7,9 @@
 #include <tuple>
 
 #include "report/findings.h"
-#include "report/format.h"
+#include "results/describe.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

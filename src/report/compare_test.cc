@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "report/example_results.h"
+#include "results/testing/example_results.h"
 
 namespace paceline {
 namespace {

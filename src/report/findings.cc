@@ -7,7 +7,8 @@
 #include <set>
 #include <tuple>
 
-#include "report/format.h"
+#include "results/describe.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -26,9 +27,8 @@ std::string speed_words(const CellResult& cell) {
 
 std::string comparison_words(const BenchResults& results, const CellResult& cell) {
   if (!results.baseline || is_baseline(results, cell) || !has_median(cell.speedup)) return "";
-  const std::string interval = format_interval(cell.speedup);
   return fmt::format("{} times as fast{} as the baseline: {}", format_number(cell.speedup.median),
-                     interval.empty() ? "" : fmt::format(" ({})", interval), configuration_words(*results.baseline));
+                     interval_in_brackets(cell.speedup), configuration_words(*results.baseline));
 }
 
 std::string action_words(const Configuration& is) {
@@ -76,41 +76,6 @@ std::vector<std::string> notices(const BenchResults& results) {
 
 }  // namespace
 
-const CellResult* find_cell(const BenchResults& results, const Configuration& configuration) {
-  const auto found = std::ranges::find(results.cells, configuration, &CellResult::configuration);
-  return found == results.cells.end() ? nullptr : &*found;
-}
-
-const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration) {
-  const BackendResult* found = nullptr;
-  for (const BackendResult& backend : results.backends) {
-    if (runs(backend, configuration)) return &backend;
-    const bool same = backend.backend == configuration.backend && backend.compute_type == configuration.compute_type &&
-                      backend.device == configuration.device;
-    if (same && found == nullptr) found = &backend;
-  }
-  return found;
-}
-
-bool was_measured(const CellResult& cell) { return cell.error.empty() && has_median(cell.ms_per_text); }
-
-bool has_latency(const CellResult& cell) { return cell.p50_ms > 0; }
-
-bool was_rejected(const BackendResult& backend) { return backend.gate.ran && !backend.gate.accepted; }
-
-bool was_rejected(const BenchResults& results, const CellResult& cell) {
-  const BackendResult* backend = find_backend(results, cell.configuration);
-  return backend != nullptr && was_rejected(*backend);
-}
-
-bool is_recommended(const BenchResults& results, const CellResult& cell) {
-  return results.recommendation.valid && results.recommendation.choice == cell.configuration;
-}
-
-bool is_baseline(const BenchResults& results, const CellResult& cell) {
-  return results.baseline && *results.baseline == cell.configuration;
-}
-
 std::vector<const CellResult*> ranked_cells(const BenchResults& results) {
   std::vector<const CellResult*> cells;
   for (const CellResult& cell : results.cells) cells.push_back(&cell);
@@ -143,14 +108,6 @@ std::vector<const CellResult*> best_of_engines(const BenchResults& results) {
     best.push_back(cell);
   }
   return best;
-}
-
-std::vector<const BackendResult*> failed_backends(const BenchResults& results) {
-  std::vector<const BackendResult*> failed;
-  for (const BackendResult& backend : results.backends) {
-    if (!backend.error.empty()) failed.push_back(&backend);
-  }
-  return failed;
 }
 
 std::string engine_label(const BenchResults& results, const Configuration& configuration) {

@@ -4,27 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "results/lookup.h"
 #include "results/results.h"
 
 namespace paceline {
 
-/// What a reader wants to know, looked up in the results once for page, charts and terminal.
-
-/// The cell of a configuration; null where there is none.
-const CellResult* find_cell(const BenchResults& results, const Configuration& configuration);
-/// The backend (at its compute type, device, threads and instances) that ran a configuration; where none has just these
-/// threads, one that differs in them alone. Null where there is none.
-const BackendResult* find_backend(const BenchResults& results, const Configuration& configuration);
-
-/// A cell with figures: it ran, and its time is a number.
-bool was_measured(const CellResult& cell);
-/// Percentiles of the latency of single texts were taken (batch size 1).
-bool has_latency(const CellResult& cell);
-/// The gate compared this backend's answers and found them different: shown in red, never recommended.
-bool was_rejected(const BackendResult& backend);
-bool was_rejected(const BenchResults& results, const CellResult& cell);
-bool is_recommended(const BenchResults& results, const CellResult& cell);
-bool is_baseline(const BenchResults& results, const CellResult& cell);
+/// What a reader wants to know, found in the results once for page, charts and terminal.
 
 /// Cells with figures, the confirmed ones before the exploratory ones, each fastest first; then those without, in the
 /// order given.
@@ -33,9 +18,6 @@ std::vector<const CellResult*> ranked_cells(const BenchResults& results);
 std::vector<const CellResult*> best_cells(const BenchResults& results);
 /// The first of each engine (see engine_label) among the ranked cells, ranked alike.
 std::vector<const CellResult*> best_of_engines(const BenchResults& results);
-/// Backends that are out: not installed, crashed, killed.
-std::vector<const BackendResult*> failed_backends(const BenchResults& results);
-
 /// Distinct backends at their compute type and device, in the order of the results: colours follow the place here.
 /// The compute type and the device are named only where more than one occurs, and so are threads and instances:
 /// "native", "native fp32", "native fp32, 2 x 1 threads".

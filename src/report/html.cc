@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "report/charts.h"
-#include "report/format.h"
 #include "report/html_answer.h"
 #include "report/html_context.h"
 #include "report/html_parts.h"
 #include "report/html_tables.h"
 #include "report/page_assets.h"
 #include "report/svg.h"
+#include "words/markup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

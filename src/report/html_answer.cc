@@ -5,8 +5,11 @@
 #include <string_view>
 
 #include "report/findings.h"
-#include "report/format.h"
 #include "report/html_parts.h"
+#include "results/describe.h"
+#include "results/lookup.h"
+#include "words/markup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

@@ -9,8 +9,9 @@
 
 #include "base/token_types_name.h"
 #include "report/findings.h"
-#include "report/format.h"
 #include "report/html_parts.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "report/format.h"
+#include "words/markup.h"
 
 namespace paceline {
 namespace {

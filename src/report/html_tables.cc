@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "report/findings.h"
-#include "report/format.h"
 #include "report/html_parts.h"
+#include "results/describe.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

@@ -7,10 +7,10 @@
 #include <regex>
 
 #include "report/charts.h"
-#include "report/example_results.h"
-#include "report/golden.h"
 #include "report/html_parts.h"
-#include "report/report_reader.h"
+#include "results/report_reader.h"
+#include "results/testing/example_results.h"
+#include "results/testing/golden.h"
 
 namespace paceline {
 namespace {
@@ -40,7 +40,7 @@ TEST(HtmlTest, Golden) { expect_golden("report.html", words_of(page(stored_resul
 
 TEST(HtmlTest, SaysTheRecommendationWithItsInterval) {
   const std::string html = page(example_results());
-  EXPECT_THAT(html, HasSubstr(">native fp32, batch 64, sorted by length</h2>"));
+  EXPECT_THAT(html, HasSubstr(">native fp32, batch size 64, sorted by length</h2>"));
   EXPECT_THAT(html, HasSubstr("<b>24.1</b> ms per text<small>95 % interval 23.9 to 24.2</small>"));
   EXPECT_THAT(html, HasSubstr("Classify texts in batches of 64: sort them by length, and run them with native fp32."));
   EXPECT_THAT(html, HasSubstr("A million texts take 6 h 41 min and cost 1.21 at 0.180 an hour."));

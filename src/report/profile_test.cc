@@ -5,8 +5,8 @@
 
 #include "base/file.h"
 #include "base/testing/temporary_folder.h"
-#include "report/profile_json.h"
 #include "report/report.h"
+#include "results/profile_json.h"
 
 namespace paceline {
 namespace {
@@ -34,7 +34,7 @@ BenchResults profiled() {
 TEST(ProfileText, HasARowForEachStageAndTheTotal) {
   const std::string text = profile_text(profiled(), {.width = 100});
   EXPECT_THAT(text,
-              HasSubstr("native bf16, batch 8, as given\n"
+              HasSubstr("native bf16, batch size 8, texts as given\n"
                         "  20.0 ms a batch, 2.50 ms per text. 5 rounds over 4 batches of 32 texts and 800 tokens, "
                         "2 threads.\n"));
   EXPECT_THAT(text, HasSubstr("feed-forward up  15.00   75.0 %      300  20.0       75.0 %\n"));

@@ -3,10 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "report/format.h"
 #include "report/report.h"
-#include "report/stage_rates.h"
 #include "report/terminal_page.h"
+#include "results/describe.h"
+#include "results/stage_rates.h"
+#include "words/numbers.h"
 #include "words/printable.h"
 
 namespace paceline {

@@ -19,11 +19,11 @@
 #include "report/file_swap.h"
 #include "report/html.h"
 #include "report/png.h"
-#include "report/profile_json.h"
-#include "report/report_json.h"
-#include "report/report_reader.h"
-#include "report/samples_csv.h"
 #include "report/svg.h"
+#include "results/profile_json.h"
+#include "results/report_json.h"
+#include "results/report_reader.h"
+#include "results/samples_csv.h"
 
 namespace paceline {
 namespace {

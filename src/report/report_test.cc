@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/testing/as_a_signal.h"
 #include "paceline/error.h"
-#include "report/example_results.h"
+#include "results/testing/example_results.h"
 
 namespace paceline {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "report/format.h"
 #include "report/svg_canvas.h"
 #include "report/svg_rows.h"
+#include "words/markup.h"
 
 namespace paceline {
 namespace {

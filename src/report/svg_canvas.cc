@@ -1,10 +1,10 @@
 #include "report/svg_canvas.h"
 
-#include <algorithm>
 #include <array>
 
-#include "report/format.h"
 #include "report/svg.h"
+#include "words/markup.h"
+#include "words/utf8.h"
 
 namespace paceline {
 namespace {
@@ -19,8 +19,7 @@ constexpr std::array<std::string_view, kSvgColors> kSeries = {"#2a6fc9", "#d04a1
 }  // namespace
 
 double text_width(std::string_view text, double font) {
-  const auto letters = std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
-  return kCharWidth * font * static_cast<double>(letters);
+  return kCharWidth * font * static_cast<double>(count_characters(text));
 }
 
 std::string fitted(std::string_view text, double width) {
@@ -28,7 +27,7 @@ std::string fitted(std::string_view text, double width) {
   while (!out.empty() && text_width(out) > width) {
     const std::string_view kEllipsis = "\xE2\x80\xA6";
     if (out.ends_with(kEllipsis)) out.resize(out.size() - kEllipsis.size());
-    while (!out.empty() && (out.back() & 0xC0) == 0x80) out.pop_back();
+    while (!out.empty() && continues_character(out.back())) out.pop_back();
     if (!out.empty()) out.pop_back();
     out += kEllipsis;
     if (out == kEllipsis) break;

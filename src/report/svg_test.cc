@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "report/charts.h"
-#include "report/example_results.h"
-#include "report/golden.h"
+#include "results/testing/example_results.h"
+#include "results/testing/golden.h"
 
 namespace paceline {
 namespace {

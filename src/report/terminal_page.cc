@@ -5,31 +5,12 @@
 #include <algorithm>
 
 #include "words/printable.h"
+#include "words/wrap.h"
 
 namespace paceline {
 namespace {
 
 constexpr std::string_view kReset = "\x1b[0m";
-
-/// Lines no longer than `width`, broken at blanks; a longer word stands alone and sticks out.
-std::vector<std::string> wrap(std::string_view text, int width) {
-  std::vector<std::string> lines;
-  std::string line;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (word.empty()) continue;
-    if (!line.empty() && text_columns(line) + 1 + text_columns(word) > width) {
-      lines.push_back(line);
-      line.clear();
-    }
-    if (!line.empty()) line += ' ';
-    line += word;
-  }
-  if (!line.empty()) lines.push_back(line);
-  return lines;
-}
 
 std::string blanks(int count) { return std::string(static_cast<std::size_t>(std::max(0, count)), ' '); }
 
@@ -83,10 +64,6 @@ std::string table_line(const std::vector<TextColumn>& columns, const Fitting& fi
 }
 
 }  // namespace
-
-int text_columns(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
-}
 
 TerminalPage::TerminalPage(int width, bool color) : width_(std::max(kNarrowest, width)), color_(color) {}
 

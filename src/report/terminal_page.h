@@ -47,7 +47,4 @@ class TerminalPage {
   std::string out_;
 };
 
-/// Columns that a UTF-8 text takes: its characters, each taken as one column wide.
-int text_columns(std::string_view text);
-
 }  // namespace paceline

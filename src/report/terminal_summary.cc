@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "report/findings.h"
-#include "report/format.h"
 #include "report/report.h"
 #include "report/terminal_page.h"
+#include "results/describe.h"
+#include "results/lookup.h"
+#include "words/numbers.h"
 #include "words/printable.h"
+#include "words/wrap.h"
 
 namespace paceline {
 namespace {

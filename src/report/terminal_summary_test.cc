@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <sstream>
 
-#include "report/example_results.h"
-#include "report/golden.h"
 #include "report/report.h"
-#include "report/report_reader.h"
+#include "results/report_reader.h"
+#include "results/testing/example_results.h"
+#include "results/testing/golden.h"
 
 namespace paceline {
 namespace {

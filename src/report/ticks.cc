@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "report/format.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {

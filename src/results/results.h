@@ -98,9 +98,6 @@ struct BackendResult {
   bool no_room = false;  ///< it is out for want of memory, threads or open files
 };
 
-/// Whether `backend` is what a configuration runs on.
-bool runs(const BackendResult& backend, const Configuration& configuration);
-
 struct WorkloadSummary {
   std::string source;  ///< file name of the texts
   int64_t texts_available = 0;
@@ -152,7 +149,8 @@ enum class Objective {
   kThroughput,  ///< time per text over all configurations
   kLatency,     ///< time of one text alone (batch size 1)
 };
-std::string_view objective_name(Objective objective);
+std::string_view objective_name(Objective objective);  ///< "throughput", "latency"
+Objective parse_objective(std::string_view name);      ///< Throws Error{invalid_argument}.
 
 /// What a configuration has to respect to be recommended.
 struct Constraints {
@@ -182,7 +180,7 @@ struct EndToEnd {
 
 /// Why something that could have been chosen was not, in words.
 struct Rejection {
-  std::string what;  ///< "onnxruntime fp32", "native fp32, batch 64, sorted by length"
+  std::string what;  ///< "onnxruntime fp32", "native fp32, batch size 64, sorted by length"
   std::string why;   ///< "takes 1.14 times as long (1.13 to 1.16)", "needs 3.1 GB, 2 GB were allowed"
 };
 

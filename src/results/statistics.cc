@@ -147,18 +147,6 @@ Estimate estimate_ratio(std::span<const double> numerator, std::span<const doubl
   return estimate(ratios);
 }
 
-std::string_view lead_name(Lead lead) {
-  switch (lead) {
-    case Lead::kFaster:
-      return "faster";
-    case Lead::kEqual:
-      return "equal";
-    case Lead::kUnresolved:
-      return "unresolved";
-  }
-  return "";
-}
-
 Lead lead_of(const Estimate& ratio) {
   const bool within_band = ratio.low >= 1 / (1 + kEqualBand) && ratio.high <= 1 + kEqualBand;
   if (contains_one(ratio)) return within_band ? Lead::kEqual : Lead::kUnresolved;

@@ -1,13 +1,10 @@
 #include "words/utf8.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 
 namespace paceline {
 namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 /// Bytes of the character that a lead byte opens, and the range of the byte after it; 0 for no lead byte.
 struct Lead {
@@ -27,25 +24,6 @@ Lead lead_of(uint8_t byte) {
   return {0, 0, 0};
 }
 
-struct Step {
-  std::size_t bytes;  ///< of the character, or of the ill-formed part
-  bool valid;
-};
-
-/// The character at the start of `text`, which has at least one byte.
-Step decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<uint8_t>(text[i]); };
-  if (byte(0) < 0x80) return {1, true};
-  const Lead lead = lead_of(byte(0));
-  if (lead.length == 0) return {1, false};
-  for (std::size_t i = 1; i < lead.length; ++i) {
-    const uint8_t low = i == 1 ? lead.low : 0x80;
-    const uint8_t high = i == 1 ? lead.high : 0xBF;
-    if (i >= text.size() || byte(i) < low || byte(i) > high) return {i, false};
-  }
-  return {lead.length, true};
-}
-
 /// Whether the eight bytes at `data` are all ASCII.
 bool ascii_block(const char* data) {
   uint64_t block;
@@ -55,15 +33,35 @@ bool ascii_block(const char* data) {
 
 }  // namespace
 
+Utf8Character first_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<uint8_t>(text[i]); };
+  if (byte(0) < 0x80) return {.bytes = 1, .code = byte(0), .valid = true};
+  const Lead lead = lead_of(byte(0));
+  if (lead.length == 0) return {.bytes = 1};
+  uint32_t code = byte(0) & (0xFFU >> (lead.length + 1));
+  for (std::size_t i = 1; i < lead.length; ++i) {
+    const uint8_t low = i == 1 ? lead.low : 0x80;
+    const uint8_t high = i == 1 ? lead.high : 0xBF;
+    if (i >= text.size() || byte(i) < low || byte(i) > high) return {.bytes = i};
+    code = code << 6 | (byte(i) & 0x3FU);
+  }
+  return {.bytes = lead.length, .code = code, .valid = true};
+}
+
+std::size_t count_characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char byte) { return !continues_character(byte); }));
+}
+
 std::size_t find_invalid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     if (text.size() - i >= sizeof(uint64_t) && ascii_block(text.data() + i)) {
       i += sizeof(uint64_t);
       continue;
     }
-    const Step step = decode(text.substr(i));
-    if (!step.valid) return i;
-    i += step.bytes;
+    const Utf8Character is = first_character(text.substr(i));
+    if (!is.valid) return i;
+    i += is.bytes;
   }
   return std::string_view::npos;
 }
@@ -76,8 +74,8 @@ std::string replace_invalid_utf8(std::string_view text) {
     out.append(text.substr(0, valid));
     text.remove_prefix(valid);
     if (!text.empty()) {
-      out.append(kReplacement);
-      text.remove_prefix(decode(text).bytes);
+      out.append(kReplacementCharacter);
+      text.remove_prefix(first_character(text).bytes);
     }
   }
   return out;

@@ -1,7 +1,7 @@
-#include "report/profile_json.h"
+#include "results/profile_json.h"
 
-#include "report/json_parts.h"
-#include "report/stage_rates.h"
+#include "results/json_parts.h"
+#include "results/stage_rates.h"
 
 namespace paceline {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "paceline/error.h"
-#include "report/report_json.h"
-#include "report/report_reader.h"
+#include "results/report_json.h"
+#include "results/report_reader.h"
 
 namespace {
 

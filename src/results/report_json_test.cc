@@ -1,4 +1,4 @@
-#include "report/report_json.h"
+#include "results/report_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,10 +9,10 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "report/example_results.h"
-#include "report/golden.h"
-#include "report/report_reader.h"
-#include "report/samples_csv.h"
+#include "results/report_reader.h"
+#include "results/samples_csv.h"
+#include "results/testing/example_results.h"
+#include "results/testing/golden.h"
 
 namespace paceline {
 namespace {

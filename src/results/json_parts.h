@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "report/json_text.h"
+#include "base/json_text.h"
 #include "results/results.h"
 
 namespace paceline {

@@ -1,4 +1,4 @@
-#include "report/samples_csv.h"
+#include "results/samples_csv.h"
 
 #include <fmt/format.h>
 

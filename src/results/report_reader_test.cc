@@ -1,4 +1,4 @@
-#include "report/report_reader.h"
+#include "results/report_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 
 #include "base/json.h"
 #include "paceline/error.h"
-#include "report/example_results.h"
-#include "report/report_json.h"
+#include "results/report_json.h"
+#include "results/testing/example_results.h"
 
 namespace paceline {
 namespace {

@@ -1,8 +1,8 @@
-#include "report/report_json.h"
+#include "results/report_json.h"
 
-#include "report/findings.h"
-#include "report/format.h"
-#include "report/json_parts.h"
+#include "results/describe.h"
+#include "results/json_parts.h"
+#include "results/lookup.h"
 
 namespace paceline {
 namespace {

@@ -1,4 +1,4 @@
-#include "report/report_reader.h"
+#include "results/report_reader.h"
 
 #include <fmt/format.h>
 

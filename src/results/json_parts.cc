@@ -1,4 +1,4 @@
-#include "report/json_parts.h"
+#include "results/json_parts.h"
 #include "base/token_types_name.h"
 
 #include <cmath>

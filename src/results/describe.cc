@@ -1,0 +1,56 @@
+#include "results/describe.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "words/numbers.h"
+
+namespace paceline {
+
+bool has_median(const Estimate& estimate) { return std::isfinite(estimate.median) && estimate.median > 0; }
+
+bool has_interval(const Estimate& estimate) {
+  return has_median(estimate) && std::isfinite(estimate.high) && estimate.low > 0 && estimate.high >= estimate.low;
+}
+
+std::string format_interval(const Estimate& estimate) {
+  if (!has_interval(estimate)) return "";
+  const int decimals = decimals_of(estimate.median, 3);
+  return fmt::format("{} to {}", format_decimals(estimate.low, decimals), format_decimals(estimate.high, decimals));
+}
+
+std::string interval_in_brackets(const Estimate& estimate) {
+  return has_interval(estimate) ? fmt::format(" ({})", format_interval(estimate)) : "";
+}
+
+std::string engine_words(const Configuration& configuration) {
+  std::string words = configuration.backend + " " + configuration.compute_type;
+  if (configuration.device != "cpu") words += " on " + configuration.device;
+  return words;
+}
+
+std::string engine_words(const BackendResult& backend) {
+  return engine_words(
+      Configuration{.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device});
+}
+
+std::string_view order_words(Order order) { return order == Order::kLength ? "sorted by length" : "as given"; }
+
+std::string batch_words(const Configuration& configuration) {
+  if (configuration.batch_size > 0) return format_count(configuration.batch_size);
+  return format_count(configuration.max_batch_tokens) + " tokens";
+}
+
+std::string configuration_words(const Configuration& configuration) {
+  const std::string batch = configuration.batch_size > 0
+                                ? fmt::format("batch size {}", configuration.batch_size)
+                                : fmt::format("at most {} a batch", batch_words(configuration));
+  const std::string order(configuration.order == Order::kLength ? "sorted by length" : "texts as given");
+  const std::string words = fmt::format("{}, {}, {}", engine_words(configuration), batch, order);
+  if (configuration.instances == 1) return words;
+  return words + fmt::format(", {} instances of {} {}", configuration.instances, configuration.threads,
+                             configuration.threads == 1 ? "thread" : "threads");
+}
+
+}  // namespace paceline

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "results/results.h"
+
+namespace paceline {
+
+/// Results in words, alike in the recommendation, the page, the charts and the terminal.
+
+/// Whether there is a median, and whether there is an interval around it.
+bool has_median(const Estimate& estimate);
+bool has_interval(const Estimate& estimate);
+/// "24.0 to 24.3", with as many decimals as the median is shown with; empty without an interval.
+std::string format_interval(const Estimate& estimate);
+/// " (24.0 to 24.3)", to stand behind the median; empty without an interval.
+std::string interval_in_brackets(const Estimate& estimate);
+
+/// "native fp32"; the device too where it is not the CPU.
+std::string engine_words(const Configuration& configuration);
+std::string engine_words(const BackendResult& backend);
+/// "as given", "sorted by length".
+std::string_view order_words(Order order);
+/// "64", or "16,384 tokens" where a token budget rules.
+std::string batch_words(const Configuration& configuration);
+/// "native fp32, batch size 32, sorted by length, 2 instances of 1 thread"; instances only where there are several.
+std::string configuration_words(const Configuration& configuration);
+
+}  // namespace paceline

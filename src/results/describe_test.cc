@@ -1,0 +1,37 @@
+#include "results/describe.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace paceline {
+namespace {
+
+TEST(DescribeTest, IntervalsHaveTheMediansDecimals) {
+  EXPECT_EQ(format_interval({.median = 24.06, .low = 23.951, .high = 24.249}), "24.0 to 24.2");
+  EXPECT_EQ(format_interval({.median = 1200, .low = 1190.4, .high = 1210}), "1,190 to 1,210");
+}
+
+TEST(DescribeTest, WhatWasNotEstimatedIsNotShown) {
+  EXPECT_FALSE(has_median({}));
+  EXPECT_FALSE(has_median({.median = NAN}));
+  EXPECT_EQ(format_interval({.median = 24}), "");
+  EXPECT_EQ(format_interval({.median = 24, .low = 20, .high = INFINITY}), "");
+  EXPECT_EQ(format_interval({.median = 24, .low = NAN, .high = NAN}), "");
+}
+
+TEST(DescribeTest, AnIntervalStandsBehindItsMedian) {
+  EXPECT_EQ(interval_in_brackets({.median = 24.06, .low = 23.951, .high = 24.249}), " (24.0 to 24.2)");
+  EXPECT_EQ(interval_in_brackets({.median = 24}), "");
+}
+
+TEST(DescribeTest, ConfigurationsInWords) {
+  Configuration configuration{.backend = "native", .batch_size = 64, .order = Order::kLength};
+  EXPECT_EQ(configuration_words(configuration), "native fp32, batch size 64, sorted by length");
+  configuration = {.backend = "native", .device = "cuda:0", .max_batch_tokens = 16384, .threads = 2, .instances = 4};
+  EXPECT_EQ(configuration_words(configuration),
+            "native fp32 on cuda:0, at most 16,384 tokens a batch, texts as given, 4 instances of 2 threads");
+}
+
+}  // namespace
+}  // namespace paceline
