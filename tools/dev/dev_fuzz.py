@@ -33,7 +33,7 @@ PARSERS = {
     "jsonl_reader": ["src/rows/jsonl_reader.cc", "src/rows/json_row.cc"],
     "onnx_external_data": ["src/export/onnx_external_data.cc"],
     "plan": ["src/plan/plan_reader.cc"],
-    "report_reader": ["src/report/report_reader.cc"],
+    "report_reader": ["src/results/report_reader.cc"],
     "round_store": ["src/bench/round_store.cc"],
     "text_content": ["src/rows/converted_source.cc", "src/rows/packed_source.cc", "src/rows/row_format.cc",
                      "src/rows/text_content.cc"],
