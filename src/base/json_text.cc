@@ -1,6 +1,7 @@
 #include "base/json_text.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace paceline {
 namespace {
@@ -56,6 +57,10 @@ void append(std::string& out, const OrderedJson& json, std::size_t indent) {
 }
 
 }  // namespace
+
+OrderedJson finite_or_null(double value) { return std::isfinite(value) ? OrderedJson(value) : OrderedJson(); }
+
+OrderedJson text_or_null(const std::string& text) { return text.empty() ? OrderedJson() : OrderedJson(text); }
 
 std::string json_text(const OrderedJson& json) {
   std::string out;

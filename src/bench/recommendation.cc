@@ -18,13 +18,6 @@
 namespace paceline {
 namespace {
 
-const BackendResult* backend_of(const BenchResults& results, const Configuration& configuration) {
-  for (const BackendResult& backend : results.backends) {
-    if (runs(backend, configuration)) return &backend;
-  }
-  return nullptr;
-}
-
 /// Whether two configurations run on the same backend, at the same compute type, device and parallelism.
 bool same_backend(const Configuration& a, const Configuration& b) {
   return a.backend == b.backend && a.compute_type == b.compute_type && a.device == b.device && a.threads == b.threads &&
@@ -62,14 +55,14 @@ std::string words_of(const BenchResults& results, const Configuration& at) {
 bool measured(const CellResult& cell) { return cell.error.empty() && cell.rounds > 0; }
 
 bool accepted(const BenchResults& results, const CellResult& cell) {
-  const BackendResult* backend = backend_of(results, cell.configuration);
+  const BackendResult* backend = find_backend(results, cell.configuration);
   return measured(cell) && backend != nullptr && backend->gate.accepted;
 }
 
 /// The limit that a cell breaks, in words; empty where it keeps all.
 std::string broken_limit(const BenchResults& results, const CellResult& cell) {
   const Constraints& constraints = results.constraints;
-  const BackendResult* backend = backend_of(results, cell.configuration);
+  const BackendResult* backend = find_backend(results, cell.configuration);
   if (constraints.objective == Objective::kLatency && cell.configuration.batch_size != 1) {
     return "makes a text wait for others, and the shortest time of one text alone was asked for";
   }
@@ -121,7 +114,7 @@ double batch_texts(const BenchResults& results, const Configuration& configurati
 /// What decides between equally fast cells; smaller is better.
 auto modesty(const BenchResults& results, const CellResult& cell) {
   const Configuration& at = cell.configuration;
-  const BackendResult* backend = backend_of(results, at);
+  const BackendResult* backend = find_backend(results, at);
   return std::tuple(batch_texts(results, at), backend->peak_memory_bytes, dependencies(*backend),
                     at.order != Order::kInput);
 }

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "paceline/error.h"
+#include "results/fields.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -20,8 +21,7 @@ namespace {
 constexpr int kSchemaVersion = 1;
 constexpr const char* kFileName = "rounds.jsonl";
 constexpr std::size_t kMostBytes = std::size_t{2} << 30;
-constexpr int64_t kMostBatches = int64_t{1} << 31;
-constexpr double kMostSeconds = 1e9;
+constexpr std::size_t kMostTexts = std::size_t{1} << 31;
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
   throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] {}", path.string(), what));
@@ -42,33 +42,26 @@ constexpr double kMostSeconds = 1e9;
                           full ? "Free some space, then go on with --resume." : "Choose another folder with --out."));
 }
 
+void fields(auto& visitor, FieldsOf<SavedTurn> auto& is) {
+  visitor.text("key", is.key, {.required = true});
+  turn_fields(visitor, is.timing);
+  visitor.numbers("text_seconds", is.text_seconds, {.most = kMostTexts, .written = !is.text_seconds.empty()});
+  visitor.check(std::ranges::all_of(is.text_seconds, [](double seconds) { return seconds <= kMostSeconds; }),
+                [] { return fmt::format("\"text_seconds\" holds more than {} seconds", kMostSeconds); });
+}
+
 Json turn_json(const SavedTurn& turn, double elapsed_seconds) {
-  const Timing& timing = turn.timing;
-  Json line{{"key", turn.key},           {"round", timing.round},     {"confirmation", timing.confirmation},
-            {"batches", timing.batches}, {"tokens", timing.tokens},   {"share", timing.share},
-            {"seconds", timing.seconds}, {"elapsed", elapsed_seconds}};
-  if (!turn.text_seconds.empty()) line["text_seconds"] = turn.text_seconds;
-  return line;
+  OrderedJson line;
+  JsonFieldWriter visitor(line);
+  fields(visitor, turn);
+  visitor.number("elapsed", elapsed_seconds);
+  return Json(line);
 }
 
 SavedTurn turn_from_json(const Json& line, const std::string& where) {
   SavedTurn turn;
-  turn.key = json_string(line, "key", where);
-  Timing& timing = turn.timing;
-  timing.round = static_cast<int32_t>(json_integer(line, "round", where, 0, 1'000'000));
-  timing.confirmation = json_bool(line, "confirmation", where);
-  timing.batches = static_cast<int32_t>(json_integer(line, "batches", where, 1, kMostBatches - 1));
-  timing.tokens = json_integer(line, "tokens", where, 1, int64_t{1} << 50);
-  timing.share = json_number(line, "share", where, 0, 1e6);
-  timing.seconds = json_number(line, "seconds", where, 0, kMostSeconds);
-  const auto texts = line.find("text_seconds");
-  if (texts == line.end()) return turn;
-  if (!texts->is_array()) throw Error(ErrorCode::kCorruptData, fmt::format("[{}] text_seconds is no list.", where));
-  for (const Json& seconds : *texts) {
-    const bool number = seconds.is_number() && seconds.get<double>() >= 0 && seconds.get<double>() <= kMostSeconds;
-    if (!number) throw Error(ErrorCode::kCorruptData, fmt::format("[{}] text_seconds holds no time.", where));
-    turn.text_seconds.push_back(seconds.get<double>());
-  }
+  const JsonFieldReader visitor(line, where);
+  fields(visitor, turn);
   return turn;
 }
 

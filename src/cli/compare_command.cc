@@ -10,6 +10,7 @@
 #include "report/compare.h"
 #include "report/terminal_page.h"
 #include "results/describe.h"
+#include "results/fields.h"
 #include "results/report_reader.h"
 #include "words/numbers.h"
 
@@ -37,10 +38,10 @@ OrderedJson configuration_json(const Configuration& is) {
 }
 
 OrderedJson estimate_json(const Estimate& is) {
-  const bool interval = is.low > 0 && is.high > is.low;
-  return {{"median", is.median},
-          {"low", interval ? OrderedJson(is.low) : OrderedJson(nullptr)},
-          {"high", interval ? OrderedJson(is.high) : OrderedJson(nullptr)}};
+  OrderedJson json;
+  JsonFieldWriter visitor(json);
+  fields(visitor, is);
+  return json;
 }
 
 OrderedJson cell_json(const ComparedCell& is) {

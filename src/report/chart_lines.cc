@@ -7,10 +7,10 @@
 
 #include "report/chart_parts.h"
 #include "report/charts.h"
-#include "report/compare.h"
 #include "report/findings.h"
 #include "results/describe.h"
 #include "results/lookup.h"
+#include "results/statistics.h"
 #include "words/numbers.h"
 
 namespace paceline {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <tuple>
 
 #include "report/findings.h"
@@ -14,14 +13,15 @@
 namespace paceline {
 namespace {
 
-/// An interval that says something: one round's has no width.
-bool has_spread(const Estimate& estimate) { return has_interval(estimate) && estimate.high > estimate.low; }
+Estimate without_empty_interval(const Estimate& estimate) {
+  return has_spread(estimate) ? estimate : Estimate{.median = estimate.median};
+}
 
 ComparedCell compare_cells(const CellResult& earlier, const CellResult& later, double tolerance) {
   ComparedCell is{.earlier = earlier.configuration,
                   .later = later.configuration,
-                  .ms_earlier = earlier.ms_per_text,
-                  .ms_later = later.ms_per_text,
+                  .ms_earlier = without_empty_interval(earlier.ms_per_text),
+                  .ms_later = without_empty_interval(later.ms_per_text),
                   .ratio = ratio_of(later.ms_per_text, earlier.ms_per_text),
                   .confirmed = earlier.confirmed && later.confirmed};
   is.change = change_of(is.ratio);
@@ -134,37 +134,6 @@ std::optional<ComparedCell> compare_recommended(const BenchResults& earlier, con
 }
 
 }  // namespace
-
-Estimate ratio_of(const Estimate& later, const Estimate& earlier) {
-  if (!has_median(later) || !has_median(earlier)) return {};
-  Estimate ratio{.median = later.median / earlier.median};
-  if (!has_spread(later) || !has_spread(earlier)) return ratio;
-  // An interval of few rounds need not contain the median; a distance is never negative.
-  const auto distance = [](double high, double low) { return std::max(0.0, std::log(high / low)); };
-  const double below = std::hypot(distance(later.median, later.low), distance(earlier.high, earlier.median));
-  const double above = std::hypot(distance(later.high, later.median), distance(earlier.median, earlier.low));
-  ratio.low = ratio.median * std::exp(-below);
-  ratio.high = ratio.median * std::exp(above);
-  return ratio;
-}
-
-std::string_view change_name(Change change) {
-  switch (change) {
-    case Change::kFaster:
-      return "faster";
-    case Change::kSlower:
-      return "slower";
-    case Change::kUnclear:
-      break;
-  }
-  return "unclear";
-}
-
-Change change_of(const Estimate& ratio) {
-  if (!has_spread(ratio)) return Change::kUnclear;
-  if (ratio.high < 1) return Change::kFaster;
-  return ratio.low > 1 ? Change::kSlower : Change::kUnclear;
-}
 
 bool Comparison::comparable() const {
   return std::ranges::none_of(differences,

@@ -5,36 +5,18 @@
 #include <vector>
 
 #include "results/results.h"
+#include "results/statistics.h"
 
 namespace paceline {
 
 /// How two runs differ: an earlier and a later one of the same checkpoint and texts. Pure arithmetic on results.
 
-/// later / earlier of two times that were measured independently of each other, with its 95 % interval.
-///
-/// On the logarithmic scale, where intervals of times are nearly symmetric, the ratio is a difference. With the
-/// distances d from each median to the ends of its own interval, its ends are (the method of variance estimates
-/// recovery)
-///   log ratio - sqrt(d_low(later)^2 + d_high(earlier)^2),  log ratio + sqrt(d_high(later)^2 + d_low(earlier)^2)
-/// For symmetric intervals that is the usual root of the sum of squares: two of +-2 % give one of +-2.8 %.
-/// Where one of the two has no interval there is none (low = high = 0).
-Estimate ratio_of(const Estimate& later, const Estimate& earlier);
-
-/// What a ratio of times says.
-enum class Change {
-  kFaster,   ///< all of its interval is below 1
-  kSlower,   ///< all of it is above 1
-  kUnclear,  ///< it contains 1, or there is none
-};
-std::string_view change_name(Change change);  ///< "faster", "slower", "unclear"
-Change change_of(const Estimate& ratio);
-
 /// One configuration, or the recommended ones, in both runs.
 struct ComparedCell {
-  Configuration earlier, later;  ///< the same but for the recommended ones
-  Estimate ms_earlier, ms_later;
-  Estimate ratio;          ///< later / earlier: above 1 is slower
-  bool confirmed = false;  ///< in both runs
+  Configuration earlier, later;   ///< the same but for the recommended ones
+  Estimate ms_earlier, ms_later;  ///< one round's has no interval
+  Estimate ratio;                 ///< later / earlier: above 1 is slower
+  bool confirmed = false;         ///< in both runs
   Change change = Change::kUnclear;
   bool regression = false;  ///< confirmed, and slower by more than the tolerance with the whole interval
 };

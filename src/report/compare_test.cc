@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "results/testing/example_results.h"
 
 namespace paceline {
@@ -32,61 +30,6 @@ BenchResults run(std::vector<CellResult> cells) {
   BenchResults results;
   results.cells = std::move(cells);
   return results;
-}
-
-TEST(RatioTest, AddsTheSquaresOfSymmetricIntervals) {
-  // By hand, on the logarithmic scale: 3 and 4 parts in a hundred either way make 5.
-  const double e = std::exp(1.0);
-  const Estimate later{.median = 20, .low = 20 * std::pow(e, -0.03), .high = 20 * std::pow(e, 0.03)};
-  const Estimate earlier{.median = 10, .low = 10 * std::pow(e, -0.04), .high = 10 * std::pow(e, 0.04)};
-  const Estimate ratio = ratio_of(later, earlier);
-  EXPECT_DOUBLE_EQ(ratio.median, 2);
-  EXPECT_NEAR(ratio.low, 2 * 0.951229424500714, 1e-12);   // exp(-0.05)
-  EXPECT_NEAR(ratio.high, 2 * 1.051271096376024, 1e-12);  // exp(0.05)
-}
-
-TEST(RatioTest, KeepsTheSidesOfSkewedIntervalsApart) {
-  // Below: the later one's low end (0.03) with the earlier one's high end (0.04); above: 0.05 with 0.12, which is 0.13.
-  const Estimate later{.median = 1, .low = std::exp(-0.03), .high = std::exp(0.05)};
-  const Estimate earlier{.median = 1, .low = std::exp(-0.12), .high = std::exp(0.04)};
-  const Estimate ratio = ratio_of(later, earlier);
-  EXPECT_NEAR(std::log(ratio.low), -0.05, 1e-12);
-  EXPECT_NEAR(std::log(ratio.high), 0.13, 1e-12);
-}
-
-TEST(RatioTest, TurnedAroundItIsTheReciprocal) {
-  const Estimate a{.median = 3, .low = 2.9, .high = 3.2}, b{.median = 7, .low = 6.5, .high = 7.1};
-  const Estimate there = ratio_of(a, b), back = ratio_of(b, a);
-  EXPECT_NEAR(there.median * back.median, 1, 1e-12);
-  EXPECT_NEAR(there.low * back.high, 1, 1e-12);
-  EXPECT_NEAR(there.high * back.low, 1, 1e-12);
-}
-
-TEST(RatioTest, WithoutAnIntervalOnEitherSideThereIsNone) {
-  const Estimate known{.median = 10, .low = 9.9, .high = 10.1};
-  for (const Estimate& bare : {Estimate{.median = 20}, Estimate{.median = 20, .low = 20, .high = 20}}) {
-    const Estimate ratio = ratio_of(bare, known);
-    EXPECT_EQ(ratio.median, 2);
-    EXPECT_EQ(ratio.low, 0);
-    EXPECT_EQ(change_of(ratio), Change::kUnclear);
-    EXPECT_EQ(change_of(ratio_of(known, bare)), Change::kUnclear);
-  }
-  EXPECT_EQ(ratio_of({}, known).median, 0);
-  EXPECT_EQ(ratio_of(known, {.median = NAN}).median, 0);
-}
-
-TEST(RatioTest, AnIntervalBesideItsMedianGivesNoNegativeDistance) {
-  const Estimate odd{.median = 10, .low = 10.2, .high = 10.4}, known{.median = 10, .low = 9.9, .high = 10.1};
-  const Estimate ratio = ratio_of(odd, known);
-  EXPECT_LE(ratio.low, ratio.median);
-  EXPECT_GE(ratio.high, ratio.median);
-}
-
-TEST(ChangeTest, NeedsTheWholeInterval) {
-  EXPECT_EQ(change_of({.median = 0.9, .low = 0.85, .high = 0.99}), Change::kFaster);
-  EXPECT_EQ(change_of({.median = 0.9, .low = 0.85, .high = 1.01}), Change::kUnclear);
-  EXPECT_EQ(change_of({.median = 1.1, .low = 0.99, .high = 1.2}), Change::kUnclear);
-  EXPECT_EQ(change_of({.median = 1.1, .low = 1.01, .high = 1.2}), Change::kSlower);
 }
 
 TEST(CompareTest, TheSameRunHasNotChanged) {

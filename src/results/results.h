@@ -165,7 +165,7 @@ struct Constraints {
 /// workload's own ids.
 struct LengthResult {
   Configuration configuration;  ///< its batch size; the order means nothing here
-  int32_t tokens = 0;           ///< of every sequence
+  int32_t tokens = 1;           ///< of every sequence
   int32_t rounds = 0;
   Estimate ms_per_text;
   double tokens_per_second = 0;

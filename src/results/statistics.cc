@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "results/describe.h"
 #include "results/random.h"
 
 namespace paceline {
@@ -167,6 +168,39 @@ PooledSpread pooled_log_spread(std::span<const std::vector<double>> groups) {
   }
   if (spread.degrees > 0) spread.deviation = std::sqrt(squares / spread.degrees);
   return spread;
+}
+
+bool has_spread(const Estimate& estimate) { return has_interval(estimate) && estimate.high > estimate.low; }
+
+Estimate ratio_of(const Estimate& later, const Estimate& earlier) {
+  if (!has_median(later) || !has_median(earlier)) return {};
+  Estimate ratio{.median = later.median / earlier.median};
+  if (!has_spread(later) || !has_spread(earlier)) return ratio;
+  // An interval of few rounds need not contain the median; a distance is never negative.
+  const auto distance = [](double high, double low) { return std::max(0.0, std::log(high / low)); };
+  const double below = std::hypot(distance(later.median, later.low), distance(earlier.high, earlier.median));
+  const double above = std::hypot(distance(later.high, later.median), distance(earlier.median, earlier.low));
+  ratio.low = ratio.median * std::exp(-below);
+  ratio.high = ratio.median * std::exp(above);
+  return ratio;
+}
+
+std::string_view change_name(Change change) {
+  switch (change) {
+    case Change::kFaster:
+      return "faster";
+    case Change::kSlower:
+      return "slower";
+    case Change::kUnclear:
+      break;
+  }
+  return "unclear";
+}
+
+Change change_of(const Estimate& ratio) {
+  if (!has_spread(ratio)) return Change::kUnclear;
+  if (ratio.high < 1) return Change::kFaster;
+  return ratio.low > 1 ? Change::kSlower : Change::kUnclear;
 }
 
 }  // namespace paceline

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "results/results.h"
@@ -53,5 +54,27 @@ bool interchangeable(const Estimate& ratio);
 /// Two starts of one program differ by up to some 3 % through the placement of their memory and the machine's state,
 /// which no interval from within one run can see.
 inline constexpr double kSameSpeedMargin = 0.03;
+
+/// Whether an interval says something: one round's has no width.
+bool has_spread(const Estimate& estimate);
+
+/// later / earlier of two times that were measured independently of each other, with its 95 % interval.
+///
+/// On the logarithmic scale, where intervals of times are nearly symmetric, the ratio is a difference. With the
+/// distances d from each median to the ends of its own interval, its ends are (the method of variance estimates
+/// recovery)
+///   log ratio - sqrt(d_low(later)^2 + d_high(earlier)^2),  log ratio + sqrt(d_high(later)^2 + d_low(earlier)^2)
+/// For symmetric intervals that is the usual root of the sum of squares: two of +-2 % give one of +-2.8 %.
+/// Where one of the two has no interval there is none (low = high = 0).
+Estimate ratio_of(const Estimate& later, const Estimate& earlier);
+
+/// What a ratio of times says.
+enum class Change {
+  kFaster,   ///< all of its interval is below 1
+  kSlower,   ///< all of it is above 1
+  kUnclear,  ///< it contains 1, or there is none
+};
+std::string_view change_name(Change change);  ///< "faster", "slower", "unclear"
+Change change_of(const Estimate& ratio);
 
 }  // namespace paceline

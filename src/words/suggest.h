@@ -14,7 +14,7 @@ std::string_view nearest_name(std::string_view given, std::span<const std::strin
 /// question where nothing is near; a name with a comma, a semicolon, a bar or a blank in quotes.
 std::string suggestion(std::string_view given, std::span<const std::string> known);
 
-/// `text` as a message may echo it: printable (base/printable.h), at most `limit` bytes, cut where a character begins,
+/// `text` as a message may echo it: printable (words/printable.h), at most `limit` bytes, cut where a character begins,
 /// "..." where something was cut.
 std::string excerpt(std::string_view text, std::size_t limit = 60);
 
