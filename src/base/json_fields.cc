@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/path_json.h"
 #include "paceline/error.h"
 #include "words/suggest.h"
 
@@ -15,11 +16,15 @@ void JsonFieldWriter::text(std::string_view key, const std::string& value, const
   if (rule.written) put(key, rule.null_if_empty ? text_or_null(value) : OrderedJson(value));
 }
 
-void JsonFieldWriter::number(std::string_view key, double value, const NumberRule& /*rule*/) {
-  figure(key, value, true);
+void JsonFieldWriter::path(std::string_view key, const std::filesystem::path& value, const TextRule& rule) {
+  if (rule.written) put(key, OrderedJson(path_to_json(value)));
 }
 
-void JsonFieldWriter::figure(std::string_view key, double value, bool known) {
+void JsonFieldWriter::number(std::string_view key, double value, const NumberRule& rule) {
+  if (rule.written) figure(key, value, true);
+}
+
+void JsonFieldWriter::figure(std::string_view key, double value, bool known, const NumberRule& /*rule*/) {
   put(key, known ? finite_or_null(value) : OrderedJson());
 }
 
@@ -46,6 +51,10 @@ void JsonFieldReader::name(std::string_view key, std::string& value) const {
   if (value.empty()) refuse(fmt::format("\"{}\" is empty, a name was expected", key));
 }
 
+void JsonFieldReader::path(std::string_view key, std::filesystem::path& value, const TextRule& rule) const {
+  if (rule.required || has(key)) value = json_path(json_, key, where_);
+}
+
 void JsonFieldReader::flag(std::string_view key, bool& value, const FlagRule& rule) const {
   if (rule.required || has(key)) value = json_bool(json_, key, where_);
 }
@@ -57,8 +66,8 @@ void JsonFieldReader::number(std::string_view key, double& value, const NumberRu
   value = json_number(json_, key, where_, rule.low, rule.high, if_null);
 }
 
-void JsonFieldReader::figure(std::string_view key, double& value, bool /*known*/) const {
-  if (has(key)) number(key, value);
+void JsonFieldReader::figure(std::string_view key, double& value, bool /*known*/, const NumberRule& rule) const {
+  if (has(key)) number(key, value, rule);
 }
 
 void JsonFieldReader::word(std::string_view key, std::string& value,
@@ -73,6 +82,20 @@ void JsonFieldReader::numbers(std::string_view key, std::vector<double>& values,
   for (const Json& item : list(key, rule.most)) {
     if (!item.is_number() || item < 0) refuse_item(key, item, "numbers from 0");
     values.push_back(item.get<double>());
+  }
+}
+
+void JsonFieldReader::numbers_by_name(std::string_view key, std::map<std::string, float>& values,
+                                      const ListRule& rule) const {
+  values.clear();
+  if (!has(key)) return;
+  const Json& object = json_.at(std::string(key));
+  if (!object.is_object()) refuse(fmt::format("\"{}\" is not an object", key));
+  if (object.size() > rule.most)
+    refuse(fmt::format("\"{}\" has {} entries, at most {} were expected", key, object.size(), rule.most));
+  for (const auto& [name, value] : object.items()) {
+    if (!value.is_number()) refuse_item(key, value, "numbers");
+    values[name] = value.get<float>();
   }
 }
 

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <limits>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +39,11 @@ struct TextRule {
   bool null_if_empty = false;  ///< written as null where empty; else as ""
 };
 
+struct ChoiceRule {
+  bool required = false;
+  bool written = true;
+};
+
 struct FlagRule {
   bool required = false;
 };
@@ -53,6 +60,7 @@ struct NumberRule {
   double high = std::numeric_limits<double>::max();
   bool required = false;  ///< has to be there
   bool finite = false;    ///< null is refused; else it is read as NaN, and NaN and infinity are written as null
+  bool written = true;
 };
 
 struct ListRule {
@@ -75,6 +83,8 @@ class JsonFieldWriter {
   void text(std::string_view key, const std::string& value, const TextRule& rule = {});
   /// Text that is never empty.
   void name(std::string_view key, const std::string& value) { put(key, value); }
+  /// A path without loss, also where its bytes are not UTF-8 (path_json.h).
+  void path(std::string_view key, const std::filesystem::path& value, const TextRule& rule = {});
   void flag(std::string_view key, bool value, const FlagRule& = {}) { put(key, value); }
   template <std::integral Integer>
   void integer(std::string_view key, Integer value, const IntegerRule& rule = {}) {
@@ -82,7 +92,7 @@ class JsonFieldWriter {
   }
   void number(std::string_view key, double value, const NumberRule& rule = {});
   /// A number that may not be known: it is written as null then, and null leaves it as it is.
-  void figure(std::string_view key, double value, bool known);
+  void figure(std::string_view key, double value, bool known, const NumberRule& rule = {});
   void texts(std::string_view key, const std::vector<std::string>& values, const ListRule& rule = {}) {
     if (rule.written) put(key, values);
   }
@@ -90,10 +100,14 @@ class JsonFieldWriter {
   void numbers(std::string_view key, const std::vector<Number>& values, const ListRule& rule = {}) {
     if (rule.written) put(key, values);
   }
+  /// An object with a number for each name.
+  void numbers_by_name(std::string_view key, const std::map<std::string, float>& values, const ListRule& rule = {}) {
+    if (rule.written) put(key, values);
+  }
   template <class Enum, std::size_t N>
-  void choice(std::string_view key, Enum value, const FieldNames<Enum, N>& names, bool written = true) {
+  void choice(std::string_view key, Enum value, const FieldNames<Enum, N>& names, const ChoiceRule& rule = {}) {
     for (const auto& [known, name] : names) {
-      if (written && known == value) put(key, std::string(name));
+      if (rule.written && known == value) put(key, std::string(name));
     }
   }
 
@@ -175,6 +189,7 @@ class JsonFieldReader {
 
   void text(std::string_view key, std::string& value, const TextRule& rule = {}) const;
   void name(std::string_view key, std::string& value) const;
+  void path(std::string_view key, std::filesystem::path& value, const TextRule& rule = {}) const;
   void flag(std::string_view key, bool& value, const FlagRule& rule = {}) const;
   template <std::integral Integer>
   void integer(std::string_view key, Integer& value, const IntegerRule& rule = {}) const {
@@ -186,7 +201,7 @@ class JsonFieldReader {
     }
   }
   void number(std::string_view key, double& value, const NumberRule& rule = {}) const;
-  void figure(std::string_view key, double& value, bool known) const;
+  void figure(std::string_view key, double& value, bool known, const NumberRule& rule = {}) const;
   void texts(std::string_view key, std::vector<std::string>& values, const ListRule& rule = {}) const;
   template <std::integral Integer>
   void numbers(std::string_view key, std::vector<Integer>& values, const ListRule& rule = {}) const {
@@ -198,11 +213,12 @@ class JsonFieldReader {
     }
   }
   void numbers(std::string_view key, std::vector<double>& values, const ListRule& rule = {}) const;
+  void numbers_by_name(std::string_view key, std::map<std::string, float>& values, const ListRule& rule = {}) const;
   template <class Enum, std::size_t N>
-  void choice(std::string_view key, Enum& value, const FieldNames<Enum, N>& names, bool /*written*/ = true) const {
-    if (!has(key)) return;
+  void choice(std::string_view key, Enum& value, const FieldNames<Enum, N>& names, const ChoiceRule& rule = {}) const {
+    if (!rule.required && !has(key)) return;
     std::string given;
-    text(key, given);
+    text(key, given, {.required = true});
     std::vector<std::string_view> known;
     for (const auto& [one, name] : names) {
       if (name == given) value = one;

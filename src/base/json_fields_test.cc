@@ -29,6 +29,8 @@ struct Vehicle {
   std::vector<Wheel> wheels, spare;
   std::vector<std::string> tags;
   std::vector<double> times;
+  std::map<std::string, float> shares;
+  std::filesystem::path home;
 };
 
 void fields(auto& visitor, FieldsOf<Wheel> auto& is) {
@@ -49,6 +51,8 @@ void fields(auto& visitor, FieldsOf<Vehicle> auto& is) {
   visitor.columns("spare", is.spare);
   visitor.texts("tags", is.tags, {.written = !is.tags.empty()});
   visitor.numbers("times", is.times);
+  visitor.numbers_by_name("shares", is.shares, {.written = !is.shares.empty()});
+  visitor.path("home", is.home, {.written = !is.home.empty()});
   visitor.repeated("count", is.wheels.size());
   visitor.check(is.wheels.size() != 2, [] { return "two wheels fall over"; });
 }
@@ -94,7 +98,9 @@ TEST(JsonFields, WhatWasWrittenComesBack) {
                         .wheels = {{.spokes = 4}, {}, {}},
                         .spare = {{.spokes = 5, .radius = 0.5}, {.spokes = 6}},
                         .tags = {"a", "b"},
-                        .times = {1, 0.5}};
+                        .times = {1, 0.5},
+                        .shares = {{"a", 0.5F}},
+                        .home = "/caf\xE9"};
   const std::string text = written(vehicle);
   EXPECT_NE(text.find(R"("spare":{"spokes":[5,6],"radius":[0.5,0.0]})"), std::string::npos) << text;
   EXPECT_EQ(written(read(text)), text);
@@ -128,6 +134,7 @@ TEST(JsonFields, WhatIsWrongIsNamedWithItsPlace) {
   expect_refused(R"({"name": "x", "spare": {"spokes": [1, 100]}})", "[v.json: spare[1]] \"spokes\" is 100");
   expect_refused(R"({"name": "x", "spare": {"radius": [1]}})", "\"spokes\" is missing");
   expect_refused(R"({"name": "x", "tags": [1]})", "\"tags\" holds 1, texts were expected");
+  expect_refused(R"({"name": "x", "shares": {"a": "b"}})", "\"shares\" holds \"b\", numbers were expected");
   expect_refused(R"({"name": "x", "times": [-1]})", "\"times\" holds -1, numbers from 0 were expected");
 }
 

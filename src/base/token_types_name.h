@@ -1,12 +1,17 @@
 #pragma once
 
+#include <array>
 #include <string_view>
+#include <utility>
 
 #include "paceline/token_types.h"
 
 namespace paceline {
 
-/// "as-saved", "yes" or "no": as flags and files name them.
+/// As flags and files name them.
+inline constexpr std::array<std::pair<TokenTypes, std::string_view>, 3> kTokenTypeNames{
+    {{TokenTypes::kAsSaved, "as-saved"}, {TokenTypes::kYes, "yes"}, {TokenTypes::kNo, "no"}}};
+
 std::string_view token_types_name(TokenTypes types);
 
 /// Throws Error{corrupt_data} for a field "token_types" of another value; `where` opens the message.

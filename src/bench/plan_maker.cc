@@ -1,6 +1,6 @@
+#include "bench/plan_maker.h"
 #include "bench/bench.h"
 #include "bench/contender.h"
-#include "bench/plan_maker.h"
 #include "results/lookup.h"
 
 namespace paceline {

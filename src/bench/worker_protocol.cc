@@ -7,10 +7,8 @@
 #include <limits>
 #include <utility>
 
-#include "base/token_types_name.h"
-#include "plan/label_options.h"
-#include "plan/long_texts.h"
-#include "plan/path_json.h"
+#include "base/path_json.h"
+#include "plan/plan_fields.h"
 #include "rows/row_format.h"
 
 namespace paceline {
@@ -74,20 +72,6 @@ BackendOptions decode_backend(const Json& message) {
           .file = json_path(message, "file", kWhere)};
 }
 
-void encode_checkpoint_options(const CheckpointOptions& options, Json& message) {
-  message["weights"] = path_to_json(options.file);
-  message["prefix"] = options.prefix;
-  message["base"] = path_to_json(options.base);
-  message["token_types"] = token_types_name(options.token_types);
-}
-
-CheckpointOptions decode_checkpoint_options(const Json& message) {
-  return {.file = json_path(message, "weights", kWhere),
-          .prefix = json_string(message, "prefix", kWhere),
-          .base = json_path(message, "base", kWhere),
-          .token_types = parse_token_types(json_string(message, "token_types", kWhere, "as-saved"), kWhere)};
-}
-
 template <class T>
 Json encode_any_numbers(std::span<const T> values) {
   Json numbers = Json::array();
@@ -103,16 +87,21 @@ Json encode_request(const WorkerRequest& request) {
   message["protocol"] = kWorkerProtocol;
   message["model_dir"] = path_to_json(request.model_dir);
   message["instances"] = request.instances;
-  encode_checkpoint_options(request.checkpoint_options, message);
+  OrderedJson options;
+  JsonFieldWriter visitor(options);
+  fields(visitor, request.checkpoint_options);
+  message.update(Json(options));
   return message;
 }
 
 WorkerRequest decode_request(const Json& message) {
   json_integer(message, "protocol", kWhere, kWorkerProtocol, kWorkerProtocol);
-  return {.model_dir = json_path(message, "model_dir", kWhere),
-          .backend = decode_backend(message),
-          .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads)),
-          .checkpoint_options = decode_checkpoint_options(message)};
+  WorkerRequest request{.model_dir = json_path(message, "model_dir", kWhere),
+                        .backend = decode_backend(message),
+                        .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads))};
+  const JsonFieldReader visitor(message, std::string(kWhere));
+  fields(visitor, request.checkpoint_options);
+  return request;
 }
 
 Json encode_loaded(const LoadedBackend& loaded) {
@@ -185,7 +174,6 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   Json message = encode_backend(request.run.backend);
   message["op"] = "end_to_end";
   message["model_dir"] = path_to_json(request.model_dir);
-  encode_checkpoint_options(request.run.checkpoint_options, message);
   message["batch_size"] = request.run.limits.batch_size;
   message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
   message["order"] = order_name(request.run.limits.order);
@@ -194,9 +182,11 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
   message["padded"] = request.run.limits.padded;
   message["format"] = row_format_name(request.format);
   message["expected_seconds"] = request.expected_seconds;
-  nlohmann::ordered_json options = nlohmann::ordered_json::object();
-  write_long_texts(request.run.long_texts, options);
-  write_label_options(request.labels, options);
+  OrderedJson options;
+  JsonFieldWriter visitor(options);
+  fields(visitor, request.run.checkpoint_options);
+  long_texts_fields(visitor, request.run.long_texts);
+  fields(visitor, request.labels);
   message.update(Json(options));
   Json rows = Json::array();
   for (const Text& text : texts) {
@@ -212,15 +202,16 @@ EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts)
   EndToEndRequest request;
   request.model_dir = json_path(message, "model_dir", kWhere);
   request.run.backend = decode_backend(message);
-  request.run.checkpoint_options = decode_checkpoint_options(message);
-  request.run.long_texts = read_long_texts(message, std::string(kWhere));
+  const JsonFieldReader visitor(message, std::string(kWhere));
+  fields(visitor, request.run.checkpoint_options);
+  long_texts_fields(visitor, request.run.long_texts);
+  fields(visitor, request.labels);
   request.run.limits.batch_size = count_of(message, "batch_size");
   request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");
   request.run.limits.order = parse_order(json_string(message, "order", kWhere));
   request.run.instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads));
   request.run.limits.chunk = count_of(message, "window");
   request.run.limits.padded = json_bool(message, "padded", kWhere);
-  request.labels = read_label_options(message, std::string(kWhere));
   request.format = parse_row_format(json_string(message, "format", kWhere));
   request.expected_seconds = json_number(message, "expected_seconds", kWhere, 0, 1e6);
   for (const Json& row : list(message, "texts")) {

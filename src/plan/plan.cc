@@ -6,68 +6,27 @@
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/hash.h"
-#include "base/json.h"
-#include "base/token_types_name.h"
 #include "export/onnx_external_data.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
-#include "plan/label_options.h"
-#include "plan/long_texts.h"
-#include "plan/path_json.h"
+#include "plan/plan_fields.h"
 #include "words/suggest.h"
 
 namespace paceline {
 namespace {
-
-/// Only what was given, so that plans that need none of it stay short.
 
 std::string join(const std::vector<std::string>& labels) { return fmt::format("{}", fmt::join(labels, ", ")); }
 
 }  // namespace
 
 void write_plan(const Plan& plan, const std::filesystem::path& file) {
-  const BatchLimits& limits = plan.run.limits;
-  nlohmann::ordered_json json;
+  OrderedJson json;
   json["schema_version"] = Plan::kSchemaVersion;
   json["paceline_version"] = version();
-  json["model_dir"] = path_to_json(plan.model_dir);
-  json["checkpoint_hash"] = plan.checkpoint_hash;
-  if (!plan.run.checkpoint_options.file.empty()) json["weights"] = path_to_json(plan.run.checkpoint_options.file);
-  if (!plan.run.checkpoint_options.prefix.empty()) json["prefix"] = plan.run.checkpoint_options.prefix;
-  if (!plan.run.checkpoint_options.base.empty()) json["base"] = path_to_json(plan.run.checkpoint_options.base);
-  if (plan.run.checkpoint_options.token_types != TokenTypes::kAsSaved) {
-    json["token_types"] = token_types_name(plan.run.checkpoint_options.token_types);
-  }
-  json["random_weights"] = plan.random_weights;
-  if (!plan.labels.empty()) {
-    json["labels"] = plan.labels;
-    json["problem_type"] = plan.problem_type;
-  }
-  write_label_options(plan.label_options, json);
-  write_long_texts(plan.run.long_texts, json);
-  json["backend"] = plan.run.backend.name;
-  json["backend_version"] = plan.backend_version;
-  json["compute_type"] = plan.run.backend.compute_type;
-  json["device"] = plan.run.backend.device;
-  if (!plan.run.backend.file.empty()) {
-    json["file"] = path_to_json(plan.run.backend.file);
-    json["file_hash"] = plan.file_hash;
-  }
-  json["threads"] = plan.run.backend.threads;
-  json["instances"] = plan.run.instances;
-  json["order"] = order_name(limits.order);
-  json["window"] = limits.chunk;
-  json["batch_size"] = limits.batch_size;
-  json["max_batch_tokens"] = limits.max_batch_tokens;
-  json["cpu"] = plan.cpu;
-  json["objective"] = plan.objective;
-  json["texts_per_second"] = {
-      {"median", plan.texts_per_second}, {"low", plan.texts_per_second_low}, {"high", plan.texts_per_second_high}};
-  json["ms_per_text"] = plan.ms_per_text;
-  json["outcome"] = plan.outcome;
-  json["reason"] = plan.reason;
+  JsonFieldWriter visitor(json);
+  fields(visitor, plan);
   // Bytes of a label or a reason that are not UTF-8 must not keep a plan from being written.
-  write_file_atomically(file, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write_file_atomically(file, json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
 }
 
 void check_plan_checkpoint(const Plan& plan, const Checkpoint& checkpoint, const std::filesystem::path& cache_dir) {

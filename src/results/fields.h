@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/json_fields.h"
+#include "base/token_types_name.h"
+#include "batch/order_names.h"
 #include "results/describe.h"
 #include "results/lookup.h"
 #include "results/results.h"
@@ -17,9 +19,6 @@ namespace paceline {
 
 inline constexpr int64_t kMostThreads = 1 << 16;
 
-inline constexpr FieldNames<Order, 2> kOrderNames = {{{Order::kInput, "input"}, {Order::kLength, "length"}}};
-inline constexpr FieldNames<TokenTypes, 3> kTokenTypesNames = {
-    {{TokenTypes::kAsSaved, "as-saved"}, {TokenTypes::kYes, "yes"}, {TokenTypes::kNo, "no"}}};
 inline constexpr FieldNames<Objective, 2> kObjectiveNames = {
     {{Objective::kThroughput, "throughput"}, {Objective::kLatency, "latency"}}};
 inline constexpr FieldNames<Lead, 3> kLeadNames = {
@@ -51,7 +50,7 @@ void configuration_fields(auto& visitor, FieldsOf<Configuration> auto& is, bool 
   visitor.name("device", is.device);
   visitor.integer("batch_size", is.batch_size, {.written = is.batch_size > 0});
   visitor.integer("max_batch_tokens", is.max_batch_tokens, {.written = is.max_batch_tokens > 0});
-  visitor.choice("order", is.order, kOrderNames, with_order);
+  visitor.choice("order", is.order, kOrderNames, {.written = with_order});
   visitor.integer("threads", is.threads, {.low = 1, .high = kMostThreads});
   visitor.integer("instances", is.instances, {.low = 1, .high = kMostThreads});
   visitor.check((is.batch_size > 0) != (is.max_batch_tokens > 0),
@@ -162,8 +161,8 @@ void fields(Visitor& visitor, FieldsOf<CheckpointSummary> auto& is) {
   path_field(visitor, "weights", is.options.file);
   visitor.text("prefix", is.options.prefix, {.written = !is.options.prefix.empty()});
   path_field(visitor, "base", is.options.base);
-  visitor.choice("token_types", is.options.token_types, kTokenTypesNames,
-                 is.options.token_types != TokenTypes::kAsSaved);
+  visitor.choice("token_types", is.options.token_types, kTokenTypeNames,
+                 {.written = is.options.token_types != TokenTypes::kAsSaved});
   visitor.text("hash", is.hash);
   visitor.text("architecture", is.architecture);
   visitor.text("dtype", is.dtype);
@@ -179,7 +178,7 @@ void long_texts_fields(Visitor& visitor, FieldsOf<WorkloadSummary> auto& is) {
   using Mode = LongTextOptions::Mode;
   constexpr FieldNames<Mode, 2> kModes = {{{Mode::kTruncate, "truncate"}, {Mode::kWindow, "window"}}};
   LongTextOptions options = is.long_texts.value_or(LongTextOptions{});
-  visitor.choice("long", options.mode, kModes, is.long_texts.has_value());
+  visitor.choice("long", options.mode, kModes, {.written = is.long_texts.has_value()});
   visitor.integer("stride", options.stride, {.written = is.in_windows()});
   if constexpr (Visitor::kReads) {
     if (visitor.has("long")) is.long_texts = options;

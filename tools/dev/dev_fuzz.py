@@ -32,7 +32,7 @@ PARSERS = {
     "json_reader": ["src/rows/json_reader.cc", "src/rows/json_row.cc"],
     "jsonl_reader": ["src/rows/jsonl_reader.cc", "src/rows/json_row.cc"],
     "onnx_external_data": ["src/export/onnx_external_data.cc"],
-    "plan": ["src/plan/plan_reader.cc"],
+    "plan": ["src/base/json_fields.cc", "src/plan/plan_reader.cc"],
     "report_reader": ["src/base/json_fields.cc", "src/results/report_reader.cc"],
     "round_store": ["src/base/json_fields.cc", "src/bench/round_store.cc"],
     "text_content": ["src/rows/converted_source.cc", "src/rows/packed_source.cc", "src/rows/row_format.cc",

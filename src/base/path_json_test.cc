@@ -1,4 +1,4 @@
-#include "plan/path_json.h"
+#include "base/path_json.h"
 
 #include <gtest/gtest.h>
 
