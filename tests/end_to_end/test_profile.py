@@ -27,7 +27,7 @@ class ProfileTest(PacelineTest):
         shown = result.stdout.decode()
         for one in profile["profiles"]:
             self.assertEqual([stage["stage"] for stage in one["stages"]], STAGES)
-            self.assertIn(f"native {one['compute_type']}, batch {one['batch_size']}, as given\n", shown)
+            self.assertIn(f"native {one['compute_type']}, batch size {one['batch_size']}, texts as given\n", shown)
         self.assertEqual([(one["compute_type"], one["batch_size"]) for one in profile["profiles"]],
                          [("fp32", 8), ("fp32", 1), ("int8", 8), ("int8", 1)])
         for stage in [*STAGES, "total"]:
