@@ -335,8 +335,8 @@ class BenchRun {
     std::string words = fmt::format(
         "{} configurations of {} backends, {} {}s of {:.1f} tokens on average; one round of all takes about {}, "
         "the whole run about {}{}.\n",
-        grid.cells.size(), contenders_.size(), is.sequences, is.unit(), is.mean_tokens,
-        format_duration(round_seconds_), format_duration(results_.predicted_seconds),
+        grid.cells.size(), contenders_.size(), is.sequences, is.unit(), is.mean_tokens, format_duration(round_seconds_),
+        format_duration(results_.predicted_seconds),
         extra_seconds_ < kWorthSaying ? ""
                                       : fmt::format(", {} of them beside the budget", format_duration(extra_seconds_)));
     words += left_out_words(contenders_);
