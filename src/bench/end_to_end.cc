@@ -70,12 +70,9 @@ EndToEndRun run_end_to_end(const EndToEndRequest& request, std::span<const Text>
   stream.answer.top_k = default_top_k(stream.answer.labels, checkpoint.problem_type());
   stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
   TextRows rows(texts, request.format);
-  const auto writer = RowWriter::make({.format = request.format,
-                                       .columns = rows.columns(),
-                                       .labels = checkpoint.labels(),
-                                       .top_k = stream.answer.top_k,
-                                       .windows = in_windows(run.long_texts),
-                                       .truncated = tells_cut ? TellsCut::kAll : TellsCut::kWhereCut});
+  RowWriterOptions written = writer_options(rows, classifier, stream.answer.top_k);
+  written.truncated = tells_cut ? TellsCut::kAll : TellsCut::kWhereCut;
+  const auto writer = RowWriter::make(written);
   classifier.answer(texts.first(std::min(texts.size(), kWarmUpTexts)), stream.answer);
   const double start = monotonic_seconds();
   EndToEndRun is;

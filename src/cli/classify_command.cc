@@ -119,17 +119,12 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   TextClassifier classifier(std::move(checkpoint), setup.run);
   for (const std::string& note : classifier.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
   if (!classifier.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
-  const auto writer = RowWriter::make({.format = reader->format(),
-                                       .columns = reader->columns(),
-                                       .delimiter = reader->delimiter(),
-                                       .csv_style = reader->csv_style(),
-                                       .labels = classifier.checkpoint().labels(),
-                                       .top_k = top_k,
-                                       .all_labels = flags.all_labels,
-                                       .raw_logits = flags.raw_logits,
-                                       .windows = in_windows(setup.run.long_texts),
-                                       .truncated = tells_cut,
-                                       .output_prefix = flags.output_prefix});
+  RowWriterOptions written = writer_options(*reader, classifier, top_k);
+  written.all_labels = flags.all_labels;
+  written.raw_logits = flags.raw_logits;
+  written.truncated = tells_cut;
+  written.output_prefix = flags.output_prefix;
+  const auto writer = RowWriter::make(written);
   stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
   Output output = interruptibly([&] { return Output(flags.output, console); });
   const auto progress = make_progress(flags.quiet, "classify", "kB");

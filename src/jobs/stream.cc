@@ -201,6 +201,16 @@ class Stages {
 
 }  // namespace
 
+RowWriterOptions writer_options(const RowReader& reader, const TextClassifier& classifier, int32_t top_k) {
+  return {.format = reader.format(),
+          .columns = reader.columns(),
+          .delimiter = reader.delimiter(),
+          .csv_style = reader.csv_style(),
+          .labels = classifier.checkpoint().labels(),
+          .top_k = top_k,
+          .windows = in_windows(classifier.options().long_texts)};
+}
+
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextClassifier& classifier,
                                 const StreamOptions& options, TextSink& sink, Progress& progress) {
   const ClassifySummary summary = Stages(reader, writer, classifier, options, sink).run(progress);

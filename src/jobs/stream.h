@@ -28,6 +28,9 @@ struct StreamOptions {
   std::stop_source input{};
 };
 
+/// How the answers of a classifier stand beside the rows of a reader: what follows from the two and from top_k.
+RowWriterOptions writer_options(const RowReader& reader, const TextClassifier& classifier, int32_t top_k);
+
 struct ClassifySummary {
   uint64_t rows = 0;       ///< written
   uint64_t errors = 0;     ///< of them with an error instead of an answer
