@@ -40,10 +40,10 @@ void use_up_kept_memory() {
   }
 }
 
-bool limit_addresses(std::size_t more) {
+bool limit_addresses(std::size_t bytes) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0) return false;
-  limit.rlim_cur = address_space() + more;
+  limit.rlim_cur = bytes;
   return ::setrlimit(RLIMIT_AS, &limit) == 0;
 }
 
@@ -53,9 +53,10 @@ enum Outcome { kDone = 10, kExhausted = 11, kOtherwise = 12 };
 int with_memory(std::size_t more, const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!limit_addresses(0)) ::_exit(kOtherwise);
+    const std::size_t taken = address_space();  // asked before memory is short: to ask takes some
+    if (!limit_addresses(taken)) ::_exit(kOtherwise);
     use_up_kept_memory();
-    if (!limit_addresses(more)) ::_exit(kOtherwise);
+    if (!limit_addresses(taken + more)) ::_exit(kOtherwise);
     try {
       body();
       ::_exit(kDone);
