@@ -111,6 +111,15 @@ class LayersTest(TreeTest):
         files["src/tensor/d.cc"] = '#include "base/testing/a.h"\n'
         self.assert_one(self.check(files), "src/tensor/d.cc", "for tests")
 
+    def test_a_star_is_each_folder_apart_from_the_others(self):
+        layers = LAYERS + "engine/*: base\n"
+        files = {"src/base/a.h": "", "src/tensor/b.h": "", "src/engine/one/c.h": '#include "base/a.h"\n'}
+        self.assertEqual(self.check(files, layers), [])
+        self.assert_one(self.check({**files, "src/engine/two/d.cc": '#include "engine/one/c.h"\n'}, layers),
+                        "engine/two may not include engine/one")
+        self.assert_one(self.check({**files, "src/engine/two/d.cc": '#include "tensor/b.h"\n'}, layers),
+                        "engine/two may not include tensor")
+
     def test_finds_cycles(self):
         self.assert_one(self.check({}, "a: b\nb: c\nc: a\n"), "a -> b -> c -> a")
         files = {"src/base/a.h": '#include "base/b.h"\n', "src/base/b.h": '#include "base/a.h"\n'}

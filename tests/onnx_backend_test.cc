@@ -30,7 +30,7 @@ class OnnxRuntime : public testing::TestWithParam<std::string> {
   std::unique_ptr<Backend> create(const Checkpoint& checkpoint, const std::string& name,
                                   const std::string& compute_type = "fp32") const {
     return create_plugin_backend(
-        load_plugin("onnxruntime", "./dev setup"), checkpoint,
+        load_plugin(find_backend("onnxruntime").plugin), checkpoint,
         {.name = name, .compute_type = compute_type, .threads = 1, .cache_dir = cache_.path()});
   }
 
@@ -155,7 +155,7 @@ TEST_F(OnnxRuntime, ThePortableFormAgreesWithTransformers) {
       const std::filesystem::path file = cache_ / "portable.onnx";
       export_onnx(checkpoint, {.form = OnnxForm::kPortable, .opset = opset}, file);
       const auto backend =
-          create_plugin_backend(load_plugin("onnxruntime", "./dev setup"), checkpoint,
+          create_plugin_backend(load_plugin(find_backend("onnxruntime").plugin), checkpoint,
                                 {.name = "onnxruntime", .threads = 1, .cache_dir = cache_.path(), .file = file});
       expect_close(run_batch(*backend, golden.batch), golden.logits);
     }
@@ -178,7 +178,7 @@ TEST_F(OnnxRuntime, Int8StaysNearTransformers) {
         4 * product * std::sqrt(4 * (static_cast<float>(checkpoint.network().layers.size()) + 1)) * largest;
     for (const char* name : {"onnxruntime", "onnxruntime-unpadded"}) {
       const auto backend =
-          create_plugin_backend(load_plugin("onnxruntime", "./dev setup"), checkpoint,
+          create_plugin_backend(load_plugin(find_backend("onnxruntime").plugin), checkpoint,
                                 {.name = name, .compute_type = "int8", .threads = 1, .cache_dir = cache_.path()});
       const std::vector<float> logits = run_batch(*backend, golden.batch);
       for (std::size_t i = 0; i < logits.size(); ++i)

@@ -32,11 +32,19 @@ class Torch : public testing::TestWithParam<Way> {
     if (!PACELINE_HAS_TORCH) GTEST_SKIP() << "the plug-in is not built: PyTorch's files are missing";
   }
 
-  static const PluginTable& table() { return load_plugin("torch", "./dev setup torch"); }
+  static const PluginTable& table() { return load_plugin(find_backend("torch-eager").plugin); }
+
+  static ExportRequest torchscript(std::map<std::string, std::string> settings, std::string compute_type = "fp32",
+                                   fs::path file = {}) {
+    return {.format = "torchscript",
+            .compute_type = std::move(compute_type),
+            .settings = std::move(settings),
+            .file = std::move(file)};
+  }
 
   fs::path exported(const Checkpoint& checkpoint, const std::string& how, const std::string& compute_type) const {
     const fs::path file = cache_ / (how + "-" + compute_type + ".pt");
-    export_with_plugin(table(), checkpoint, {.how = how, .compute_type = compute_type, .file = file});
+    export_with_plugin(table(), checkpoint, torchscript({{"--how", how}}, compute_type, file));
     return file;
   }
 
@@ -273,15 +281,15 @@ TEST_F(Torch, TheSameExportGivesTheSameBytesAndKeepsTheNamesOfTheCheckpoint) {
 
 TEST_F(Torch, ExportRefusesWhatItDoesNotKnowAndLeavesNothing) {
   const Checkpoint checkpoint = tiny();
-  const auto refuse = [&](ErrorCode code, PluginExportOptions options, const std::string& part) {
-    options.file = cache_ / "x.pt";
+  const auto refuse = [&](ErrorCode code, ExportRequest request, const std::string& part) {
+    request.file = cache_ / "x.pt";
     expect_error(
-        code, [&] { export_with_plugin(table(), checkpoint, options); }, part);
+        code, [&] { export_with_plugin(table(), checkpoint, request); }, part);
     EXPECT_TRUE(fs::is_empty(cache_.path()));
   };
-  refuse(ErrorCode::kInvalidArgument, {.how = "guess", .file = {}}, "trace or script");
-  refuse(ErrorCode::kUnsupported, {.compute_type = "int8", .file = {}}, "int8");
-  refuse(ErrorCode::kInvalidArgument, {.device = "tpu", .file = {}}, "cuda:N");
+  refuse(ErrorCode::kInvalidArgument, torchscript({{"--how", "guess"}}), "trace or script");
+  refuse(ErrorCode::kUnsupported, torchscript({}, "int8"), "int8");
+  refuse(ErrorCode::kInvalidArgument, torchscript({{"--device", "tpu"}}), "cuda:N");
 }
 
 // Where PyTorch has no CUDA, or the machine has no device: a refusal, never the CPU instead.
@@ -298,7 +306,10 @@ TEST_F(Torch, AMissingDeviceIsNamed) {
   }
   expect_error(
       ErrorCode::kUnavailable,
-      [&] { export_with_plugin(table(), checkpoint, {.device = "cuda:127", .file = cache_ / "x.pt"}); }, "cuda:127");
+      [&] {
+        export_with_plugin(table(), checkpoint, torchscript({{"--device", "cuda:127"}}, "fp32", cache_ / "x.pt"));
+      },
+      "cuda:127");
 }
 
 }  // namespace

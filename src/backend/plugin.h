@@ -1,10 +1,10 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 #include "backend/backend_options.h"
 #include "checkpoint/checkpoint.h"
+#include "export/export_format.h"
 #include "paceline/backend.h"
 #include "paceline/error.h"
 
@@ -18,14 +18,6 @@ struct PluginError {
   std::string message;
 };
 
-/// What a plug-in writes as a file of its engine's own format.
-struct PluginExportOptions {
-  std::string how = "trace";          ///< "trace" or "script"
-  std::string compute_type = "fp32";  ///< of the file's weights
-  std::string device = "cpu";
-  std::filesystem::path file;
-};
-
 struct PluginTable {
   const char* build_id;  ///< plugin_build_id()
   /// Version of the engine, loading its library where need be.
@@ -35,7 +27,7 @@ struct PluginTable {
   bool (*run)(Backend* backend, const PackedBatch* batch, float* logits, std::size_t logits_size, PluginError* error);
   void (*destroy)(Backend* backend);
   /// Writes the checkpoint as a file, atomically; null where the engine has no format of its own.
-  bool (*export_to)(const Checkpoint* checkpoint, const PluginExportOptions* options, PluginError* error);
+  bool (*export_to)(const Checkpoint* checkpoint, const ExportRequest* request, PluginError* error);
   /// remove_own_temporary_paths() of the plug-in's copy of base/: async-signal-safe.
   void (*remove_temporary_paths)();
 };

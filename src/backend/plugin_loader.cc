@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -28,96 +27,75 @@ namespace {
               error.message.empty() ? "[backend] The engine ran out of memory. Use smaller batches." : error.message);
 }
 
-struct EngineLibraries {
-  std::string_view plugin;
-  /// What opening the plug-in maps, its engine's libraries with it, in MB: measured, rounded down. Their start-up code
-  /// aborts where the address space ends.
-  int64_t megabytes;
-  /// The variable that names the user's own engine, and the libraries in its folder lib that the plug-in links, those
-  /// first that others need. None for a plug-in that opens its engine itself.
-  const char* root_variable;
-  std::array<std::string_view, 2> linked;
-};
-constexpr std::array<EngineLibraries, 2> kEngines{
-    {{.plugin = "onnxruntime", .megabytes = 32, .root_variable = nullptr, .linked = {}},
-     {.plugin = "torch",
-      .megabytes = 440,
-      .root_variable = "PACELINE_TORCH_ROOT",
-      .linked = {"libc10.so", "libtorch_cpu.so"}}}};
-
-void check_room_for(const std::string& plugin) {
-  const auto* known = std::ranges::find(kEngines, plugin, &EngineLibraries::plugin);
+void check_room_for(const PluginEntry& plugin) {
   constexpr int kOpenFiles = 8;
-  check_room(fmt::format("backend {}", plugin),
-             {.address_bytes = known == kEngines.end() ? 0 : known->megabytes << 20, .open_files = kOpenFiles});
+  check_room(fmt::format("backend {}", plugin.name),
+             {.address_bytes = plugin.megabytes << 20, .open_files = kOpenFiles});
 }
 
 /// The library of the engine itself that the dynamic loader did not find; empty: something else is the matter.
-std::string missing_engine(const std::string& plugin, std::string_view reason) {
-  const auto* engine = std::ranges::find(kEngines, plugin, &EngineLibraries::plugin);
-  if (engine == kEngines.end() || tells_of_exhaustion(reason)) return "";
-  for (const std::string_view name : engine->linked) {
-    if (!name.empty() && reason.starts_with(fmt::format("{}: cannot open", name))) return std::string(name);
+std::string missing_engine(const PluginEntry& plugin, std::string_view reason) {
+  if (tells_of_exhaustion(reason)) return "";
+  for (const std::string& name : plugin.libraries) {
+    if (reason.starts_with(fmt::format("{}: cannot open", name))) return name;
   }
   return "";
 }
 
 /// Mostly a library of the engine's that is gone; or there was no room for one.
-[[noreturn]] void throw_not_loaded(const std::string& plugin, const std::filesystem::path& file,
+[[noreturn]] void throw_not_loaded(const PluginEntry& plugin, const std::filesystem::path& file,
                                    const std::string& hint) {
   const std::string reason = ::dlerror();
   const std::string missing = missing_engine(plugin, reason);
-  if (!missing.empty()) throw_unavailable(plugin, "It is not installed: " + missing + " was not found", hint);
+  if (!missing.empty()) throw_unavailable(plugin.name, "It is not installed: " + missing + " was not found", hint);
   const std::string what = fmt::format("{} cannot be loaded: {}", file.string(), reason);
-  if (!tells_of_exhaustion(reason)) throw_unavailable(plugin, what, hint);
-  throw Error(
-      ErrorCode::kResourceExhausted,
-      fmt::format("[backend {}] {}. Raise the limits on memory and open files (ulimit -v, ulimit -n).", plugin, what));
+  if (!tells_of_exhaustion(reason)) throw_unavailable(plugin.name, what, hint);
+  throw Error(ErrorCode::kResourceExhausted,
+              fmt::format("[backend {}] {}. Raise the limits on memory and open files (ulimit -v, ulimit -n).",
+                          plugin.name, what));
 }
 
 /// The loader takes a library that is open for the one that a plug-in links under its name: so the user's own are
 /// opened first.
-void open_own_engine(const std::string& plugin) {
-  const auto* engine = std::ranges::find(kEngines, plugin, &EngineLibraries::plugin);
-  if (engine == kEngines.end() || engine->root_variable == nullptr) return;
-  const char* root = std::getenv(engine->root_variable);
+void open_own_engine(const PluginEntry& plugin) {
+  if (plugin.root_variable.empty()) return;
+  const char* root = std::getenv(plugin.root_variable.c_str());
   if (root == nullptr || *root == '\0') return;
-  for (const std::string_view name : engine->linked) {
+  for (const std::string& name : plugin.libraries) {
     const std::filesystem::path file = std::filesystem::path(root) / "lib" / name;
     if (::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) continue;
     throw_not_loaded(plugin, file,
-                     fmt::format("{} has to name a folder with {}.", engine->root_variable,
-                                 fmt::format("lib/{}", fmt::join(engine->linked, " and lib/"))));
+                     fmt::format("{} has to name a folder with {}.", plugin.root_variable,
+                                 fmt::format("lib/{}", fmt::join(plugin.libraries, " and lib/"))));
   }
 }
 
-std::filesystem::path find_plugin(const std::string& plugin, const std::string& install) {
-  const std::string name = fmt::format("libpaceline_{}.so", plugin);
+std::filesystem::path find_plugin(const PluginEntry& plugin) {
+  const std::string name = fmt::format("libpaceline_{}.so", plugin.name);
   std::vector<std::string> searched;
   for (const std::filesystem::path& folder : plugin_folders()) {
     std::error_code error;
     if (std::filesystem::is_regular_file(folder / name, error)) return folder / name;
     searched.push_back(folder.string());
   }
-  throw_unavailable(plugin, fmt::format("It is not installed: {} is not in {}", name, fmt::join(searched, " or ")),
-                    fmt::format("Run {}.", install));
+  throw_unavailable(plugin.name, fmt::format("It is not installed: {} is not in {}", name, fmt::join(searched, " or ")),
+                    fmt::format("Run {}.", plugin.install));
 }
 
 // libgomp's spinning made two threads 10 times slower when another process used a core. It reads this when its library
 // is loaded, so it has to be set before; what the user set stays.
 void make_openmp_wait_passively() { ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
 
-const PluginTable* open_table(const std::string& plugin, const std::filesystem::path& file,
-                              const std::string& install) {
+const PluginTable* open_table(const PluginEntry& plugin, const std::filesystem::path& file) {
   check_room_for(plugin);
   make_openmp_wait_passively();
   open_own_engine(plugin);
   void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw_not_loaded(plugin, file, fmt::format("Run {}.", install));
+  if (library == nullptr) throw_not_loaded(plugin, file, fmt::format("Run {}.", plugin.install));
   const auto* table = static_cast<const PluginTable*>(::dlsym(library, kPluginTableSymbol));
   if (table == nullptr) {
     ::dlclose(library);
-    throw_unavailable(plugin,
+    throw_unavailable(plugin.name,
                       fmt::format("{} is no plug-in of Paceline: it has no {}", file.string(), kPluginTableSymbol),
                       "Run ./dev build, or install Paceline's package again.");
   }
@@ -125,7 +103,7 @@ const PluginTable* open_table(const std::string& plugin, const std::filesystem::
   if (theirs != plugin_build_id()) {
     ::dlclose(library);
     throw_unavailable(
-        plugin,
+        plugin.name,
         fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, plugin_build_id()),
         "Rebuild both with ./dev build, or install both from one package.");
   }
@@ -183,21 +161,20 @@ std::vector<std::filesystem::path> plugin_folders() {
   return folders;
 }
 
-const PluginTable& load_plugin(const std::string& plugin, const std::string& install) {
+const PluginTable& load_plugin(const PluginEntry& plugin) {
   static std::mutex mutex;
   static std::map<std::filesystem::path, OpenPlugin> plugins;
-  const std::filesystem::path file = find_plugin(plugin, install);
+  const std::filesystem::path file = find_plugin(plugin);
   const std::lock_guard lock(mutex);
   const auto found = plugins.find(file);
   if (found == plugins.end()) {
-    return *plugins.emplace(file, OpenPlugin{.table = open_table(plugin, file, install), .owner = {}})
-                .first->second.table;
+    return *plugins.emplace(file, OpenPlugin{.table = open_table(plugin, file), .owner = {}}).first->second.table;
   }
   if (found->second.owner.is_forked_child()) {
     throw Error(ErrorCode::kUnavailable,
                 fmt::format("[backend {}] The engine was loaded before this process was forked, and its threads are in "
                             "the parent alone. Load it after the fork, or start a new program.",
-                            plugin));
+                            plugin.name));
   }
   return *found->second.table;
 }
@@ -210,12 +187,12 @@ std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const C
   return std::make_unique<PluginBackend>(table, engine);
 }
 
-void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const PluginExportOptions& options) {
+void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const ExportRequest& request) {
   if (table.export_to == nullptr) {
     throw Error(ErrorCode::kUnsupported, "[export] The engine has no file format of its own.");
   }
   PluginError error;
-  if (!table.export_to(&checkpoint, &options, &error)) throw_plugin_error(error);
+  if (!table.export_to(&checkpoint, &request, &error)) throw_plugin_error(error);
 }
 
 std::string plugin_engine_version(const PluginTable& table) {

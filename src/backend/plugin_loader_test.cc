@@ -37,7 +37,7 @@ class PluginLoader : public testing::Test {
 
 std::unique_ptr<Backend> create_fake(const std::string& compute_type) {
   const Checkpoint checkpoint;
-  const PluginTable& table = load_plugin("fake", "./dev setup");
+  const PluginTable& table = load_plugin({.name = "fake", .install = "./dev setup"});
   return create_plugin_backend(table, checkpoint, {.name = "fake", .compute_type = compute_type, .cache_dir = {}});
 }
 
@@ -53,17 +53,17 @@ TEST_F(PluginLoader, RunsABackendThroughTheTable) {
 }
 
 TEST_F(PluginLoader, OpensAFileOnce) {
-  EXPECT_EQ(&load_plugin("fake", ""), &load_plugin("fake", ""));
-  EXPECT_EQ(plugin_engine_version(load_plugin("fake", "")), "7.0");
+  EXPECT_EQ(&load_plugin({.name = "fake"}), &load_plugin({.name = "fake"}));
+  EXPECT_EQ(plugin_engine_version(load_plugin({.name = "fake"})), "7.0");
 }
 
 TEST_F(PluginLoader, AForkedChildIsRefusedAnEngineOfItsParent) {
-  load_plugin("fake", "");
+  load_plugin({.name = "fake"});
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     try {
-      load_plugin("fake", "");
+      load_plugin({.name = "fake"});
       ::_exit(1);
     } catch (const Error& error) {
       ::_exit(std::string_view(error.what()).find("forked") == std::string_view::npos ? 2 : 0);
@@ -90,28 +90,29 @@ TEST_F(PluginLoader, TurnsWhatTheEngineThrowsIntoErrors) {
 
 TEST_F(PluginLoader, SaysWhereAMissingPluginWasLookedForAndWhatInstallsIt) {
   expect_error(
-      ErrorCode::kUnavailable, [] { load_plugin("absent", "./dev setup absent"); }, "[backend absent]",
-      "libpaceline_absent.so", FAKE_PLUGIN_DIR, "./dev setup absent");
+      ErrorCode::kUnavailable, [] { load_plugin({.name = "absent", .install = "./dev setup absent"}); },
+      "[backend absent]", "libpaceline_absent.so", FAKE_PLUGIN_DIR, "./dev setup absent");
 }
 
 TEST_F(PluginLoader, RefusesAnotherBuildWithBothIds) {
   expect_error(
-      ErrorCode::kUnavailable, [] { load_plugin("other", ""); }, "0.0.0 of another tree", plugin_build_id(), "Rebuild");
+      ErrorCode::kUnavailable, [] { load_plugin({.name = "other"}); }, "0.0.0 of another tree", plugin_build_id(),
+      "Rebuild");
 }
 
 TEST_F(PluginLoader, RefusesALibraryWithoutTheTable) {
   expect_error(
-      ErrorCode::kUnavailable, [] { load_plugin("none", ""); }, "no plug-in of Paceline", kPluginTableSymbol);
+      ErrorCode::kUnavailable, [] { load_plugin({.name = "none"}); }, "no plug-in of Paceline", kPluginTableSymbol);
 }
 
 TEST_F(PluginLoader, LetsOpenMpWaitPassivelyUnlessTheUserSaysOtherwise) {
   {
     const ScopedVariable unset("OMP_WAIT_POLICY", nullptr);
-    EXPECT_ANY_THROW(load_plugin("none", ""));
+    EXPECT_ANY_THROW(load_plugin({.name = "none"}));
     EXPECT_STREQ(std::getenv("OMP_WAIT_POLICY"), "PASSIVE");
   }
   const ScopedVariable chosen("OMP_WAIT_POLICY", "ACTIVE");
-  EXPECT_ANY_THROW(load_plugin("none", ""));
+  EXPECT_ANY_THROW(load_plugin({.name = "none"}));
   EXPECT_STREQ(std::getenv("OMP_WAIT_POLICY"), "ACTIVE");
 }
 

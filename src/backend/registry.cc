@@ -17,80 +17,25 @@
 namespace paceline {
 namespace {
 
-// How a missing engine is installed: "Run ...".
-#ifdef PACELINE_PORTABLE
-constexpr const char* kInstallOnnxRuntime = "the installation of Paceline's package again";
-constexpr const char* kInstallTorch =
-    "pip install torch==2.11.0, and set PACELINE_TORCH_ROOT to the folder torch that it makes";
-#else
-constexpr const char* kInstallOnnxRuntime = "./dev setup && ./dev build";
-constexpr const char* kInstallTorch = "./dev setup torch && ./dev build";
-#endif
-
 const BackendEntry& reference_entry() {
   static const BackendEntry entry{.name = kReferenceBackendName,
-                                  .plugin = "",
                                   .compute_types = {"fp32"},
-                                  .device_compute_types = {},
-                                  .padded = false,
                                   .summary = "scalar code in double precision, the oracle of gates",
-                                  .install = "",
-                                  .file_flag = ""};
+                                  .create = create_reference_backend};
   return entry;
 }
 
-/// An engine aborts or hangs where a thread of its cannot be started. PyTorch has two pools of them, and Paceline adds
-/// its own, for tokenizing, reading and writing.
+/// An engine aborts or hangs where a thread of its cannot be started. Paceline adds its own pool, for tokenizing,
+/// reading and writing.
 void check_threads(const BackendEntry& entry, int threads) {
-  const int pools = entry.plugin == "torch" ? 3 : 2;
+  const int pools = entry.plugin.thread_pools + 1;
   check_room(fmt::format("backend {}", entry.name), {.threads = pools * (threads - 1) + 2});
 }
 
 }  // namespace
 
 const std::vector<BackendEntry>& known_backends() {
-  static const std::vector<BackendEntry> entries{
-      {.name = "native",
-       .plugin = "",
-       .compute_types = {"fp32", "bf16", "int8"},
-       .device_compute_types = {},
-       .padded = false,
-       .summary = "Paceline's own engine: packed, no padding",
-       .install = "",
-       .file_flag = ""},
-      {.name = "onnxruntime",
-       .plugin = "onnxruntime",
-       .compute_types = {"fp32", "int8"},
-       .device_compute_types = {},
-       .padded = true,
-       .summary = "ONNX Runtime on a padded graph, as people run it",
-       .install = kInstallOnnxRuntime,
-       .file_flag = "--onnx"},
-      {.name = "onnxruntime-unpadded",
-       .plugin = "onnxruntime",
-       .compute_types = {"fp32", "int8"},
-       .device_compute_types = {},
-       .padded = false,
-       .summary = "ONNX Runtime with dense layers on real tokens only",
-       .install = kInstallOnnxRuntime,
-       .file_flag = ""},
-      {.name = "torchscript",
-       .plugin = "torch",
-       .compute_types = {"fp32", "bf16"},
-       .device_compute_types = {"fp32", "fp16", "bf16"},
-       .padded = true,
-       .summary = "PyTorch running a TorchScript file, frozen",
-       .install = kInstallTorch,
-       .file_flag = "--torchscript"},
-      {.name = "torch-eager",
-       .plugin = "torch",
-       .compute_types = {"fp32", "bf16", "bf16-autocast"},
-       .device_compute_types = {"fp32", "fp16", "bf16"},
-       .padded = true,
-       .summary = "PyTorch's operators one by one, as transformers runs them",
-       .install = kInstallTorch,
-       .file_flag = ""},
-  };
+  static const std::vector<BackendEntry> entries = registry_rows();
   return entries;
 }
 
@@ -106,8 +51,8 @@ const BackendEntry& find_backend(std::string_view name) {
 }
 
 BackendStatus backend_status(const BackendEntry& entry) try {
-  if (entry.plugin.empty()) return {.available = true, .version = std::string(version()), .reason = ""};
-  const PluginTable& table = load_plugin(entry.plugin, entry.install);
+  if (entry.create != nullptr) return {.available = true, .version = std::string(version()), .reason = ""};
+  const PluginTable& table = load_plugin(entry.plugin);
   return {.available = true, .version = plugin_engine_version(table), .reason = ""};
 } catch (const Error& error) {
   return {.available = false, .version = "", .reason = error.what()};
@@ -127,15 +72,22 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
                 fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {} on {}.", entry.name,
                             excerpt(options.compute_type), fmt::join(types, ", "), options.device));
   }
-  if (!options.file.empty() && entry.file_flag.empty()) {
+  if (!options.file.empty() && entry.files.flag.empty()) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, it runs no files.",
                                                          entry.name, options.file.string()));
   }
-  if (entry.name == kReferenceBackendName) return create_reference_backend(checkpoint, options);
-  if (entry.plugin.empty()) return create_native_backend(checkpoint, options);
-  const PluginTable& table = load_plugin(entry.plugin, entry.install);
+  if (entry.create != nullptr) return entry.create(checkpoint, options);
+  const PluginTable& table = load_plugin(entry.plugin);
   check_threads(entry, resolve_threads(options.threads));
   return create_plugin_backend(table, checkpoint, options);
+}
+
+void export_for(const BackendEntry& entry, const Checkpoint& checkpoint, const ExportRequest& request) {
+  if (entry.format->write != nullptr) {
+    entry.format->write(checkpoint, request);
+  } else {
+    export_with_plugin(load_plugin(entry.plugin), checkpoint, request);
+  }
 }
 
 }  // namespace paceline

@@ -1,28 +1,56 @@
 #pragma once
 
-#include <filesystem>
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "backend/backend_options.h"
+#include "backend/plugin_loader.h"
 #include "checkpoint/checkpoint.h"
+#include "export/export_format.h"
 #include "paceline/backend.h"
 
 namespace paceline {
 
-/// One row of the table backend x compute type: the source for doctor, help texts and the documents.
-struct BackendEntry {
-  std::string name;                               ///< "onnxruntime-unpadded"
-  std::string plugin;                             ///< "onnxruntime"; empty: linked in
-  std::vector<std::string> compute_types;         ///< on the CPU: {"fp32"}
-  std::vector<std::string> device_compute_types;  ///< on an accelerator; empty: it has no use for one
-  bool padded = false;
-  std::string summary;    ///< one line for people
-  std::string install;    ///< the command that installs it; empty for native
-  std::string file_flag;  ///< bench's flag for the user's own files that it runs: "--onnx"; empty: it runs none
+/// Why the gate may trust a backend's fp32 answers, and compare all others with them.
+enum class OracleRole {
+  kNone,
+  kProven,    ///< the scalar reference has proven it for this checkpoint
+  kOriginal,  ///< it runs the operators that the model was trained with
 };
+
+/// Files of the user's own that a backend runs. Without a flag: none.
+struct UserFileKind {
+  std::string flag{};  ///< of bench and verify: "--onnx"
+  std::string noun{};  ///< "ONNX file"
+  /// Other files that belong to one, relative to its folder; null: none do. `where` opens the error message.
+  std::vector<std::string> (*companions)(std::span<const std::byte> file, std::string_view where) = nullptr;
+};
+
+inline constexpr int kNoBaseline = 100;
+
+/// One row of the table of backends: everything that Paceline knows of one. No other file names a backend.
+struct BackendEntry {
+  std::string name;                                 ///< "onnxruntime-unpadded"
+  PluginEntry plugin{};                             ///< without a name: linked in
+  std::vector<std::string> compute_types;           ///< on the CPU: {"fp32"}; machine/compute_type.cc knows each
+  std::vector<std::string> device_compute_types{};  ///< on an accelerator; empty: it has no use for one
+  bool padded = false;
+  std::string summary;  ///< one line for people
+  OracleRole oracle = OracleRole::kNone;
+  int baseline_rank = kNoBaseline;  ///< the lowest of a run is what its speeds are compared with
+  UserFileKind files{};
+  std::optional<ExportFormat> format{};  ///< what `paceline export` writes for it
+  /// Creates one that is linked in; null where a plug-in does. Throws Error.
+  std::unique_ptr<Backend> (*create)(const Checkpoint& checkpoint, const BackendOptions& options) = nullptr;
+};
+
+/// The rows, in the order of preference: what registry_rows.cc says. known_backends() is what others ask.
+std::vector<BackendEntry> registry_rows();
 
 /// Every backend that Paceline knows, installed or not, in the order of preference.
 const std::vector<BackendEntry>& known_backends();
@@ -45,5 +73,9 @@ BackendStatus backend_status(const BackendEntry& entry);
 /// Loads the engine and the checkpoint into it. Throws Error{invalid_argument, unavailable, unsupported, ...}.
 /// The checkpoint must outlive the backend.
 std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const BackendOptions& options);
+
+/// Writes the checkpoint in the format of `entry`, which has one. Throws Error{unavailable} where that needs an engine
+/// that is missing, invalid_argument, unsupported, resource_exhausted.
+void export_for(const BackendEntry& entry, const Checkpoint& checkpoint, const ExportRequest& request);
 
 }  // namespace paceline

@@ -28,7 +28,8 @@ TEST_F(Registry, ListsEachBackendOnce) {
     EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
     EXPECT_FALSE(entry.compute_types.empty());
     EXPECT_FALSE(entry.summary.empty());
-    EXPECT_EQ(entry.install.empty(), entry.plugin.empty()) << "what is not linked in needs a command that installs it";
+    EXPECT_EQ(entry.plugin.install.empty(), entry.plugin.name.empty())
+        << "what is not linked in needs a command that installs it";
     EXPECT_EQ(&find_backend(entry.name), &entry);
   }
   EXPECT_EQ(known_backends().front().name, "native");

@@ -29,6 +29,12 @@ struct WorkerCommand {
   std::vector<std::string> arguments{"worker"};
 };
 
+/// An export of the user's own, and the backend that runs it.
+struct UserFile {
+  std::string backend;
+  std::filesystem::path path;
+};
+
 /// One field per flag of `paceline bench`.
 struct BenchOptions {
   std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
@@ -45,8 +51,7 @@ struct BenchOptions {
   std::vector<int32_t> max_batch_tokens;  ///< packed backends are measured with these token budgets, too
   std::vector<Order> orders{Order::kInput, Order::kLength};
   std::vector<std::string> devices{"cpu"};
-  std::vector<std::filesystem::path> onnx_files;         ///< the user's own exports, measured beside the backends
-  std::vector<std::filesystem::path> torchscript_files;  ///< alike
+  std::vector<UserFile> files;        ///< the user's own exports, measured beside the backends
   std::vector<int32_t> threads{0};    ///< of each instance; 0: the CPUs of the process divided by the instances
   std::vector<int32_t> instances{1};  ///< copies of the model that take batches side by side
   Protocol protocol = Protocol::kBudget;

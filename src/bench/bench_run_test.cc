@@ -649,16 +649,16 @@ TEST_F(BenchRunTest, FilesOfTheUserAreMeasuredUnderTheirNames) {
   const std::filesystem::path file = cache_.path() / "mine.onnx";
   write_file_atomically(file, "x");
   options_.backends = {"native"};
-  options_.onnx_files = {file};
+  options_.files = {{"onnxruntime", file}};
   world_.backends["onnxruntime exported"] = world_.backends["onnxruntime fp32"];
   run();
   const BackendResult& mine = backend("mine.onnx");
   EXPECT_EQ(mine.engine, "onnxruntime");
   EXPECT_EQ(mine.file, file.string());
   EXPECT_TRUE(mine.gate.accepted) << mine.gate.verdict;
-  options_.onnx_files = {file, file};
+  options_.files = {{"onnxruntime", file}, {"onnxruntime", file}};
   EXPECT_THROW(run(), Error);
-  options_.onnx_files = {cache_.path() / "none.onnx"};
+  options_.files = {{"onnxruntime", cache_.path() / "none.onnx"}};
   EXPECT_THROW(run(), Error);
 }
 

@@ -4,16 +4,18 @@
 #include <limits>
 #include <tuple>
 
+#include "backend/registry.h"
 #include "bench/series.h"
+#include "machine/compute_type.h"
 #include "results/statistics.h"
 
 namespace paceline {
 namespace {
 
-/// Lower is more of a baseline: what most people run today.
+/// Lower is more of a baseline. A user's own file is none.
 int baseline_rank(const std::string& backend) {
-  if (backend == "torch-eager") return 0;
-  return backend == "onnxruntime" ? 1 : 2;
+  const auto known = std::ranges::find(known_backends(), backend, &BackendEntry::name);
+  return known == known_backends().end() ? kNoBaseline : known->baseline_rank;
 }
 
 /// Of the rounds that a cell's figures come from: of its times, and of their ratios to the baseline's.
@@ -94,10 +96,8 @@ CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& me
 }  // namespace
 
 double roof_gflops(const Roof& roof, const std::string& compute_type, const std::string& device) {
-  if (device != "cpu") return 0;
-  if (compute_type.starts_with("bf16")) return roof.bf16_gflops;
-  if (compute_type == "int8") return roof.int8_gops;
-  return compute_type == "fp32" ? roof.fp32_gflops : 0;
+  const ComputeType* known = device == "cpu" ? find_compute_type(compute_type) : nullptr;
+  return known == nullptr || known->roof == nullptr ? 0 : roof.*known->roof;
 }
 
 std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Contender>& contenders) {

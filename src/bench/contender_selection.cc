@@ -4,27 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "backend/registry.h"
 #include "base/paths.h"
 #include "bench/contender.h"
+#include "machine/compute_type.h"
 #include "paceline/error.h"
 
 namespace paceline {
 namespace {
 
 constexpr const char* kCpu = "cpu";
-
-/// CPU flags, one of which makes a compute type worth trying unasked. Types that are not here run anywhere.
-struct TypeNeeds {
-  std::string_view compute_type;
-  std::array<std::string_view, 2> flags;
-};
-constexpr TypeNeeds kTypeNeeds[] = {{"bf16", {"avx512_bf16", "amx_bf16"}},
-                                    {"bf16-autocast", {"avx512_bf16", "amx_bf16"}},
-                                    {"int8", {"avx512_vnni", "avx_vnni"}}};
 
 struct Parallelism {
   int32_t threads = 1;
@@ -43,8 +34,7 @@ class Selector {
   Selection select() {
     choose_parallelisms();
     for (const BackendEntry& entry : entries()) add_entry(entry);
-    add_files("--onnx", options_.onnx_files);
-    add_files("--torchscript", options_.torchscript_files);
+    for (const BackendEntry& entry : known_backends()) add_files(entry);
     check_types();
     check_devices();
     note_types_left_out();
@@ -100,9 +90,9 @@ class Selector {
   /// Unasked, a type is tried where the CPU has instructions for it: emulated it only costs time.
   bool worth_trying(const std::string& type) const {
     if (!options_.compute_types.empty()) return true;
-    const auto needs = std::ranges::find(kTypeNeeds, type, &TypeNeeds::compute_type);
-    if (needs == std::end(kTypeNeeds)) return true;
-    return std::ranges::any_of(needs->flags,
+    const ComputeType* known = find_compute_type(type);
+    if (known == nullptr || known->cpu_flags.front().empty()) return true;
+    return std::ranges::any_of(known->cpu_flags,
                                [&](std::string_view flag) { return contains(machine_.cpu_flags, std::string(flag)); });
   }
 
@@ -138,17 +128,16 @@ class Selector {
     }
   }
 
-  void add_files(const std::string& flag, const std::vector<std::filesystem::path>& files) {
-    const std::vector<BackendEntry>& known = known_backends();
-    const auto engine = std::ranges::find(known, flag, &BackendEntry::file_flag);
-    for (const std::filesystem::path& file : files) {
+  void add_files(const BackendEntry& entry) {
+    const std::string& flag = entry.files.flag;
+    for (const auto& [backend, file] : options_.files) {
+      if (backend != entry.name) continue;
       if (!is_file(file)) {
         throw Error(ErrorCode::kNotFound, fmt::format("[bench] {}: {} is no file.", flag, file.string()));
       }
-      if (engine == known.end()) throw Error(ErrorCode::kInternal, fmt::format("[bench] no backend takes {}.", flag));
       const std::string name = file.filename().string();
       const auto same = [&](const auto& one) { return one == name; };
-      if (std::ranges::any_of(known, same, &BackendEntry::name) || !file_names_.insert(name).second) {
+      if (std::ranges::any_of(known_backends(), same, &BackendEntry::name) || !file_names_.insert(name).second) {
         throw Error(ErrorCode::kInvalidArgument,
                     fmt::format("[bench] {}: the report calls files by their names, and \"{}\" is taken. Rename the "
                                 "file.",
@@ -156,7 +145,7 @@ class Selector {
       }
       BackendResult result;
       result.backend = name;
-      result.engine = engine->name;
+      result.engine = entry.name;
       result.file = absolute_path(file).string();
       result.compute_type = kExportedType;
       result.padded = true;
@@ -181,9 +170,12 @@ class Selector {
   void check_devices() const {
     for (const std::string& device : options_.devices) {
       if (any_contender([&](const BackendResult& one) { return one.device == device; })) continue;
-      throw Error(
-          ErrorCode::kUnavailable,
-          fmt::format("[bench] none of the chosen backends runs on {}. torchscript and torch-eager do.", device));
+      std::vector<std::string> able;
+      for (const BackendEntry& entry : known_backends()) {
+        if (!entry.device_compute_types.empty()) able.push_back(entry.name);
+      }
+      throw Error(ErrorCode::kUnavailable, fmt::format("[bench] none of the chosen backends runs on {}. These do: {}.",
+                                                       device, fmt::join(able, ", ")));
     }
   }
 

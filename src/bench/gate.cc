@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "batch/batch_planner.h"
+#include "machine/compute_type.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -54,11 +55,16 @@ double label_agreement(std::span<const float> expected, std::span<const float> l
   return counted == 0 ? 1 : static_cast<double>(same) / static_cast<double>(counted);
 }
 
+bool is_exact(const std::string& compute_type) {
+  const ComputeType* known = find_compute_type(compute_type);
+  return known != nullptr && known->exact;
+}
+
 void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
   const std::string against = fmt::format("{} texts against {}", result.texts, result.oracle);
   if (!all_numbers) {
     result.verdict = fmt::format("some answers are not numbers ({}).", against);
-  } else if (options.compute_type == "fp32") {
+  } else if (is_exact(options.compute_type)) {
     result.accepted = result.max_relative_diff <= kFp32Tolerance;
     result.verdict = fmt::format("largest difference {:.1e} of the largest logit, {:.0e} allowed ({}).",
                                  result.max_relative_diff, kFp32Tolerance, against);

@@ -16,8 +16,6 @@
 namespace paceline {
 namespace {
 
-constexpr const char* kNative = "native";
-constexpr const char* kTorch = "torch-eager";
 /// One core at a GFLOP/s, a slow machine's scalar doubles.
 constexpr double kReferenceFlopsPerSecond = 1e9;
 
@@ -119,8 +117,8 @@ void remember_check(const GateResult& result, const BenchSubject& subject) {
   remember_in_cache(memory_of_check(subject), message.dump(2) + "\n");
 }
 
-/// The scalar reference's answers to some of the gate's texts, compared with native's.
-GateResult check_with_reference(const Contender& native, std::span<const float> answered, const GateTexts& gate,
+/// The scalar reference's answers to some of the gate's texts, compared with those of the one to prove.
+GateResult check_with_reference(const Contender& proven, std::span<const float> answered, const GateTexts& gate,
                                 const BenchSubject& subject, const BenchEnvironment& environment) {
   Contender reference;
   reference.result.backend = reference.result.engine = kReferenceBackendName;
@@ -134,7 +132,7 @@ GateResult check_with_reference(const Contender& native, std::span<const float> 
   std::vector<BatchIndices> batches;
   std::vector<uint32_t> texts;
   std::vector<float> rows;
-  const std::size_t columns = static_cast<std::size_t>(native.outputs);
+  const std::size_t columns = static_cast<std::size_t>(proven.outputs);
   for (std::size_t position : reference_positions(gate.texts.size())) {
     texts.push_back(gate.texts[position]);
     batches.push_back({gate.texts[position]});
@@ -143,18 +141,18 @@ GateResult check_with_reference(const Contender& native, std::span<const float> 
   }
   const std::vector<float> truth =
       reference.worker->logits(batches, work_of(texts, subject) / kReferenceFlopsPerSecond);
-  GateResult result = compare_logits(truth, rows, options_for(native, subject, "the scalar reference", 1));
+  GateResult result = compare_logits(truth, rows, options_for(proven, subject, "the scalar reference", 1));
   result.oracle = kReferenceBackendName;
   return result;
 }
 
-/// native fp32's own proof. A reference that fails to run leaves it unproven, and says so; `no_room` tells whether it
-/// was for want of memory or threads.
-GateResult check_native(const Contender& native, std::span<const float> answered, const GateTexts& gate,
+/// The proof of the one whose role is to be proven. A reference that fails to run leaves it unproven, and says so;
+/// `no_room` tells whether it was for want of memory or threads.
+GateResult check_proven(const Contender& proven, std::span<const float> answered, const GateTexts& gate,
                         const BenchSubject& subject, const BenchEnvironment& environment, bool& no_room) {
-  environment.show("the scalar reference checks native fp32, once per checkpoint");
+  environment.show(fmt::format("the scalar reference checks {}, once per checkpoint", proven.name()));
   try {
-    return check_with_reference(native, answered, gate, subject, environment);
+    return check_with_reference(proven, answered, gate, subject, environment);
   } catch (const Error& error) {
     no_room = error.code() == ErrorCode::kResourceExhausted;
     GateResult result;
@@ -165,15 +163,16 @@ GateResult check_native(const Contender& native, std::span<const float> answered
   }
 }
 
-bool is_fp32_on_cpu(const Contender& contender, const char* backend) {
-  return contender.result.backend == backend && contender.result.compute_type == "fp32" &&
-         contender.result.device == "cpu";
+/// No file of the user's: whatever runs it, its answers are what is checked.
+bool plays(const BackendResult& result, OracleRole role) {
+  return result.file.empty() && result.compute_type == "fp32" && result.device == "cpu" &&
+         find_backend(result.engine).oracle == role;
 }
 
 /// The first running one, at fp32 on the CPU; null without one.
-Contender* find_running(std::vector<Contender>& contenders, const char* backend) {
-  const auto found = std::ranges::find_if(
-      contenders, [&](const Contender& one) { return is_fp32_on_cpu(one, backend) && one.running(); });
+Contender* find_running(std::vector<Contender>& contenders, OracleRole role) {
+  const auto found =
+      std::ranges::find_if(contenders, [&](const Contender& one) { return plays(one.result, role) && one.running(); });
   return found == contenders.end() ? nullptr : &*found;
 }
 
@@ -187,8 +186,8 @@ void refuse_all(std::vector<Contender>& contenders, const std::string& reason) {
   }
 }
 
-/// Two independent implementations in fp32, PyTorch's and ours, and the scalar reference behind ours: who is right is
-/// decided among them, and the rest is compared with the winner.
+/// Two independent implementations in fp32, the original and ours, and the scalar reference behind ours: who is right
+/// is decided among them, and the rest is compared with the winner.
 class Gate {
  public:
   Gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
@@ -196,37 +195,38 @@ class Gate {
       : contenders_(contenders), subject_(subject), options_(options), environment_(environment) {}
 
   GateRun run() {
-    torch_ = find_running(contenders_, kTorch);
-    native_ = find_running(contenders_, kNative);
-    if (torch_ == nullptr && native_ == nullptr) start_native_aside();
+    original_ = find_running(contenders_, OracleRole::kOriginal);
+    proven_ = find_running(contenders_, OracleRole::kProven);
+    if (original_ == nullptr && proven_ == nullptr) start_proven_aside();
     choose_gate_texts();
-    const std::vector<float> torch = ask(torch_);
-    const std::vector<float> native = ask(native_);
-    if (torch_ != nullptr && !torch_->running()) torch_ = nullptr;
-    if (native_ != nullptr && !native_->running()) {
-      if (torch_ == nullptr) refuse(native_->result.error);
-      native_ = nullptr;
+    const std::vector<float> original = ask(original_);
+    const std::vector<float> proven = ask(proven_);
+    if (original_ != nullptr && !original_->running()) original_ = nullptr;
+    if (proven_ != nullptr && !proven_->running()) {
+      if (original_ == nullptr) refuse(proven_->result.error);
+      proven_ = nullptr;
     }
-    if (native_ != nullptr) prove_native(native, torch);
-    if (torch_ != nullptr && oracle_ == nullptr) trust_torch();
-    if (oracle_ != nullptr) check_others(oracle_ == torch_ ? torch : native);
+    if (proven_ != nullptr) prove(proven, original);
+    if (original_ != nullptr && oracle_ == nullptr) trust_original();
+    if (oracle_ != nullptr) check_others(oracle_ == original_ ? original : proven);
     return std::move(run_);
   }
 
  private:
-  void start_native_aside() {
-    aside_.result.backend = aside_.result.engine = kNative;
+  void start_proven_aside() {
+    const auto proven = std::ranges::find(known_backends(), OracleRole::kProven, &BackendEntry::oracle);
+    aside_.result.backend = aside_.result.engine = proven->name;
     aside_.result.compute_type = "fp32";
     aside_.result.threads = subject_.threads;
     start_contender(aside_, subject_, environment_);
     probe_contender(aside_, subject_);
-    native_ = &aside_;
+    proven_ = &aside_;
   }
 
   void choose_gate_texts() {
     std::vector<const Contender*> asked;
     for (const Contender& contender : contenders_) asked.push_back(&contender);
-    if (native_ == &aside_) asked.push_back(&aside_);
+    if (proven_ == &aside_) asked.push_back(&aside_);
     gate_ = choose_texts(asked, subject_, options_.seconds);
     const std::size_t usual = std::min(kGateTexts, subject_.workload.lengths.size());
     if (gate_.texts.size() == usual) return;
@@ -246,43 +246,43 @@ class Gate {
 
   void refuse(const std::string& why) {
     refuse_all(contenders_, "the oracle gave no answers to compare with.");
-    run_.notes.push_back(fmt::format("No answer was checked: native fp32 failed. {}", why));
-    run_.no_room = run_.no_room || native_->result.no_room;
+    run_.notes.push_back(fmt::format("No answer was checked: {} failed. {}", proven_->name(), why));
+    run_.no_room = run_.no_room || proven_->result.no_room;
   }
 
-  /// By the scalar reference; then by PyTorch's answers, where they are there and agree.
-  void prove_native(std::span<const float> native, std::span<const float> torch) {
+  /// By the scalar reference; then by the original's answers, where they are there and agree.
+  void prove(std::span<const float> proven, std::span<const float> original) {
     const double start = environment_.now();
     const std::optional<GateResult> known = options_.check_anew ? std::nullopt : remembered_check(subject_);
-    native_->result.gate = known ? *known : check_native(*native_, native, gate_, subject_, environment_, run_.no_room);
+    proven_->result.gate = known ? *known : check_proven(*proven_, proven, gate_, subject_, environment_, run_.no_room);
     const bool memorable = !known && !options_.check_anew;
-    if (memorable && native_->result.gate.accepted) remember_check(native_->result.gate, subject_);
+    if (memorable && proven_->result.gate.accepted) remember_check(proven_->result.gate, subject_);
     run_.reference_seconds = environment_.now() - start;
-    if (!native_->result.gate.accepted) {
-      if (torch_ != nullptr) return;
-      const std::string verdict = native_->result.gate.verdict;
+    if (!proven_->result.gate.accepted) {
+      if (original_ != nullptr) return;
+      const std::string verdict = proven_->result.gate.verdict;
       refuse_all(contenders_, verdict);
-      run_.notes.push_back(fmt::format("native fp32 is no oracle to trust: {}", verdict));
-      native_ = nullptr;
+      run_.notes.push_back(fmt::format("{} is no oracle to trust: {}", proven_->name(), verdict));
+      proven_ = nullptr;
       return;
     }
-    oracle_ = native_;
-    if (torch_ == nullptr) return;
-    torch_->result.gate = compare(native, torch, *torch_, native_->name());
-    if (!torch_->result.gate.accepted) return;
-    oracle_ = torch_;
-    native_->result.gate = compare(torch, native, *native_, torch_->name());
+    oracle_ = proven_;
+    if (original_ == nullptr) return;
+    original_->result.gate = compare(proven, original, *original_, proven_->name());
+    if (!original_->result.gate.accepted) return;
+    oracle_ = original_;
+    proven_->result.gate = compare(original, proven, *proven_, original_->name());
   }
 
   /// With nobody beside it that could be trusted more.
-  void trust_torch() {
-    oracle_ = torch_;
-    torch_->result.gate = {.ran = true,
-                           .accepted = true,
-                           .oracle = torch_->name(),
-                           .texts = static_cast<int32_t>(gate_.texts.size()),
-                           .agreement = 1,
-                           .verdict = "PyTorch's own answers: the oracle that the others are compared with."};
+  void trust_original() {
+    oracle_ = original_;
+    original_->result.gate = {.ran = true,
+                              .accepted = true,
+                              .oracle = original_->name(),
+                              .texts = static_cast<int32_t>(gate_.texts.size()),
+                              .agreement = 1,
+                              .verdict = "PyTorch's own answers: the oracle that the others are compared with."};
   }
 
   GateResult compare(std::span<const float> expected, std::span<const float> logits, const Contender& contender,
@@ -299,7 +299,7 @@ class Gate {
 
   void check_others(std::span<const float> expected) {
     for (Contender& contender : contenders_) {
-      if (&contender == torch_ || &contender == native_ || !contender.running()) continue;
+      if (&contender == original_ || &contender == proven_ || !contender.running()) continue;
       const std::vector<float> logits = ask(&contender);
       if (contender.running()) contender.result.gate = compare(expected, logits, contender, oracle_->name());
     }
@@ -310,9 +310,9 @@ class Gate {
   const GateRunOptions& options_;
   const BenchEnvironment& environment_;
   GateRun run_;
-  Contender aside_;             ///< native, where it is no contender
-  Contender* torch_ = nullptr;  ///< running, or none
-  Contender* native_ = nullptr;
+  Contender aside_;                ///< the one to prove, where it is no contender
+  Contender* original_ = nullptr;  ///< running, or none
+  Contender* proven_ = nullptr;
   Contender* oracle_ = nullptr;
   GateTexts gate_;
 };

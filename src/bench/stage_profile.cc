@@ -15,7 +15,6 @@
 namespace paceline {
 namespace {
 
-constexpr const char* kNative = "native";
 constexpr int kProfileRounds = 5;
 
 /// What two passes over batches took.
@@ -116,7 +115,7 @@ class StageProfiler {
 
   void load() {
     BenchOptions native = options_;
-    native.backends = {kNative};
+    native.backends = {kNativeBackendName};
     Selection selection =
         select_contenders(native, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
     std::ranges::move(selection.notes, std::back_inserter(results_.notes));
@@ -130,7 +129,7 @@ class StageProfiler {
 
   void add_cell(const BackendResult& chosen, int32_t batch_size) {
     ProfileCell cell;
-    cell.configuration = {.backend = kNative,
+    cell.configuration = {.backend = kNativeBackendName,
                           .compute_type = chosen.compute_type,
                           .batch_size = batch_size,
                           .order = options_.orders.front(),
@@ -242,10 +241,9 @@ StageProfile summarize_profile(std::span<const ProfileTurn> turns, const std::ar
 
 void check_profile_options(const BenchOptions& options) {
   for (const std::string& name : options.backends) {
-    if (find_backend(name).name != kNative) refuse("--backends " + name);
+    if (find_backend(name).name != kNativeBackendName) refuse("--backends " + name);
   }
-  if (!options.onnx_files.empty()) refuse("--onnx");
-  if (!options.torchscript_files.empty()) refuse("--torchscript");
+  if (!options.files.empty()) refuse(find_backend(options.files.front().backend).files.flag);
   for (const std::string& device : options.devices) {
     if (device != "cpu") refuse("--devices " + device);
   }

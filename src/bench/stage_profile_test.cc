@@ -83,8 +83,14 @@ TEST(CheckProfileOptions, RefusesWhatIsNoProfileOfTheNativeEngine) {
        [](BenchOptions& options) {
          options.backends = {"native", "onnxruntime"};
        }},
-      {"--onnx", [](BenchOptions& options) { options.onnx_files = {"model.onnx"}; }},
-      {"--torchscript", [](BenchOptions& options) { options.torchscript_files = {"model.pt"}; }},
+      {"--onnx",
+       [](BenchOptions& options) {
+         options.files = {{"onnxruntime", "model.onnx"}};
+       }},
+      {"--torchscript",
+       [](BenchOptions& options) {
+         options.files = {{"torchscript", "model.pt"}};
+       }},
       {"--devices cuda:0",
        [](BenchOptions& options) {
          options.devices = {"cpu", "cuda:0"};

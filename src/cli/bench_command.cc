@@ -60,11 +60,7 @@ std::vector<Flag> grid_flags(BenchFlags& flags) {
           {"--threads", "LIST", "threads of each instance; 0: all usable CPUs (default 0)",
            set_integers(bench.threads, 0, kMaxThreads)},
           {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
-           set_integers(bench.instances, 1, kMaxThreads)},
-          {"--onnx", "FILE", "measure this file of yours too; may be repeated (default none)",
-           add_path(bench.onnx_files), false, true},
-          {"--torchscript", "FILE", "measure this file of yours too; may be repeated (default none)",
-           add_path(bench.torchscript_files), false, true}};
+           set_integers(bench.instances, 1, kMaxThreads)}};
 }
 
 std::vector<Flag> choice_flags(BenchFlags& flags) {
@@ -239,6 +235,7 @@ Command make_bench_command() {
                {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts",
                 set_path(flags->out), false, false, true});
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
+  for (Flag& flag : user_file_flags(flags->bench.files, "measured too")) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
   for (Flag& flag : label_flags(flags->bench.labels)) {

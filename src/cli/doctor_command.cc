@@ -46,7 +46,7 @@ OrderedJson backend_json(const BackendEntry& entry) {
   json["summary"] = entry.summary;
   if (!status.available) {
     json["reason"] = status.reason;
-    json["install"] = entry.install;
+    json["install"] = entry.plugin.install;
   }
   return json;
 }

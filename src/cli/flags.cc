@@ -117,13 +117,6 @@ Setter set_bytes(int64_t& target) {
   return [&target](const std::string& given) { target = parse_bytes(given); };
 }
 
-Setter add_path(std::vector<std::filesystem::path>& target) {
-  return [&target](const std::string& given) {
-    if (given.empty()) refuse(given, "a path was expected");
-    target.emplace_back(given);
-  };
-}
-
 Setter set_devices(std::vector<std::string>& target) {
   return [&target](const std::string& given) {
     target.clear();
@@ -242,6 +235,22 @@ std::vector<Flag> row_flags(RowReaderOptions& rows) {
              if (given.empty()) refuse(given, "the name of a column was expected");
              rows.pair_column = given;
            }}};
+}
+
+std::vector<Flag> user_file_flags(std::vector<UserFile>& files, std::string_view purpose) {
+  std::vector<Flag> table;
+  for (const BackendEntry& entry : known_backends()) {
+    if (entry.files.flag.empty()) continue;
+    table.push_back({entry.files.flag, "FILE",
+                     fmt::format("your own {}, {}; may be repeated (default none)", entry.files.noun, purpose),
+                     [&files, &entry](const std::string& given) {
+                       UserFile file{.backend = entry.name, .path = {}};
+                       set_path(file.path)(given);
+                       files.push_back(std::move(file));
+                     },
+                     false, true});
+  }
+  return table;
 }
 
 Flag threads_flag(int32_t& threads) {

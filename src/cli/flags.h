@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "batch/batch_planner.h"
+#include "bench/bench.h"
 #include "paceline/classifier.h"
 #include "rows/row_reader.h"
 
@@ -37,8 +38,6 @@ Setter set_string(std::string& target);
 Setter set_path(std::filesystem::path& target);
 /// "cpu", "cuda:0", ... Throws Error{invalid_argument}.
 Setter set_devices(std::vector<std::string>& target);
-/// Adds one each time, for a flag that repeats.
-Setter add_path(std::vector<std::filesystem::path>& target);
 Setter set_integer(int32_t& target, int64_t low, int64_t high);
 Setter set_integer(std::optional<int32_t>& target, int64_t low, int64_t high);
 Setter set_seed(uint64_t& target);
@@ -92,6 +91,9 @@ std::vector<Flag> long_text_flags(LongTextFlags& flags);
 std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
                                                  const std::optional<LongTextOptions>& planned,
                                                  std::string_view command);
+
+/// A flag for each backend that runs files of the user's own; `purpose`: "measured too".
+std::vector<Flag> user_file_flags(std::vector<UserFile>& files, std::string_view purpose);
 
 Flag threads_flag(int32_t& threads);
 Flag cache_dir_flag(std::filesystem::path& cache_dir);

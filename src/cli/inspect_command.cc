@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
+#include "machine/compute_type.h"
 #include "network/network.h"
 #include "tokenize/tokenizer.h"
 #include "words/printable.h"
@@ -24,8 +25,6 @@ using OrderedJson = nlohmann::ordered_json;
 constexpr int kInspectSchemaVersion = 1;
 /// Sentence, paragraph, and the longest that most models read.
 constexpr std::array<int32_t, 3> kLengths{32, 128, 512};
-/// Bytes that one weight takes.
-const std::map<std::string, int64_t> kTypeBytes{{"fp32", 4}, {"bf16", 2}, {"fp16", 2}, {"int8", 1}};
 
 struct InspectOptions {
   std::filesystem::path model_dir;
@@ -80,8 +79,8 @@ double flops_per_token(const Network& network, int32_t tokens) { return forward_
 std::map<std::string, int64_t> weight_memory(const Network& network) {
   std::map<std::string, int64_t> memory;
   for (const std::string& type : known_compute_types()) {
-    const auto bytes = kTypeBytes.find(type);
-    if (bytes != kTypeBytes.end()) memory[type] = parameter_count(network) * bytes->second;
+    const ComputeType* known = find_compute_type(type);
+    if (known != nullptr && known->weight_bytes > 0) memory[type] = parameter_count(network) * known->weight_bytes;
   }
   return memory;
 }

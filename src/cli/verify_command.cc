@@ -100,10 +100,7 @@ Command make_verify_command() {
   }
   table.push_back(token_types_flag(bench.checkpoint_options.token_types));
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  table.push_back({"--onnx", "FILE", "your own ONNX export of this model, checked too; may be repeated (default none)",
-                   add_path(bench.onnx_files), false, true});
-  table.push_back({"--torchscript", "FILE", "your own TorchScript file, checked too; may be repeated (default none)",
-                   add_path(bench.torchscript_files), false, true});
+  for (Flag& flag : user_file_flags(bench.files, "checked too")) table.push_back(std::move(flag));
   table.push_back(
       {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)});
   table.push_back(threads_flag(flags->threads));

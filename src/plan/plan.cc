@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "backend/registry.h"
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/hash.h"
-#include "export/onnx_external_data.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 #include "plan/plan_fields.h"
@@ -57,8 +57,9 @@ std::string hash_user_file(const BackendOptions& backend) {
   const MappedFile model = MappedFile::open(backend.file);
   Hasher hasher;
   add_content(model, hasher);
-  if (!backend.name.starts_with("onnxruntime")) return hasher.hex();
-  for (const std::string& name : onnx_external_files(model.bytes(), backend.file.string())) {
+  const auto companions = find_backend(backend.name).files.companions;
+  if (companions == nullptr) return hasher.hex();
+  for (const std::string& name : companions(model.bytes(), backend.file.string())) {
     const MappedFile data = MappedFile::open(backend.file.parent_path() / name);
     hasher.update(fmt::format("\n{}\n{}\n", name, data.bytes().size()));
     add_content(data, hasher);

@@ -56,8 +56,9 @@ def dev_commands(root):
 
 
 def cli_words(root):
-    """(subcommands, flags) that the sources of src/cli define as string literals."""
-    text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in sorted((root / "src/cli").rglob("*.cc"))
+    """(subcommands, flags) that src/cli, the backends' rows and the formats of export define as string literals."""
+    files = [file for folder in ("cli", "backend", "export") for file in sorted((root / "src" / folder).rglob("*.cc"))]
+    text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files
                    if not file.name.endswith("_test.cc"))
     literals = re.findall(r'"((?:[^"\\\n]|\\.)*)"', text)
     flags = {flag for literal in literals for flag in re.findall(r"--[a-z][a-z0-9-]*", literal)}

@@ -47,8 +47,11 @@ class Layers:
             return self.sets[path]
         parts = path.split("/")[:-1]
         while parts:
-            if "/".join(parts) in self.allowed:
-                return "/".join(parts)
+            folder, each = "/".join(parts), "/".join([*parts[:-1], "*"])
+            if folder not in self.allowed and each in self.allowed and parts[-1] != "testing":
+                self.allowed[folder] = self.allowed[each]
+            if folder in self.allowed:
+                return folder
             parts.pop()
         return None
 

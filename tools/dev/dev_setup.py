@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The part of ./dev setup behind the system packages: fetches what deps.lock pins and fills .deps/.
 
-    tools/dev/dev_setup.py [PART...]        parts: rust onnxruntime torch texts (the default), oracle, minilm, check
+    tools/dev/dev_setup.py PART...          rust, oracle, or a part of deps.lock
 
 Every file is fetched by its registry's own client (pip, apt-get, cargo), so the user's mirrors, proxies and
 certificates apply. A file enters the download cache under the name of its sha256, after that was checked, by a rename:
@@ -462,13 +462,12 @@ def setup_oracle(_pins):
     link(make_venv(second, key, "0.2 GB on disk", venv), "venv5")
 
 
+# A part that is an engine has a folder of the same name in src/backend: ./dev setup takes it unasked.
 PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "torch": setup_torch, "texts": setup_texts,
          "oracle": setup_oracle, "minilm": setup_minilm, "check": setup_check}
-DEFAULT_PARTS = ("rust", "onnxruntime", "torch", "texts")
 
 
-def main(arguments):
-    parts = arguments or list(DEFAULT_PARTS)
+def main(parts):
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise Problem(f"[setup] unknown part {unknown[0]}, expected some of: {' '.join(PARTS)}.", 2)

@@ -12,6 +12,8 @@
 
 namespace paceline {
 
+inline constexpr const char* kNativeBackendName = "native";
+
 /// Our own engine: packed sequences, the active ISA level's kernels, compute type fp32, bf16 or int8.
 class NativeBackend : public Backend {
  public:

@@ -36,10 +36,13 @@ bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend
   });
 }
 
-bool export_to(const Checkpoint* checkpoint, const PluginExportOptions* options, PluginError* error) {
+bool export_to(const Checkpoint* checkpoint, const ExportRequest* request, PluginError* error) {
   return guard_plugin_call(error, [&] {
     check_torch_version(aoti_torch_abi_version());
-    export_torchscript(*checkpoint, *options);
+    export_torchscript(*checkpoint, {.how = request->setting("--how", "trace"),
+                                     .compute_type = request->compute_type,
+                                     .device = request->setting("--device", "cpu"),
+                                     .file = request->file});
   });
 }
 

@@ -16,7 +16,7 @@ namespace {
 // Part of a cached file's name. Raised whenever the same checkpoint and options give another file.
 constexpr int kExporterVersion = 3;
 
-void write_checked(const Checkpoint& checkpoint, const PluginExportOptions& options, const std::string& hash) {
+void write_checked(const Checkpoint& checkpoint, const TorchscriptExportOptions& options, const std::string& hash) {
   if (options.how != "trace" && options.how != "script") {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[export torchscript] --how \"{}\" was given, trace or script was expected.",
@@ -33,14 +33,14 @@ void write_checked(const Checkpoint& checkpoint, const PluginExportOptions& opti
   write_module(module, metadata.dump(), options.file);
 }
 
-void export_with_hash(const Checkpoint& checkpoint, const PluginExportOptions& options, const std::string& hash) {
+void export_with_hash(const Checkpoint& checkpoint, const TorchscriptExportOptions& options, const std::string& hash) {
   call_engine({.doing = "exporting TorchScript", .hint = "This is a bug of Paceline or of the engine."},
               [&] { write_checked(checkpoint, options, hash); });
 }
 
 }  // namespace
 
-void export_torchscript(const Checkpoint& checkpoint, const PluginExportOptions& options) {
+void export_torchscript(const Checkpoint& checkpoint, const TorchscriptExportOptions& options) {
   export_with_hash(checkpoint, options, checkpoint.hash(default_cache_dir()));
 }
 

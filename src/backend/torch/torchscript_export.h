@@ -1,11 +1,18 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
-#include "backend/plugin.h"
 #include "checkpoint/checkpoint.h"
 
 namespace paceline {
+
+struct TorchscriptExportOptions {
+  std::string how = "trace";          ///< "trace" or "script"
+  std::string compute_type = "fp32";  ///< of the file's weights
+  std::string device = "cpu";
+  std::filesystem::path file;
+};
 
 /// Writes the checkpoint as a TorchScript file, atomically, after checking it against eager PyTorch.
 ///
@@ -14,7 +21,7 @@ namespace paceline {
 ///
 /// Inputs [B, S], padded; logits [B, outputs], fp32. The weights are of the compute type (fp32, fp16, bf16), under the
 /// checkpoint's names. Throws Error{invalid_argument, unsupported, unavailable, resource_exhausted, internal}.
-void export_torchscript(const Checkpoint& checkpoint, const PluginExportOptions& options);
+void export_torchscript(const Checkpoint& checkpoint, const TorchscriptExportOptions& options);
 
 /// Such a file, traced, in `cache_dir`/torchscript: written on first use; safe when several processes ask at once.
 std::filesystem::path cached_torchscript(const Checkpoint& checkpoint, const std::string& compute_type,
