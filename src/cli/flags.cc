@@ -242,7 +242,7 @@ std::vector<Flag> user_file_flags(std::vector<UserFile>& files, std::string_view
   for (const BackendEntry& entry : known_backends()) {
     if (entry.files.flag.empty()) continue;
     table.push_back({entry.files.flag, "FILE",
-                     fmt::format("your own {}, {}; may be repeated (default none)", entry.files.noun, purpose),
+                     fmt::format("your {}, {}; may be repeated (default none)", entry.files.noun, purpose),
                      [&files, &entry](const std::string& given) {
                        UserFile file{.backend = entry.name, .path = {}};
                        set_path(file.path)(given);
