@@ -26,7 +26,6 @@ enum class OracleRole {
 /// Files of the user's own that a backend runs. Without a flag: none.
 struct UserFileKind {
   std::string flag{};  ///< of bench and verify: "--onnx"
-  std::string noun{};  ///< "ONNX file"
   /// Other files that belong to one, relative to its folder; null: none do. `where` opens the error message.
   std::vector<std::string> (*companions)(std::span<const std::byte> file, std::string_view where) = nullptr;
 };

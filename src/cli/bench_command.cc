@@ -235,7 +235,7 @@ Command make_bench_command() {
                {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts",
                 set_path(flags->out), false, false, true});
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
-  for (Flag& flag : user_file_flags(flags->bench.files, "measured too")) table.push_back(std::move(flag));
+  for (Flag& flag : user_file_flags(flags->bench.files, "measure")) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
   for (Flag& flag : label_flags(flags->bench.labels)) {

@@ -92,8 +92,8 @@ std::optional<LongTextOptions> long_text_options(const LongTextFlags& flags,
                                                  const std::optional<LongTextOptions>& planned,
                                                  std::string_view command);
 
-/// A flag for each backend that runs files of the user's own; `purpose`: "measured too".
-std::vector<Flag> user_file_flags(std::vector<UserFile>& files, std::string_view purpose);
+/// A flag for each backend that runs files of the user's own; `verb`: what is done with them.
+std::vector<Flag> user_file_flags(std::vector<UserFile>& files, std::string_view verb);
 
 Flag threads_flag(int32_t& threads);
 Flag cache_dir_flag(std::filesystem::path& cache_dir);

@@ -100,7 +100,7 @@ Command make_verify_command() {
   }
   table.push_back(token_types_flag(bench.checkpoint_options.token_types));
   for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  for (Flag& flag : user_file_flags(bench.files, "checked too")) table.push_back(std::move(flag));
+  for (Flag& flag : user_file_flags(bench.files, "check")) table.push_back(std::move(flag));
   table.push_back(
       {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)});
   table.push_back(threads_flag(flags->threads));
