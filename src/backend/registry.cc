@@ -72,7 +72,7 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
                 fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {} on {}.", entry.name,
                             excerpt(options.compute_type), fmt::join(types, ", "), options.device));
   }
-  if (!options.file.empty() && entry.files.flag.empty()) {
+  if (!options.file.empty() && !entry.files) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, it runs no files.",
                                                          entry.name, options.file.string()));
   }

@@ -23,9 +23,9 @@ enum class OracleRole {
   kOriginal,  ///< it runs the operators that the model was trained with
 };
 
-/// Files of the user's own that a backend runs. Without a flag: none.
+/// Files of the user's own that a backend runs.
 struct UserFileKind {
-  std::string flag{};  ///< of bench and verify: "--onnx"
+  std::string flag;  ///< of bench and verify: "--onnx"
   /// Other files that belong to one, relative to its folder; null: none do. `where` opens the error message.
   std::vector<std::string> (*companions)(std::span<const std::byte> file, std::string_view where) = nullptr;
 };
@@ -41,8 +41,8 @@ struct BackendEntry {
   bool padded = false;
   std::string summary;  ///< one line for people
   OracleRole oracle = OracleRole::kNone;
-  int baseline_rank = kNoBaseline;  ///< the lowest of a run is what its speeds are compared with
-  UserFileKind files{};
+  int baseline_rank = kNoBaseline;       ///< the lowest of a run is what its speeds are compared with
+  std::optional<UserFileKind> files{};   ///< none: it runs no files
   std::optional<ExportFormat> format{};  ///< what `paceline export` writes for it
   /// Creates one that is linked in; null where a plug-in does. Throws Error.
   std::unique_ptr<Backend> (*create)(const Checkpoint& checkpoint, const BackendOptions& options) = nullptr;

@@ -34,7 +34,9 @@ class Selector {
   Selection select() {
     choose_parallelisms();
     for (const BackendEntry& entry : entries()) add_entry(entry);
-    for (const BackendEntry& entry : known_backends()) add_files(entry);
+    for (const BackendEntry& entry : known_backends()) {
+      if (entry.files) add_files(entry);
+    }
     check_types();
     check_devices();
     note_types_left_out();
@@ -129,7 +131,7 @@ class Selector {
   }
 
   void add_files(const BackendEntry& entry) {
-    const std::string& flag = entry.files.flag;
+    const std::string& flag = entry.files->flag;
     for (const auto& [backend, file] : options_.files) {
       if (backend != entry.name) continue;
       if (!is_file(file)) {

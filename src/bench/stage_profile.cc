@@ -243,7 +243,7 @@ void check_profile_options(const BenchOptions& options) {
   for (const std::string& name : options.backends) {
     if (find_backend(name).name != kNativeBackendName) refuse("--backends " + name);
   }
-  if (!options.files.empty()) refuse(find_backend(options.files.front().backend).files.flag);
+  if (!options.files.empty()) refuse(find_backend(options.files.front().backend).files->flag);
   for (const std::string& device : options.devices) {
     if (device != "cpu") refuse("--devices " + device);
   }

@@ -240,8 +240,8 @@ std::vector<Flag> row_flags(RowReaderOptions& rows) {
 std::vector<Flag> user_file_flags(std::vector<UserFile>& files, std::string_view verb) {
   std::vector<Flag> table;
   for (const BackendEntry& entry : known_backends()) {
-    if (entry.files.flag.empty()) continue;
-    table.push_back({entry.files.flag, "FILE",
+    if (!entry.files) continue;
+    table.push_back({entry.files->flag, "FILE",
                      fmt::format("{} this file of yours too; may be repeated (default none)", verb),
                      [&files, &entry](const std::string& given) {
                        UserFile file{.backend = entry.name, .path = {}};

@@ -57,9 +57,9 @@ std::string hash_user_file(const BackendOptions& backend) {
   const MappedFile model = MappedFile::open(backend.file);
   Hasher hasher;
   add_content(model, hasher);
-  const auto companions = find_backend(backend.name).files.companions;
-  if (companions == nullptr) return hasher.hex();
-  for (const std::string& name : companions(model.bytes(), backend.file.string())) {
+  const std::optional<UserFileKind>& kind = find_backend(backend.name).files;
+  if (!kind || kind->companions == nullptr) return hasher.hex();
+  for (const std::string& name : kind->companions(model.bytes(), backend.file.string())) {
     const MappedFile data = MappedFile::open(backend.file.parent_path() / name);
     hasher.update(fmt::format("\n{}\n{}\n", name, data.bytes().size()));
     add_content(data, hasher);

@@ -27,7 +27,7 @@ std::vector<BackendEntry> registry_rows() {
   row.plugin = {.name = "test_engine", .install = "./dev build"};
   row.compute_types = {"fp32"};
   row.summary = "an engine of the tests";
-  row.files = {.flag = "--test-file"};
+  row.files = UserFileKind{.flag = "--test-file"};
   row.format = test_format();
   return rows;
 }
