@@ -7,6 +7,7 @@
 
 #include "backend/registry.h"
 #include "base/device.h"
+#include "base/paths.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
@@ -67,14 +68,31 @@ void refuse_flags_of_another_format(const ExportRequest& request, const ExportFo
   refuse("--compute-type " + type, format.name, formats([&](const ExportFormat& one) { return has_type(one, type); }));
 }
 
-void make_parent_folder(const std::filesystem::path& file) {
-  std::error_code error;
-  std::filesystem::create_directories(file.parent_path(), error);
-  if (error && !file.parent_path().empty()) {
+/// The folder of the file to write, made where it is missing. What was made goes again where nothing was written.
+class ParentFolder {
+ public:
+  explicit ParentFolder(const std::filesystem::path& file) {
+    std::filesystem::path folder = file.parent_path();
+    for (; !folder.empty() && !path_exists(folder); folder = folder.parent_path()) made_.push_back(folder);
+    std::error_code error;
+    std::filesystem::create_directories(file.parent_path(), error);
+    if (!error || file.parent_path().empty()) return;
+    remove_empty();
     throw Error{ErrorCode::kNotFound, fmt::format("[{}] the folder cannot be made: {}. Choose another --out.",
                                                   file.parent_path().string(), error.message())};
   }
-}
+  ParentFolder(const ParentFolder&) = delete;
+  ParentFolder& operator=(const ParentFolder&) = delete;
+  ~ParentFolder() { remove_empty(); }
+
+ private:
+  void remove_empty() noexcept {
+    std::error_code ignored;
+    for (const std::filesystem::path& folder : made_) std::filesystem::remove(folder, ignored);
+  }
+
+  std::vector<std::filesystem::path> made_;  ///< the innermost first
+};
 
 int run_export(const ExportFlags& flags, Console& console) {
   const ExportRequest& request = flags.request;
@@ -83,7 +101,7 @@ int run_export(const ExportFlags& flags, Console& console) {
       **std::ranges::find_if(known, [&](const BackendEntry* one) { return one->format->name == request.format; });
   refuse_flags_of_another_format(request, *exporter.format);
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.checkpoint_options);
-  make_parent_folder(request.file);
+  const ParentFolder folder(request.file);
   export_for(exporter, checkpoint, request);
   note_checkpoint(checkpoint, console);
   console.write(request.file.string() + "\n");

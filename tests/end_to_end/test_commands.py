@@ -181,8 +181,9 @@ class ExportTest(PacelineTest):
                       "--input-names", "my_ids,my_mask", "--output-name", "my_scores", "--input-dtype", "int32")
         for name in (b"my_ids", b"my_mask", b"my_scores"):
             self.assertIn(name, target.read_bytes())
-        self.fails("export", self.model, "--to", "onnx", "--out", target, "--input-names", "one", expect=2,
-                   mentions="--input-names")
+        self.fails("export", self.model, "--to", "onnx", "--out", self.folder / "new" / "folder" / "model.onnx",
+                   "--input-names", "one", expect=2, mentions="--input-names")
+        self.assertFalse((self.folder / "new").exists(), "a folder made for a file that was not written goes again")
 
     def test_int8(self):
         fp32, int8 = self.folder / "fp32.onnx", self.folder / "int8.onnx"
