@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
 #include "base/paths.h"
@@ -160,8 +159,7 @@ bool nothing_measured(const BenchResults& results) {
 }
 
 TerminalOptions terminal(const WrittenFiles& files) {
-  const bool color = Console::is_terminal() && std::getenv("NO_COLOR") == nullptr;
-  return {.width = Console::width(), .color = color, .out_dir = files.folder, .remark = files.remark};
+  return {.width = Console::width(), .color = Console::has_color(), .out_dir = files.folder, .remark = files.remark};
 }
 
 int run_profile_command(BenchFlags& flags, const Invocation& invocation) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <new>
 #include <string>
 
@@ -60,6 +61,8 @@ void Console::note(std::string_view lines) noexcept {
 }
 
 bool Console::is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
+bool Console::has_color() { return is_terminal() && std::getenv("NO_COLOR") == nullptr; }
 
 int Console::width() {
   struct winsize size = {};

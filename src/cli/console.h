@@ -24,7 +24,8 @@ class Console : public TextSink {
 
   /// How the results are shown.
   static bool is_terminal();
-  static int width();  ///< columns; 80 where it is no terminal
+  static bool has_color();  ///< a terminal, and the environment has no NO_COLOR
+  static int width();       ///< columns; 80 where it is no terminal
 };
 
 }  // namespace paceline

@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "report/report.h"
 #include "results/results.h"
 #include "results/statistics.h"
 
 namespace paceline {
 
-/// How two runs differ: an earlier and a later one of the same checkpoint and texts. Pure arithmetic on results.
+/// How two runs differ: an earlier and a later one of the same checkpoint and texts. Pure functions of results.
 
 /// One configuration, or the recommended ones, in both runs.
 struct ComparedCell {
@@ -48,5 +49,11 @@ struct Comparison {
 
 /// `tolerance` >= 0: the share by which a time may grow without being a regression.
 Comparison compare_results(const BenchResults& earlier, const BenchResults& later, double tolerance);
+
+/// The comparison as an object, indented, with a final newline.
+std::string comparison_json(const Comparison& comparison);
+
+/// The comparison on one screen.
+std::string comparison_text(const Comparison& comparison, const TerminalOptions& options);
 
 }  // namespace paceline

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "results/testing/example_results.h"
 
 namespace paceline {
@@ -11,6 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr double kTolerance = 0.02;
 
@@ -121,6 +123,19 @@ TEST(CompareTest, ARetrainedModelAnotherMachineAndVersionsAreSaidGravestFirst) {
   EXPECT_EQ(found.differences[1].what, "the checkpoint's hash");
   EXPECT_EQ(found.differences[2].later, "another CPU");
   EXPECT_EQ(found.differences[3].what, "native fp32");
+}
+
+TEST(CompareTest, ThePageAndTheJsonSayWhatWasFound) {
+  const Comparison slower = compare_results(run({cell(kA, example::around(10, 0.001))}),
+                                            run({cell(kA, example::around(12, 0.001))}), kTolerance);
+  EXPECT_THAT(comparison_text(slower, {.width = 100}), HasSubstr("Slower beyond the tolerance of 2.0 %."));
+  EXPECT_THAT(comparison_text(slower, {.width = 100}), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(comparison_text(slower, {.width = 100, .color = true}), HasSubstr("\x1b"));
+  const Json json = Json::parse(comparison_json(slower));
+  EXPECT_EQ(json.at("regressed"), true);
+  EXPECT_EQ(json.at("recommended"), nullptr);
+  EXPECT_EQ(json.at("configurations").at(0).at("change"), "slower");
+  EXPECT_NEAR(json.at("configurations").at(0).at("ratio").at("median"), 1.2, 1e-12);
 }
 
 TEST(CompareTest, LosingTheGateOrTheRecommendationIsARegression) {
