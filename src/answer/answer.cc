@@ -1,16 +1,9 @@
 #include "answer/answer.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace paceline {
 namespace {
 
 constexpr const char* kNotANumber = "the model's output for this text is not a number.";
-
-bool all_finite(std::span<const float> logits) {
-  return std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); });
-}
 
 /// The answer of a text that was run as these windows.
 Answer decide_text(std::span<const Encoding> windows, std::span<const float> logits, const AnswerRules& rules,

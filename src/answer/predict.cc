@@ -126,4 +126,8 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
   return predictions;
 }
 
+bool all_finite(std::span<const float> logits) {
+  return std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); });
+}
+
 }  // namespace paceline

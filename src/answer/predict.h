@@ -39,4 +39,7 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
                                 const LabelRules& rules = {});
 inline constexpr int32_t kNoLabel = -1;
 
+/// Whether predict() may be given them.
+bool all_finite(std::span<const float> logits);
+
 }  // namespace paceline

@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "answer/predict.h"
+
 namespace paceline {
 namespace {
 
@@ -45,7 +47,7 @@ std::vector<float> combine_text(std::span<const float> logits, std::size_t colum
   if (windows == 1 || (windows > 1 && options.combine == Combine::kFirst)) {
     return {logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(columns)};
   }
-  if (windows == 0 || !std::all_of(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); })) {
+  if (windows == 0 || !all_finite(logits)) {
     return std::vector<float>(columns, std::numeric_limits<float>::quiet_NaN());
   }
   std::vector<double> combined;

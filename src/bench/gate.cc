@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "answer/predict.h"
 #include "batch/batch_planner.h"
 #include "machine/compute_type.h"
 #include "paceline/error.h"
@@ -19,14 +20,12 @@ struct Decision {
   double margin = 0;         ///< how far the closest label is from switching
 };
 
-Decision largest_label(std::span<const float> row) {
-  Decision decision;
-  const auto best = std::max_element(row.begin(), row.end());
-  decision.labels.assign(row.size(), false);
-  decision.labels[static_cast<std::size_t>(best - row.begin())] = true;
-  decision.margin = INFINITY;
-  for (auto other = row.begin(); other != row.end(); ++other) {
-    if (other != best) decision.margin = std::min(decision.margin, static_cast<double>(*best) - *other);
+Decision best_label(std::span<const float> row) {
+  Decision decision{.labels = std::vector<bool>(row.size()), .margin = INFINITY};
+  const auto best = static_cast<std::size_t>(predict(row, ProblemType::kSingleLabelClassification, 1).front().label);
+  decision.labels[best] = true;
+  for (std::size_t other = 0; other < row.size(); ++other) {
+    if (other != best) decision.margin = std::min(decision.margin, static_cast<double>(row[best]) - row[other]);
   }
   return decision;
 }
@@ -42,15 +41,21 @@ Decision label_signs(std::span<const float> row) {
 
 double label_agreement(std::span<const float> expected, std::span<const float> logits, const GateOptions& options) {
   if (!options.has_labels || options.problem_type == ProblemType::kRegression) return 1;
-  const auto decide = options.problem_type == ProblemType::kMultiLabelClassification ? label_signs : largest_label;
+  const auto decide = options.problem_type == ProblemType::kMultiLabelClassification ? label_signs : best_label;
   const std::size_t columns = static_cast<std::size_t>(options.outputs);
   int64_t counted = 0;
   int64_t same = 0;
   for (std::size_t first = 0; first < expected.size(); first += columns) {
-    const Decision wanted = decide(expected.subspan(first, columns));
+    const std::span<const float> wanted_row = expected.subspan(first, columns);
+    const std::span<const float> row = logits.subspan(first, columns);
+    if (!all_finite(wanted_row) || !all_finite(row)) {
+      ++counted;
+      continue;
+    }
+    const Decision wanted = decide(wanted_row);
     if (wanted.margin < kTieMargin) continue;
     ++counted;
-    if (decide(logits.subspan(first, columns)).labels == wanted.labels) ++same;
+    if (decide(row).labels == wanted.labels) ++same;
   }
   return counted == 0 ? 1 : static_cast<double>(same) / static_cast<double>(counted);
 }

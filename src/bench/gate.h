@@ -49,7 +49,8 @@ struct GateOptions {
 
 /// Compares `logits` with `expected`, both [texts, outputs]. Agreement is the share of texts with the same label (the
 /// largest logit; every label's sign for multi-label), texts whose expected decision hangs on less than kTieMargin not
-/// counted. fp32 is accepted by kFp32Tolerance, other types by agreement; whatever is not a number is refused.
+/// counted, one with a logit that is not finite never the same. fp32 is accepted by kFp32Tolerance, other types by
+/// agreement; whatever is not a number is refused.
 GateResult compare_logits(std::span<const float> expected, std::span<const float> logits, const GateOptions& options);
 
 }  // namespace paceline

@@ -112,6 +112,7 @@ TEST(Gate, WhatIsNotANumberIsRefused) {
   for (float bad : {NAN, INFINITY}) {
     const GateResult result = compare_logits(expected, std::vector<float>{1, bad, 3}, three_labels());
     EXPECT_FALSE(result.accepted);
+    EXPECT_EQ(result.agreement, 0);
     EXPECT_NE(result.verdict.find("not numbers"), std::string::npos);
   }
   EXPECT_FALSE(compare_logits(std::vector<float>{NAN, 1, 2}, expected, three_labels("bf16")).accepted);
