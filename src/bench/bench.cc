@@ -67,8 +67,9 @@ Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint
                                    std::min(kMadeUpTokens, checkpoint.max_length()),
                                    reads_token_types(checkpoint.network()));
   }
-  const Tokenizer tokenizer = Tokenizer::load(
-      checkpoint.parts().tokenizer, tokenizer_options(checkpoint, options.long_texts.value_or(LongTextOptions{})));
+  const Tokenizer tokenizer =
+      Tokenizer::load(checkpoint.parts().tokenizer,
+                      tokenizer_options(checkpoint, {.long_texts = options.long_texts, .counts_cut = true}));
   RowReaderOptions rows = options.rows;
   rows.stop = options.stop;
   TextSet texts = read_all_texts(options.text_file, rows);

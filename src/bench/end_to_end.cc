@@ -61,8 +61,7 @@ class TextRows : public RowReader {
 
 EndToEndRun run_end_to_end(const EndToEndRequest& request, std::span<const Text> texts, TextSink& sink) {
   RunOptions run = request.run;
-  const bool tells_cut = run.long_texts.has_value();
-  if (!run.long_texts) run.long_texts.emplace();
+  run.counts_cut = true;
   TextClassifier classifier(request.model_dir, run);
   const Checkpoint& checkpoint = classifier.checkpoint();
   StreamOptions stream;
@@ -70,9 +69,7 @@ EndToEndRun run_end_to_end(const EndToEndRequest& request, std::span<const Text>
   stream.answer.top_k = default_top_k(stream.answer.labels, checkpoint.problem_type());
   stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
   TextRows rows(texts, request.format);
-  RowWriterOptions written = writer_options(rows, classifier, stream.answer.top_k);
-  written.truncated = tells_cut ? TellsCut::kAll : TellsCut::kWhereCut;
-  const auto writer = RowWriter::make(written);
+  const auto writer = RowWriter::make(writer_options(rows, classifier, stream.answer.top_k));
   classifier.answer(texts.first(std::min(texts.size(), kWarmUpTexts)), stream.answer);
   const double start = monotonic_seconds();
   EndToEndRun is;

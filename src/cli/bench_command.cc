@@ -12,6 +12,7 @@
 #include "cli/subcommands.h"
 #include "paceline/error.h"
 #include "report/report.h"
+#include "results/fields.h"
 
 namespace paceline {
 namespace {
@@ -79,7 +80,7 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
       {"--dry-run", "", "print what would be measured and how long it takes (default: measure)",
        set_switch(bench.dry_run)},
       {"--objective", "GOAL", "throughput or latency (default throughput)",
-       set_choice(bench.objective, {{"throughput", Objective::kThroughput}, {"latency", Objective::kLatency}})},
+       set_choice(bench.objective, kObjectiveNames)},
       {"--max-latency-ms", "X", "exclude what needs more for one text, p99 in ms (default none)",
        set_number(bench.max_latency_ms, 0, kAny)},
       {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "batch/order_names.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
@@ -32,12 +33,12 @@ struct ClassifyFlags {
   ClassifierOptions changes;  ///< to the plan or the defaults
   LabelOptions labels;
   LongTextFlags long_texts;
-  std::string order;
+  std::optional<Order> order;
 };
 
 Deployment read_setup(const ClassifyFlags& flags) {
   Deployment setup = read_deployment(flags.model);
-  if (!flags.order.empty()) setup.run.limits.order = parse_order(flags.order);
+  if (flags.order) setup.run.limits.order = *flags.order;
   change_run(setup.run, flags.changes);
   setup.run.long_texts = long_text_options(flags.long_texts, setup.run.long_texts, "classify");
   change_labels(setup.labels, flags.labels);
@@ -102,8 +103,7 @@ void note_summary(const ClassifySummary& summary, double seconds, Console& conso
 
 int run_classify(const ClassifyFlags& flags, Console& console) {
   Deployment setup = read_setup(flags);
-  const TellsCut tells_cut = setup.run.long_texts ? TellsCut::kAll : TellsCut::kWhereCut;
-  if (!setup.run.long_texts) setup.run.long_texts.emplace();
+  setup.run.counts_cut = true;
   Checkpoint checkpoint = check_setup(setup, console);
   if (setup.plan) note_changes(*setup.plan, flags, console);
   const LabelRules rules = make_rules(flags, setup, checkpoint, console);
@@ -122,7 +122,6 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   RowWriterOptions written = writer_options(*reader, classifier, top_k);
   written.all_labels = flags.all_labels;
   written.raw_logits = flags.raw_logits;
-  written.truncated = tells_cut;
   written.output_prefix = flags.output_prefix;
   const auto writer = RowWriter::make(written);
   stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
@@ -157,7 +156,7 @@ std::vector<Flag> run_flags(ClassifyFlags& flags) {
           {"--max-batch-tokens", "N", "tokens in a batch (default: the plan's, else 16384)",
            set_integer(flags.changes.max_batch_tokens, 1, 1 << 24)},
           {"--orders", "ORDER", "input or length (default: the plan's, else length in chunks of 10000)",
-           set_known(flags.order, {"input", "length"})},
+           set_choice(flags.order, kOrderNames)},
           {"--threads", "N", "threads of each instance; 0: all CPUs (default: the plan's, else 0)",
            set_integer(flags.changes.threads, 0, 1024)},
           {"--instances", "N", "copies of the model side by side, on CPUs of their own (default: the plan's, else 1)",

@@ -220,12 +220,7 @@ Setter set_delimiter(char& target) {
 
 std::vector<Flag> row_flags(RowReaderOptions& rows) {
   return {{"--format", "FORMAT", "auto, txt, csv, tsv, jsonl, json (default auto: ending, else content)",
-           set_choice(rows.format, {{"auto", RowFormat::kAuto},
-                                    {"txt", RowFormat::kTxt},
-                                    {"csv", RowFormat::kCsv},
-                                    {"tsv", RowFormat::kTsv},
-                                    {"jsonl", RowFormat::kJsonl},
-                                    {"json", RowFormat::kJson}})},
+           set_choice(rows.format, kRowFormatNames)},
           {"--delimiter", "D", "CSV separator: comma, semicolon, tab, bar (default comma, or what fits)",
            set_delimiter(rows.delimiter)},
           {"--text-column", "NAME", "column or field that holds the text (default text)",

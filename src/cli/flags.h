@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -10,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/token_types_name.h"
 #include "batch/batch_planner.h"
 #include "bench/bench.h"
 #include "paceline/classifier.h"
@@ -54,6 +57,9 @@ Setter set_delimiter(char& target);
 /// A value out of a table of names; an unknown one is refused with the nearest.
 template <class T>
 Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvref_t<T>>> choices);
+/// The same out of a table that files are read with, too; a target may be optional.
+template <class T, class Value, std::size_t N>
+Setter set_choice(T& target, const std::array<std::pair<Value, std::string_view>, N>& names);
 Setter set_known(std::string& target, std::vector<std::string> known);
 Setter set_known_list(std::vector<std::string>& target, std::vector<std::string> known);
 Setter set_orders(std::vector<Order>& target);
@@ -118,11 +124,18 @@ Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvre
   };
 }
 
+template <class T, class Value, std::size_t N>
+Setter set_choice(T& target, const std::array<std::pair<Value, std::string_view>, N>& names) {
+  std::vector<std::pair<std::string, T>> choices;
+  for (const auto& [value, name] : names) choices.emplace_back(name, value);
+  return set_choice(target, std::move(choices));
+}
+
 /// --token-types for a TokenTypes, or an optional one.
 template <class T>
 Flag token_types_flag(T& types) {
   return {"--token-types", "WHICH", "given to the model: yes, no or as-saved (default as-saved)",
-          set_choice(types, {{"as-saved", TokenTypes::kAsSaved}, {"yes", TokenTypes::kYes}, {"no", TokenTypes::kNo}})};
+          set_choice(types, kTokenTypeNames)};
 }
 
 }  // namespace paceline

@@ -5,6 +5,7 @@
 
 #include "cli/flags.h"
 #include "paceline/error.h"
+#include "plan/plan_fields.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -91,23 +92,12 @@ std::vector<Flag> label_flags(LabelOptions& labels) {
 }
 
 std::vector<Flag> long_text_flags(LongTextFlags& flags) {
-  using Mode = LongTextOptions::Mode;
-  using Combine = LongTextOptions::Combine;
-  const auto set_mode = [&flags](const std::string& given) {
-    Mode mode{};
-    set_choice(mode, {{"truncate", Mode::kTruncate}, {"window", Mode::kWindow}})(given);
-    flags.mode = mode;
-  };
-  const auto set_combine = [&flags](const std::string& given) {
-    Combine combine{};
-    set_choice(combine, {{"mean", Combine::kMean}, {"max", Combine::kMax}, {"first", Combine::kFirst}})(given);
-    flags.combine = combine;
-  };
   return {{"--long", "HOW", "cut long texts (truncate) or split them (window) (default: the plan's, else truncate)",
-           set_mode},
+           set_choice(flags.mode, kLongModeNames)},
           {"--stride", "N", "tokens that a window shares with the one before (default 0)",
            set_integer(flags.stride, 0, 1'000'000)},
-          {"--combine", "HOW", "combine a text's windows: mean, max or first of them (default mean)", set_combine},
+          {"--combine", "HOW", "combine a text's windows: mean, max or first of them (default mean)",
+           set_choice(flags.combine, kCombineNames)},
           {"--combine-over", "WHAT", "probabilities or logits (default probabilities)",
            set_known(flags.combine_over, {"probabilities", "logits"})}};
 }

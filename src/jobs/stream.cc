@@ -199,6 +199,12 @@ class Stages {
   std::stop_callback<std::function<void()>> on_stop_{options_.stop, [this] { stop_working(); }};
 };
 
+/// Whoever asked how long texts are read gets the count in every row.
+TellsCut tells_cut(const RunOptions& run) {
+  if (run.long_texts) return TellsCut::kAll;
+  return run.counts_cut ? TellsCut::kWhereCut : TellsCut::kNone;
+}
+
 }  // namespace
 
 RowWriterOptions writer_options(const RowReader& reader, const TextClassifier& classifier, int32_t top_k) {
@@ -208,7 +214,8 @@ RowWriterOptions writer_options(const RowReader& reader, const TextClassifier& c
           .csv_style = reader.csv_style(),
           .labels = classifier.checkpoint().labels(),
           .top_k = top_k,
-          .windows = in_windows(classifier.options().long_texts)};
+          .windows = in_windows(classifier.options().long_texts),
+          .truncated = tells_cut(classifier.options())};
 }
 
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextClassifier& classifier,

@@ -34,7 +34,7 @@ struct TextClassifier::State {
   State(Checkpoint model, const RunOptions& run_options)
       : options(run_options),
         checkpoint(std::move(model)),
-        tokenizer(Tokenizer::load(checkpoint.parts().tokenizer, tokenizer_options(checkpoint, run_options.long_texts))),
+        tokenizer(Tokenizer::load(checkpoint.parts().tokenizer, tokenizer_options(checkpoint, run_options))),
         instances(checkpoint, run_options.backend, run_options.instances, create_backend),
         pool(pool_threads(run_options)) {
     options.limits.padded = instances.info().padded;

@@ -17,10 +17,11 @@ inline constexpr int32_t kChunkTexts = 10000;
 
 /// How texts become logits: what classify does without a plan, what bench varies, what plan.json stores.
 struct RunOptions {
-  BackendOptions backend;
+  BackendOptions backend{};
   BatchLimits limits{.max_batch_tokens = 16384, .order = Order::kLength, .chunk = kChunkTexts};
   std::optional<LongTextOptions> long_texts{};  ///< empty: cut, and nobody asks how much
-  int32_t instances = 1;  ///< copies of the model that take batches side by side; backend.threads is of each
+  bool counts_cut = false;  ///< the tokens cut off are counted, though nobody asked how long texts are read
+  int32_t instances = 1;    ///< copies of the model that take batches side by side; backend.threads is of each
   CheckpointOptions checkpoint_options{};
 };
 
@@ -28,6 +29,6 @@ struct RunOptions {
 bool in_windows(const std::optional<LongTextOptions>& long_texts);
 
 /// How a checkpoint's texts are encoded.
-TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const std::optional<LongTextOptions>& long_texts);
+TokenizerOptions tokenizer_options(const Checkpoint& checkpoint, const RunOptions& run);
 
 }  // namespace paceline

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "paceline/error.h"
@@ -95,29 +96,16 @@ class PackedRows : public WrappedRows {
 }  // namespace
 
 std::string_view row_format_name(RowFormat format) {
-  switch (format) {
-    case RowFormat::kAuto:
-      return "auto";
-    case RowFormat::kTxt:
-      return "txt";
-    case RowFormat::kCsv:
-      return "csv";
-    case RowFormat::kTsv:
-      return "tsv";
-    case RowFormat::kJsonl:
-      return "jsonl";
-    case RowFormat::kJson:
-      return "json";
-  }
-  return "";
+  const auto* const found = std::find_if(kRowFormatNames.begin(), kRowFormatNames.end(),
+                                         [&](const auto& name) { return name.first == format; });
+  return found == kRowFormatNames.end() ? "" : found->second;
 }
 
 RowFormat parse_row_format(std::string_view name) {
-  using enum RowFormat;
   std::vector<std::string> known;
-  for (const RowFormat format : {kAuto, kTxt, kCsv, kTsv, kJsonl, kJson}) {
-    if (row_format_name(format) == name) return format;
-    known.emplace_back(row_format_name(format));
+  for (const auto& [format, text] : kRowFormatNames) {
+    if (text == name) return format;
+    known.emplace_back(text);
   }
   throw Error(ErrorCode::kInvalidArgument,
               fmt::format("[rows] the format \"{}\" is not known. {}", excerpt(name), suggestion(name, known)));

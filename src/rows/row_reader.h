@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tokenize/tokenizer.h"
@@ -15,6 +17,14 @@ namespace paceline {
 
 /// kTsv and kJson are ways to read: their rows are those of kCsv and kJsonl, and are written so.
 enum class RowFormat { kAuto, kTxt, kCsv, kTsv, kJsonl, kJson };
+
+/// As flags and messages name them.
+inline constexpr std::array<std::pair<RowFormat, std::string_view>, 6> kRowFormatNames{{{RowFormat::kAuto, "auto"},
+                                                                                        {RowFormat::kTxt, "txt"},
+                                                                                        {RowFormat::kCsv, "csv"},
+                                                                                        {RowFormat::kTsv, "tsv"},
+                                                                                        {RowFormat::kJsonl, "jsonl"},
+                                                                                        {RowFormat::kJson, "json"}}};
 
 std::string_view row_format_name(RowFormat format);
 RowFormat parse_row_format(std::string_view name);  ///< Throws Error{invalid_argument}.
