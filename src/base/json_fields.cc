@@ -28,8 +28,8 @@ void JsonFieldWriter::figure(std::string_view key, double value, bool known, con
   put(key, known ? finite_or_null(value) : OrderedJson());
 }
 
-JsonFieldReader::JsonFieldReader(const Json& json, std::string where, std::string_view hint)
-    : json_(json), where_(std::move(where)), hint_(hint) {
+JsonFieldReader::JsonFieldReader(const Json& json, std::string where, const JsonReading& how)
+    : json_(json), where_(std::move(where)), how_(how) {
   if (!json.is_object()) refuse("a JSON object was expected");
 }
 
@@ -39,7 +39,8 @@ bool JsonFieldReader::has(std::string_view key) const {
 }
 
 void JsonFieldReader::refuse(std::string_view what) const {
-  throw Error(ErrorCode::kCorruptData, fmt::format("[{}] {}.{}{}", where_, what, hint_.empty() ? "" : " ", hint_));
+  throw Error(ErrorCode::kCorruptData,
+              fmt::format("[{}] {}.{}{}", where_, what, how_.hint.empty() ? "" : " ", how_.hint));
 }
 
 void JsonFieldReader::text(std::string_view key, std::string& value, const TextRule& rule) const {
@@ -88,7 +89,7 @@ void JsonFieldReader::numbers(std::string_view key, std::vector<double>& values,
 void JsonFieldReader::numbers_by_name(std::string_view key, std::map<std::string, float>& values,
                                       const ListRule& rule) const {
   values.clear();
-  if (!has(key)) return;
+  if (lacks(key)) return;
   const Json& object = json_.at(std::string(key));
   if (!object.is_object()) refuse(fmt::format("\"{}\" is not an object", key));
   if (object.size() > rule.most)
@@ -108,7 +109,7 @@ void JsonFieldReader::texts(std::string_view key, std::vector<std::string>& valu
 }
 
 JsonFieldReader JsonFieldReader::inner(std::string_view key) const {
-  return {json_.at(std::string(key)), inside(key), hint_};
+  return {json_.at(std::string(key)), inside(key), how_};
 }
 
 std::string JsonFieldReader::inside(std::string_view key) const { return fmt::format("{}: {}", where_, key); }
@@ -119,7 +120,7 @@ std::string JsonFieldReader::inside(std::string_view key, std::size_t index) con
 
 const Json& JsonFieldReader::list(std::string_view key, std::size_t most) const {
   static const Json kNone = Json::array();
-  if (!has(key)) return kNone;
+  if (lacks(key)) return kNone;
   const Json& list = json_.at(std::string(key));
   if (!list.is_array()) refuse(fmt::format("\"{}\" is no list", key));
   if (list.size() > most)

@@ -174,13 +174,19 @@ class JsonFieldWriter {
   OrderedJson& json_;
 };
 
+/// How a file is read.
+struct JsonReading {
+  std::string_view hint = {};  ///< ends messages about what fields mean together
+  bool refuses_null = false;   ///< null for a list, an object or a choice is refused, else it counts as missing
+};
+
 /// Throws Error{corrupt_data}.
 class JsonFieldReader {
  public:
   static constexpr bool kReads = true;
 
-  /// `json` outlives this. `where` opens messages, `hint` ends those about what fields mean together.
-  JsonFieldReader(const Json& json, std::string where, std::string_view hint = {});
+  /// `json` outlives this. `where` opens messages.
+  JsonFieldReader(const Json& json, std::string where, const JsonReading& how = {});
 
   bool has(std::string_view key) const;
   const std::string& where() const { return where_; }
@@ -216,7 +222,7 @@ class JsonFieldReader {
   void numbers_by_name(std::string_view key, std::map<std::string, float>& values, const ListRule& rule = {}) const;
   template <class Enum, std::size_t N>
   void choice(std::string_view key, Enum& value, const FieldNames<Enum, N>& names, const ChoiceRule& rule = {}) const {
-    if (!rule.required && !has(key)) return;
+    if (!rule.required && lacks(key)) return;
     std::string given;
     text(key, given, {.required = true});
     std::vector<std::string_view> known;
@@ -232,33 +238,33 @@ class JsonFieldReader {
 
   template <class Describe>
   void object(std::string_view key, const Describe& describe) const {
-    if (!has(key)) return;
+    if (lacks(key)) return;
     JsonFieldReader visitor = inner(key);
     describe(visitor);
   }
   template <class Describe>
   void object_or_null(std::string_view key, bool& there, const Describe& describe) const {
     there = has(key);
-    object(key, describe);
+    if (there) object(key, describe);
   }
   template <class Row, class Describe>
   void rows(std::string_view key, std::vector<Row>& rows, const Describe& describe, const ListRule& rule = {}) const {
     rows.clear();
     std::size_t index = 0;
     for (const Json& item : list(key, rule.most)) {
-      JsonFieldReader visitor(item, inside(key, index++), hint_);
+      JsonFieldReader visitor(item, inside(key, index++), how_);
       describe(visitor, rows.emplace_back());
     }
   }
   template <class Row>
   void columns(std::string_view key, std::vector<Row>& rows) const {
     rows.clear();
-    if (!has(key)) return;
+    if (lacks(key)) return;
     const JsonFieldReader lists = inner(key);
     const std::size_t count = lists.rows_of_columns();
     for (std::size_t i = 0; i < count; ++i) {
       const Json row = lists.row_of_columns(i);
-      JsonFieldReader visitor(row, inside(key, i), hint_);
+      JsonFieldReader visitor(row, inside(key, i), how_);
       fields(visitor, rows.emplace_back());
     }
   }
@@ -272,6 +278,8 @@ class JsonFieldReader {
   }
 
  private:
+  /// Whether there is nothing to read, nor to refuse.
+  bool lacks(std::string_view key) const { return how_.refuses_null ? !json_.contains(key) : !has(key); }
   JsonFieldReader inner(std::string_view key) const;
   std::string inside(std::string_view key) const;
   std::string inside(std::string_view key, std::size_t index) const;
@@ -286,7 +294,7 @@ class JsonFieldReader {
 
   const Json& json_;
   std::string where_;
-  std::string_view hint_;
+  JsonReading how_;
 };
 
 }  // namespace paceline

@@ -68,7 +68,7 @@ std::string written(const Vehicle& vehicle) {
 
 Vehicle read(const std::string& text) {
   const Json json = parse_json(text, "v.json");
-  const JsonFieldReader visitor(json, "v.json", "Buy another.");
+  const JsonFieldReader visitor(json, "v.json", {.hint = "Buy another."});
   Vehicle vehicle;
   fields(visitor, vehicle);
   return vehicle;
@@ -110,6 +110,20 @@ TEST(JsonFields, WhatIsMissingKeepsItsValue) {
   const Vehicle read_back = read(R"({"name": "x", "colour": null, "wheels": null})");
   EXPECT_EQ(read_back.colour, Colour::kRed);
   EXPECT_FALSE(read_back.has_frame);
+}
+
+TEST(JsonFields, NullIsRefusedWhereAFileNeverHasIt) {
+  const auto read_strictly = [](const std::string& text) {
+    const Json json = parse_json(text, "v.json");
+    Vehicle vehicle;
+    const JsonFieldReader visitor(json, "v.json", {.refuses_null = true});
+    fields(visitor, vehicle);
+  };
+  read_strictly(R"({"name": "x", "owner": null, "price": null, "frame": null})");
+  for (const std::string key : {"colour", "wheels", "spare", "tags", "times", "shares"}) {
+    expect_error(
+        ErrorCode::kCorruptData, [&] { read_strictly(R"({"name": "x", ")" + key + R"(": null})"); }, key);
+  }
 }
 
 TEST(JsonFields, NullIsNoNumber) {

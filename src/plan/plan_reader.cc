@@ -38,7 +38,9 @@ Plan read_plan(const std::filesystem::path& file) {
 
 Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   const Json json = parse_json(text, file.string(), kPlanLimits);
-  const JsonFieldReader visitor(json, file.string(), "Run paceline bench again to write a plan.");
+  // A plan never has null where labels, thresholds or long texts stand: whoever put it there meant something by it.
+  const JsonFieldReader visitor(json, file.string(),
+                                {.hint = "Run paceline bench again to write a plan.", .refuses_null = true});
   check_schema(visitor);
   Plan plan;
   plan.objective = "throughput";

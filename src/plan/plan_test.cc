@@ -87,6 +87,16 @@ TEST_F(PlanFile, KeepsWhereTheWeightsAre) {
   EXPECT_EQ(read_plan(file_).run.checkpoint_options.file, folder_ / "last.ckpt");
 }
 
+TEST_F(PlanFile, NullIsRefusedWhereAPlanNeverHasIt) {
+  for (const std::string key : {"labels", "long", "class_weights", "label_thresholds", "texts_per_second"}) {
+    write_plan(plan_, file_);
+    Json json = read_json_file(file_);
+    json[key] = nullptr;
+    expect_error(
+        ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(), key);
+  }
+}
+
 TEST_F(PlanFile, ARelativeModelDirIsTakenFromThePlansFolder) {
   plan_.model_dir = "model";
   write_plan(plan_, file_);
