@@ -7,9 +7,8 @@
 #include <limits>
 #include <utility>
 
-#include "base/path_json.h"
 #include "plan/plan_fields.h"
-#include "rows/row_format.h"
+#include "rows/row_reader.h"
 
 namespace paceline {
 namespace {
@@ -45,32 +44,63 @@ std::vector<int32_t> ids_of(const Json& values) {
   return ids;
 }
 
-int32_t count_of(const Json& message, std::string_view key, int64_t high = kInt32Max) {
-  return static_cast<int32_t>(json_integer(message, key, kWhere, 0, high));
-}
-
 std::string text_of(const Json& value) {
   if (!value.is_string()) throw Error(ErrorCode::kCorruptData, "[worker] a message's text is no string.");
   return value.get<std::string>();
 }
 
-Json encode_backend(const BackendOptions& options) {
-  return {{"backend", options.name},
-          {"compute_type", options.compute_type},
-          {"device", options.device},
-          {"threads", options.threads},
-          {"cache_dir", path_to_json(options.cache_dir)},
-          {"file", path_to_json(options.file)}};
+/// A visitor describes each of these once, for both ends.
+void backend_fields(auto& visitor, FieldsOf<BackendOptions> auto& is) {
+  visitor.text("backend", is.name, {.required = true});
+  visitor.text("compute_type", is.compute_type, {.required = true});
+  visitor.text("device", is.device, {.required = true});
+  visitor.integer("threads", is.threads, {.high = kMostThreads, .required = true});
+  visitor.path("cache_dir", is.cache_dir, {.required = true});
+  visitor.path("file", is.file, {.required = true});
 }
 
-BackendOptions decode_backend(const Json& message) {
-  return {.name = json_string(message, "backend", kWhere),
-          .compute_type = json_string(message, "compute_type", kWhere),
-          .device = json_string(message, "device", kWhere),
-          .threads = count_of(message, "threads", kMostThreads),
-          .cache_dir = json_path(message, "cache_dir", kWhere),
-          .file = json_path(message, "file", kWhere)};
+void request_fields(auto& visitor, FieldsOf<WorkerRequest> auto& is) {
+  visitor.path("model_dir", is.model_dir, {.required = true});
+  backend_fields(visitor, is.backend);
+  visitor.integer("instances", is.instances, {.low = 1, .high = kMostThreads, .required = true});
+  fields(visitor, is.checkpoint_options);
 }
+
+void loaded_fields(auto& visitor, FieldsOf<LoadedBackend> auto& is) {
+  auto& info = is.info;
+  visitor.text("name", info.name, {.required = true});
+  visitor.text("version", info.version, {.required = true});
+  visitor.text("device", info.device, {.required = true});
+  visitor.text("dtype", info.dtype, {.required = true});
+  visitor.text("compute_type", info.compute_type, {.required = true});
+  visitor.text("settings", info.settings, {.required = true});
+  visitor.flag("padded", info.padded, {.required = true});
+  visitor.integer("threads", info.threads, {.high = kMostThreads, .required = true});
+  visitor.integer("outputs", info.outputs, {.required = true});
+  visitor.number("load_ms", is.load_ms, {.high = 1e12, .required = true, .finite = true});
+}
+
+void end_to_end_fields(auto& visitor, FieldsOf<EndToEndRequest> auto& is) {
+  visitor.path("model_dir", is.model_dir, {.required = true});
+  backend_fields(visitor, is.run.backend);
+  visitor.integer("instances", is.run.instances, {.low = 1, .high = kMostThreads, .required = true});
+  fields(visitor, is.run.limits);
+  visitor.flag("padded", is.run.limits.padded, {.required = true});
+  fields(visitor, is.run.checkpoint_options);
+  long_texts_fields(visitor, is.run.long_texts);
+  fields(visitor, is.labels);
+  visitor.choice("format", is.format, kRowFormatNames, {.required = true});
+  visitor.number("expected_seconds", is.expected_seconds, {.high = 1e6, .required = true, .finite = true});
+}
+
+Json encode_fields(const auto& describe) {
+  OrderedJson message;
+  JsonFieldWriter visitor(message);
+  describe(visitor);
+  return message;
+}
+
+JsonFieldReader reader_of(const Json& message) { return {message, std::string(kWhere)}; }
 
 template <class T>
 Json encode_any_numbers(std::span<const T> values) {
@@ -82,49 +112,31 @@ Json encode_any_numbers(std::span<const T> values) {
 }  // namespace
 
 Json encode_request(const WorkerRequest& request) {
-  Json message = encode_backend(request.backend);
+  Json message = encode_fields([&](JsonFieldWriter& visitor) { request_fields(visitor, request); });
   message["op"] = "load";
   message["protocol"] = kWorkerProtocol;
-  message["model_dir"] = path_to_json(request.model_dir);
-  message["instances"] = request.instances;
-  OrderedJson options;
-  JsonFieldWriter visitor(options);
-  fields(visitor, request.checkpoint_options);
-  message.update(Json(options));
   return message;
 }
 
 WorkerRequest decode_request(const Json& message) {
   json_integer(message, "protocol", kWhere, kWorkerProtocol, kWorkerProtocol);
-  WorkerRequest request{.model_dir = json_path(message, "model_dir", kWhere),
-                        .backend = decode_backend(message),
-                        .instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads))};
-  const JsonFieldReader visitor(message, std::string(kWhere));
-  fields(visitor, request.checkpoint_options);
+  WorkerRequest request;
+  const JsonFieldReader visitor = reader_of(message);
+  request_fields(visitor, request);
   return request;
 }
 
 Json encode_loaded(const LoadedBackend& loaded) {
-  const BackendInfo& info = loaded.info;
-  return {{"name", info.name},         {"version", info.version},           {"device", info.device},
-          {"dtype", info.dtype},       {"compute_type", info.compute_type}, {"settings", info.settings},
-          {"padded", info.padded},     {"threads", info.threads},           {"outputs", info.outputs},
-          {"load_ms", loaded.load_ms}, {"protocol", kWorkerProtocol}};
+  Json message = encode_fields([&](JsonFieldWriter& visitor) { loaded_fields(visitor, loaded); });
+  message["protocol"] = kWorkerProtocol;
+  return message;
 }
 
 LoadedBackend decode_loaded(const Json& message) {
   json_integer(message, "protocol", kWhere, kWorkerProtocol, kWorkerProtocol);
   LoadedBackend loaded;
-  loaded.info.name = json_string(message, "name", kWhere);
-  loaded.info.version = json_string(message, "version", kWhere);
-  loaded.info.device = json_string(message, "device", kWhere);
-  loaded.info.dtype = json_string(message, "dtype", kWhere);
-  loaded.info.compute_type = json_string(message, "compute_type", kWhere);
-  loaded.info.settings = json_string(message, "settings", kWhere);
-  loaded.info.padded = json_bool(message, "padded", kWhere);
-  loaded.info.threads = count_of(message, "threads", kMostThreads);
-  loaded.info.outputs = count_of(message, "outputs");
-  loaded.load_ms = json_number(message, "load_ms", kWhere, 0, 1e12);
+  const JsonFieldReader visitor = reader_of(message);
+  loaded_fields(visitor, loaded);
   return loaded;
 }
 
@@ -171,23 +183,8 @@ std::vector<BatchIndices> decode_batches(const Json& message, std::size_t texts)
 }
 
 Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> texts) {
-  Json message = encode_backend(request.run.backend);
+  Json message = encode_fields([&](JsonFieldWriter& visitor) { end_to_end_fields(visitor, request); });
   message["op"] = "end_to_end";
-  message["model_dir"] = path_to_json(request.model_dir);
-  message["batch_size"] = request.run.limits.batch_size;
-  message["max_batch_tokens"] = request.run.limits.max_batch_tokens;
-  message["order"] = order_name(request.run.limits.order);
-  message["instances"] = request.run.instances;
-  message["window"] = request.run.limits.chunk;
-  message["padded"] = request.run.limits.padded;
-  message["format"] = row_format_name(request.format);
-  message["expected_seconds"] = request.expected_seconds;
-  OrderedJson options;
-  JsonFieldWriter visitor(options);
-  fields(visitor, request.run.checkpoint_options);
-  long_texts_fields(visitor, request.run.long_texts);
-  fields(visitor, request.labels);
-  message.update(Json(options));
   Json rows = Json::array();
   for (const Text& text : texts) {
     Json row = Json::array({text.first});
@@ -200,20 +197,8 @@ Json encode_end_to_end(const EndToEndRequest& request, std::span<const Text> tex
 
 EndToEndRequest decode_end_to_end(const Json& message, std::vector<Text>& texts) {
   EndToEndRequest request;
-  request.model_dir = json_path(message, "model_dir", kWhere);
-  request.run.backend = decode_backend(message);
-  const JsonFieldReader visitor(message, std::string(kWhere));
-  fields(visitor, request.run.checkpoint_options);
-  long_texts_fields(visitor, request.run.long_texts);
-  fields(visitor, request.labels);
-  request.run.limits.batch_size = count_of(message, "batch_size");
-  request.run.limits.max_batch_tokens = count_of(message, "max_batch_tokens");
-  request.run.limits.order = parse_order(json_string(message, "order", kWhere));
-  request.run.instances = static_cast<int32_t>(json_integer(message, "instances", kWhere, 1, kMostThreads));
-  request.run.limits.chunk = count_of(message, "window");
-  request.run.limits.padded = json_bool(message, "padded", kWhere);
-  request.format = parse_row_format(json_string(message, "format", kWhere));
-  request.expected_seconds = json_number(message, "expected_seconds", kWhere, 0, 1e6);
+  const JsonFieldReader visitor = reader_of(message);
+  end_to_end_fields(visitor, request);
   for (const Json& row : list(message, "texts")) {
     if (!row.is_array() || row.empty()) throw Error(ErrorCode::kCorruptData, "[worker] a text that is no list.");
     Text text{.first = text_of(row[0]), .second = std::nullopt};
