@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "paceline/error.h"
+#include "rows/byte_rows.h"
 #include "rows/csv_scanner.h"
-#include "rows/row_readers.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -22,16 +22,12 @@ constexpr std::size_t kListedColumns = 20;
 /// What may separate fields where nobody says and a comma does not.
 constexpr std::string_view kOtherDelimiters = ";\t|";
 
-class CsvReader : public RowReader {
+class CsvReader : public ByteRows {
  public:
-  CsvReader(RowInput input, char delimiter)
-      : bytes_(std::move(input.bytes)),
-        name_(std::move(input.name)),
-        encoding_(input.encoding),
-        options_(std::move(input.options)) {
+  CsvReader(RowInput input, char delimiter) : ByteRows(std::move(input)) {
     choose_delimiter(delimiter);
-    text_index_ = index_of(options_.text_column.value_or(kDefaultTextColumn));
-    if (!options_.pair_column.empty()) pair_index_ = index_of(options_.pair_column);
+    text_index_ = index_of(options().text_column.value_or(kDefaultTextColumn));
+    if (!options().pair_column.empty()) pair_index_ = index_of(options().pair_column);
   }
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
@@ -39,7 +35,7 @@ class CsvReader : public RowReader {
   bool next(Row& row) override {
     row = Row();
     CsvRecord record;
-    const CsvLimits limits{options_.max_row_bytes, columns_.size(), columns_.size()};
+    const CsvLimits limits{options().max_row_bytes, columns_.size(), columns_.size()};
     do {
       if (!scanner_.next(record, limits)) return false;
     } while (record.blank && columns_.size() > 1);
@@ -62,36 +58,34 @@ class CsvReader : public RowReader {
   char delimiter() const override { return delimiter_; }
   CsvStyle csv_style() const override { return style_; }
   std::vector<std::string> notes() const override { return notes_; }
-  uint64_t bytes_read() const override { return bytes_.bytes_read(); }
-  uint64_t bytes_total() const override { return bytes_.bytes_total(); }
 
  private:
   [[noreturn]] void throw_header(std::string_view problem) const {
     throw Error(ErrorCode::kCorruptData,
-                fmt::format("[{}] the CSV header has {}. The first line must name the columns.", name_, problem));
+                fmt::format("[{}] the CSV header has {}. The first line must name the columns.", name(), problem));
   }
 
   CsvRecord read_header(char delimiter) {
     delimiter_ = delimiter;
     scanner_.set_delimiter(delimiter);
     CsvRecord record;
-    while (scanner_.next(record, {.max_record_bytes = options_.max_row_bytes, .max_fields = kMaxColumns}) &&
+    while (scanner_.next(record, {.max_record_bytes = options().max_row_bytes, .max_fields = kMaxColumns}) &&
            record.blank) {
     }
     return record;
   }
 
   void use_header(CsvRecord record) {
-    if (record.too_long) throw_header(fmt::format("more than {} bytes", options_.max_row_bytes));
+    if (record.too_long) throw_header(fmt::format("more than {} bytes", options().max_row_bytes));
     if (record.field_count > kMaxColumns) {
       throw_header(fmt::format("{} columns, expected at most {}", record.field_count, kMaxColumns));
     }
     if (!record.problem.empty()) throw_header(record.problem);
     for (const std::string& field : record.fields) {
-      if (const auto fault = find_text_fault(field, bytes_, encoding_)) throw_header("a name that " + fault->problem);
+      if (const auto fault = find_fault(field)) throw_header("a name that " + fault->problem);
     }
     columns_ = std::move(record.fields);
-    style_ = {.byte_order_mark = bytes_.has_mark(), .crlf = bytes_.since_mark().ends_with("\r\n")};
+    style_ = {.byte_order_mark = bytes().has_mark(), .crlf = bytes().since_mark().ends_with("\r\n")};
   }
 
   /// Whether the header names every column that is asked for.
@@ -99,8 +93,8 @@ class CsvReader : public RowReader {
     const auto has = [&](const std::string& column) {
       return std::find(header.fields.begin(), header.fields.end(), column) != header.fields.end();
     };
-    return has(options_.text_column.value_or(kDefaultTextColumn)) &&
-           (options_.pair_column.empty() || has(options_.pair_column));
+    return has(options().text_column.value_or(kDefaultTextColumn)) &&
+           (options().pair_column.empty() || has(options().pair_column));
   }
 
   /// Reads the header with the delimiter that is given, or that the first line names as spreadsheets do ("sep=;"), or
@@ -128,19 +122,19 @@ class CsvReader : public RowReader {
     notes_.push_back(
         fmt::format("[{}] has {} between its fields in place of a comma: only so its header names the column \"{}\". "
                     "--delimiter settles it",
-                    name_, delimiter_name(delimiter_), excerpt(options_.text_column.value_or(kDefaultTextColumn))));
+                    name(), delimiter_name(delimiter_), excerpt(options().text_column.value_or(kDefaultTextColumn))));
   }
 
   /// The delimiter of a first line such as "sep=;", which is no header; 0 where there is none.
   char take_separator_line() {
     constexpr std::string_view kMark = "sep=";
-    const std::string_view start = bytes_.preview();
+    const std::string_view start = bytes().preview();
     const std::string_view line = start.substr(0, start.find('\n'));
     const std::string_view value = line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0));
     if (line.size() == start.size() || value.size() != kMark.size() + 1 || !value.starts_with(kMark)) return '\0';
     const char delimiter = value.back();
     if (delimiter_name(delimiter).empty()) return '\0';
-    bytes_.take(line.size() + 1);
+    bytes().take(line.size() + 1);
     scanner_.skipped_line();
     return delimiter;
   }
@@ -155,9 +149,9 @@ class CsvReader : public RowReader {
   }
 
   std::string missing_column() const {
-    const std::string text = options_.text_column.value_or(kDefaultTextColumn);
+    const std::string text = options().text_column.value_or(kDefaultTextColumn);
     const bool has_text = std::find(columns_.begin(), columns_.end(), text) != columns_.end();
-    return has_text && !options_.pair_column.empty() ? options_.pair_column : text;
+    return has_text && !options().pair_column.empty() ? options().pair_column : text;
   }
 
   /// `likely` is the delimiter that was meant, 0 where that is not known.
@@ -174,13 +168,13 @@ class CsvReader : public RowReader {
         likely == '\0' ? ""
                        : fmt::format(" A comma was expected between fields: is it {}? Then name it with --delimiter.",
                                      delimiter_name(likely));
-    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the CSV header has no column \"{}\". {}{}", name_,
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the CSV header has no column \"{}\". {}{}", name(),
                                                      excerpt(column), suggestion(column, known), other));
   }
 
   /// Row::error of a record.
   std::string problem_of(const CsvRecord& record) const {
-    if (record.too_long) return too_long_error(record.line, options_.max_row_bytes);
+    if (record.too_long) return too_long_error(record.line, options().max_row_bytes);
     if (!record.problem.empty()) {
       const std::string where = record.cut ? fmt::format(" Reading goes on with line {}.", record.line + 1) : "";
       return row_error(record.line, record.problem + ". Double the quotes inside a quoted field." + where);
@@ -191,18 +185,14 @@ class CsvReader : public RowReader {
                                                 record.field_count, columns_.size(), delimiter_name(delimiter_)));
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (const auto fault = find_text_fault(record.fields[i], bytes_, encoding_)) {
+      if (const auto fault = find_fault(record.fields[i])) {
         return row_error(record.line, fmt::format("column \"{}\" {}.", excerpt(columns_[i]), fault->problem));
       }
     }
     return "";
   }
 
-  ByteReader bytes_;
-  std::string name_;
-  std::string_view encoding_;
-  RowReaderOptions options_;
-  CsvScanner scanner_{bytes_};
+  CsvScanner scanner_{bytes()};
   char delimiter_ = ',';
   CsvStyle style_;
   std::vector<std::string> notes_;

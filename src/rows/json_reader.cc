@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/json.h"
+#include "rows/byte_rows.h"
 #include "rows/json_row.h"
-#include "rows/row_readers.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -68,19 +68,18 @@ class ValueEnd {
 /// The elements of a JSON array, which are objects or strings; of several arrays if one follows another, on a line of
 /// its own. What is no element is a row with an error, and reading goes on behind its line; so is an element without
 /// its comma, and a comma without its element.
-class JsonReader : public RowReader {
+class JsonReader : public ByteRows {
  public:
-  explicit JsonReader(RowInput input)
-      : bytes_(std::move(input.bytes)), encoding_(input.encoding), options_(std::move(input.options)) {}
+  explicit JsonReader(RowInput input) : ByteRows(std::move(input)) {}
 
   bool next(Row& row) override {
     row = Row();
     while (true) {
       skip_space();
-      const int byte = bytes_.peek();
+      const int byte = bytes().peek();
       if (byte == ByteReader::kEnd) return std::exchange(in_array_, false) && unfinished(row);
       if (is_separator(byte)) {
-        bytes_.get();
+        bytes().get();
         if (const char* problem = take_separator(byte)) return refuse_separator(row, byte, problem);
       } else if (!in_array_) {
         return refuse_line(row, "text outside the array");
@@ -93,9 +92,6 @@ class JsonReader : public RowReader {
   }
 
   RowFormat format() const override { return RowFormat::kJsonl; }
-  const std::vector<std::string>& columns() const override { return columns_; }
-  uint64_t bytes_read() const override { return bytes_.bytes_read(); }
-  uint64_t bytes_total() const override { return bytes_.bytes_total(); }
 
  private:
   /// What was read last in an array.
@@ -105,10 +101,10 @@ class JsonReader : public RowReader {
 
   void skip_space() {
     while (true) {
-      const std::string_view rest = bytes_.preview();
+      const std::string_view rest = bytes().preview();
       const std::size_t space = std::min(rest.find_first_not_of(kSpace), rest.size());
       count_lines(rest.substr(0, space));
-      bytes_.take(space);
+      bytes().take(space);
       if (space < rest.size() || rest.empty()) return;
     }
   }
@@ -162,8 +158,8 @@ class JsonReader : public RowReader {
   bool refuse_line(Row& row, std::string_view problem) {
     ++elements_;
     last_ = Last::kUnknown;
-    bytes_.release();
-    const ByteReader::Line status = bytes_.read_line(scratch_, options_.max_row_bytes);
+    bytes().release();
+    const ByteReader::Line status = bytes().read_line(scratch_, options().max_row_bytes);
     row.raw = status == ByteReader::Line::kWhole ? readable(scratch_) : excerpt(scratch_, kTooLongExcerptBytes);
     row.error = fmt::format("[{}] {}, expected an element of a JSON array. Reading goes on with line {}.", where(),
                             problem, line_ + 1);
@@ -174,13 +170,13 @@ class JsonReader : public RowReader {
   /// The value is none of those that can be a row.
   bool read_scalar(Row& row) {
     ++elements_;
-    for (int byte = bytes_.peek(); byte != ByteReader::kEnd; byte = bytes_.peek()) {
+    for (int byte = bytes().peek(); byte != ByteReader::kEnd; byte = bytes().peek()) {
       if (kScalarEnd.find(static_cast<char>(byte)) != std::string_view::npos) break;
       if (row.raw.size() < kMaxScalarBytes) row.raw += static_cast<char>(byte);
-      bytes_.get();
+      bytes().get();
     }
     row.raw = readable(row.raw);
-    parse_json_row(row.raw, where(), options_, row);
+    parse_json_row(row.raw, where(), options(), row);
     return true;
   }
 
@@ -192,41 +188,41 @@ class JsonReader : public RowReader {
     using Step = ValueEnd::Step;
     ValueEnd end;
     bool too_long = false;
-    bytes_.mark();
+    bytes().mark();
     for (Step step = Step::kMore; step != Step::kEnd;) {
-      const std::string_view rest = bytes_.preview();
+      const std::string_view rest = bytes().preview();
       if (rest.empty()) return too_long ? Found::kTooLong : Found::kUnfinished;
       std::size_t length = 0;
       while (length < rest.size() && step == Step::kMore && (too_long || end.depth() <= kMaxDepth)) {
         step = end.take(rest[length++]);
       }
-      bytes_.take(length);
+      bytes().take(length);
       if (step == Step::kBroken) return too_long ? Found::kTooLong : Found::kUnfinished;
-      if (too_long || (end.depth() <= kMaxDepth && bytes_.since_mark().size() <= options_.max_row_bytes)) continue;
+      if (too_long || (end.depth() <= kMaxDepth && bytes().since_mark().size() <= options().max_row_bytes)) continue;
       too_long = true;
-      if (bytes_.since_mark().find('\n') != std::string_view::npos) return Found::kUnfinished;
-      bytes_.release();
+      if (bytes().since_mark().find('\n') != std::string_view::npos) return Found::kUnfinished;
+      bytes().release();
     }
     return too_long ? Found::kTooLong : Found::kWhole;
   }
 
   bool read_element(Row& row) {
-    const bool is_string = bytes_.peek() == '"';
+    const bool is_string = bytes().peek() == '"';
     const Found found = take_value();
     if (found == Found::kUnfinished) {
-      bytes_.rewind();
+      bytes().rewind();
       return refuse_line(row, "a value that does not end as it should");
     }
     ++elements_;
     if (found == Found::kTooLong) {
       row.error = fmt::format("[{}] longer than the {} bytes or deeper than the {} levels a row may have. Split it.",
-                              where(), options_.max_row_bytes, kMaxDepth);
+                              where(), options().max_row_bytes, kMaxDepth);
       return true;
     }
-    const std::string value(bytes_.since_mark());
+    const std::string value(bytes().since_mark());
     skip_space_on_line();
-    if (is_string && bytes_.peek() == ':') {
-      bytes_.rewind();
+    if (is_string && bytes().peek() == ':') {
+      bytes().rewind();
       --elements_;
       return refuse_line(row, "a key outside an object");
     }
@@ -237,31 +233,27 @@ class JsonReader : public RowReader {
 
   /// A key may stand before its colon with a blank between.
   void skip_space_on_line() {
-    while (bytes_.peek() == ' ' || bytes_.peek() == '\t') bytes_.get();
+    while (bytes().peek() == ' ' || bytes().peek() == '\t') bytes().get();
   }
 
   void fill(const std::string& value, bool is_string, Row& row) const {
-    if (const auto fault = find_text_fault(value, bytes_, encoding_)) {
+    if (const auto fault = find_fault(value)) {
       row.raw = on_one_line(readable(value));
       row.error = fmt::format("[{}] byte {} {}.", where(), fault->at, fault->problem);
       return;
     }
     row.raw = on_one_line(value);
-    if (!is_string) return parse_json_row(value, where(), options_, row);
-    const bool wants_key = options_.text_column.has_value() || !options_.pair_column.empty();
-    const std::string key = options_.pair_column.empty() ? options_.text_column.value_or("") : options_.pair_column;
+    if (!is_string) return parse_json_row(value, where(), options(), row);
+    const bool wants_key = options().text_column.has_value() || !options().pair_column.empty();
+    const std::string key = options().pair_column.empty() ? options().text_column.value_or("") : options().pair_column;
     if (wants_key) {
       row.error = fmt::format("[{}] a JSON string, expected an object with the key \"{}\".", where(), excerpt(key));
       return;
     }
     row.raw = fmt::format("{{\"{}\": {}}}", kDefaultTextColumn, row.raw);
-    parse_json_row(row.raw, where(), options_, row);
+    parse_json_row(row.raw, where(), options(), row);
   }
 
-  ByteReader bytes_;
-  std::string_view encoding_;
-  RowReaderOptions options_;
-  std::vector<std::string> columns_;
   std::string scratch_;
   uint64_t elements_ = 0;
   uint64_t line_ = 1;          ///< of the next byte
