@@ -133,7 +133,7 @@ Figure speed_figure(const BenchResults& results) {
     }
   }
   if (figure.small_multiples) figure.subtitle = unit;
-  figure.description = "What larger batches gain, and where it ends. Lines that rise to the right pay for padding.";
+  figure.description = "What larger batches gain. A line that rises to the right shows time lost on padding.";
   return figure;
 }
 
@@ -172,8 +172,8 @@ Figure sweep_figure(const BenchResults& results) {
   std::vector<LegendEntry> legend = engine_legend(results, all);
   (figure.panels.size() > 1 ? figure.legend : figure.panels.front().legend) = std::move(legend);
   figure.description =
-      "Texts of exactly this length, made up of the words of yours. Where a line is flat, the engine "
-      "waits for memory or itself, not for arithmetic.";
+      "Texts of exactly this length, made up of the words of yours. Where a line is flat, memory or "
+      "overhead limits the backend, not arithmetic.";
   if (best_of_engines(results).size() > shown.size()) {
     figure.description += " Each backend at its fastest compute type that the gate accepted.";
   }
@@ -205,7 +205,7 @@ Figure order_figure(const BenchResults& results) {
   panel.labels_suffice = true;
   figure.panels.push_back(std::move(panel));
   figure.panels.front().y = axis_of_lines(figure.panels);
-  figure.description = "Engines that pad their batches gain what they no longer pad; packed ones hardly change.";
+  figure.description = "Sorting saves padding. Backends that do not pad hardly change.";
   return figure;
 }
 

@@ -7,6 +7,7 @@
 #include "report/findings.h"
 #include "results/describe.h"
 #include "results/lookup.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -45,7 +46,7 @@ Figure single(std::string title, std::string description, Panel panel) {
 
 std::string backend_label(const BackendResult& backend) {
   std::string label = engine_words(backend);
-  if (backend.instances > 1) label += fmt::format(", {} instances", backend.instances);
+  if (backend.instances > 1) label += ", " + counted(backend.instances, "instance");
   return label;
 }
 
@@ -90,7 +91,7 @@ Figure speedup_figure(const BenchResults& results) {
   panel.rules.push_back({1, "baseline"});
   const std::string baseline = results.baseline ? configuration_words(*results.baseline) : "";
   return single("Speed-up over the baseline",
-                fmt::format("Every engine at its best. The dashed line is the baseline: {}.", baseline),
+                fmt::format("Every backend at its best. The dashed line is the baseline: {}.", baseline),
                 std::move(panel));
 }
 
@@ -107,8 +108,8 @@ Figure roof_figure(const BenchResults& results) {
   }
   std::ranges::stable_sort(panel.rows, std::greater(), &FigureRow::value);
   return single("Share of the machine's roof",
-                "The roof is what the processor could compute at the engine's compute type, measured on the spot; what "
-                "is missing is what a better engine could still gain.",
+                "The roof is the peak of this machine's arithmetic in that compute type, measured in this run. What is "
+                "missing is what a better backend could still gain.",
                 std::move(panel));
 }
 

@@ -9,6 +9,7 @@
 
 #include "report/chart_parts.h"
 #include "results/describe.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -26,7 +27,7 @@ std::set<int32_t> batch_sizes(const BenchResults& results) {
 
 Panel histogram_panel(const WorkloadSummary& workload) {
   Panel panel;
-  panel.title = fmt::format("Length of the {} {}s", format_count(workload.sequences), workload.unit());
+  panel.title = fmt::format("Length of {}", counted(workload.sequences, workload.unit()));
   panel.x_title = fmt::format("tokens per {}", workload.unit());
   panel.y_title = fmt::format("{}s", workload.unit());
   const double width = workload.histogram_width;
@@ -34,8 +35,8 @@ Panel histogram_panel(const WorkloadSummary& workload) {
   BarSeries series;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const double left = width * static_cast<double>(i);
-    const auto tooltip = fmt::format("{:.0f} to {:.0f} tokens: {} {}s", left, left + width - 1, format_count(counts[i]),
-                                     workload.unit());
+    const auto tooltip =
+        fmt::format("{:.0f} to {:.0f} tokens: {}", left, left + width - 1, counted(counts[i], workload.unit()));
     if (counts[i] > 0) series.bars.push_back({left, left + width, static_cast<double>(counts[i]), "", tooltip});
   }
   panel.bars.push_back(std::move(series));
@@ -96,10 +97,11 @@ Figure length_figure(const BenchResults& results) {
   const WorkloadSummary& workload = results.workload;
   if (!workload.token_histogram.empty()) {
     figure.panels.push_back(histogram_panel(workload));
-    figure.description =
-        fmt::format("{} {}s of {} to {} tokens, {} in the mean. Padding is what engines that pad compute for nothing.",
-                    format_count(workload.sequences), workload.unit(), workload.min_tokens, workload.max_tokens,
-                    format_number(workload.mean_tokens));
+    figure.description = fmt::format(
+        "{} of {} to {} tokens, {} in the mean. Padding: computed tokens that are not text, "
+        "for backends that pad.",
+        counted(workload.sequences, workload.unit()), workload.min_tokens, workload.max_tokens,
+        format_number(workload.mean_tokens));
   }
   if (!batch_sizes(results).empty()) figure.panels.push_back(padding_panel(results));
   return figure;

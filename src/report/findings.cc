@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
 #include <tuple>
 
 #include "results/describe.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -32,13 +34,13 @@ std::string comparison_words(const BenchResults& results, const CellResult& cell
 }
 
 std::string action_words(const Configuration& is) {
-  const std::string batches = is.batch_size > 0 ? fmt::format("batches of {}", batch_words(is))
+  const std::string batches = is.batch_size > 0 ? fmt::format("batches of {} texts", batch_words(is))
                                                 : fmt::format("batches of up to {}", batch_words(is));
-  const std::string sorted = is.order == Order::kLength ? "sort them by length" : "take them in the order they come";
+  const std::string order = is.order == Order::kLength ? "sorted by length" : "in the order given";
   const std::string instances =
-      is.instances > 1 ? fmt::format(" in {} instances of {} threads", is.instances, is.threads) : "";
-  if (is.batch_size == 1) return fmt::format("Classify texts one by one with {}{}.", engine_words(is), instances);
-  return fmt::format("Classify texts in {}: {}, and run them with {}{}.", batches, sorted, engine_words(is), instances);
+      is.instances > 1 ? fmt::format(", in {} instances of {}", is.instances, counted(is.threads, "thread")) : "";
+  if (is.batch_size == 1) return fmt::format("Use {}, one text at a time{}.", engine_words(is), instances);
+  return fmt::format("Use {} with {}, {}{}.", engine_words(is), batches, order, instances);
 }
 
 std::string total_words(const BenchResults& results, const CellResult& cell) {
@@ -56,15 +58,31 @@ std::string proof_words(const BenchResults& results, const CellResult& cell) {
   const BackendResult* backend = find_backend(results, cell.configuration);
   if (backend == nullptr || !backend->gate.ran) return "";
   const GateResult& gate = backend->gate;
-  return fmt::format("Its answers were compared with {} on {} {}s: the same label for {}, logits at most {} apart.",
-                     gate.oracle, format_count(gate.texts), results.workload.unit(), format_percent(gate.agreement),
-                     format_difference(gate.max_abs_logit_diff));
+  const std::string oracle = gate.oracle == "reference" ? "the scalar reference" : gate.oracle;
+  return fmt::format(
+      "Its answers were compared with {} on {}: {} of the labels are equal, logits differ by at most {}.", oracle,
+      counted(gate.texts, results.workload.unit()), format_percent(gate.agreement),
+      format_difference(gate.max_abs_logit_diff));
+}
+
+std::vector<std::string> caveats(const BenchResults& results, const CellResult& choice) {
+  std::vector<std::string> out;
+  if (is_undecided(results.recommendation)) {
+    out.push_back(fmt::format(
+        "Not decided: this run cannot tell it apart from {}. A larger --budget or a quieter machine may decide.",
+        configuration_words(*results.recommendation.runner_up)));
+  }
+  const CellResult* baseline = results.baseline ? find_cell(results, *results.baseline) : nullptr;
+  if (baseline != nullptr && baseline != &choice && !baseline->confirmed && has_median(choice.speedup)) {
+    out.emplace_back("The baseline was measured only once (exploratory), so the speed-up is less certain.");
+  }
+  return out;
 }
 
 std::vector<std::string> notices(const BenchResults& results) {
   std::vector<std::string> out;
   if (results.interrupted) {
-    out.emplace_back("This run was interrupted: what is shown was really measured, but not everything planned was.");
+    out.emplace_back("This run was interrupted. All figures are measured, but some configurations are missing.");
   }
   if (results.checkpoint.random_weights) {
     out.emplace_back(
@@ -151,9 +169,12 @@ std::string status_words(const BenchResults& results, const CellResult& cell) {
   std::string words = cell.confirmed ? "confirmed" : "exploratory";
   if (is_baseline(results, cell)) words = cell.confirmed ? "baseline" : "baseline, exploratory";
   if (is_recommended(results, cell)) words = is_baseline(results, cell) ? "recommended, baseline" : "recommended";
+  if (is_recommended(results, cell) && is_undecided(results.recommendation)) words += ", not decided";
   if (was_rejected(results, cell)) words = "rejected";
   return cell.partial ? words + ", partial" : words;
 }
+
+bool is_undecided(const Recommendation& is) { return is.valid && is.runner_up && is.outcome == Lead::kUnresolved; }
 
 Headline make_headline(const BenchResults& results) {
   Headline headline;
@@ -166,6 +187,7 @@ Headline make_headline(const BenchResults& results) {
     headline.speed = speed_words(*choice);
     headline.total = total_words(results, *choice);
     headline.proof = proof_words(results, *choice);
+    headline.caveats = caveats(results, *choice);
     if (headline.reason.empty()) headline.comparison = comparison_words(results, *choice);
     return headline;
   }
@@ -179,17 +201,39 @@ Headline make_headline(const BenchResults& results) {
   return headline;
 }
 
-std::vector<std::string> constraint_words(const Constraints& is) {
-  std::vector<std::string> words = {is.objective == Objective::kLatency ? "the least time of one text alone"
-                                                                        : "the least time per text"};
+std::vector<Rejection> rejections_by_reason(const BenchResults& results) {
+  std::vector<Rejection> out;
+  for (const Rejection& one : results.recommendation.rejections) {
+    const std::string_view name = std::string_view(one.what).substr(0, one.what.find(' '));
+    const auto alike = std::ranges::find_if(out, [&](const Rejection& other) {
+      return other.why == one.why && std::string_view(other.what).substr(0, other.what.find(' ')) == name;
+    });
+    if (alike == out.end() || name.size() == one.what.size()) {
+      out.push_back(one);
+    } else {
+      alike->what.append(",").append(one.what, name.size());
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> limit_words(const Constraints& is) {
+  std::vector<std::string> words;
   if (is.max_latency_ms > 0) {
     words.push_back(fmt::format("99 of 100 texts alone within {} ms", format_number(is.max_latency_ms)));
   }
   if (is.max_memory_bytes > 0) words.push_back("at most " + format_bytes(is.max_memory_bytes));
   if (is.min_agreement > 0) {
-    words.push_back(fmt::format("the label of fp32 for at least {} of the texts", format_percent(is.min_agreement)));
+    words.push_back(fmt::format("at least {} of the labels as in fp32", format_percent(is.min_agreement)));
   }
   return words;
+}
+
+std::string goal_words(const Constraints& is) {
+  const std::string goal = is.objective == Objective::kLatency ? "least time of one text alone" : "least time per text";
+  const std::vector<std::string> limits = limit_words(is);
+  if (limits.empty()) return fmt::format("Goal: {}.", goal);
+  return fmt::format("Goal: {}. Required: {}.", goal, fmt::join(limits, "; "));
 }
 
 }  // namespace paceline

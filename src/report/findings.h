@@ -30,6 +30,9 @@ std::set<std::string> engines_to_compare(const BenchResults& results);
 /// A cell's role in few words: "recommended", "baseline", "confirmed", "exploratory", "rejected: ...", the error.
 std::string status_words(const BenchResults& results, const CellResult& cell);
 
+/// Whether the run could not tell the recommended configuration from the runner-up.
+bool is_undecided(const Recommendation& recommendation);
+
 /// The answer in words that need no knowledge of measuring.
 struct Headline {
   std::string title;       ///< the recommended configuration, or that there is none
@@ -39,11 +42,17 @@ struct Headline {
   std::string comparison;  ///< against the baseline, where the reason does not say it; may be empty
   std::string reason;      ///< bench's reason; may be empty
   std::string proof;       ///< what the gate found of its answers; may be empty
+  std::vector<std::string> caveats;  ///< what makes the recommendation or its speed-up less certain; may be empty
   std::vector<std::string> notices;  ///< what a reader must know first: interrupted, random weights
 };
 Headline make_headline(const BenchResults& results);
 
-/// What was asked of a recommendation, a phrase for each: "the least time per text", "at most 2 GB".
-std::vector<std::string> constraint_words(const Constraints& constraints);
+/// Why the others were not chosen: compute types of one backend that share a reason stand in one entry.
+std::vector<Rejection> rejections_by_reason(const BenchResults& results);
+
+/// What every recommended configuration keeps, a phrase for each: "at most 2 GB".
+std::vector<std::string> limit_words(const Constraints& constraints);
+/// "Goal: least time per text. Required: at most 2 GB; at least 99.5 % of the labels as in fp32."
+std::string goal_words(const Constraints& constraints);
 
 }  // namespace paceline

@@ -43,7 +43,7 @@ std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
 
 std::string usage(const BenchResults& results, const HtmlOptions& options) {
   if (!options.plan_path.empty()) {
-    return html_paragraph("Use it. The plan holds all of this, and classify obeys it:", "use") +
+    return html_paragraph("plan.json holds this configuration. To classify with it:", "use") +
            html_command(fmt::format("paceline classify {} --input texts.txt --output labels.tsv", options.plan_path));
   }
   return results.recommendation.valid ? ""
@@ -57,9 +57,11 @@ std::string html_answer(const BenchResults& results, const HtmlOptions& options)
   const CellResult* choice = results.recommendation.valid ? find_cell(results, results.recommendation.choice) : nullptr;
   std::string html = "<section class=\"hero\" id=\"answer\" aria-labelledby=\"answer-title\">\n";
   for (const std::string& notice : headline.notices) html += html_paragraph(notice, "notice");
-  if (choice != nullptr) html += html_paragraph("Recommended", "label");
+  if (choice != nullptr)
+    html += html_paragraph(is_undecided(results.recommendation) ? "Recommended, not decided" : "Recommended", "label");
   html += fmt::format("<h2 id=\"answer-title\">{}</h2>\n", escape_markup(headline.title));
   html += html_paragraph(headline.action, "action");
+  for (const std::string& caveat : headline.caveats) html += html_paragraph(caveat, "notice");
   html += html_paragraph(headline.total);
   html += html_paragraph(headline.comparison);
   if (choice == nullptr) html += html_paragraph(headline.reason);
@@ -72,13 +74,13 @@ std::string html_reasons(const BenchResults& results) {
   const Recommendation& is = results.recommendation;
   if (!is.valid) return "";
   std::string html = html_paragraph(is.reason);
-  html += html_paragraph(fmt::format("Asked for: {}.", fmt::join(constraint_words(results.constraints), "; ")));
+  html += html_paragraph(goal_words(results.constraints));
   std::vector<TableRow> rows;
-  for (const Rejection& rejection : is.rejections) {
+  for (const Rejection& rejection : rejections_by_reason(results)) {
     rows.push_back(
         {.cells = {{.text = rejection.what, .css_class = "name"}, {.text = rejection.why, .css_class = "wrap"}}});
   }
-  if (!rows.empty()) html += html_table("Why not the others", {{"Not chosen"}, {"Why not"}}, rows);
+  if (!rows.empty()) html += html_table("Why the others were not chosen", {{"Backend"}, {"Reason"}}, rows);
   return html;
 }
 

@@ -11,6 +11,7 @@
 #include "report/findings.h"
 #include "report/html_parts.h"
 #include "results/lookup.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -49,7 +50,7 @@ std::string workload_facts(const BenchResults& results) {
         known ? fmt::format("mean {}, median {}, 95th percentile {}, {} to {}", format_number(is.mean_tokens),
                             format_number(is.median_tokens), format_number(is.p95_tokens), is.min_tokens, is.max_tokens)
               : ""},
-       {"Cut to the model's limit", is.truncated_texts > 0 ? format_count(is.truncated_texts) + " texts" : ""},
+       {"Cut to the model's limit", is.truncated_texts > 0 ? counted(is.truncated_texts, "text") : ""},
        {"Rows skipped", is.rows_skipped > 0 ? format_count(is.rows_skipped) : ""},
        {"Tokenising", tokenizing_fact(results)},
        {"Checkpoint", checkpoint.model_dir},
@@ -100,7 +101,7 @@ std::string machine_facts(const BenchResults& results) {
 
 std::string method(const BenchResults& results) {
   const int32_t threads = results.backends.empty() ? 0 : results.backends.front().threads;
-  const std::string with_threads = threads > 0 ? fmt::format(", each with {} threads", threads) : "";
+  const std::string with_threads = threads > 0 ? fmt::format(", each with {}", counted(threads, "thread")) : "";
   return html_paragraph(fmt::format(
       "Texts are put into batches once for each batch size and order; a round times a systematic subset of those "
       "batches from a random start, the same for every backend, from token ids in memory to logits in memory. "

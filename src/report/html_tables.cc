@@ -10,6 +10,7 @@
 #include "report/html_parts.h"
 #include "results/describe.h"
 #include "results/lookup.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -53,7 +54,7 @@ TableRow speed_row(const BenchResults& results, const CellResult& cell, double s
   row.cells.push_back({.text = padding_words(results, cell), .value = padding_share(results, cell)});
   row.cells.push_back(
       {.text = cell.roof_share > 0 ? format_percent(cell.roof_share, 0) : "", .value = cell.roof_share});
-  row.cells.push_back({.text = fmt::format("{}, {} rounds", status_words(results, cell), cell.rounds),
+  row.cells.push_back({.text = fmt::format("{}, {}", status_words(results, cell), counted(cell.rounds, "round")),
                        .css_class = cell.confirmed ? "" : "soft"});
   return row;
 }
@@ -116,8 +117,9 @@ std::string speed_tables(const BenchResults& results) {
     words += fmt::format("Speed-up is against the baseline, {}. ", configuration_words(*results.baseline));
   }
   words +=
-      "Roof is the share of the machine's arithmetic peak. Exploratory figures served to choose and favour the lucky; "
-      "the others were measured afresh.";
+      "Roof is the share of the machine's arithmetic peak. Exploratory figures were measured once, to choose. "
+      "Confirmed "
+      "ones were measured again on other batches.";
   const std::string every = speed_table(results, "Every configuration", all);
   if (best.empty()) return every;
   const std::string first = html_paragraph(words) + speed_table(results, "The best of each backend and order", best);
@@ -130,9 +132,9 @@ std::string gate_table(const BenchResults& results) {
   for (const BackendResult& backend : results.backends) rows.push_back(gate_row(backend));
   if (rows.empty()) return "";
   return html_paragraph(
-             "Every backend first answers the same texts; one whose answers differ is never recommended. Differences "
-             "are "
-             "of logits, relative ones to the largest logit.") +
+             "Every backend first answers the same texts. A backend whose answers differ is never recommended. "
+             "Differences "
+             "are between logits. \"Relative\" divides by the largest logit.") +
          html_table("Answers compared",
                     {{"Backend"},
                      {"Gate"},

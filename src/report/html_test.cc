@@ -42,7 +42,7 @@ TEST(HtmlTest, SaysTheRecommendationWithItsInterval) {
   const std::string html = page(example_results());
   EXPECT_THAT(html, HasSubstr(">native fp32, batch size 64, sorted by length</h2>"));
   EXPECT_THAT(html, HasSubstr("<b>24.1</b> ms per text<small>95 % interval 23.9 to 24.2</small>"));
-  EXPECT_THAT(html, HasSubstr("Classify texts in batches of 64: sort them by length, and run them with native fp32."));
+  EXPECT_THAT(html, HasSubstr("Use native fp32 with batches of 64 texts, sorted by length."));
   EXPECT_THAT(html, HasSubstr("A million texts take 6 h 41 min and cost 1.21 at 0.180 an hour."));
   EXPECT_THAT(html, HasSubstr("<td class=\"wrap\">takes 1.38 times as long (1.37 to 1.39)</td>"));
   EXPECT_THAT(html, HasSubstr("paceline classify out/plan.json"));
@@ -136,6 +136,16 @@ TEST(HtmlTest, WithoutARecommendationThereIsNoPlan) {
   EXPECT_THAT(html, HasSubstr(">No recommendation</h2>"));
   EXPECT_THAT(html, Not(HasSubstr("paceline classify")));
   EXPECT_THAT(html, HasSubstr("No plan.json was written"));
+}
+
+TEST(HtmlTest, SaysWhereTheRecommendationIsNotDecided) {
+  BenchResults results = example_results();
+  EXPECT_THAT(page(results), Not(HasSubstr("ot decided")));
+  results.recommendation.outcome = Lead::kUnresolved;
+  const std::string html = page(results);
+  EXPECT_THAT(html, HasSubstr(">Recommended, not decided</p>"));
+  EXPECT_THAT(html, HasSubstr("this run cannot tell it apart from onnxruntime fp32"));
+  EXPECT_THAT(html, HasSubstr("recommended, not decided, "));
 }
 
 TEST(HtmlTest, NothingMeasuredIsStillAPage) {

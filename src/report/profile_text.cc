@@ -7,6 +7,7 @@
 #include "report/terminal_page.h"
 #include "results/describe.h"
 #include "results/stage_rates.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 #include "words/printable.h"
 
@@ -29,12 +30,12 @@ TextRow stage_row(const StageFigures& stage, const StageProfile& profile) {
 
 void print_profile(TerminalPage& page, const StageProfile& profile) {
   page.line(configuration_words(profile.configuration), kBold);
-  page.paragraph(fmt::format("{} ms a batch, {} ms per text. {} rounds over {} of {} texts and {} tokens, {} thread{}.",
-                             format_number(profile.total.ms), format_number(ms_per_text(profile)), profile.rounds,
-                             profile.batches == 1 ? "a batch" : fmt::format("{} batches", profile.batches),
-                             format_count(profile.texts), format_count(profile.tokens), profile.configuration.threads,
-                             profile.configuration.threads == 1 ? "" : "s"),
-                 2);
+  page.paragraph(
+      fmt::format("{} ms a batch, {} ms per text. {} over {} of {} and {}, {}.", format_number(profile.total.ms),
+                  format_number(ms_per_text(profile)), counted(profile.rounds, "round"),
+                  profile.batches == 1 ? "a batch" : counted(profile.batches, "batch"), counted(profile.texts, "text"),
+                  counted(profile.tokens, "token"), counted(profile.configuration.threads, "thread")),
+      2);
   std::vector<TextRow> rows;
   for (const StageFigures& stage : profile.stages) rows.push_back(stage_row(stage, profile));
   rows.push_back(stage_row(profile.total, profile));
@@ -42,7 +43,7 @@ void print_profile(TerminalPage& page, const StageProfile& profile) {
   page.table(
       {{"stage"}, {"ms", true}, {"time", true}, {"GFLOP/s", true, 2}, {"GB/s", true, 1}, {"of the roof", true, 3}},
       rows);
-  page.paragraph(fmt::format("As every engine is counted, with what this one avoids in the last block: {} GFLOP/s.",
+  page.paragraph(fmt::format("Counting the work that other backends do in the last layer: {} GFLOP/s.",
                              format_number(counted_gflops(profile))),
                  2, kDim);
   page.line("");
@@ -53,7 +54,7 @@ std::string rate(double value) { return value > 0 ? format_number(value) : "none
 void print_legend(TerminalPage& page, const BenchResults& results) {
   const Roof& roof = results.roof;
   page.paragraph(
-      "ms: median of the rounds, for one batch; where only some threads work, as much less. Waiting is for other "
+      "ms: median over the rounds for one batch. A thread that works alone counts by its share. Waiting is for other "
       "threads. "
       "GB/s: weights and activations, each once; more than the memory gives comes from caches. The roof: of the "
       "arithmetic, each operation at its own type's.",

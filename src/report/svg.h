@@ -16,7 +16,7 @@ struct SvgOptions {
 
 inline constexpr int kSvgWide = 600;
 /// Colours of the palette; more series begin again, with another marker.
-inline constexpr int kSvgColors = 8;
+inline constexpr int kSvgColors = 12;
 
 /// A whole <svg> element with a title and a description, tooltips on every mark. A file gets an XML declaration too.
 std::string render_svg(const Figure& figure, const SvgOptions& options);

@@ -14,7 +14,8 @@ constexpr int kShapes = 5;
 
 /// Light, from a palette whose neighbours differ for the common kinds of colour blindness; shapes and labels repeat it.
 constexpr std::array<std::string_view, kSvgColors> kSeries = {"#2a6fc9", "#d04a12", "#178a62", "#8a4fc4",
-                                                              "#a06c00", "#c4336b", "#0b7d93", "#6f5b45"};
+                                                              "#a06c00", "#c4336b", "#0b7d93", "#6f5b45",
+                                                              "#14295e", "#7a1f1f", "#7f8f00", "#d98ad0"};
 
 }  // namespace
 

@@ -21,6 +21,12 @@ double x_of(const Panel& panel, const RowsLayout& is, double value) {
   return is.left + (is.right - is.left) * std::clamp(panel.x.at(value), 0.0, 1.0);
 }
 
+/// Names that take half of the panel stand above their bars: cut off, two of them could look alike.
+bool names_fit_beside(const Panel& panel, const Box& area) {
+  return std::ranges::all_of(panel.rows,
+                             [&](const FigureRow& row) { return text_width(row.label) <= area.width() * 0.45; });
+}
+
 RowsLayout lay_out(const Panel& panel, const Box& area, bool narrow) {
   double names = 0, values = 0;
   for (const FigureRow& row : panel.rows) {
@@ -30,7 +36,7 @@ RowsLayout lay_out(const Panel& panel, const Box& area, bool narrow) {
   RowsLayout is{.name = area.left, .left = area.left, .right = area.right - values - 14};
   is.row_height = narrow ? kTallRowHeight : kRowHeight;
   is.bar_offset = narrow ? kTallRowHeight - kBar - 6 : (kRowHeight - kBar) / 2;
-  if (!narrow) is.left += std::min(names, area.width() * 0.45) + 10;
+  if (!narrow) is.left += names + 10;
   if (is.left + 40 > is.right) is.right = area.right - 10;
   return is;
 }
@@ -67,13 +73,29 @@ void draw_dots(Canvas& canvas, const Panel& panel, const FigureRow& row, const R
   canvas.text(last + 9, middle + 4, row.value_label, {.fill = canvas.ink()});
 }
 
+/// The least step at which no label touches the next: every tick has one, or every second, ...
+std::size_t label_step(const Panel& panel, const RowsLayout& is) {
+  constexpr double kGap = 6;  // px
+  const auto fits = [&](std::size_t step) {
+    for (std::size_t i = step; i < panel.x_ticks.size(); i += step) {
+      const Tick &one = panel.x_ticks[i - step], &next = panel.x_ticks[i];
+      const double needed = (text_width(one.label) + text_width(next.label)) / 2 + kGap;
+      if (x_of(panel, is, next.value) - x_of(panel, is, one.value) < needed) return false;
+    }
+    return true;
+  };
+  std::size_t step = 1;
+  while (!fits(step)) ++step;
+  return step;
+}
+
 void draw_axis(Canvas& canvas, const Panel& panel, const RowsLayout& is, const Box& plot) {
-  double taken = -1e9;
-  for (const Tick& tick : panel.x_ticks) {
+  const std::size_t step = label_step(panel, is);
+  for (std::size_t i = 0; i < panel.x_ticks.size(); ++i) {
+    const Tick& tick = panel.x_ticks[i];
     const double x = x_of(panel, is, tick.value), half = text_width(tick.label) / 2;
     canvas.line({x, plot.top, x, plot.bottom}, canvas.grid());
-    if (x - half < taken + 6) continue;  // would touch the label before it
-    taken = x + half;
+    if (i % step != 0) continue;
     // The axis of a narrow panel begins at the edge of the picture.
     canvas.text(std::max(x, is.name + half), plot.bottom + 16, tick.label,
                 {.fill = canvas.muted(), .anchor = Anchor::kMiddle});
@@ -84,7 +106,8 @@ void draw_axis(Canvas& canvas, const Panel& panel, const RowsLayout& is, const B
 
 }  // namespace
 
-double draw_rows(Canvas& canvas, const Panel& panel, const Box& area, bool narrow) {
+double draw_rows(Canvas& canvas, const Panel& panel, const Box& area, bool narrow_page) {
+  const bool narrow = narrow_page || !names_fit_beside(panel, area);
   constexpr double kBelow = 44;  // tick labels and the axis' title
   const RowsLayout is = lay_out(panel, area, narrow);
   const double bottom = area.top + is.row_height * static_cast<double>(panel.rows.size());

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "report/charts.h"
+#include "report/svg_canvas.h"
 #include "results/testing/example_results.h"
 #include "results/testing/golden.h"
 
@@ -66,6 +69,30 @@ TEST(SpreadTest, StaysWithinItsBoundsWhereThatIsPossible) {
   EXPECT_THAT(spread({0, 0}, 20, 0, 200), ElementsAre(0, 20));
   EXPECT_THAT(spread({200, 200}, 20, 0, 200), ElementsAre(180, 200));
   EXPECT_THAT(spread({}, 20, 0, 200), ElementsAre());
+}
+
+TEST(SvgTest, LongNamesOfRowsAreNotCutAndTheirTicksAreEven) {
+  const Figure figure = resource_figure(article_results());
+  const std::string svg = render_svg(figure, {.width = 760});
+  for (const Panel& panel : figure.panels) {
+    for (const FigureRow& row : panel.rows) EXPECT_THAT(svg, HasSubstr(">" + row.label + "</text>"));
+  }
+  Panel panel = figure.panels.front();
+  panel.x_ticks = {{0, "0"}, {1, "1,000"}, {2, "2,000"}, {3, "3,000"}, {4, "4,000,000,000,000,000"}};
+  panel.x = {.low = 0, .high = 4};
+  Figure other = figure;
+  other.panels = {panel, panel};
+  const std::string alone = render_svg(other, {.width = 760});
+  EXPECT_THAT(alone, Not(HasSubstr(">1,000</text>")));
+  EXPECT_THAT(alone, HasSubstr(">2,000</text>"));
+  EXPECT_THAT(alone, Not(HasSubstr(">3,000</text>")));
+}
+
+TEST(SvgTest, EveryBackendAndComputeTypeHasAColourOfItsOwn) {
+  std::set<std::string> colors;
+  for (int i = 0; i < kSvgColors; ++i) colors.insert(Canvas(false).color(i));
+  EXPECT_EQ(colors.size(), static_cast<std::size_t>(kSvgColors));
+  EXPECT_GE(kSvgColors, 12) << "native has three compute types, the others six in all, and there are own files";
 }
 
 }  // namespace

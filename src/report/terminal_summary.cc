@@ -22,7 +22,7 @@ namespace {
 std::string gate_word(const BenchResults& results, const CellResult& cell) {
   const BackendResult* backend = find_backend(results, cell.configuration);
   if (backend == nullptr || !backend->gate.ran) return "-";
-  return backend->gate.accepted ? "passed" : "failed";
+  return backend->gate.accepted ? "accepted" : "rejected";
 }
 
 TextRow cell_row(const BenchResults& results, const CellResult& cell) {
@@ -54,7 +54,7 @@ void print_table(TerminalPage& page, const BenchResults& results) {
   bool confirmed = true;
   for (const CellResult* cell : best_cells(results)) {
     if (std::exchange(confirmed, cell->confirmed) && !cell->confirmed && !rows.empty()) {
-      rows.push_back({{"exploratory, not measured again:"}, ' ', kDim});
+      rows.push_back({{"exploratory (measured once):"}, ' ', kDim});
     }
     rows.push_back(cell_row(results, *cell));
     marks += rows.back().mark;
@@ -82,24 +82,28 @@ void print_headline(TerminalPage& page, const BenchResults& results) {
   for (const std::string& notice : headline.notices) page.paragraph(notice, 0, kYellow);
   if (!headline.notices.empty()) page.line("");
   const bool recommended = !headline.speed.empty();
-  page.paragraph((recommended ? "Recommended: " : "") + headline.title, 0, recommended ? kGreen : kBold);
+  page.paragraph((!recommended                           ? ""
+                  : is_undecided(results.recommendation) ? "Recommended, not decided: "
+                                                         : "Recommended: ") +
+                     headline.title,
+                 0, recommended ? kGreen : kBold);
+  for (const std::string& caveat : headline.caveats) page.paragraph(caveat, 2, kYellow);
   for (const std::string* words :
        {&headline.action, &headline.speed, &headline.total, &headline.comparison, &headline.reason, &headline.proof}) {
     page.paragraph(*words, 2);
   }
-  const std::vector<std::string> asked = constraint_words(results.constraints);
-  // The first says what is minimised, the last what every run asks for.
-  if (recommended && asked.size() > 2) page.paragraph(fmt::format("Asked for: {}.", fmt::join(asked, "; ")), 2);
+  // The last limit is what every run requires.
+  if (recommended && limit_words(results.constraints).size() > 1) page.paragraph(goal_words(results.constraints), 2);
 }
 
 /// Why not the others, each in a line or two.
 void print_rejections(TerminalPage& page, const BenchResults& results) {
-  const std::vector<Rejection>& rejections = results.recommendation.rejections;
+  const std::vector<Rejection> rejections = rejections_by_reason(results);
   if (rejections.empty()) return;
   int widest = 0;
   for (const Rejection& rejection : rejections) widest = std::max(widest, text_columns(rejection.what));
   page.line("");
-  page.line("Why not", kBold);
+  page.line("Why the others were not chosen", kBold);
   // Half of the width at most is for the names; a longer one stands in a line of its own.
   const int column = std::min(widest + 4, page.width() / 2);
   for (const Rejection& rejection : rejections) page.entry("  " + rejection.what, rejection.why, column);
@@ -138,7 +142,7 @@ void print_sweep(TerminalPage& page, const BenchResults& results) {
   page.table(columns, rows);
 }
 
-/// What went wrong and what was left out, but for what stands under "Why not".
+/// What went wrong and what was left out, but for what stands under "Why the others were not chosen".
 void print_remarks(TerminalPage& page, const BenchResults& results) {
   std::vector<std::pair<std::string, std::string_view>> remarks;
   const auto is_said = [&](const std::string& reason) {
@@ -148,9 +152,9 @@ void print_remarks(TerminalPage& page, const BenchResults& results) {
   for (const BackendResult& backend : results.backends) {
     const std::string name = backend.backend + " " + backend.compute_type;
     if (!backend.error.empty() && !is_said(backend.error))
-      remarks.emplace_back(fmt::format("{} is out: {}", name, backend.error), kRed);
+      remarks.emplace_back(fmt::format("{} could not be measured: {}", name, backend.error), kRed);
     if (was_rejected(backend) && !is_said(backend.gate.verdict))
-      remarks.emplace_back(fmt::format("{} is rejected: {}", name, backend.gate.verdict), kRed);
+      remarks.emplace_back(fmt::format("{}: {}", name, backend.gate.verdict), kRed);
   }
   for (const std::string& note : results.notes) remarks.emplace_back("Note: " + note, "");
   if (!remarks.empty()) page.line("");
@@ -161,7 +165,7 @@ void print_files(TerminalPage& page, const BenchResults& results, const Terminal
   if (options.out_dir.empty()) return;
   page.line("");
   page.line(fmt::format("Report: {}", printable((options.out_dir / "report.html").string())), kBold);
-  page.paragraph("Beside it: report.json, samples.csv, charts/.", 2);
+  page.paragraph("Also there: report.json, samples.csv, charts/.", 2);
   page.paragraph(options.remark, 2);
   if (results.recommendation.valid) {
     const std::string plan = printable((options.out_dir / "plan.json").string());

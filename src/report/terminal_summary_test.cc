@@ -44,7 +44,7 @@ TEST(TerminalSummaryTest, SaysWhyNotTheOthersAndWhatLengthsCost) {
   const std::string summary = terminal_summary(article_results(), {.width = 120});
   EXPECT_THAT(summary, HasSubstr("torch-eager fp32, batch 64, sorted by length"));
   EXPECT_THAT(summary, HasSubstr("takes 2.96 times as long (2.90 to 3.02)"));
-  EXPECT_THAT(summary, HasSubstr("Asked for: the least time per text; 99 of 100 texts alone within 80.0 ms"));
+  EXPECT_THAT(summary, HasSubstr("Goal: least time per text. Required: 99 of 100 texts alone within 80.0 ms"));
   EXPECT_THAT(summary, HasSubstr("ms/text at tokens "));
   EXPECT_THAT(summary, HasSubstr("cost 0.675 at 0.180 an hour"));
 }
@@ -62,7 +62,7 @@ TEST(TerminalSummaryTest, ExploratoryFiguresStandApartHoweverFastTheyLook) {
     cell.ms_per_text = example::around(1, 0.02);
   }
   const std::string summary = terminal_summary(results, {});
-  const std::size_t line = summary.find("  exploratory, not measured again:\n");
+  const std::size_t line = summary.find("  exploratory (measured once):\n");
   ASSERT_NE(line, std::string::npos);
   EXPECT_LT(summary.find("* native"), line);
   EXPECT_LT(summary.find("b onnxruntime"), line);
@@ -86,8 +86,8 @@ TEST(TerminalSummaryTest, SaysWhatIsOutAndWhatIsRejected) {
   results.backends[1].gate.verdict = "12 of 256 texts got another label.";
   results.backends.push_back(example::failed_backend("torch-eager", "killed by signal 9"));
   const std::string summary = terminal_summary(results, {});
-  EXPECT_THAT(summary, HasSubstr("onnxruntime fp32 is rejected: 12 of 256 texts got another label."));
-  EXPECT_THAT(summary, HasSubstr("torch-eager fp32 is out: killed by signal 9"));
+  EXPECT_THAT(summary, HasSubstr("onnxruntime fp32: 12 of 256 texts got another label."));
+  EXPECT_THAT(summary, HasSubstr("torch-eager fp32 could not be measured: killed by signal 9"));
   EXPECT_THAT(summary, HasSubstr("x rejected"));
 }
 
@@ -97,6 +97,35 @@ TEST(TerminalSummaryTest, SaysOnceWhatIsOut) {
   results.recommendation.rejections.push_back({"torch-eager fp32", "could not be measured: killed by signal 9"});
   const std::string summary = terminal_summary(results, {});
   EXPECT_EQ(summary.find("killed by signal 9"), summary.rfind("killed by signal 9"));
+}
+
+TEST(TerminalSummaryTest, ABackendThatIsMissingForEveryTypeStandsOnce) {
+  BenchResults results = example_results();
+  results.recommendation.rejections = {{"torch-eager fp32", "could not be measured: is not installed"},
+                                       {"onnxruntime int8", "could not be measured: is not installed"},
+                                       {"torch-eager bf16", "could not be measured: is not installed"}};
+  const std::string summary = terminal_summary(results, {});
+  EXPECT_THAT(summary, HasSubstr("torch-eager fp32, bf16 "));
+  EXPECT_THAT(summary, HasSubstr("onnxruntime int8 "));
+}
+
+TEST(TerminalSummaryTest, SaysWhereTheRecommendationIsNotDecided) {
+  BenchResults results = example_results();
+  ASSERT_TRUE(results.recommendation.runner_up);
+  EXPECT_THAT(terminal_summary(results, {}), Not(HasSubstr("ot decided")));
+  results.recommendation.outcome = Lead::kUnresolved;
+  const std::string summary = terminal_summary(results, {.width = 200});
+  EXPECT_THAT(summary, HasSubstr("Recommended, not decided: native fp32"));
+  EXPECT_THAT(summary, HasSubstr("this run cannot tell it apart from onnxruntime fp32"));
+}
+
+TEST(TerminalSummaryTest, SaysWhereTheBaselineIsExploratory) {
+  BenchResults results = example_results();
+  const std::string words = "The baseline was measured only once";
+  for (CellResult& cell : results.cells) cell.confirmed = true;
+  EXPECT_THAT(terminal_summary(results, {}), Not(HasSubstr(words)));
+  for (CellResult& cell : results.cells) cell.confirmed = cell.configuration != *results.baseline;
+  EXPECT_THAT(terminal_summary(results, {}), HasSubstr(words));
 }
 
 TEST(TerminalSummaryTest, NothingMeasured) {
