@@ -61,7 +61,7 @@ bool has_type(const ExportFormat& format, const std::string& type) {
 void refuse_flags_of_another_format(const ExportRequest& request, const ExportFormat& format) {
   for (const auto& [name, value] : request.settings) {
     if (has_flag(format, name)) continue;
-    refuse(name, format.name, formats([&](const ExportFormat& one) { return has_flag(one, name); }));
+    refuse(name, format.name, formats([&flag = name](const ExportFormat& one) { return has_flag(one, flag); }));
   }
   const std::string& type = request.compute_type;
   if (has_type(format, type)) return;

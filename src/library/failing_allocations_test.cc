@@ -53,6 +53,14 @@ void release(void* memory) {
   const auto step = static_cast<std::size_t>(alignment);
   return counted(fails_now(size) ? nullptr : std::aligned_alloc(step, (size + step - 1) / step * step));
 }
+// A sanitizer's own would not call the first one, as the standard library's does, yet end in the operator delete below.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { release(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }

@@ -53,7 +53,8 @@ TEST(SpeedFigureTest, LeavesOutCellsWithoutFiguresOrBatchSize) {
   results.cells[4].configuration.batch_size = 0;
   results.cells[4].configuration.max_batch_tokens = 4096;
   std::size_t points = 0;
-  for (const Line& line : speed_figure(results).panels[0].lines) points += line.points.size();
+  const Figure figure = speed_figure(results);
+  for (const Line& line : figure.panels[0].lines) points += line.points.size();
   EXPECT_EQ(points, results.cells.size() - 3);
 }
 
