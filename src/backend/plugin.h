@@ -20,6 +20,7 @@ struct PluginError {
 
 struct PluginTable {
   const char* build_id;  ///< plugin_build_id()
+  const char* name;      ///< as the registry calls it: the file's name may be that of another
   /// Version of the engine, loading its library where need be.
   bool (*engine_version)(std::string* version, PluginError* error);
   bool (*create_backend)(const Checkpoint* checkpoint, const BackendOptions* options, Backend** backend,

@@ -107,6 +107,12 @@ const PluginTable* open_table(const PluginEntry& plugin, const std::filesystem::
         fmt::format("{} is of another build (\"{}\", this is \"{}\")", file.string(), theirs, plugin_build_id()),
         "Rebuild both with ./dev build, or install both from one package.");
   }
+  if (table->name != plugin.name) {
+    const std::string name = table->name;
+    ::dlclose(library);
+    throw_unavailable(plugin.name, fmt::format("{} is the plug-in {} under another name", file.string(), name),
+                      fmt::format("Run {}.", plugin.install));
+  }
   also_remove(table->remove_temporary_paths);
   return table;
 }

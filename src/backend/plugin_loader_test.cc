@@ -100,6 +100,12 @@ TEST_F(PluginLoader, RefusesAnotherBuildWithBothIds) {
       "Rebuild");
 }
 
+TEST_F(PluginLoader, RefusesAnotherPluginsFile) {
+  expect_error(
+      ErrorCode::kUnavailable, [] { load_plugin({.name = "stand_in", .install = "./dev build"}); },
+      "libpaceline_stand_in.so is the plug-in onnxruntime under another name", "Run ./dev build.");
+}
+
 TEST_F(PluginLoader, RefusesALibraryWithoutTheTable) {
   expect_error(
       ErrorCode::kUnavailable, [] { load_plugin({.name = "none"}); }, "no plug-in of Paceline", kPluginTableSymbol);

@@ -104,7 +104,8 @@ int run_export(const ExportFlags& flags, Console& console) {
   const ParentFolder folder(request.file);
   export_for(exporter, checkpoint, request);
   note_checkpoint(checkpoint, console);
-  console.write(request.file.string() + "\n");
+  // Where the model itself went to standard output, nothing else may.
+  if (std::filesystem::is_regular_file(request.file)) console.write(request.file.string() + "\n");
   return kExitDone;
 }
 
@@ -167,6 +168,11 @@ Flag compute_type_flag(ExportRequest& request) {
           set_known(request.compute_type, known)};
 }
 
+/// "-" is standard output, as it is elsewhere.
+Setter set_file(std::filesystem::path& file) {
+  return [&file](const std::string& given) { set_path(file)(given == "-" ? "/dev/stdout" : given); };
+}
+
 std::vector<Flag> all_flags(ExportFlags& flags) {
   ExportRequest& request = flags.request;
   const std::vector<std::string> known = formats([](const ExportFormat&) { return true; });
@@ -177,7 +183,7 @@ std::vector<Flag> all_flags(ExportFlags& flags) {
   std::vector<Flag> table = {
       model_dir_flag(flags.model_dir),
       {"--to", "FORMAT", fmt::format("{}", fmt::join(known, " or ")), set_known(request.format, known), true},
-      {"--out", "FILE", out, set_path(request.file), true},
+      {"--out", "FILE", out, set_file(request.file), true},
       compute_type_flag(request),
       token_types_flag(flags.checkpoint_options.token_types)};
   CheckpointOptions& checkpoint = flags.checkpoint_options;

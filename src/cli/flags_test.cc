@@ -120,7 +120,8 @@ TEST(Flags, ThresholdsAndWeightsByLabel) {
   EXPECT_EQ(labels.threshold, 0.5F);
   set_class_weights(labels)("a=2,b=0.5");
   EXPECT_EQ(labels.class_weights, (std::map<std::string, float>{{"a", 2.0F}, {"b", 0.5F}}));
-  for (const char* bad : {"", "x", "1.5", "-1", "a=", "a=0.5,", "nan", "a=inf"}) {
+  for (const char* bad :
+       {"", "x", "1.5", "-1", "a=", "a=0.5,", "nan", "a=inf", "a=0.5,a=0.6", "\"a\"=0.5,a=0.5", "0.5,0.6"}) {
     EXPECT_THROW(set_threshold(labels)(bad), Error) << bad;
   }
   EXPECT_NE(refusal(set_threshold(labels), "a, b=0.5").find("double quotes"), std::string::npos);

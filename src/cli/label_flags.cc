@@ -43,6 +43,13 @@ std::string take_quoted(std::string_view& given) {
                           excerpt(given))};
 }
 
+/// A label's number, once.
+void set_once(std::map<std::string, float>& values, const std::string& label, float value) {
+  if (values.emplace(label, value).second) return;
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("label \"{}\" was given twice. Give it one number.", excerpt(label))};
+}
+
 /// LABEL=NUMBER items; an item without "=" goes to `all`, where there is one.
 std::map<std::string, float> parse_by_label(std::string_view given, float low, float high, std::optional<float>* all) {
   std::map<std::string, float> values;
@@ -53,16 +60,20 @@ std::map<std::string, float> parse_by_label(std::string_view given, float low, f
     const std::string_view item = given.substr(0, comma);
     const std::size_t equals = item.rfind('=');
     if (quoted) {
-      values[*quoted] = parse_number(item, low, high);
+      set_once(values, *quoted, parse_number(item, low, high));
     } else if (equals == std::string_view::npos) {
       if (all == nullptr) {
         throw Error{ErrorCode::kInvalidArgument,
                     fmt::format("\"{}\" was given, LABEL=NUMBER was expected, several separated by commas. {}",
                                 excerpt(item), kQuoting)};
       }
+      if (*all) {
+        throw Error{ErrorCode::kInvalidArgument,
+                    fmt::format("\"{}\" is a second number for all labels. Give one.", excerpt(item))};
+      }
       *all = parse_number(item, low, high, kQuoting);
     } else {
-      values[std::string(item.substr(0, equals))] = parse_number(item.substr(equals + 1), low, high);
+      set_once(values, std::string(item.substr(0, equals)), parse_number(item.substr(equals + 1), low, high));
     }
     if (comma == std::string_view::npos) return values;
     given.remove_prefix(comma + 1);

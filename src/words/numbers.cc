@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdlib>
 #include <string_view>
 
 namespace paceline {
@@ -36,7 +37,8 @@ int decimals_of(double value, int digits) {
   const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
   const int decimals = std::max(0, digits - 1 - magnitude);
   // 9.996 with three digits is 10.0, not 10.00.
-  const double rounded = std::stod(fmt::format("{:.{}f}", std::abs(value), decimals));
+  // stod() refuses what is too small for a normal double.
+  const double rounded = std::strtod(fmt::format("{:.{}f}", std::abs(value), decimals).c_str(), nullptr);
   const bool carried = rounded >= std::pow(10.0, magnitude + 1);
   return std::max(0, carried ? decimals - 1 : decimals);
 }

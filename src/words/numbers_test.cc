@@ -19,6 +19,10 @@ TEST(FormatTest, NumbersHaveSignificantDigits) {
   EXPECT_EQ(format_number(INFINITY), "-");
 }
 
+TEST(FormatTest, NumbersTooSmallForANormalDoubleAreNumbersToo) {
+  EXPECT_TRUE(format_number(1e-320).starts_with("0.000")) << format_number(1e-320);
+}
+
 TEST(FormatTest, Counts) {
   EXPECT_EQ(format_count(0), "0");
   EXPECT_EQ(format_count(999), "999");

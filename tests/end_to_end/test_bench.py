@@ -240,12 +240,12 @@ class GateTest(BenchCase):
 
     def test_verify_says_who_is_wrong(self):
         output = self.paceline("verify", self.model, "--backends", "native,onnxruntime", "--quiet", expect=5,
-                               env=self.plugged("fake")).stdout.decode()
+                               env=self.plugged("stand_in")).stdout.decode()
         self.assertRegex(output, r"(?m)^native .*accepted")
         self.assertRegex(output, r"(?m)^onnxruntime .*rejected")
 
     def test_bench_recommends_no_wrong_answers(self):
-        env = self.plugged("fake")
+        env = self.plugged("stand_in")
         self.bench("--compute-types", "fp32", expect=5, env=env)
         self.assertEqual(json.loads((self.out / "plan.json").read_text())["backend"], "native")
         self.assertTrue(all(row["accepted"] == (row["backend"] == "native") for row in self.report()["configurations"]

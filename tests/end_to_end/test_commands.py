@@ -185,6 +185,17 @@ class ExportTest(PacelineTest):
                    "--input-names", "one", expect=2, mentions="--input-names")
         self.assertFalse((self.folder / "new").exists(), "a folder made for a file that was not written goes again")
 
+    def test_standard_output_gets_the_model_alone(self):
+        target = self.folder / "model.onnx"
+        self.paceline("export", self.model, "--to", "onnx", "--out", target)
+        for name in ("-", "/dev/stdout"):
+            self.assertEqual(self.paceline("export", self.model, "--to", "onnx", "--out", name).stdout,
+                             target.read_bytes())
+            with open(self.folder / "piped", "wb") as piped:
+                subprocess.run([PACELINE, "export", self.model, "--to", "onnx", "--out", name], stdout=piped, check=True,
+                               env=self.environment(), timeout=PATIENCE)
+            self.assertEqual((self.folder / "piped").read_bytes(), target.read_bytes())
+
     def test_int8(self):
         fp32, int8 = self.folder / "fp32.onnx", self.folder / "int8.onnx"
         self.paceline("export", self.model, "--to", "onnx", "--out", fp32, "--compute-type", "fp32")

@@ -55,6 +55,7 @@ bool export_to(const Checkpoint*, const ExportRequest* request, PluginError* err
 }  // namespace paceline
 
 extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::plugin_build_id(),         paceline::engine_version,         paceline::create,
-    paceline::run_plugin_backend,        paceline::destroy_plugin_backend, paceline::export_to,
-    paceline::remove_own_temporary_paths};
+    paceline::plugin_build_id(),  "test_engine",
+    paceline::engine_version,     paceline::create,
+    paceline::run_plugin_backend, paceline::destroy_plugin_backend,
+    paceline::export_to,          paceline::remove_own_temporary_paths};

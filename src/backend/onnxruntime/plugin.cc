@@ -25,7 +25,11 @@ bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend
 }  // namespace
 }  // namespace paceline
 
-extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::plugin_build_id(),         paceline::engine_version,         paceline::create,
-    paceline::run_plugin_backend,        paceline::destroy_plugin_backend, nullptr,
-    paceline::remove_own_temporary_paths};
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{paceline::plugin_build_id(),
+                                                                             "onnxruntime",
+                                                                             paceline::engine_version,
+                                                                             paceline::create,
+                                                                             paceline::run_plugin_backend,
+                                                                             paceline::destroy_plugin_backend,
+                                                                             nullptr,
+                                                                             paceline::remove_own_temporary_paths};

@@ -1,4 +1,5 @@
-// A plug-in for the loader's tests: its logits are the sequences' lengths. FAKE_BUILD_ID is the build id it claims.
+// A plug-in for the loader's tests: its logits are the sequences' lengths. FAKE_BUILD_ID and
+// FAKE_NAME are what it claims to be.
 
 #include <algorithm>
 #include <stdexcept>
@@ -52,6 +53,7 @@ bool create(const Checkpoint*, const BackendOptions* options, Backend** backend,
 }  // namespace paceline
 
 extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{FAKE_BUILD_ID,
+                                                                             FAKE_NAME,
                                                                              paceline::engine_version,
                                                                              paceline::create,
                                                                              paceline::run_plugin_backend,
