@@ -75,6 +75,8 @@ struct BenchOptions {
   /// Gets what takes time beside the budget, before it begins.
   std::function<void(const std::string&)> on_extra;
   std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
+
+  bool article() const { return protocol == Protocol::kArticle; }
 };
 
 /// Measures every configuration on the user's texts within the budget. What fails within one backend is in the

@@ -1,0 +1,128 @@
+#include "bench/run_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "bench/budget_planner.h"
+#include "bench/cell_results.h"
+#include "words/numbers.h"
+
+namespace paceline {
+namespace {
+
+/// A prediction this far beyond the budget is worth a warning.
+constexpr double kTolerableOverrun = 1.05;
+/// The length sweep gets this share of the budget, and in the article's protocol whatever it takes.
+constexpr double kSweepShare = 0.07;
+/// Text to labels: at most this long, and this share of the budget.
+constexpr double kEndToEndSeconds = 10;
+constexpr double kEndToEndShare = 0.05;
+
+/// With loading once more.
+double end_to_end_reserve(const BenchOptions& options, const std::vector<Contender>& contenders) {
+  double load_ms = 0;
+  for (const Contender& contender : contenders) load_ms = std::max(load_ms, contender.result.load_ms);
+  return end_to_end_seconds(options) + load_ms / 1e3;
+}
+
+std::vector<CostModel> costs_of(const std::vector<Contender>& contenders) {
+  std::vector<CostModel> costs;
+  for (const Contender& contender : contenders) costs.push_back(contender.cost);
+  return costs;
+}
+
+Grid grid_of(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders) {
+  std::vector<GridBackend> backends;
+  for (const Contender& contender : contenders) {
+    backends.push_back({.backend = contender.result.backend,
+                        .compute_type = contender.result.compute_type,
+                        .device = contender.result.device,
+                        .padded = contender.result.padded,
+                        .threads = contender.result.threads,
+                        .instances = contender.result.instances});
+  }
+  return make_grid(
+      backends, subject.workload.lengths,
+      {.batch_sizes = options.batch_sizes, .max_batch_tokens = options.max_batch_tokens, .orders = options.orders});
+}
+
+/// The cells, the lengths, and the time that is left for the cells.
+RunPlan choose_cells(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders,
+                     const SpentTime& spent) {
+  RunPlan plan{.grid = grid_of(options, subject, contenders), .extra_seconds = spent.extra_seconds};
+  if (options.article()) {
+    set_texts_per_turn(plan.grid, std::numeric_limits<int32_t>::max());
+    plan.left = std::numeric_limits<double>::infinity();
+    plan.sweep = plan_sweep(contenders, subject, plan.left);
+    return plan;
+  }
+  plan.sweep = plan_sweep(contenders, subject, kSweepShare * options.budget_seconds);
+  plan.left = options.budget_seconds + spent.extra_seconds - (spent.now - spent.started) -
+              end_to_end_reserve(options, contenders) - sweep_seconds(plan.sweep);
+  plan.notes = fit_budget(plan.grid, costs_of(contenders), subject.work, plan.left);
+  return plan;
+}
+
+double exploration_seconds(const RunPlan& plan, const std::vector<CostModel>& costs, const WorkTable& work,
+                           bool article) {
+  const double warm_up = warm_up_seconds(plan.grid, costs, work);
+  if (article) return warm_up + kArticleRounds * plan.round_seconds;
+  const double most = warm_up + kMostRounds * plan.round_seconds;
+  return std::max(least_exploration_seconds(plan.grid, costs, work), std::min(kExplorationShare * plan.left, most));
+}
+
+}  // namespace
+
+double end_to_end_seconds(const BenchOptions& options) {
+  return options.article() ? kEndToEndSeconds : std::min(kEndToEndSeconds, kEndToEndShare * options.budget_seconds);
+}
+
+RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders,
+                 const SpentTime& spent) {
+  RunPlan plan = choose_cells(options, subject, contenders, spent);
+  plan.baseline = choose_baseline(plan.grid.cells, contenders);
+  const std::vector<CostModel> costs = costs_of(contenders);
+  plan.explore_until = spent.now + kExplorationShare * plan.left;
+  plan.confirm_until = spent.now + plan.left;
+  plan.round_seconds = round_seconds(plan.grid, costs, subject.work);
+  const double exploration = exploration_seconds(plan, costs, subject.work, options.article());
+  plan.predicted_seconds =
+      spent.now - spent.started + exploration + sweep_seconds(plan.sweep) + end_to_end_reserve(options, contenders);
+  const std::vector<Finalist> finalists = predicted_finalists(plan.grid, costs, subject.work, plan.baseline);
+  if (!finalists.empty()) {
+    const ConfirmationPlan confirmation = plan_confirmation(plan.grid, finalists, plan.left - exploration);
+    plan.confirmation_seconds = confirmation.seconds;
+    plan.predicted_seconds += confirmation.seconds;
+    if (!confirmation.whole(finalists.size())) {
+      plan.outlook = fmt::format("The confirmation will have about {}.", confirmation.words(finalists.size()));
+    }
+  }
+  const double in_budget = plan.predicted_seconds - spent.extra_seconds;
+  if (!options.article() && in_budget > kTolerableOverrun * options.budget_seconds) {
+    plan.notes.push_back(
+        fmt::format("The budget of {} is too small for the least that is worth measuring; expect about {}.",
+                    format_duration(options.budget_seconds), format_duration(plan.predicted_seconds)));
+  }
+  return plan;
+}
+
+std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const std::vector<Contender>& contenders,
+                       const std::vector<std::string>& notes) {
+  const WorkloadSummary& is = subject.workload.summary;
+  std::string words = fmt::format(
+      "{} configurations of {} backends, {} {}s of {:.1f} tokens on average; one round of all takes about {}, "
+      "the whole run about {}{}.\n",
+      plan.grid.cells.size(), contenders.size(), is.sequences, is.unit(), is.mean_tokens,
+      format_duration(plan.round_seconds), format_duration(plan.predicted_seconds),
+      plan.extra_seconds < kWorthSaying
+          ? ""
+          : fmt::format(", {} of them beside the budget", format_duration(plan.extra_seconds)));
+  words += left_out_words(contenders);
+  for (const std::string& note : notes) words += "  " + note + "\n";
+  if (!plan.outlook.empty()) words += "  " + plan.outlook + "\n";
+  return words;
+}
+
+}  // namespace paceline
