@@ -105,7 +105,7 @@ int run_export(const ExportFlags& flags, Console& console) {
   export_for(exporter, checkpoint, request);
   note_checkpoint(checkpoint, console);
   // Where the model itself went to standard output, nothing else may.
-  if (std::filesystem::is_regular_file(request.file)) console.write(request.file.string() + "\n");
+  if (is_file(request.file)) console.write(request.file.string() + "\n");
   return kExitDone;
 }
 
