@@ -18,6 +18,7 @@
 #include "checkpoint/model_folder.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "words/counted.h"
 
 namespace paceline {
 namespace {
@@ -157,21 +158,20 @@ void finish(BenchResults& results, double started) {
   results.seconds += monotonic_seconds() - started;
   if (results.load_after.other_share > kNoisyShare) {
     results.notes.push_back(
-        fmt::format("Other processes used {:.0f} % of the processor meanwhile: the figures are noisier for it, and a "
-                    "quiet machine gives better ones.",
+        fmt::format("Other processes used {:.0f} % of the CPU, so the figures are noisier. Measure again on a quiet "
+                    "machine.",
                     100 * results.load_after.other_share));
   }
 }
 
 std::string windows_note(const WorkloadSummary& is) {
   return fmt::format(
-      "Long texts are read in windows: {} texts are {} windows. Times are of a text; batches, lengths, latencies and "
-      "the gate are of windows.",
-      is.texts, is.sequences);
+      "Long texts are split: {} became {}. Times are per text. Batches, lengths, latencies and the gate count windows.",
+      counted(is.texts, "text"), counted(is.sequences, "window"));
 }
 
 std::string unread_note(const Workload& workload) {
-  return fmt::format("Passed over {} of the texts drawn, which cannot be read. The first: {}", workload.passed_over,
+  return fmt::format("Skipped {} of the chosen texts, which cannot be read. First error: {}", workload.passed_over,
                      workload.first_error);
 }
 

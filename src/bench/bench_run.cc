@@ -166,9 +166,9 @@ class BenchRun {
     const double seconds = expected_reference_seconds(subject_);
     if (seconds < kWorthSaying || !options_.on_extra) return;
     options_.on_extra(fmt::format(
-        "The first run with this checkpoint: native fp32 is checked by the scalar reference, which takes up "
-        "to {:.0f} s, and engines that need an exported file get one. Both are kept in the cache and do not "
-        "count towards the budget.",
+        "First run with this checkpoint. The scalar reference checks native fp32 (up to {:.0f} s), and backends "
+        "that need an exported file get one. These steps do not count against the budget. Their results are "
+        "cached.",
         seconds));
   }
 

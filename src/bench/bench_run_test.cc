@@ -322,7 +322,7 @@ TEST_F(BenchRunTest, WhatComesOncePerCheckpointIsAnnouncedAndStandsBesideTheBudg
   world_.backends["onnxruntime fp32"].export_seconds = 100;
   options_.dry_run = true;
   run();
-  EXPECT_THAT(extra, HasSubstr("the scalar reference"));
+  EXPECT_THAT(extra, HasSubstr("The scalar reference"));
   EXPECT_THAT(notes(), HasSubstr("Loading onnxruntime fp32 took 1 min 40 s more"));
   EXPECT_THAT(notes(), testing::Not(HasSubstr("expect about")));
   EXPECT_GT(results_.predicted_seconds, options_.budget_seconds);

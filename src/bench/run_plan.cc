@@ -7,6 +7,7 @@
 
 #include "bench/budget_planner.h"
 #include "bench/cell_results.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -112,13 +113,13 @@ std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const s
                        const std::vector<std::string>& notes) {
   const WorkloadSummary& is = subject.workload.summary;
   std::string words = fmt::format(
-      "{} configurations of {} backends, {} {}s of {:.1f} tokens on average; one round of all takes about {}, "
-      "the whole run about {}{}.\n",
-      plan.grid.cells.size(), contenders.size(), is.sequences, is.unit(), is.mean_tokens,
-      format_duration(plan.round_seconds), format_duration(plan.predicted_seconds),
+      "{} of {}, {} of {:.1f} tokens on average. One round takes about {}. The whole run takes about {}{}.\n",
+      counted(std::ssize(plan.grid.cells), "configuration"), counted(std::ssize(contenders), "backend"),
+      counted(is.sequences, is.unit()), is.mean_tokens, format_duration(plan.round_seconds),
+      format_duration(plan.predicted_seconds),
       plan.extra_seconds < kWorthSaying
           ? ""
-          : fmt::format(", {} of them beside the budget", format_duration(plan.extra_seconds)));
+          : fmt::format(", {} of them not counted against the budget", format_duration(plan.extra_seconds)));
   words += left_out_words(contenders);
   for (const std::string& note : notes) words += "  " + note + "\n";
   if (!plan.outlook.empty()) words += "  " + plan.outlook + "\n";

@@ -39,7 +39,7 @@ extern "C" void on_signal(int /*signal*/) {
     remove_temporary_paths();
     ::_exit(kExitInterrupted);
   }
-  say("\npaceline: stopping after the current work; once more to stop at once.\n");
+  say("\npaceline: stopping after the current work. Press Ctrl-C again to stop at once.\n");
   if (::write(wake_up, "", 1) < 0) {
     // The pipe is empty before the first signal, so that this cannot fail.
   }

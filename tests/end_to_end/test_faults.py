@@ -154,7 +154,7 @@ class SignalsTest(PacelineTest):
             process.send_signal(number)
             _, error = process.communicate(timeout=PATIENCE)
             self.assertEqual(process.returncode, 130)
-            self.assertIn(b"stopping after the current work; once more to stop at once", error)
+            self.assertIn(b"stopping after the current work. Press Ctrl-C again to stop at once", error)
 
 
 class HostileNamesTest(PacelineTest):

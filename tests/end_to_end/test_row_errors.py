@@ -100,7 +100,7 @@ class RowErrorsTest(PacelineTest):
         texts = self.write("texts.txt", f"hello\n{UNKNOWN}\nlast\n")
         result = self.paceline("verify", model, "--text", texts, "--backends", "native", "--compute-types", "fp32",
                                "--quiet")
-        self.assertIn("Passed over 1 of the texts drawn", result.stdout.decode())
+        self.assertIn("Skipped 1 of the chosen texts", result.stdout.decode())
         self.fails("verify", model, "--text", self.write("bad.txt", f"{UNKNOWN}\n"), "--backends", "native", "--quiet",
                    expect=3, mentions=["none of the 1 texts", UNKNOWN])
 
