@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -94,6 +96,13 @@ class ParentFolder {
   std::vector<std::filesystem::path> made_;  ///< the innermost first
 };
 
+bool is_standard_output(const std::filesystem::path& file) {
+  struct stat output {};
+  struct stat given {};
+  return ::fstat(STDOUT_FILENO, &output) == 0 && ::stat(file.c_str(), &given) == 0 && output.st_dev == given.st_dev &&
+         output.st_ino == given.st_ino;
+}
+
 int run_export(const ExportFlags& flags, Console& console) {
   const ExportRequest& request = flags.request;
   const std::vector<const BackendEntry*> known = exporters();
@@ -105,7 +114,7 @@ int run_export(const ExportFlags& flags, Console& console) {
   export_for(exporter, checkpoint, request);
   note_checkpoint(checkpoint, console);
   // Where the model itself went to standard output, nothing else may.
-  if (is_file(request.file)) console.write(request.file.string() + "\n");
+  if (!is_standard_output(request.file)) console.write(request.file.string() + "\n");
   return kExitDone;
 }
 

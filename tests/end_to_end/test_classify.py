@@ -220,7 +220,7 @@ class ClassifyTest(PacelineTest):
         process, _ = self.waiting_for_texts(out)
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=PATIENCE), 130)
-        self.assertIn(b"once more", process.stderr.read())
+        self.assertIn(b"again to stop at once", process.stderr.read())
         self.assert_nothing_left(out)
 
     def test_ctrl_c_before_the_first_text_is_no_other_error(self):
@@ -233,7 +233,7 @@ class ClassifyTest(PacelineTest):
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(timeout=PATIENCE), 130)
             said = process.stderr.read()
-            self.assertIn(b"once more", said)
+            self.assertIn(b"again to stop at once", said)
             self.assertNotIn(b"[standard input]", said)
 
     def wait_for_handler(self, process):
@@ -263,7 +263,7 @@ class ClassifyTest(PacelineTest):
             os.write(ours, word)
         os.write(ours, b"\n" + b"hello\n" * 10_000)
         process.send_signal(signal.SIGINT)
-        self.assertIn(b"once more", b"".join(process.stderr.readline() for _ in range(2)))
+        self.assertIn(b"again to stop at once", b"".join(process.stderr.readline() for _ in range(2)))
         self.assertIsNone(process.poll(), "it had no work at hand")
         self.assertTrue(any(out.iterdir()))
         process.send_signal(signal.SIGINT)

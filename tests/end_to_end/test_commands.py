@@ -46,7 +46,7 @@ class MannersTest(PacelineTest):
                 process.send_signal(signal.SIGINT)
                 _, error = process.communicate(timeout=PATIENCE)
                 self.assertEqual(process.returncode, 130, (command, error))
-                self.assertIn(b"once more", error)
+                self.assertIn(b"again to stop at once", error)
 
     def test_unknown_names_get_the_nearest(self):
         self.fails("clasify", expect=2, mentions='Did you mean "classify"?')
