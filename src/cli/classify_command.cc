@@ -45,8 +45,8 @@ Deployment read_setup(const ClassifyFlags& flags) {
   return setup;
 }
 
-/// What the command line says otherwise than the plan about labels and long texts, which change answers.
-void note_changes(const Plan& plan, const ClassifyFlags& flags, Console& console) {
+/// What the command line says otherwise than the plan about labels, long texts and arithmetic, which change answers.
+void note_changes(const Plan& plan, const ClassifyFlags& flags, const BackendOptions& backend, Console& console) {
   const LabelOptions& planned = plan.label_options;
   const LabelOptions& given = flags.labels;
   const auto note = [&](std::string_view flag) { console.note(fmt::format("paceline: {} overrides the plan.", flag)); };
@@ -60,6 +60,13 @@ void note_changes(const Plan& plan, const ClassifyFlags& flags, Console& console
   if (flags.long_texts.mode && plan.run.long_texts && *flags.long_texts.mode != plan.run.long_texts->mode) {
     note("--long");
   }
+  const BackendOptions& checked = plan.run.backend;
+  if (backend.name == checked.name && backend.compute_type == checked.compute_type) return;
+  const std::string now = fmt::format("{} {}", backend.name, backend.compute_type);
+  console.note(
+      fmt::format("paceline: {} overrides {} {} of the plan. The plan does not say whether the answers of {} were "
+                  "accepted; paceline verify checks them.",
+                  now, checked.name, checked.compute_type, now));
 }
 
 /// --all-labels gives what a threshold takes away. Throws Error{invalid_argument}.
@@ -105,7 +112,7 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   Deployment setup = read_setup(flags);
   setup.run.counts_cut = true;
   Checkpoint checkpoint = check_setup(setup, console);
-  if (setup.plan) note_changes(*setup.plan, flags, console);
+  if (setup.plan) note_changes(*setup.plan, flags, setup.run.backend, console);
   const LabelRules rules = make_rules(flags, setup, checkpoint, console);
   const int32_t top_k = flags.top_k.value_or(default_top_k(rules, checkpoint.problem_type()));
   StreamOptions stream;

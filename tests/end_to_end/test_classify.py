@@ -287,6 +287,11 @@ class PlanTest(PacelineTest):
         self.assertEqual(result.stdout, expected)
         self.assertEqual(result.stderr, b"")
 
+    def test_says_that_another_compute_type_was_not_accepted_with_the_plan(self):
+        result = self.paceline("classify", self.plan(), "--compute-types", "int8", stdin=b"a\n")
+        self.assertIn("native int8 overrides native fp32 of the plan", result.stderr.decode())
+        self.assertIn("paceline verify", result.stderr.decode())
+
     def test_obeys_thresholds_and_long_texts_until_a_flag_says_otherwise(self):
         plan = self.plan(schema_version=2, labels=["low", "middle", "high"], threshold=1, long="window", stride=2)
         given = json.dumps({"text": "hello " * 200}).encode()
