@@ -87,6 +87,18 @@ function(paceline_test name label)
     PROPERTIES LABELS ${label} TIMEOUT 3600 ENVIRONMENT "OMP_WAIT_POLICY=PASSIVE" ${PACELINE_TEST_PROPERTIES})
 endfunction()
 
+# A test executable once more at every ISA level, chosen as a user would choose it: the tests PREFIX.avx2, ...
+function(paceline_test_isa_levels prefix executable)
+  if(NOT TARGET ${executable})
+    return()
+  endif()
+  foreach(isa reference avx2 avx2_vnni avx512 avx512_vnni avx512_bf16)
+    add_test(NAME ${prefix}.${isa} COMMAND ${executable} ${ARGN})
+    set_tests_properties(${prefix}.${isa} PROPERTIES LABELS quick TIMEOUT 3600 ENVIRONMENT "PACELINE_FORCE_ISA=${isa}"
+      SKIP_REGULAR_EXPRESSION "which this CPU lacks|no ISA level of Paceline")
+  endforeach()
+endfunction()
+
 # x_fuzz.cc defines LLVMFuzzerTestOneInput; its corpus is testdata/fuzz/x/.
 function(paceline_fuzzer source library)
   get_filename_component(name ${source} NAME_WE)

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernels/packed_dense.h"
+#include "kernels/peak.h"
 #include "kernels/testing/matrices.h"
 #include "paceline/error.h"
 
@@ -602,6 +603,15 @@ TEST(KernelsDispatch, UnknownLevelIsRefusedWithTheOnesThereAre) {
 }
 
 // Under ctest this runs once per level with PACELINE_FORCE_ISA set: it fails when another level is the one in use.
+TEST(KernelsDispatch, EachLevelHasALoopForTheRoof) {
+  for (const Kernels* kernels : all_kernels()) {
+    const auto is_for = [&](const PeakLoop& loop) {
+      return loop.kind == PeakKind::kFp32 && std::ranges::count(loop.levels, kernels->name) == 1;
+    };
+    EXPECT_EQ(std::ranges::count_if(peak_loops(), is_for), 1) << kernels->name;
+  }
+}
+
 TEST(KernelsDispatch, ForcedLevelIsTheActiveOne) {
   const char* forced = std::getenv("PACELINE_FORCE_ISA");
   EXPECT_EQ(active_kernels().name, forced == nullptr ? supported_levels().front()->name : forced);
