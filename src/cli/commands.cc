@@ -6,15 +6,15 @@ namespace paceline {
 
 std::span<const CommandEntry> commands() {
   using enum CommandKind;
-  static constexpr std::array<CommandEntry, 9> kCommands{{{"bench", make_bench_command},
-                                                          {"compare", make_compare_command, kEndsAtOnce},
-                                                          {"classify", make_classify_command},
-                                                          {"export", make_export_command, kEndsAtOnce},
-                                                          {"verify", make_verify_command},
-                                                          {"tokenize", make_tokenize_command},
-                                                          {"inspect", make_inspect_command, kEndsAtOnce},
-                                                          {"doctor", make_doctor_command, kEndsAtOnce},
-                                                          {"worker", make_worker_command, kHidden}}};
+  static constexpr auto kCommands = std::to_array<CommandEntry>({{"bench", make_bench_command},
+                                                                 {"compare", make_compare_command, kEndsAtOnce},
+                                                                 {"classify", make_classify_command},
+                                                                 {"export", make_export_command, kEndsAtOnce},
+                                                                 {"verify", make_verify_command},
+                                                                 {"tokenize", make_tokenize_command},
+                                                                 {"inspect", make_inspect_command, kEndsAtOnce},
+                                                                 {"doctor", make_doctor_command, kEndsAtOnce},
+                                                                 {"worker", make_worker_command, kHidden}});
   return kCommands;
 }
 

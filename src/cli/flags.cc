@@ -1,6 +1,7 @@
 #include "cli/flags.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -219,7 +220,9 @@ Setter set_delimiter(char& target) {
 }
 
 std::vector<Flag> row_flags(RowReaderOptions& rows) {
-  return {{"--format", "FORMAT", "auto, txt, csv, tsv, jsonl, json (default auto: ending, else content)",
+  std::vector<std::string_view> formats;
+  for (const auto& [format, name] : kRowFormatNames) formats.push_back(name);
+  return {{"--format", "FORMAT", fmt::format("{} (default auto: ending, else content)", fmt::join(formats, ", ")),
            set_choice(rows.format, kRowFormatNames)},
           {"--delimiter", "D", "CSV separator: comma, semicolon, tab, bar (default comma, or what fits)",
            set_delimiter(rows.delimiter)},

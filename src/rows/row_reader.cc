@@ -175,7 +175,8 @@ std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const s
     case RowFormat::kJson:
       rows = make_json_reader(std::move(input));
       break;
-    default:
+    case RowFormat::kTxt:
+    case RowFormat::kAuto:  // chosen by now
       rows = make_txt_reader(std::move(input));
       break;
   }
