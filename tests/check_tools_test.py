@@ -9,10 +9,11 @@ import unittest
 from unittest import mock
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
-sys.path[:0] = [str(TOOLS / "check"), str(TOOLS / "make")]
+sys.path[:0] = [str(TOOLS / "check"), str(TOOLS / "dev"), str(TOOLS / "make")]
 import check_budgets  # noqa: E402
 import check_docs  # noqa: E402
 import check_layers  # noqa: E402
+import dev_fuzz  # noqa: E402
 import make_notices  # noqa: E402
 
 
@@ -32,6 +33,11 @@ class TreeTest(unittest.TestCase):
         self.assertEqual(len(problems), 1, problems)
         for part in parts:
             self.assertIn(part, problems[0])
+
+
+class FuzzTest(unittest.TestCase):
+    def test_every_target_says_which_parser_it_is_for(self):
+        self.assertEqual(dev_fuzz.targets(), sorted([*dev_fuzz.PARSERS, *dev_fuzz.RUST_PARSERS]))
 
 
 class NoticesTest(TreeTest):

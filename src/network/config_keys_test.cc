@@ -21,6 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
+using testing::UnorderedElementsAreArray;
 
 /// testdata/config_keys.json: by version, then by model_type ("every": what all of them have).
 Json keys_of_transformers() { return read_json_file(fs::path(PACELINE_TESTDATA) / "config_keys.json"); }
@@ -73,6 +74,12 @@ TEST(ConfigKeys, KnowEveryKeyThatTransformersWrites) {
       EXPECT_THAT(unknown_keys(config, keys.model_type), IsEmpty());
     }
   }
+}
+
+TEST(ConfigKeys, AreThoseOfEveryArchitecture) {
+  std::vector<std::string> model_types;
+  for (const ConfigKeys& keys : known_config_keys()) model_types.emplace_back(keys.model_type);
+  EXPECT_THAT(model_types, UnorderedElementsAreArray(known_architectures()));
 }
 
 TEST(ConfigKeys, HaveTheAliasesOfTransformers) {
