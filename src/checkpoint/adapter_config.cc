@@ -11,6 +11,7 @@
 
 #include "checkpoint/weight_names.h"
 #include "paceline/error.h"
+#include "words/split.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -173,7 +174,7 @@ bool is_number(std::string_view part) {
 
 /// The first part of a name that is a number, by which PEFT numbers the layer; empty where there is none.
 std::string first_number_of(std::string_view module) {
-  const std::vector<std::string> parts = split_name(module);
+  const std::vector<std::string> parts = split(module, '.');
   const auto found = std::find_if(parts.begin(), parts.end(), is_number);
   return found == parts.end() ? std::string() : *found;
 }
@@ -203,7 +204,7 @@ double find_in(const std::vector<ModuleNumber>& numbers, std::string_view module
 }  // namespace
 
 bool is_in_layer(std::string_view module, const std::vector<int64_t>& layers) {
-  const std::vector<std::string> parts = split_name(module);
+  const std::vector<std::string> parts = split(module, '.');
   return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
     return is_number(part) && part.size() < 10 &&
            std::find(layers.begin(), layers.end(), std::stoll(part)) != layers.end();

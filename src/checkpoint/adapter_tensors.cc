@@ -12,6 +12,7 @@
 #include "checkpoint/adapter_config.h"
 #include "checkpoint/weight_names.h"
 #include "paceline/error.h"
+#include "words/split.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -62,7 +63,7 @@ class Sorter {
   Sorter(PeftForm form, std::string_view where) : form_(form), where_(where) {}
 
   void add(const std::string& name, const TensorView& tensor) {
-    std::vector<std::string> parts = split_name(strip_wrappers(name));
+    std::vector<std::string> parts = split(strip_wrappers(name), '.');
     while (parts.size() > 2 && parts[0] == "base_model" && parts[1] == "model")
       parts.erase(parts.begin(), parts.begin() + 2);
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -166,7 +167,7 @@ class Sorter {
 
 bool is_peft_state_dict(const TensorMap& tensors) {
   return std::any_of(tensors.begin(), tensors.end(), [](const auto& named) {
-    const std::vector<std::string> parts = split_name(named.first);
+    const std::vector<std::string> parts = split(named.first, '.');
     return std::any_of(parts.begin(), parts.end(),
                        [](const std::string& part) { return is_factor(part) || part == kBaseLayer || part == kSaved; });
   });

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "paceline/error.h"
+#include "words/split.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -80,18 +81,8 @@ std::string todays_ending(const std::string& name) {
 
 }  // namespace
 
-std::vector<std::string> split_name(std::string_view name) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('.', begin), name.size());
-    parts.emplace_back(name.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 std::string strip_wrappers(std::string_view name) {
-  std::vector<std::string> parts = split_name(name);
+  std::vector<std::string> parts = split(name, '.');
   std::erase_if(parts, [](const std::string& part) {
     return std::find(kWrappers.begin(), kWrappers.end(), part) != kWrappers.end();
   });
@@ -133,7 +124,7 @@ void rename_tensors(TensorMap& tensors, bool keeps_model, std::string_view where
 bool is_common_extra(std::string_view name) {
   const auto ends = [name](std::string_view end) { return name.ends_with(end); };
   const auto begins = [name](std::string_view begin) { return name.starts_with(begin); };
-  const std::vector<std::string> parts = split_name(name);
+  const std::vector<std::string> parts = split(name, '.');
   return std::any_of(kBuffers.begin(), kBuffers.end(), ends) ||
          std::any_of(kPretrainingHeads.begin(), kPretrainingHeads.end(), begins) ||
          std::find(parts.begin(), parts.end(), "pooler") != parts.end();

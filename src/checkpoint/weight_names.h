@@ -8,9 +8,6 @@
 
 namespace paceline {
 
-/// "a.b.weight" in its parts.
-std::vector<std::string> split_name(std::string_view name);
-
 /// The name without what torch.compile, DistributedDataParallel and FSDP put into names, wherever it stands. No
 /// architecture has parts of these names.
 std::string strip_wrappers(std::string_view name);

@@ -9,26 +9,17 @@
 #include "checkpoint/checkpoint.h"
 #include "export/onnx_export.h"
 #include "paceline/error.h"
+#include "words/split.h"
 
 namespace paceline {
 namespace {
 
 constexpr int kLargestOpset = 1000;
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> items;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    items.push_back(list.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return items;
-}
-
 /// The user's names take the places of the graph's inputs in their order.
 void apply_input_names(const std::string& list, bool token_types, OnnxExportOptions& onnx) {
   if (list.empty()) return;
-  const std::vector<std::string> names = split(list);
+  const std::vector<std::string> names = split(list, ',');
   const std::size_t expected = token_types ? 3 : 2;
   if (names.size() != expected) {
     throw Error{ErrorCode::kInvalidArgument,
