@@ -63,14 +63,6 @@ bool fits(const PlannedBatch& batch, int32_t length, const BatchLimits& limits) 
 
 std::string_view order_name(Order order) { return order == Order::kInput ? "input" : "length"; }
 
-Order parse_order(std::string_view name) {
-  for (const Order order : {Order::kInput, Order::kLength}) {
-    if (name == order_name(order)) return order;
-  }
-  throw Error{ErrorCode::kInvalidArgument,
-              fmt::format("[order] \"{:.60}\" was given, input or length was expected.", name)};
-}
-
 BatchPlan plan_batches(std::span<const int32_t> lengths, const BatchLimits& limits) {
   check_limits(limits);
   check_lengths(lengths);

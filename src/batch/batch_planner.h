@@ -13,7 +13,6 @@ namespace paceline {
 enum class Order { kInput, kLength };
 
 std::string_view order_name(Order order);
-Order parse_order(std::string_view name);  ///< Throws Error{invalid_argument}.
 
 struct BatchLimits {
   int32_t batch_size = 0;        ///< sequences a batch at most; 0: no limit

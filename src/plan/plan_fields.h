@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/json_fields.h"
+#include "base/long_mode_names.h"
 #include "base/token_types_name.h"
 #include "batch/order_names.h"
 #include "plan/plan.h"
@@ -14,8 +15,6 @@ namespace paceline {
 inline constexpr double kMostRate = 1e12;
 inline constexpr int64_t kMostPlanThreads = 1024;
 
-inline constexpr FieldNames<LongTextOptions::Mode, 2> kLongModeNames = {
-    {{LongTextOptions::Mode::kTruncate, "truncate"}, {LongTextOptions::Mode::kWindow, "window"}}};
 inline constexpr FieldNames<LongTextOptions::Combine, 3> kCombineNames = {
     {{LongTextOptions::Combine::kMean, "mean"},
      {LongTextOptions::Combine::kMax, "max"},

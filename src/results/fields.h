@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json_fields.h"
+#include "base/long_mode_names.h"
 #include "base/token_types_name.h"
 #include "batch/order_names.h"
 #include "results/describe.h"
@@ -175,10 +176,8 @@ void fields(Visitor& visitor, FieldsOf<CheckpointSummary> auto& is) {
 /// How long texts were read; reports made before there was a choice say nothing.
 template <class Visitor>
 void long_texts_fields(Visitor& visitor, FieldsOf<WorkloadSummary> auto& is) {
-  using Mode = LongTextOptions::Mode;
-  constexpr FieldNames<Mode, 2> kModes = {{{Mode::kTruncate, "truncate"}, {Mode::kWindow, "window"}}};
   LongTextOptions options = is.long_texts.value_or(LongTextOptions{});
-  visitor.choice("long", options.mode, kModes, {.written = is.long_texts.has_value()});
+  visitor.choice("long", options.mode, kLongModeNames, {.written = is.long_texts.has_value()});
   visitor.integer("stride", options.stride, {.written = is.in_windows()});
   if constexpr (Visitor::kReads) {
     if (visitor.has("long")) is.long_texts = options;
