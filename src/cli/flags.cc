@@ -12,7 +12,9 @@
 
 #include "backend/registry.h"
 #include "base/device.h"
+#include "batch/order_names.h"
 #include "paceline/error.h"
+#include "words/split.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -54,13 +56,9 @@ std::optional<double> parse_with_unit(std::string_view text, std::span<const Uni
 }
 
 std::vector<std::string> split_list(const std::string& text) {
-  std::vector<std::string> items;
-  std::size_t begin = 0;
-  while (begin <= text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end == begin) refuse(text, "a comma-separated list without empty items was expected");
-    items.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
+  std::vector<std::string> items = split(text, ',');
+  if (std::ranges::find(items, "") != items.end()) {
+    refuse(text, "a comma-separated list without empty items was expected");
   }
   return items;
 }
@@ -156,8 +154,7 @@ Setter set_orders(std::vector<Order>& target) {
   return [&target](const std::string& given) {
     target.clear();
     for (const std::string& item : split_list(given)) {
-      check_known(item, {"input", "length"});
-      target.push_back(parse_order(item));
+      set_choice(target.emplace_back(), kOrderNames)(item);
     }
   };
 }

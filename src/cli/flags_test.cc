@@ -56,6 +56,7 @@ TEST(Flags, ListsReplaceTheDefault) {
   std::vector<Order> orders;
   set_orders(orders)("length,input");
   EXPECT_EQ(orders, (std::vector<Order>{Order::kLength, Order::kInput}));
+  EXPECT_THROW(set_orders(orders)("lenght"), Error);
 }
 
 TEST(Flags, NumbersStayInTheirRange) {

@@ -118,8 +118,7 @@ std::string speed_tables(const BenchResults& results) {
   }
   words +=
       "Roof is the share of the machine's arithmetic peak. Exploratory figures were measured once, to choose. "
-      "Confirmed "
-      "ones were measured again on other batches.";
+      "Confirmed ones were measured again on other batches.";
   const std::string every = speed_table(results, "Every configuration", all);
   if (best.empty()) return every;
   const std::string first = html_paragraph(words) + speed_table(results, "The best of each backend and order", best);
@@ -133,8 +132,7 @@ std::string gate_table(const BenchResults& results) {
   if (rows.empty()) return "";
   return html_paragraph(
              "Every backend first answers the same texts. A backend whose answers differ is never recommended. "
-             "Differences "
-             "are between logits. \"Relative\" divides by the largest logit.") +
+             "Differences are between logits. \"Relative\" divides by the largest logit.") +
          html_table("Answers compared",
                     {{"Backend"},
                      {"Gate"},
