@@ -67,7 +67,7 @@ BackendOptions backend_options(const BackendResult& result, const std::filesyste
 }
 
 std::string Contender::name() const {
-  std::string words = engine_words(result);
+  std::string words = backend_words(result);
   if (result.instances > 1) words += fmt::format(", {} instances", result.instances);
   return words;
 }

@@ -191,8 +191,8 @@ std::string why_not(const BenchResults& results, const CellResult& cell, const C
                      why_preferred(results, choice->configuration, cell.configuration));
 }
 
-std::string backend_words(const BenchResults& results, const BackendResult& backend) {
-  std::string words = engine_words(backend);
+std::string rejected_words(const BenchResults& results, const BackendResult& backend) {
+  std::string words = backend_words(backend);
   if (varies_parallelism(results) || backend.instances > 1) {
     words += fmt::format(", {} x {} threads", backend.instances, backend.threads);
   }
@@ -217,7 +217,7 @@ std::vector<Rejection> rejections_of(const BenchResults& results, const CellResu
   std::vector<Rejection> rejections;
   for (const BackendResult& backend : results.backends) {
     if (choice != nullptr && runs(backend, choice->configuration)) continue;
-    Rejection rejection{.what = backend_words(results, backend), .why = {}};
+    Rejection rejection{.what = rejected_words(results, backend), .why = {}};
     const CellResult* best = best_of(results, backend);
     if (!backend.error.empty()) {
       rejection.why = "could not be measured: " + backend.error;

@@ -16,7 +16,7 @@
 namespace paceline {
 namespace {
 
-/// More engines than these hide each other in one panel.
+/// More backends than these hide each other in one panel.
 constexpr std::size_t kInOnePanel = 3;
 
 bool has_place(const CellResult& cell) { return was_measured(cell) && cell.configuration.batch_size > 0; }
@@ -39,10 +39,10 @@ std::vector<Line> speed_lines(const BenchResults& results) {
   for (const CellResult& cell : results.cells) {
     if (!has_place(cell)) continue;
     const Configuration& is = cell.configuration;
-    const int color = engine_color(results, is);
+    const int color = backend_color(results, is);
     const bool sorted = is.order == Order::kLength;
     Line& line = lines[{color, is.order}];
-    line.label = engine_label(results, is) + (sorted ? ", sorted" : ", as given");
+    line.label = backend_label(results, is) + (sorted ? ", sorted" : ", as given");
     line.color = color;
     line.dashed = !sorted;
     Point point = estimate_point(is.batch_size, cell.ms_per_text);
@@ -61,24 +61,24 @@ void add_order_legend(std::vector<LegendEntry>& legend) {
   legend.push_back({"as given", Swatch::kDashed, kNeutralColor});
 }
 
-std::vector<LegendEntry> engine_legend(const BenchResults& results, const std::vector<Line>& lines) {
+std::vector<LegendEntry> backend_legend(const BenchResults& results, const std::vector<Line>& lines) {
   std::vector<LegendEntry> legend;
-  const std::vector<std::string> engines = engine_labels(results);
-  for (int color = 0; color < static_cast<int>(engines.size()); ++color) {
+  const std::vector<std::string> labels = backend_labels(results);
+  for (int color = 0; color < static_cast<int>(labels.size()); ++color) {
     if (std::ranges::find(lines, color, &Line::color) == lines.end()) continue;
-    legend.push_back({engines[static_cast<std::size_t>(color)], Swatch::kMarker, color});
+    legend.push_back({labels[static_cast<std::size_t>(color)], Swatch::kMarker, color});
   }
   return legend;
 }
 
-/// A panel for each engine: its own lines before those of all others.
-std::vector<Panel> engine_panels(const BenchResults& results, const std::vector<Line>& lines) {
+/// A panel for each backend: its own lines before those of all others.
+std::vector<Panel> backend_panels(const BenchResults& results, const std::vector<Line>& lines) {
   std::vector<Panel> panels;
-  for (const LegendEntry& engine : engine_legend(results, lines)) {
+  for (const LegendEntry& entry : backend_legend(results, lines)) {
     Panel panel;
-    panel.title = engine.label;
+    panel.title = entry.label;
     for (const Line& line : lines) {
-      const bool own = line.color == engine.color;
+      const bool own = line.color == entry.color;
       if (!own && line.dashed) continue;
       panel.lines.push_back(line);
       panel.lines.back().context = !own;
@@ -96,7 +96,7 @@ std::optional<Point> gain_point(const BenchResults& results, const CellResult& s
   if (before == nullptr || !was_measured(*before)) return std::nullopt;
   const Estimate gain = ratio_of(before->ms_per_text, sorted.ms_per_text);
   Point point = estimate_point(given.batch_size, gain);
-  point.tooltip = fmt::format("{}, batch {}: {} times as fast sorted by length{}", engine_words(given),
+  point.tooltip = fmt::format("{}, batch {}: {} times as fast sorted by length{}", backend_words(given),
                               given.batch_size, format_decimals(gain.median, 2), interval_in_brackets(gain));
   return point;
 }
@@ -107,10 +107,10 @@ Figure speed_figure(const BenchResults& results) {
   Figure figure{.title = "Time per text over batch size"};
   const std::vector<Line> lines = speed_lines(results);
   if (lines.empty()) return figure;
-  std::vector<LegendEntry> legend = engine_legend(results, lines);
+  std::vector<LegendEntry> legend = backend_legend(results, lines);
   figure.small_multiples = legend.size() > kInOnePanel;
   if (figure.small_multiples) {
-    figure.panels = engine_panels(results, lines);
+    figure.panels = backend_panels(results, lines);
     add_order_legend(figure.legend);
     figure.legend.push_back({"the others, sorted", Swatch::kContext});
   } else {
@@ -139,18 +139,18 @@ Figure speed_figure(const BenchResults& results) {
 
 Figure sweep_figure(const BenchResults& results) {
   Figure figure{.title = "Time per text over its length"};
-  const std::set<std::string> shown = engines_to_compare(results);
+  const std::set<std::string> shown = backends_to_compare(results);
   std::map<int32_t, std::map<int, Line>> lines;
   for (const LengthResult& row : results.length_sweep) {
     const Configuration& is = row.configuration;
-    const std::string engine = engine_label(results, is);
-    if (!has_median(row.ms_per_text) || !shown.contains(engine)) continue;
-    const int color = engine_color(results, is);
+    const std::string label = backend_label(results, is);
+    if (!has_median(row.ms_per_text) || !shown.contains(label)) continue;
+    const int color = backend_color(results, is);
     Line& line = lines[is.batch_size][color];
-    line.label = engine;
+    line.label = label;
     line.color = color;
     Point point = estimate_point(row.tokens, row.ms_per_text);
-    point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", engine_words(is), is.batch_size,
+    point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", backend_words(is), is.batch_size,
                                 row.tokens, format_number(point.y), interval_in_brackets(row.ms_per_text));
     line.points.push_back(std::move(point));
   }
@@ -169,12 +169,12 @@ Figure sweep_figure(const BenchResults& results) {
   if (figure.panels.empty()) return figure;
   const ValueAxis axis = axis_of_lines(figure.panels);
   for (Panel& panel : figure.panels) panel.y = axis;
-  std::vector<LegendEntry> legend = engine_legend(results, all);
+  std::vector<LegendEntry> legend = backend_legend(results, all);
   (figure.panels.size() > 1 ? figure.legend : figure.panels.front().legend) = std::move(legend);
   figure.description =
       "Texts of exactly this length, made up of the words of yours. Where a line is flat, memory or "
       "overhead limits the backend, not arithmetic.";
-  if (best_of_engines(results).size() > shown.size()) {
+  if (best_of_backends(results).size() > shown.size()) {
     figure.description += " Each backend at its fastest compute type that the gate accepted.";
   }
   return figure;
@@ -187,9 +187,9 @@ Figure order_figure(const BenchResults& results) {
     if (!has_place(cell) || cell.configuration.order != Order::kLength) continue;
     std::optional<Point> point = gain_point(results, cell);
     if (!point) continue;
-    const int color = engine_color(results, cell.configuration);
+    const int color = backend_color(results, cell.configuration);
     Line& line = lines[color];
-    line.label = engine_label(results, cell.configuration);
+    line.label = backend_label(results, cell.configuration);
     line.color = color;
     line.points.push_back(*std::move(point));
   }
@@ -201,7 +201,7 @@ Figure order_figure(const BenchResults& results) {
   for (auto& [color, line] : lines) panel.lines.push_back(std::move(line));
   sort_points(panel.lines);
   set_steps_axis(panel);
-  panel.legend = engine_legend(results, panel.lines);
+  panel.legend = backend_legend(results, panel.lines);
   panel.labels_suffice = true;
   figure.panels.push_back(std::move(panel));
   figure.panels.front().y = axis_of_lines(figure.panels);

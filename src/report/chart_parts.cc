@@ -15,10 +15,9 @@ constexpr double kMargin = 1.26;
 
 }  // namespace
 
-int engine_color(const BenchResults& results, const Configuration& configuration) {
-  const std::vector<std::string> engines = engine_labels(results);
-  const auto found = std::find(engines.begin(), engines.end(), engine_label(results, configuration));
-  return static_cast<int>(found - engines.begin());
+int backend_color(const BenchResults& results, const Configuration& configuration) {
+  const std::vector<std::string> labels = backend_labels(results);
+  return static_cast<int>(std::ranges::find(labels, backend_label(results, configuration)) - labels.begin());
 }
 
 void set_steps_axis(Panel& panel) {

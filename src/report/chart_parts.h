@@ -12,8 +12,8 @@ namespace paceline {
 
 inline constexpr int kValueTicks = 5;
 
-/// The place of a configuration's engine in the palette.
-int engine_color(const BenchResults& results, const Configuration& configuration);
+/// The place of a configuration's backend in the palette.
+int backend_color(const BenchResults& results, const Configuration& configuration);
 
 /// A logarithmic axis of batch sizes or lengths with a tick at each, and room beside the first and the last.
 void set_steps_axis(Panel& panel);

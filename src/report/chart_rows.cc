@@ -24,15 +24,15 @@ void set_value_axis(Panel& panel) {
 }
 
 std::string with_verdict(const BenchResults& results, const CellResult& cell) {
-  const std::string label = engine_label(results, cell.configuration);
+  const std::string label = backend_label(results, cell.configuration);
   return was_rejected(results, cell) ? label + " (rejected)" : label;
 }
 
-/// The row of an engine's best cell; faint where its answers differ.
-FigureRow engine_row(const BenchResults& results, const CellResult& cell) {
+/// The row of a backend's best cell; faint where its answers differ.
+FigureRow backend_row(const BenchResults& results, const CellResult& cell) {
   const bool rejected = was_rejected(results, cell);
   return {.label = with_verdict(results, cell),
-          .color = rejected ? kFaintColor : engine_color(results, cell.configuration)};
+          .color = rejected ? kFaintColor : backend_color(results, cell.configuration)};
 }
 
 Figure single(std::string title, std::string description, Panel panel) {
@@ -44,19 +44,19 @@ Figure single(std::string title, std::string description, Panel panel) {
   return figure;
 }
 
-std::string backend_label(const BackendResult& backend) {
-  std::string label = engine_words(backend);
+std::string resource_label(const BackendResult& backend) {
+  std::string label = backend_words(backend);
   if (backend.instances > 1) label += ", " + counted(backend.instances, "instance");
   return label;
 }
 
-FigureRow backend_row(const BenchResults& results, const BackendResult& backend) {
+FigureRow resource_row(const BenchResults& results, const BackendResult& backend) {
   const Configuration is{.backend = backend.backend,
                          .compute_type = backend.compute_type,
                          .device = backend.device,
                          .threads = backend.threads,
                          .instances = backend.instances};
-  return {.label = backend_label(backend), .color = was_rejected(backend) ? kFaintColor : engine_color(results, is)};
+  return {.label = resource_label(backend), .color = was_rejected(backend) ? kFaintColor : backend_color(results, is)};
 }
 
 void add_resource(Figure& figure, std::string title, std::string unit, std::vector<FigureRow> rows) {
@@ -73,9 +73,9 @@ void add_resource(Figure& figure, std::string title, std::string unit, std::vect
 Figure speedup_figure(const BenchResults& results) {
   Panel panel;
   panel.x_title = "times as fast as the baseline; longer is better";
-  for (const CellResult* cell : best_of_engines(results)) {
+  for (const CellResult* cell : best_of_backends(results)) {
     if (!has_median(cell->speedup)) continue;
-    FigureRow row = engine_row(results, *cell);
+    FigureRow row = backend_row(results, *cell);
     row.value = cell->speedup.median;
     if (has_interval(cell->speedup)) {
       row.low = cell->speedup.low;
@@ -98,9 +98,9 @@ Figure speedup_figure(const BenchResults& results) {
 Figure roof_figure(const BenchResults& results) {
   Panel panel;
   panel.x_title = "% of the arithmetic that this machine can do";
-  for (const CellResult* cell : best_of_engines(results)) {
+  for (const CellResult* cell : best_of_backends(results)) {
     if (!(cell->roof_share > 0)) continue;
-    FigureRow row = engine_row(results, *cell);
+    FigureRow row = backend_row(results, *cell);
     row.value = 100 * cell->roof_share;
     row.value_label = format_percent(cell->roof_share, 0);
     row.tooltip = fmt::format("{}: {} of the roof", configuration_words(cell->configuration), row.value_label);
@@ -117,7 +117,7 @@ Figure resource_figure(const BenchResults& results) {
   Figure figure{.title = "Memory and load time", .description = "Of each backend in a process of its own."};
   std::vector<FigureRow> memory, load;
   for (const BackendResult& backend : results.backends) {
-    const FigureRow named = backend_row(results, backend);
+    const FigureRow named = resource_row(results, backend);
     if (backend.peak_memory_bytes > 0) {
       memory.push_back(named);
       memory.back().value = static_cast<double>(backend.peak_memory_bytes) / 1e9;
@@ -142,15 +142,15 @@ Figure latency_figure(const BenchResults& results) {
   std::vector<std::string> seen;
   for (const CellResult& cell : results.cells) {
     if (!was_measured(cell) || !has_latency(cell)) continue;
-    const std::string engine = engine_label(results, cell.configuration);
-    if (std::ranges::find(seen, engine) != seen.end()) continue;
-    seen.push_back(engine);
-    FigureRow row = engine_row(results, cell);
+    const std::string label = backend_label(results, cell.configuration);
+    if (std::ranges::find(seen, label) != seen.end()) continue;
+    seen.push_back(label);
+    FigureRow row = backend_row(results, cell);
     for (const auto& [name, ms] :
          {std::pair("p50", cell.p50_ms), {"p90", cell.p90_ms}, {"p95", cell.p95_ms}, {"p99", cell.p99_ms}}) {
       row.points.push_back(
           {.x = ms,
-           .tooltip = fmt::format("{}, batch 1: {} {} ms", engine_words(cell.configuration), name, format_number(ms))});
+           .tooltip = fmt::format("{}, batch 1: {} {} ms", backend_words(cell.configuration), name, format_number(ms))});
     }
     row.value_label = format_number(cell.p99_ms) + " ms";
     panel.rows.push_back(std::move(row));

@@ -11,20 +11,20 @@ namespace paceline {
 
 /// The charts of a report. One without data has no panels.
 
-/// Milliseconds per text over batch size, a line for each engine and order: in one panel, or, where the lines of many
-/// engines would hide each other, in a panel for each engine with the others faint behind. Cells with a token budget
+/// Milliseconds per text over batch size, a line for each backend and order: in one panel, or, where the lines of many
+/// backends would hide each other, in a panel for each backend with the others faint behind. Cells with a token budget
 /// have no place on this axis and are left to the table.
 Figure speed_figure(const BenchResults& results);
 /// Milliseconds per text over its length in tokens, a panel for each batch size, both axes logarithmic. Of more than
-/// five engines each backend's fastest compute type that the gate accepted.
+/// five backends each one's fastest compute type that the gate accepted.
 Figure sweep_figure(const BenchResults& results);
-/// How many times faster sorting by length makes each engine at each batch size.
+/// How many times faster sorting by length makes each backend at each batch size.
 Figure order_figure(const BenchResults& results);
 
 /// How long the texts are, and what padding they would cost at each batch size and order.
 Figure length_figure(const BenchResults& results);
 
-/// The best of each engine against the baseline.
+/// The best of each backend against the baseline.
 Figure speedup_figure(const BenchResults& results);
 /// The same as a share of the machine's arithmetic peak.
 Figure roof_figure(const BenchResults& results);

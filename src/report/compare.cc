@@ -96,7 +96,7 @@ void add_versions(Differences& out, const BenchResults& earlier, const BenchResu
              std::tie(backend.backend, backend.compute_type, backend.device);
     });
     if (same == earlier.backends.end()) continue;
-    const std::string name = engine_words(backend);
+    const std::string name = backend_words(backend);
     out.add(kKind, name, same->version, backend.version);
     out.add(kKind, "the settings of " + name, same->settings, backend.settings);
   }
@@ -119,7 +119,7 @@ std::vector<std::string> find_lost(const BenchResults& earlier, const BenchResul
     const BackendResult* before = find_backend(earlier, is);
     if (before == nullptr || !was_accepted(*before) || !was_rejected(backend)) continue;
     lost.push_back(
-        fmt::format("{} was accepted by the gate and is rejected now: {}", engine_words(is), backend.gate.verdict));
+        fmt::format("{} was accepted by the gate and is rejected now: {}", backend_words(is), backend.gate.verdict));
   }
   return lost;
 }

@@ -25,7 +25,7 @@ struct ComparedCell {
 enum class DifferenceKind {
   kIncomparable,  ///< another model or other texts: a ratio would compare different work
   kCircumstance,  ///< another machine or state of it: the ratio is true, its cause open
-  kVersion,       ///< of Paceline or an engine: what a comparison is usually made for
+  kVersion,       ///< of Paceline or a backend: what a comparison is usually made for
 };
 
 /// Something about the two runs that is not alike.

@@ -70,7 +70,7 @@ void print_cells(TerminalPage& page, const Comparison& is) {
     }
     const Configuration& of = cell.later;
     rows.push_back(
-        {{engine_words(of), batch_words(of), std::string(order_name(of.order)), format_number(cell.ms_earlier.median),
+        {{backend_words(of), batch_words(of), std::string(order_name(of.order)), format_number(cell.ms_earlier.median),
           format_number(cell.ms_later.median), format_decimals(cell.ratio.median, 3), format_interval(cell.ratio),
           change_words(cell, is.tolerance)},
          cell.regression ? '!' : ' ',

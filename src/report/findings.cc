@@ -39,8 +39,8 @@ std::string action_words(const Configuration& is) {
   const std::string order = is.order == Order::kLength ? "sorted by length" : "in the order given";
   const std::string instances =
       is.instances > 1 ? fmt::format(", in {} instances of {}", is.instances, counted(is.threads, "thread")) : "";
-  if (is.batch_size == 1) return fmt::format("Use {}, one text at a time{}.", engine_words(is), instances);
-  return fmt::format("Use {} with {}, {}{}.", engine_words(is), batches, order, instances);
+  if (is.batch_size == 1) return fmt::format("Use {}, one text at a time{}.", backend_words(is), instances);
+  return fmt::format("Use {} with {}, {}{}.", backend_words(is), batches, order, instances);
 }
 
 std::string total_words(const BenchResults& results, const CellResult& cell) {
@@ -109,18 +109,18 @@ std::vector<const CellResult*> best_cells(const BenchResults& results) {
   for (const CellResult* cell : ranked_cells(results)) {
     if (!was_measured(*cell)) break;
     const Configuration& is = cell->configuration;
-    const bool first = seen.emplace(std::pair(engine_label(results, is), is.order), true).second;
+    const bool first = seen.emplace(std::pair(backend_label(results, is), is.order), true).second;
     if (first || is_recommended(results, *cell) || is_baseline(results, *cell)) best.push_back(cell);
   }
   return best;
 }
 
-std::vector<const CellResult*> best_of_engines(const BenchResults& results) {
+std::vector<const CellResult*> best_of_backends(const BenchResults& results) {
   std::vector<std::string> seen;
   std::vector<const CellResult*> best;
   for (const CellResult* cell : ranked_cells(results)) {
     if (!was_measured(*cell)) break;
-    std::string label = engine_label(results, cell->configuration);
+    std::string label = backend_label(results, cell->configuration);
     if (std::find(seen.begin(), seen.end(), label) != seen.end()) continue;
     seen.push_back(std::move(label));
     best.push_back(cell);
@@ -128,29 +128,29 @@ std::vector<const CellResult*> best_of_engines(const BenchResults& results) {
   return best;
 }
 
-std::string engine_label(const BenchResults& results, const Configuration& configuration) {
+std::string backend_label(const BenchResults& results, const Configuration& configuration) {
   bool same_type = true, same_threads = true;
   for (const CellResult& cell : results.cells) {
     const Configuration& other = cell.configuration;
     same_type &= other.compute_type == configuration.compute_type && other.device == configuration.device;
     same_threads &= other.threads == configuration.threads && other.instances == configuration.instances;
   }
-  const std::string name = same_type ? configuration.backend : engine_words(configuration);
+  const std::string name = same_type ? configuration.backend : backend_words(configuration);
   return same_threads ? name : fmt::format("{}, {} x {} threads", name, configuration.instances, configuration.threads);
 }
 
-std::vector<std::string> engine_labels(const BenchResults& results) {
+std::vector<std::string> backend_labels(const BenchResults& results) {
   std::vector<std::string> labels;
   for (const CellResult& cell : results.cells) {
-    const std::string label = engine_label(results, cell.configuration);
+    const std::string label = backend_label(results, cell.configuration);
     if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
   }
   return labels;
 }
 
-std::set<std::string> engines_to_compare(const BenchResults& results) {
+std::set<std::string> backends_to_compare(const BenchResults& results) {
   constexpr std::size_t kReadable = 5;
-  const std::vector<const CellResult*> best = best_of_engines(results);
+  const std::vector<const CellResult*> best = best_of_backends(results);
   std::set<std::string> labels;
   std::set<std::pair<std::string, std::string>> seen;
   for (const CellResult* cell : best) {
@@ -158,7 +158,7 @@ std::set<std::string> engines_to_compare(const BenchResults& results) {
     const bool thinned = best.size() > kReadable;
     if (thinned && was_rejected(results, *cell)) continue;
     if (thinned && !seen.emplace(is.backend, is.device).second) continue;
-    labels.insert(engine_label(results, is));
+    labels.insert(backend_label(results, is));
   }
   return labels;
 }

@@ -14,18 +14,18 @@ namespace paceline {
 /// Cells with figures, the confirmed ones before the exploratory ones, each fastest first; then those without, in the
 /// order given.
 std::vector<const CellResult*> ranked_cells(const BenchResults& results);
-/// The first of each engine and order among the ranked cells, and the baseline's; ranked alike.
+/// The first of each backend and order among the ranked cells, and the baseline's; ranked alike.
 std::vector<const CellResult*> best_cells(const BenchResults& results);
-/// The first of each engine (see engine_label) among the ranked cells, ranked alike.
-std::vector<const CellResult*> best_of_engines(const BenchResults& results);
+/// The first of each backend (see backend_label) among the ranked cells, ranked alike.
+std::vector<const CellResult*> best_of_backends(const BenchResults& results);
 /// Distinct backends at their compute type and device, in the order of the results: colours follow the place here.
 /// The compute type and the device are named only where more than one occurs, and so are threads and instances:
 /// "native", "native fp32", "native fp32, 2 x 1 threads".
-std::string engine_label(const BenchResults& results, const Configuration& configuration);
-std::vector<std::string> engine_labels(const BenchResults& results);
+std::string backend_label(const BenchResults& results, const Configuration& configuration);
+std::vector<std::string> backend_labels(const BenchResults& results);
 
-/// Labels of the engines where all stand side by side: of more than five each backend's fastest that the gate accepted.
-std::set<std::string> engines_to_compare(const BenchResults& results);
+/// Labels of the backends where all stand side by side: of more than five each one's fastest that the gate accepted.
+std::set<std::string> backends_to_compare(const BenchResults& results);
 
 /// A cell's role in few words: "recommended", "baseline", "confirmed", "exploratory", "rejected: ...", the error.
 std::string status_words(const BenchResults& results, const CellResult& cell);

@@ -22,7 +22,7 @@ std::string row_class(const BenchResults& results, const CellResult& cell) {
   return "";
 }
 
-/// Of the engine, not of the batches: packed ones compute none.
+/// Of the backend, not of the batches: packed ones compute none.
 double padding_share(const BenchResults& results, const CellResult& cell) {
   const BackendResult* backend = find_backend(results, cell.configuration);
   return backend != nullptr && !backend->padded ? 0 : cell.padding_ratio;
@@ -36,7 +36,7 @@ std::string padding_words(const BenchResults& results, const CellResult& cell) {
 TableRow speed_row(const BenchResults& results, const CellResult& cell, double slowest) {
   const Configuration& is = cell.configuration;
   const bool measured = was_measured(cell);
-  TableRow row{.cells = {{.text = engine_label(results, is)}}, .css_class = row_class(results, cell)};
+  TableRow row{.cells = {{.text = backend_label(results, is)}}, .css_class = row_class(results, cell)};
   row.cells.push_back({.text = measured ? format_number(cell.ms_per_text.median) : "",
                        .css_class = "bar",
                        .bar = measured ? cell.ms_per_text.median / slowest : 0,
@@ -82,7 +82,7 @@ std::string speed_table(const BenchResults& results, std::string_view label,
 }
 
 TableRow gate_row(const BackendResult& backend) {
-  TableRow row{.cells = {{.text = engine_words(backend)}}};
+  TableRow row{.cells = {{.text = backend_words(backend)}}};
   const GateResult& gate = backend.gate;
   if (!gate.ran) {
     const bool failed = !backend.error.empty();
@@ -101,7 +101,7 @@ TableRow gate_row(const BackendResult& backend) {
   return row;
 }
 
-/// A file of the user's own is named by its engine and path.
+/// A file of the user's own is named by its backend and path.
 std::string settings_words(const BackendResult& backend) {
   if (backend.file.empty()) return backend.settings;
   return fmt::format("{} runs {}; {}", backend.engine, backend.file, backend.settings);
@@ -150,7 +150,7 @@ std::string backend_table(const BenchResults& results) {
   for (const BackendResult& backend : results.backends) {
     if (!backend.error.empty() && backend.version.empty()) continue;  // never loaded; the gate's table says why
     rows.push_back(
-        {.cells = {{.text = engine_words(backend)},
+        {.cells = {{.text = backend_words(backend)},
                    {.text = backend.version},
                    {.text = backend.padded ? "padded" : "packed"},
                    {.text = backend.instances > 1 ? fmt::format("{} x {}", backend.instances, backend.threads)
@@ -177,7 +177,7 @@ std::string latency_table(const BenchResults& results) {
   std::vector<TableRow> rows;
   for (const CellResult& cell : results.cells) {
     if (!was_measured(cell) || !has_latency(cell)) continue;
-    TableRow row{.cells = {{.text = engine_label(results, cell.configuration)}},
+    TableRow row{.cells = {{.text = backend_label(results, cell.configuration)}},
                  .css_class = was_rejected(results, cell) ? "bad" : ""};
     for (const double ms : {cell.p50_ms, cell.p90_ms, cell.p95_ms, cell.p99_ms}) {
       row.cells.push_back({.text = format_number(ms), .value = ms});
@@ -194,7 +194,7 @@ std::string sweep_table(const BenchResults& results) {
   std::vector<TableRow> rows;
   for (const LengthResult& is : results.length_sweep) {
     rows.push_back(
-        {.cells = {{.text = engine_label(results, is.configuration)},
+        {.cells = {{.text = backend_label(results, is.configuration)},
                    {.text = batch_words(is.configuration), .value = is.configuration.batch_size},
                    {.text = format_count(is.tokens), .value = is.tokens},
                    {.text = format_number(is.ms_per_text.median), .value = is.ms_per_text.median},

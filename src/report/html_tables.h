@@ -8,7 +8,7 @@ namespace paceline {
 
 /// The tables of the page, as HTML; empty without data.
 
-/// The best of each engine and order, and every configuration behind a line that opens it.
+/// The best of each backend and order, and every configuration behind a line that opens it.
 std::string speed_tables(const BenchResults& results);
 /// What the gate compared, and which backends are out.
 std::string gate_table(const BenchResults& results);

@@ -28,7 +28,7 @@ std::string gate_word(const BenchResults& results, const CellResult& cell) {
 TextRow cell_row(const BenchResults& results, const CellResult& cell) {
   const Configuration& is = cell.configuration;
   TextRow row;
-  row.cells = {engine_label(results, is),
+  row.cells = {backend_label(results, is),
                batch_words(is),
                std::string(order_name(is.order)),
                format_number(cell.ms_per_text.median),
@@ -109,16 +109,16 @@ void print_rejections(TerminalPage& page, const BenchResults& results) {
   for (const Rejection& rejection : rejections) page.entry("  " + rejection.what, rejection.why, column);
 }
 
-/// A row for each engine and batch size, a column for each length: as many as fit.
+/// A row for each backend and batch size, a column for each length: as many as fit.
 void print_sweep(TerminalPage& page, const BenchResults& results) {
   std::set<int32_t> lengths;
   std::map<std::pair<int, std::string>, std::map<int32_t, std::string>> values;
-  const std::set<std::string> shown = engines_to_compare(results);
+  const std::set<std::string> shown = backends_to_compare(results);
   for (const LengthResult& row : results.length_sweep) {
-    if (!has_median(row.ms_per_text) || !shown.contains(engine_label(results, row.configuration))) continue;
-    const std::string engine = engine_label(results, row.configuration);
+    const std::string label = backend_label(results, row.configuration);
+    if (!has_median(row.ms_per_text) || !shown.contains(label)) continue;
     lengths.insert(row.tokens);
-    values[{row.configuration.batch_size, engine}][row.tokens] = format_number(row.ms_per_text.median);
+    values[{row.configuration.batch_size, label}][row.tokens] = format_number(row.ms_per_text.median);
   }
   if (values.empty()) return;
   std::vector<std::string> titles;

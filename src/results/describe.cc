@@ -24,14 +24,14 @@ std::string interval_in_brackets(const Estimate& estimate) {
   return has_interval(estimate) ? fmt::format(" ({})", format_interval(estimate)) : "";
 }
 
-std::string engine_words(const Configuration& configuration) {
+std::string backend_words(const Configuration& configuration) {
   std::string words = configuration.backend + " " + configuration.compute_type;
   if (configuration.device != "cpu") words += " on " + configuration.device;
   return words;
 }
 
-std::string engine_words(const BackendResult& backend) {
-  return engine_words(
+std::string backend_words(const BackendResult& backend) {
+  return backend_words(
       Configuration{.backend = backend.backend, .compute_type = backend.compute_type, .device = backend.device});
 }
 
@@ -47,7 +47,7 @@ std::string configuration_words(const Configuration& configuration) {
                                 ? fmt::format("batch size {}", configuration.batch_size)
                                 : fmt::format("at most {} a batch", batch_words(configuration));
   const std::string order(configuration.order == Order::kLength ? "sorted by length" : "texts as given");
-  const std::string words = fmt::format("{}, {}, {}", engine_words(configuration), batch, order);
+  const std::string words = fmt::format("{}, {}, {}", backend_words(configuration), batch, order);
   if (configuration.instances == 1) return words;
   return words + fmt::format(", {} instances of {} {}", configuration.instances, configuration.threads,
                              configuration.threads == 1 ? "thread" : "threads");

@@ -18,8 +18,8 @@ std::string format_interval(const Estimate& estimate);
 std::string interval_in_brackets(const Estimate& estimate);
 
 /// "native fp32"; the device too where it is not the CPU.
-std::string engine_words(const Configuration& configuration);
-std::string engine_words(const BackendResult& backend);
+std::string backend_words(const Configuration& configuration);
+std::string backend_words(const BackendResult& backend);
 /// "as given", "sorted by length".
 std::string_view order_words(Order order);
 /// "64", or "16,384 tokens" where a token budget rules.

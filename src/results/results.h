@@ -196,7 +196,7 @@ struct Recommendation {
   std::vector<Rejection> rejections;  ///< every other backend at its best, the runner-up's among them
 };
 
-/// One stage of the native engine's forward pass, or all of them. Medians over rounds; of one batch.
+/// One stage of native's forward pass, or all of them. Medians over rounds; of one batch.
 struct StageFigures {
   std::string stage;      ///< "attention", "waiting", ...; "total"
   double ms = 0;          ///< of the whole machine: what one of two threads does counts half
@@ -214,7 +214,7 @@ struct StageProfile {
   int64_t tokens = 0;
   std::vector<StageFigures> stages;  ///< add up to the total, but for the medians
   StageFigures total;
-  double counted_flops = 0;  ///< of a batch, as every engine is measured; the native one avoids some of it
+  double counted_flops = 0;  ///< of a batch, as every backend is measured; native avoids some of it
 };
 
 struct BenchResults {
