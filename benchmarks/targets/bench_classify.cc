@@ -1,5 +1,5 @@
-/// Measures what classify loses around its engine: the same texts once through the whole of it, from a file to a file,
-/// and once, already encoded, through the engine alone; side by side in interleaved rounds.
+/// Measures what classify loses around its backend: the same texts once through the whole of it, from a file to a file,
+/// and once, already encoded, through the backend alone; side by side in interleaved rounds.
 
 #include <fmt/format.h>
 
@@ -57,21 +57,21 @@ class Contest {
   Contest(const std::string& model, const std::string& type)
       : type_(type), classifier_(model, {.backend = {.name = "native", .compute_type = type}}) {}
 
-  void run_round(std::span<const Text> texts, bool engine_first) {
+  void run_round(std::span<const Text> texts, bool backend_first) {
     write_texts(texts);
-    if (engine_first) engine_.push_back(run_engine(texts));
+    if (backend_first) backend_.push_back(run_backend(texts));
     classify_.push_back(run_classify(texts.size()));
-    if (!engine_first) engine_.push_back(run_engine(texts));
+    if (!backend_first) backend_.push_back(run_backend(texts));
   }
 
-  /// False where too little of the engine's speed is left.
+  /// False where too little of the backend's speed is left.
   bool print(std::size_t texts_of_round) const {
-    const Estimate left = estimate_ratio(engine_, classify_);
+    const Estimate left = estimate_ratio(backend_, classify_);
     const auto per_second = [&](const std::vector<double>& seconds) {
       return static_cast<double>(texts_of_round) / median(seconds);
     };
     const bool passed = left.high >= kRequired;
-    fmt::print("{:<6}{:>10.1f}{:>12.1f}   {:.3f} ({:.3f} to {:.3f})   {:.2f}   {}\n", type_, per_second(engine_),
+    fmt::print("{:<6}{:>10.1f}{:>12.1f}   {:.3f} ({:.3f} to {:.3f})   {:.2f}   {}\n", type_, per_second(backend_),
                per_second(classify_), left.median, left.low, left.high, kRequired, passed ? "pass" : "FAIL");
     return passed;
   }
@@ -83,7 +83,7 @@ class Contest {
   }
 
   /// In the chunks of classify.
-  double run_engine(std::span<const Text> texts) {
+  double run_backend(std::span<const Text> texts) {
     double seconds = 0;
     const auto chunk = static_cast<std::size_t>(kChunkTexts);
     for (std::size_t first = 0; first < texts.size(); first += chunk) {
@@ -117,13 +117,13 @@ class Contest {
   std::string type_;
   TextClassifier classifier_;
   TemporaryFolder folder_;
-  std::vector<double> engine_;
+  std::vector<double> backend_;
   std::vector<double> classify_;
 };
 
 int run(int count, char** arguments) {
   Flags flags;
-  CLI::App app("What classify loses around its engine.");
+  CLI::App app("What classify loses around its backend.");
   app.add_option("model", flags.model, "checkpoint")->required();
   app.add_option("files", flags.files, "a text a line, used again until there are enough")->required();
   app.add_option("--texts", flags.texts, "in all rounds together (default 100000)")->check(CLI::PositiveNumber);
@@ -147,7 +147,7 @@ int run(int count, char** arguments) {
   }
   fmt::print("{} texts of {} different ones, {} rounds; texts/s\n",
              texts_of_round * static_cast<std::size_t>(flags.rounds), all.size(), flags.rounds);
-  fmt::print("{:<6}{:>10}{:>12}   {:<24} needs\n", "type", "engine", "classify", "kept of the engine's");
+  fmt::print("{:<6}{:>10}{:>12}   {:<24} needs\n", "type", "backend", "classify", "kept of its speed");
   bool passed = true;
   for (const Contest& contest : contests) passed = contest.print(texts_of_round) && passed;
   return passed ? 0 : kMissed;

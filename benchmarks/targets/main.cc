@@ -1,4 +1,4 @@
-/// Measures Paceline's own engine against what it has to reach: every row of the table in interleaved rounds, the roof
+/// Measures Paceline's own backend against what it has to reach: every row of the table in interleaved rounds, the roof
 /// in each of them. ./dev bench-native builds it, prepares the checkpoint and runs it.
 
 #include <fmt/format.h>
@@ -90,12 +90,12 @@ void print_loading(const TargetTimes& times, const std::map<Runner, double>& mem
 
 int run(int count, char** arguments) {
   TargetRunOptions options;
-  CLI::App app("Paceline's own engine against what it has to reach.");
+  CLI::App app("Paceline's own backend against what it has to reach.");
   app.add_option("model", options.model_dir, "checkpoint")->required();
   app.add_option("texts", options.text_file, "a text a line")->required();
-  app.add_option("--paceline", options.executable, "the program whose engines are measured")->required();
+  app.add_option("--paceline", options.executable, "the program whose backends are measured")->required();
   app.add_option("--rounds", options.rounds, "of everything (default 9)")->check(CLI::Range(2, 1000));
-  app.add_option("--only", options.only, "engines whose name contains this (default all)")->delimiter(',');
+  app.add_option("--only", options.only, "backends whose name contains this (default all)")->delimiter(',');
   CLI11_PARSE(app, count, arguments);
   options.show = [](const std::string& text) { fmt::print(stderr, "targets: {}\n", text); };
 

@@ -16,7 +16,7 @@ namespace paceline {
 struct TargetRunOptions {
   std::filesystem::path model_dir;
   std::filesystem::path text_file;
-  std::filesystem::path executable;  ///< of paceline, which starts the engines' processes
+  std::filesystem::path executable;  ///< of paceline, which starts the backends' processes
   int rounds = 9;
   std::vector<std::string> only;  ///< runners whose name contains one of these; empty: all
   std::function<void(const std::string&)> show;
@@ -42,10 +42,10 @@ TargetTimes measure_targets(const std::vector<Target>& targets, const TargetRunO
 /// What came of one target.
 struct Verdict {
   bool measured = false;
-  bool failed = false;  ///< an engine that was asked for could not run: a row that is missed
+  bool failed = false;  ///< a backend that was asked for could not run: a row that is missed
   std::string why_not;
   Estimate value;
-  double at_roof = 0;     ///< what an engine at the whole roof would reach here: no kernel gets beyond; 0: unknown
+  double at_roof = 0;     ///< what a backend at the whole roof would reach here: no kernel gets beyond; 0: unknown
   bool required = false;  ///< not missed: the interval reaches it
   bool stretch = false;   ///< the median does
 };

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-/// What Paceline's own engine has to reach, as data: docs/targets.md explains the figures.
+/// What Paceline's own backend has to reach, as data: docs/targets.md explains the figures.
 
 namespace paceline {
 
-/// An engine at a compute type.
+/// A backend at a compute type.
 struct Runner {
   std::string backend;
   std::string compute_type;
