@@ -30,6 +30,15 @@ Point estimate_point(double x, const Estimate& estimate) {
   return point;
 }
 
+/// Whether a chart of these lines would show nothing: they have one place on its axis.
+bool at_one_place(const std::vector<Line>& lines) {
+  std::set<double> places;
+  for (const Line& line : lines) {
+    for (const Point& point : line.points) places.insert(point.x);
+  }
+  return places.size() < 2;
+}
+
 void sort_points(std::vector<Line>& lines) {
   for (Line& line : lines) std::ranges::sort(line.points, {}, &Point::x);
 }
@@ -96,7 +105,7 @@ std::optional<Point> gain_point(const BenchResults& results, const CellResult& s
   if (before == nullptr || !was_measured(*before)) return std::nullopt;
   const Estimate gain = ratio_of(before->ms_per_text, sorted.ms_per_text);
   Point point = estimate_point(given.batch_size, gain);
-  point.tooltip = fmt::format("{}, batch {}: {} times as fast sorted by length{}", backend_words(given),
+  point.tooltip = fmt::format("{}, batch size {}: {} times as fast sorted by length{}", backend_words(given),
                               given.batch_size, format_decimals(gain.median, 2), interval_in_brackets(gain));
   return point;
 }
@@ -150,7 +159,7 @@ Figure sweep_figure(const BenchResults& results) {
     line.label = label;
     line.color = color;
     Point point = estimate_point(row.tokens, row.ms_per_text);
-    point.tooltip = fmt::format("{}, batch {}, {} tokens: {} ms per text{}", backend_words(is), is.batch_size,
+    point.tooltip = fmt::format("{}, batch size {}, {} tokens: {} ms per text{}", backend_words(is), is.batch_size,
                                 row.tokens, format_number(point.y), interval_in_brackets(row.ms_per_text));
     line.points.push_back(std::move(point));
   }
@@ -166,7 +175,10 @@ Figure sweep_figure(const BenchResults& results) {
     set_steps_axis(panel);
     figure.panels.push_back(std::move(panel));
   }
-  if (figure.panels.empty()) return figure;
+  if (at_one_place(all)) {
+    figure.panels.clear();
+    return figure;
+  }
   const ValueAxis axis = axis_of_lines(figure.panels);
   for (Panel& panel : figure.panels) panel.y = axis;
   std::vector<LegendEntry> legend = backend_legend(results, all);
@@ -183,17 +195,19 @@ Figure sweep_figure(const BenchResults& results) {
 Figure order_figure(const BenchResults& results) {
   Figure figure{.title = "What sorting by length gains"};
   std::map<int, Line> lines;
+  bool can_gain = false;  // one text alone has no order
   for (const CellResult& cell : results.cells) {
     if (!has_place(cell) || cell.configuration.order != Order::kLength) continue;
     std::optional<Point> point = gain_point(results, cell);
     if (!point) continue;
+    can_gain |= cell.configuration.batch_size > 1;
     const int color = backend_color(results, cell.configuration);
     Line& line = lines[color];
     line.label = backend_label(results, cell.configuration);
     line.color = color;
     line.points.push_back(*std::move(point));
   }
-  if (lines.empty()) return figure;
+  if (!can_gain) return figure;
   Panel panel;
   panel.title = figure.title;
   panel.x_title = "texts per batch";

@@ -77,7 +77,7 @@ Panel padding_panel(const BenchResults& results) {
     const auto [order, size] = key;
     const double centre = static_cast<double>(std::distance(sizes.begin(), sizes.find(size)));
     const double left = order == Order::kInput ? centre - kBarWidth : centre;
-    const auto tooltip = fmt::format("batch {}, {}: {} padding", size, order_words(order), format_percent(ratio));
+    const auto tooltip = fmt::format("batch size {}, {}: {} padding", size, order_words(order), format_percent(ratio));
     series[order].bars.push_back({left, left + kBarWidth, 100 * ratio, fmt::format("{:.0f}", 100 * ratio), tooltip});
     largest = std::max(largest, 100 * ratio);
   }
@@ -97,13 +97,15 @@ Figure length_figure(const BenchResults& results) {
   const WorkloadSummary& workload = results.workload;
   if (!workload.token_histogram.empty()) {
     figure.panels.push_back(histogram_panel(workload));
-    figure.description = fmt::format(
-        "{} of {} to {} tokens, {} in the mean. Padding: computed tokens that are not text, "
-        "for backends that pad.",
-        counted(workload.sequences, workload.unit()), workload.min_tokens, workload.max_tokens,
-        format_number(workload.mean_tokens));
+    figure.description =
+        fmt::format("{} of {} to {} tokens, {} in the mean.", counted(workload.sequences, workload.unit()),
+                    workload.min_tokens, workload.max_tokens, format_number(workload.mean_tokens));
   }
-  if (!batch_sizes(results).empty()) figure.panels.push_back(padding_panel(results));
+  if (std::ranges::any_of(results.cells, [](const CellResult& cell) { return cell.padding_ratio > 0; }) &&
+      !batch_sizes(results).empty()) {
+    figure.panels.push_back(padding_panel(results));
+    figure.description += " Padding: computed tokens that are not text, for backends that pad.";
+  }
   return figure;
 }
 

@@ -111,6 +111,19 @@ TEST(OrderFigureTest, IsTheRatioOfTheTwoOrders) {
   EXPECT_NEAR(panel.lines[0].points.at(6).y, 1, 1e-9);
 }
 
+TEST(OrderFigureTest, OneTextAloneHasNoOrder) {
+  BenchResults results = example_results();
+  std::erase_if(results.cells, [](const CellResult& cell) { return cell.configuration.batch_size != 1; });
+  EXPECT_TRUE(order_figure(results).panels.empty());
+}
+
+TEST(SweepFigureTest, OneLengthIsNoChart) {
+  BenchResults results = example_results();
+  std::erase_if(results.length_sweep, [](const LengthResult& row) { return row.tokens != 8; });
+  ASSERT_FALSE(results.length_sweep.empty());
+  EXPECT_TRUE(sweep_figure(results).panels.empty());
+}
+
 TEST(RowFiguresTest, ARowForEachEngineBestFirst) {
   const BenchResults results = article_results();
   const Panel speedup = speedup_figure(results).panels.at(0);
@@ -143,6 +156,14 @@ TEST(LengthFigureTest, HistogramAndPaddingOfBothOrders) {
   EXPECT_EQ(figure.panels[1].bars[0].bars.size(), 7u);
   EXPECT_NEAR(figure.panels[1].bars[0].bars[6].y, 100 * example::padding(64, Order::kInput), 1e-9);
   EXPECT_NEAR(figure.panels[1].bars[1].bars[6].y, 100 * example::padding(64, Order::kLength), 1e-9);
+}
+
+TEST(LengthFigureTest, BatchesWithoutPaddingHaveNoPanelForIt) {
+  BenchResults results = example_results();
+  for (CellResult& cell : results.cells) cell.padding_ratio = 0;
+  const Figure figure = length_figure(results);
+  ASSERT_EQ(figure.panels.size(), 1u);
+  EXPECT_THAT(figure.description, testing::Not(HasSubstr("Padding")));
 }
 
 TEST(AllFiguresTest, NothingMeasuredGivesNoFigure) { EXPECT_TRUE(all_figures(BenchResults{}).empty()); }

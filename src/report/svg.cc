@@ -97,16 +97,22 @@ void draw_bars(Canvas& canvas, const Plot& plot) {
   }
 }
 
-/// Labels of rules stand above the plot, the first to the left of its line where the next would touch it.
+/// Labels of rules stand at the top of the plot, to the right of their lines; where the next line is too near, to the
+/// left, and where the axis is too near as well, in a row of its own.
 void draw_rules(Canvas& canvas, const Plot& plot) {
   const std::vector<Rule>& rules = plot.panel.rules;
+  for (const Rule& rule : rules) {
+    canvas.line({plot.x(rule.x), plot.box.top, plot.x(rule.x), plot.floor()}, canvas.ink(), 1, true);
+  }
+  double lower = plot.box.top + 10;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const double x = plot.x(rules[i].x), width = text_width(rules[i].label);
-    canvas.line({x, plot.box.top, x, plot.floor()}, canvas.ink(), 1, true);
     const double next = i + 1 < rules.size() ? plot.x(rules[i + 1].x) : plot.box.right;
-    const bool fits = x + 6 + width < next - 3;
-    canvas.text(fits ? x + 6 : x - 6, plot.box.top + 10, rules[i].label,
-                {.fill = canvas.ink(), .anchor = fits ? Anchor::kStart : Anchor::kEnd, .halo = true});
+    const bool left = x + 6 + width >= next - 3 && x - 6 - width > plot.box.left;
+    const bool crosses = x + 6 + width >= next - 3 && !left;
+    const double y = crosses ? lower += kLineHeight : plot.box.top + 10;
+    canvas.text(left ? x - 6 : x + 6, y, rules[i].label,
+                {.fill = canvas.ink(), .anchor = left ? Anchor::kEnd : Anchor::kStart, .halo = true});
   }
 }
 

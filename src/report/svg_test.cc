@@ -45,6 +45,17 @@ TEST(SvgTest, AFileStandsAloneAndAPageFollowsItsTheme) {
   EXPECT_THAT(page, Not(HasSubstr("\"#")));
 }
 
+TEST(SvgTest, ALabelWithoutRoomOnEitherSideOfItsLineStaysInsideThePlot) {
+  BenchResults results = example_results();
+  results.workload.mean_tokens = 5;
+  results.workload.p95_tokens = 9;
+  const std::string svg = render_svg(length_figure(results), {});
+  const std::size_t label = svg.find(">mean 5.00<");
+  ASSERT_NE(label, std::string::npos);
+  const std::string element = svg.substr(svg.rfind("<text", label), label - svg.rfind("<text", label));
+  EXPECT_THAT(element, Not(HasSubstr("text-anchor=\"end\""))) << "to the left it would cover the axis";
+}
+
 TEST(SvgTest, NarrowPanelsStandBelowOneAnotherWithoutLineLabels) {
   const BenchResults results = example_results();
   EXPECT_THAT(render_svg(speed_figure(results), {.width = 336}), Not(HasSubstr(">native, sorted<")));
