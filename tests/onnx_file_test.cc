@@ -283,8 +283,16 @@ TEST_F(OnnxFile, NoticesWhatOnlyARunShows) {
 TEST_F(OnnxFile, RefusesFilesThatAreNoOnnx) {
   const auto refuse = [&](const std::string& content) {
     write_file_atomically(file_, content);
-    expect_error(
-        ErrorCode::kCorruptData, [&] { open(file_); }, "[onnxruntime", file_.string());
+    try {
+      open(file_);
+      ADD_FAILURE() << "a backend was made of it";
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      EXPECT_EQ(error.code(), ErrorCode::kCorruptData) << message;
+      EXPECT_TRUE(message.starts_with("[onnxruntime")) << message;
+      EXPECT_NE(message.find(file_.string()), message.npos) << message;
+      EXPECT_EQ(message.find(".cc:"), message.npos) << "a place in ONNX Runtime's source: " << message;
+    }
   };
   refuse("");
   refuse("no ONNX file, but a text that somebody called one\n");

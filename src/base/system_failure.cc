@@ -40,8 +40,10 @@ Advice advice_for(int number) {
       return {ErrorCode::kInvalidArgument, "It is closed: leave it open or name a file."};
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
       return {ErrorCode::kResourceExhausted, "The disk is full or the quota is used up: free some space."};
+    case EFBIG:
+      return {ErrorCode::kResourceExhausted,
+              "Raise the limit on the size of files (ulimit -f), or write to a file system that takes larger ones."};
     case EMFILE:
     case ENFILE:
       return {ErrorCode::kResourceExhausted, "Raise the limit on open files (ulimit -n) or close other programs."};

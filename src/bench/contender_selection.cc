@@ -11,6 +11,7 @@
 #include "bench/contender.h"
 #include "machine/compute_type.h"
 #include "paceline/error.h"
+#include "words/counted.h"
 
 namespace paceline {
 namespace {
@@ -72,16 +73,15 @@ class Selector {
     }
     if (!left_out.empty()) {
       selection_.notes.push_back(
-          fmt::format("Instances x threads that need more than the {} CPUs of this process were "
-                      "left out: {}.",
-                      machine_.usable_cpus, fmt::join(left_out, ", ")));
+          fmt::format("Instances x threads that need more than {}, all that this process may use, were left out: {}.",
+                      counted(machine_.usable_cpus, "CPU"), fmt::join(left_out, ", ")));
     }
     if (parallelisms_.empty()) {
       throw Error(
           ErrorCode::kInvalidArgument,
-          fmt::format("[bench] --threads x --instances: none of them fits into the {} CPUs that this process may "
-                      "use. Use smaller numbers.",
-                      machine_.usable_cpus));
+          fmt::format("[--threads] --threads x --instances needs more than {} for every pair, which is all that this "
+                      "process may use. Give smaller numbers.",
+                      counted(machine_.usable_cpus, "CPU")));
     }
   }
 
@@ -135,15 +135,14 @@ class Selector {
     for (const auto& [backend, file] : options_.files) {
       if (backend != entry.name) continue;
       if (!is_file(file)) {
-        throw Error(ErrorCode::kNotFound, fmt::format("[bench] {}: {} is no file.", flag, file.string()));
+        throw Error(ErrorCode::kNotFound, fmt::format("[{}] {} is no file.", flag, file.string()));
       }
       const std::string name = file.filename().string();
       const auto same = [&](const auto& one) { return one == name; };
       if (std::ranges::any_of(known_backends(), same, &BackendEntry::name) || !file_names_.insert(name).second) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    fmt::format("[bench] {}: the report calls files by their names, and \"{}\" is taken. Rename the "
-                                "file.",
-                                flag, name));
+        throw Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format("[{}] files are shown by their names, and \"{}\" is taken. Rename the file.", flag, name));
       }
       BackendResult result;
       result.backend = name;
@@ -163,8 +162,8 @@ class Selector {
     for (const std::string& type : options_.compute_types) {
       if (any_contender([&](const BackendResult& one) { return one.compute_type == type; })) continue;
       throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("[bench] none of the chosen backends computes in {}. `paceline doctor` shows which "
-                              "compute types each has.",
+                  fmt::format("[--compute-types] none of the chosen backends computes in {}. `paceline doctor` shows "
+                              "the compute types of each.",
                               type));
     }
   }
@@ -176,17 +175,18 @@ class Selector {
       for (const BackendEntry& entry : known_backends()) {
         if (!entry.device_compute_types.empty()) able.push_back(entry.name);
       }
-      throw Error(ErrorCode::kUnavailable, fmt::format("[bench] none of the chosen backends runs on {}. These do: {}.",
-                                                       device, fmt::join(able, ", ")));
+      throw Error(ErrorCode::kUnavailable,
+                  fmt::format("[--devices] none of the chosen backends runs on {}. These do: {}.", device,
+                              fmt::join(able, ", ")));
     }
   }
 
   void note_types_left_out() {
     if (emulated_.empty()) return;
-    selection_.notes.push_back(
-        fmt::format("Left out as this CPU has no instructions for them: {}. --compute-types "
-                    "measures them all the same.",
-                    fmt::join(emulated_, ", ")));
+    const bool one = emulated_.size() == 1;
+    selection_.notes.push_back(fmt::format(
+        "This CPU has no instructions for {}, so Paceline left {} out. --compute-types {} measures {} anyway.",
+        fmt::join(emulated_, ", "), one ? "it" : "them", fmt::join(emulated_, ","), one ? "it" : "them"));
   }
 
   const BenchOptions& options_;

@@ -2,8 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <string_view>
+
+#include "base/testing/sanitized.h"
 #include "machine/cpu_record.h"
+#include "paceline/error.h"
 
 namespace paceline {
 namespace {
@@ -67,6 +74,29 @@ TEST(Roof, IsMeasuredAndPlausible) {
   EXPECT_LT(roof.clock_ghz, 10);
   EXPECT_GT(roof.memory_bandwidth_gbps, 0.1);
   EXPECT_GT(roof.theoretical_fp32_gflops, 0);
+}
+
+// A limit holds for a whole process, hence the child.
+TEST(Roof, NamesTheLimitUnderWhichItDoesNotFit) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer takes more addresses than any limit leaves";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit limit{.rlim_cur = rlim_t{200} << 20, .rlim_max = rlim_t{200} << 20};
+    ::setrlimit(RLIMIT_AS, &limit);
+    try {
+      measure_roof(1, 0.001);
+    } catch (const Error& error) {
+      const std::string_view message = error.what();
+      const bool says_it = message.starts_with("[measuring the roof]") && message.find("ulimit -v") != message.npos;
+      ::_exit(error.code() == ErrorCode::kResourceExhausted && says_it ? 0 : 2);
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(Roof, MoreThanTheClockAllowsIsImplausible) {

@@ -7,6 +7,7 @@
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
 #include "base/cpu_topology.h"
+#include "base/room.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
@@ -89,6 +90,9 @@ uint64_t read_words(std::span<const uint64_t> words) {
 }
 
 double read_bandwidth_gbps(ThreadPool& pool) {
+  // A buffer that does not fit would ask for a smaller batch, and there is none.
+  constexpr std::size_t kAround = std::size_t{4} << 20;  // to start on a huge page
+  check_room("measuring the roof", {.address_bytes = kBandwidthBytes + kAround});
   AlignedBuffer buffer(kBandwidthBytes);
   std::ranges::fill(buffer.as<uint64_t>(), 1);  // pages never written would all be the one page of zeros
   const std::span<const uint64_t> words = buffer.as<uint64_t>();

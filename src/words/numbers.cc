@@ -44,17 +44,18 @@ int decimals_of(double value, int digits) {
 }
 
 std::string format_number(double value, int digits) {
-  return std::isfinite(value) ? format_decimals(value, decimals_of(value, digits)) : "-";
+  return format_decimals(value, std::isfinite(value) ? decimals_of(value, digits) : 0);
 }
 
 std::string format_decimals(double value, int decimals) {
-  return with_thousands(fmt::format("{:.{}f}", value, decimals));
+  return std::isfinite(value) ? with_thousands(fmt::format("{:.{}f}", value, decimals)) : "-";
 }
 
 std::string format_count(int64_t value) { return with_thousands(fmt::format("{}", value)); }
 
 std::string format_percent(double share, int decimals) {
-  return std::isfinite(share) ? fmt::format("{:.{}f} %", 100 * share, decimals) : "-";
+  const double percent = 100 * share;
+  return std::isfinite(percent) ? fmt::format("{:.{}f} %", percent, decimals) : "-";
 }
 
 std::string format_bytes(int64_t bytes) {

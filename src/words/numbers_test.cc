@@ -17,6 +17,8 @@ TEST(FormatTest, NumbersHaveSignificantDigits) {
   EXPECT_EQ(format_number(0), "0");
   EXPECT_EQ(format_number(NAN), "-");
   EXPECT_EQ(format_number(INFINITY), "-");
+  EXPECT_EQ(format_decimals(INFINITY, 3), "-");
+  EXPECT_EQ(format_percent(1e308), "-") << "100 times as much is no number";
 }
 
 TEST(FormatTest, NumbersTooSmallForANormalDoubleAreNumbersToo) {

@@ -72,6 +72,7 @@ class OwnFilesTest(PacelineTest):
         bad = self.write("bad.onnx", b"\x08\x07 no model")
         flags = ["bench", self.model, "--text", self.texts, "--out", self.folder / "report", "--budget", "1s"]
         self.fails(*flags, "--onnx", self.folder / "none.onnx", expect=3, mentions="is no file")
+        self.fails("verify", self.model, "--onnx", self.folder, expect=3, mentions=f"[--onnx] {self.folder} is no file")
         self.fails(*flags, "--onnx", bad, "--onnx", bad, expect=2, mentions="Rename")
         report = self.bench("--onnx", bad)
         self.assertIn("bad.onnx", self.row(report, "bad.onnx")["error"])

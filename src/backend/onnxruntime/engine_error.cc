@@ -11,13 +11,28 @@
 namespace paceline {
 namespace {
 
-// The engine's messages span lines and can be long; the first line says it. A check of its own says it behind the place
-// in its source.
+/// What follows the place in ONNX Runtime's own source ("/src/graph/model.cc:181 Model::Model(const Proto&) ") and the
+/// check that was false there.
+std::string_view without_place(std::string_view message) {
+  constexpr std::string_view kCheck = " was false. ";
+  if (const std::size_t check = message.find(kCheck); check != message.npos) {
+    return message.substr(check + kCheck.size());
+  }
+  const std::size_t place = message.find(".cc:");
+  std::size_t at = place == message.npos ? message.npos : message.find('(', place);
+  if (at == message.npos) return message;
+  int depth = 0;
+  do {
+    depth += message[at] == '(' ? 1 : message[at] == ')' ? -1 : 0;
+  } while (++at < message.size() && depth > 0);
+  const std::size_t rest = message.find(' ', at);
+  return rest == message.npos ? message : message.substr(rest + 1);
+}
+
+/// ONNX Runtime's messages span lines and can be long; the first line says it.
 std::string one_line(std::string_view message) {
   constexpr std::size_t kLongest = 300;
-  constexpr std::string_view kCheck = " was false. ";
-  if (const std::size_t check = message.find(kCheck); check != message.npos)
-    message.remove_prefix(check + kCheck.size());
+  message = without_place(message);
   const std::size_t end = std::min(message.find('\n'), kLongest);
   return std::string(message.substr(0, end));
 }
@@ -43,7 +58,7 @@ void throw_user_file_error(const Ort::Exception& thrown, std::string_view file) 
     throw_engine_error(thrown, ErrorCode::kCorruptData, doing, "It is no ONNX file, or not a whole one.");
   }
   throw_engine_error(thrown, ErrorCode::kUnsupported, doing,
-                     "The engine cannot run this graph; export it at an opset that it knows.");
+                     "ONNX Runtime cannot run this graph. Export it at an opset that it knows.");
 }
 
 }  // namespace paceline

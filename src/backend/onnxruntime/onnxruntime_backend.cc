@@ -115,7 +115,8 @@ void OnnxRuntimeBackend::run(const PackedBatch& batch, std::span<float> logits) 
   run_checked(batch, logits);
 } catch (const Ort::Exception& thrown) {
   if (user_file_.empty()) {
-    throw_engine_error(thrown, ErrorCode::kInternal, "running a batch", "This is a bug of Paceline or of the engine.");
+    throw_engine_error(thrown, ErrorCode::kInternal, "running a batch",
+                       "This is a bug in Paceline or in ONNX Runtime.");
   }
   throw_engine_error(thrown, ErrorCode::kUnsupported, fmt::format("running {}", user_file_.string()),
                      "The file may be of another checkpoint, or traced with fixed shapes that it does not declare.");
