@@ -23,8 +23,7 @@ namespace {
 }
 
 [[noreturn]] void throw_plugin_error(const PluginError& error) {
-  throw Error(error.code,
-              error.message.empty() ? "[backend] The engine ran out of memory. Use smaller batches." : error.message);
+  throw Error(error.code, error.message.empty() ? "[backend] Memory ran out. Use smaller batches." : error.message);
 }
 
 void check_room_for(const PluginEntry& plugin) {
@@ -177,10 +176,11 @@ const PluginTable& load_plugin(const PluginEntry& plugin) {
     return *plugins.emplace(file, OpenPlugin{.table = open_table(plugin, file), .owner = {}}).first->second.table;
   }
   if (found->second.owner.is_forked_child()) {
-    throw Error(ErrorCode::kUnavailable,
-                fmt::format("[backend {}] The engine was loaded before this process was forked, and its threads are in "
-                            "the parent alone. Load it after the fork, or start a new program.",
-                            plugin.name));
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format("[backend {}] It was loaded before this process was forked, and its threads are in the parent "
+                    "alone. Load it after the fork, or start a new program.",
+                    plugin.name));
   }
   return *found->second.table;
 }
@@ -195,7 +195,7 @@ std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const C
 
 void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const ExportRequest& request) {
   if (table.export_to == nullptr) {
-    throw Error(ErrorCode::kUnsupported, "[export] The engine has no file format of its own.");
+    throw Error(ErrorCode::kUnsupported, "[export] The backend has no file format of its own.");
   }
   PluginError error;
   if (!table.export_to(&checkpoint, &request, &error)) throw_plugin_error(error);

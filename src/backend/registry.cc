@@ -20,7 +20,7 @@ namespace {
 const BackendEntry& reference_entry() {
   static const BackendEntry entry{.name = kReferenceBackendName,
                                   .compute_types = {"fp32"},
-                                  .summary = "scalar code in double precision, the oracle of gates",
+                                  .summary = "scalar code in double precision; checks native",
                                   .create = create_reference_backend};
   return entry;
 }
@@ -63,17 +63,17 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
   const bool on_cpu = !parse_device(options.device).cuda;
   if (!on_cpu && entry.device_compute_types.empty()) {
     throw Error(ErrorCode::kUnavailable,
-                fmt::format("[backend {}] Device {} was asked for, it runs on cpu.", entry.name, options.device));
+                fmt::format("[backend {}] Device {} was given, and it runs on cpu only.", entry.name, options.device));
   }
   const std::vector<std::string>& types = on_cpu ? entry.compute_types : entry.device_compute_types;
   const bool as_exported = !options.file.empty() && options.compute_type == kExportedType;
   if (!as_exported && std::find(types.begin(), types.end(), options.compute_type) == types.end()) {
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("[backend {}] Compute type \"{}\" was asked for, it computes in {} on {}.", entry.name,
+                fmt::format("[backend {}] Compute type \"{}\" was given, expected {} on {}.", entry.name,
                             excerpt(options.compute_type), fmt::join(types, ", "), options.device));
   }
   if (!options.file.empty() && !entry.files) {
-    throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, it runs no files.",
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, and it runs no files.",
                                                          entry.name, options.file.string()));
   }
   if (entry.create != nullptr) return entry.create(checkpoint, options);

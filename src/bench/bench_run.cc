@@ -205,7 +205,7 @@ class BenchRun {
     }
     collect(measurement, plan.baseline);
     measurement.confirm(choose_finalists(results_, plan.baseline), plan.confirm_until);
-    show("lengths");
+    show("measuring lengths");
     measure_lengths(plan.sweep, contenders_,
                     {.subject = subject_,
                      .turns = turns,

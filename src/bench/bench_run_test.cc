@@ -11,6 +11,7 @@
 #include "base/testing/temporary_folder.h"
 #include "bench/length_sweep.h"
 #include "bench/measurement.h"
+#include "bench/recommendation.h"
 #include "bench/series.h"
 #include "bench/testing/simulated_worker.h"
 #include "paceline/error.h"
@@ -219,6 +220,10 @@ TEST_F(BenchRunTest, EqualEnginesAreCalledEqualAndTheModestOneIsChosen) {
   ASSERT_TRUE(results_.recommendation.valid);
   EXPECT_EQ(results_.recommendation.outcome, Lead::kEqual);
   EXPECT_THAT(results_.recommendation.reason, HasSubstr("equally fast"));
+  EXPECT_THAT(results_.recommendation.reason,
+              testing::ContainsRegex("; the recommended one (has the smaller batch|needs less memory)"));
+  for (CellResult& cell : results_.cells) cell.confirmed &= !(cell.configuration == *results_.baseline);
+  EXPECT_THAT(recommend(results_).reason, HasSubstr("; exploratory)")) << "the baseline was measured once";
 }
 
 TEST_F(BenchRunTest, ARunThatCannotTellSaysSoAndTakesTheFasterMedian) {

@@ -12,6 +12,8 @@
 #include <tuple>
 #include <utility>
 
+#include "words/counted.h"
+
 namespace paceline {
 namespace {
 
@@ -100,15 +102,15 @@ class BudgetFit {
                                            : fmt::format("of {} tokens", limit.max_batch_tokens));
     }
     if (!sizes.empty()) {
-      notes.push_back(fmt::format("Batch size{} {} {} dropped to keep the budget; a larger --budget measures {}.",
+      notes.push_back(fmt::format("Batch size{} {} {} dropped to keep the budget. A larger --budget measures {}.",
                                   sizes.size() > 1 ? "s" : "", fmt::join(sizes, ", "),
                                   sizes.size() > 1 ? "were" : "was", sizes.size() > 1 ? "them" : "it"));
     }
     if (texts_ < kTextsPerTurn) {
       notes.push_back(
-          fmt::format("Each round times about {} texts of a configuration (at least one batch) instead of {} "
-                      "to keep the budget; the intervals are wider for it.",
-                      texts_, kTextsPerTurn));
+          fmt::format("Each round times about {} of a configuration (at least one batch) instead of {} to keep the "
+                      "budget. This makes the intervals wider.",
+                      counted(texts_, "text"), kTextsPerTurn));
     }
     return notes;
   }
@@ -205,9 +207,10 @@ std::vector<Finalist> predicted_finalists(const Grid& grid, std::span<const Cost
 
 std::string ConfirmationPlan::words(std::size_t wanted) const {
   std::string words = rounds == kConfirmationRounds
-                          ? fmt::format("{} rounds", rounds)
-                          : fmt::format("{} rounds instead of {}", rounds, kConfirmationRounds);
-  if (finalists < wanted) words += fmt::format(", of {} configurations instead of {}", finalists, wanted);
+                          ? counted(rounds, "round")
+                          : fmt::format("{} instead of {}", counted(rounds, "round"), kConfirmationRounds);
+  if (finalists < wanted)
+    words += fmt::format(", of {} instead of {}", counted(static_cast<int64_t>(finalists), "configuration"), wanted);
   return words;
 }
 

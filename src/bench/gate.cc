@@ -10,6 +10,7 @@
 #include "batch/batch_planner.h"
 #include "machine/compute_type.h"
 #include "paceline/error.h"
+#include "words/counted.h"
 
 namespace paceline {
 namespace {
@@ -43,21 +44,21 @@ double label_agreement(std::span<const float> expected, std::span<const float> l
   if (!options.has_labels || options.problem_type == ProblemType::kRegression) return 1;
   const auto decide = options.problem_type == ProblemType::kMultiLabelClassification ? label_signs : best_label;
   const std::size_t columns = static_cast<std::size_t>(options.outputs);
-  int64_t counted = 0;
+  int64_t decided = 0;
   int64_t same = 0;
   for (std::size_t first = 0; first < expected.size(); first += columns) {
     const std::span<const float> wanted_row = expected.subspan(first, columns);
     const std::span<const float> row = logits.subspan(first, columns);
     if (!all_finite(wanted_row) || !all_finite(row)) {
-      ++counted;
+      ++decided;
       continue;
     }
     const Decision wanted = decide(wanted_row);
     if (wanted.margin < kTieMargin) continue;
-    ++counted;
+    ++decided;
     if (decide(row).labels == wanted.labels) ++same;
   }
-  return counted == 0 ? 1 : static_cast<double>(same) / static_cast<double>(counted);
+  return decided == 0 ? 1 : static_cast<double>(same) / static_cast<double>(decided);
 }
 
 bool is_exact(const std::string& compute_type) {
@@ -66,7 +67,7 @@ bool is_exact(const std::string& compute_type) {
 }
 
 void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
-  const std::string against = fmt::format("{} texts against {}", result.texts, result.oracle);
+  const std::string against = fmt::format("{} against {}", counted(result.texts, "text"), result.oracle);
   if (!all_numbers) {
     result.verdict = fmt::format("some answers are not numbers ({}).", against);
   } else if (is_exact(options.compute_type)) {

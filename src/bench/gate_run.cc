@@ -236,7 +236,7 @@ class Gate {
 
   std::vector<float> ask(Contender* contender) const {
     if (contender == nullptr) return {};
-    environment_.show(fmt::format("the gate: {}", contender->name()));
+    environment_.show(fmt::format("checking the answers of {}", contender->name()));
     std::vector<float> logits = answers(*contender, gate_, subject_);
     while (!contender->running() && revive_contender(*contender, subject_, environment_)) {
       logits = answers(*contender, gate_, subject_);
@@ -262,7 +262,8 @@ class Gate {
       if (original_ != nullptr) return;
       const std::string verdict = proven_->result.gate.verdict;
       refuse_all(contenders_, verdict);
-      run_.notes.push_back(fmt::format("{} is no oracle to trust: {}", proven_->name(), verdict));
+      run_.notes.push_back(
+          fmt::format("No answer can be trusted, because {} was not accepted: {}", proven_->name(), verdict));
       proven_ = nullptr;
       return;
     }
@@ -293,7 +294,7 @@ class Gate {
     GateResult result;
     result.ran = true;
     result.oracle = oracle;
-    result.verdict = fmt::format("{} numbers, {} were expected.", logits.size(), expected.size());
+    result.verdict = fmt::format("{} numbers were given, {} were expected.", logits.size(), expected.size());
     return result;
   }
 

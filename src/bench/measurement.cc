@@ -182,7 +182,7 @@ void Measurement::choose_confirmation(std::span<const std::size_t> finalists, do
   set_texts_per_turn(grid_, confirmation_.texts);
   if (confirmation_.whole(finalists.size())) return;
   notes_.push_back(
-      fmt::format("To keep the budget, the confirmation has {}; a larger --budget gives narrower intervals.",
+      fmt::format("To keep the budget, the confirmation has {}. A larger --budget gives narrower intervals.",
                   confirmation_.words(finalists.size())));
 }
 
@@ -207,9 +207,7 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
     schedules.try_emplace(plan, fresh, per_round, false, random_);
   }
   if (repeated) {
-    notes_.push_back(
-        "The sample has too few batches of some size to confirm on others than those used for choosing; "
-        "a larger --texts would allow it.");
+    notes_.push_back("The sample has too few batches of some size to confirm on unused ones. Give a larger --texts.");
   }
   return schedules;
 }

@@ -175,7 +175,7 @@ class ProcessWorker final : public Worker {
         throw Interrupted{};
       case ReadStatus::kTimeout:
         throw Error(ErrorCode::kDeadlineExceeded,
-                    fmt::format("[worker {}] gave no answer for {} where {} were expected, and was ended.", name_,
+                    fmt::format("[worker {}] did not answer for {} (expected: {}). Paceline ended it.", name_,
                                 format_duration(patience), format_duration(expected_seconds)));
       case ReadStatus::kClosed:
         fail_dead();
@@ -187,14 +187,13 @@ class ProcessWorker final : public Worker {
 
   [[noreturn]] void fail_dead() {
     const std::string end = child_.wait_for_end(5);
-    const std::string words = child_.last_words();
-    // An engine aborts where it cannot start a thread or has no memory; what it says last tells, or a limit that is
-    // set.
+    const std::string message = child_.last_message();
+    // An engine aborts where it cannot start a thread or has no memory; its last message tells, or a limit that is set.
     const std::string limits = memory_limits();
-    const bool no_room = tells_of_exhaustion(words) || !limits.empty();
+    const bool no_room = tells_of_exhaustion(message) || !limits.empty();
     throw Error(no_room ? ErrorCode::kResourceExhausted : ErrorCode::kInternal,
                 fmt::format("[worker {}] the process {}.{}{}", name_, end,
-                            words.empty() ? "" : fmt::format(" Its last words: {}.", words),
+                            message.empty() ? "" : fmt::format(" Its last message: {}.", message),
                             limits.empty() ? "" : fmt::format(" Memory is limited ({}): raise it.", limits)));
   }
 
@@ -266,7 +265,7 @@ std::string ChildProcess::wait_for_end(double seconds) {
   return describe_end(status);
 }
 
-std::string ChildProcess::last_words() const {
+std::string ChildProcess::last_message() const {
   constexpr off_t kTail = 4096;
   constexpr std::size_t kLongest = 200;
   const off_t size = ::lseek(output_, 0, SEEK_END);

@@ -32,7 +32,7 @@ class ChildProcess {
   std::string wait_for_end(double seconds);
 
   /// The last line it printed, at most 200 printable characters; empty for none.
-  std::string last_words() const;
+  std::string last_message() const;
 
  private:
   ChildProcess() = default;

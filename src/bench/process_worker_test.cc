@@ -47,7 +47,7 @@ TEST(ProcessWorker, AnExitIsToldWithTheLastWords) {
   const auto worker = shell_worker("echo first; printf 'out of luck\\033\\n' >&2; exit 3");
   const Error error = failure_of(*worker);
   EXPECT_THAT(error.what(), HasSubstr("exited with 3"));
-  EXPECT_THAT(error.what(), HasSubstr("Its last words: out of luck?"));
+  EXPECT_THAT(error.what(), HasSubstr("Its last message: out of luck?"));
   EXPECT_THAT(error.what(), testing::Not(HasSubstr("first")));
 }
 

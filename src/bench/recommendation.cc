@@ -13,6 +13,7 @@
 #include "results/describe.h"
 #include "results/lookup.h"
 #include "results/statistics.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -47,7 +48,7 @@ bool varies_parallelism(const BenchResults& results) {
 std::string words_of(const BenchResults& results, const Configuration& at) {
   std::string words = configuration_words(at);
   if (at.instances == 1 && varies_parallelism(results)) {
-    words += fmt::format(", {} {}", at.threads, at.threads == 1 ? "thread" : "threads");
+    words += ", " + counted(at.threads, "thread");
   }
   return words;
 }
@@ -64,7 +65,7 @@ std::string broken_limit(const BenchResults& results, const CellResult& cell) {
   const Constraints& constraints = results.constraints;
   const BackendResult* backend = find_backend(results, cell.configuration);
   if (constraints.objective == Objective::kLatency && cell.configuration.batch_size != 1) {
-    return "makes a text wait for others, and the shortest time of one text alone was asked for";
+    return "was not measured with batch size 1, which --objective latency needs";
   }
   if (constraints.max_memory_bytes > 0 && backend->peak_memory_bytes > constraints.max_memory_bytes) {
     return fmt::format("needs {} MB of memory, {} MB were allowed", format_number(backend->peak_memory_bytes / 1e6),
@@ -130,13 +131,20 @@ std::string choice_words(const BenchResults& results, const CellResult& cell) {
                      format_number(cell.texts_per_second));
 }
 
-std::string why_preferred(const BenchResults& results, const Configuration& choice, const Configuration& other) {
-  const double ours = batch_texts(results, choice);
-  const double theirs = batch_texts(results, other);
-  return ours < theirs ? "the smaller batch" : "the more modest needs";
+/// "; the recommended one needs less memory": by what modesty() decides, where it decides for the choice.
+std::string preference_words(const BenchResults& results, const CellResult& choice, const CellResult& other) {
+  const auto ours = modesty(results, choice);
+  const auto theirs = modesty(results, other);
+  if (!(ours < theirs)) return "";
+  const char* reason = std::get<0>(ours) < std::get<0>(theirs)   ? "has the smaller batch"
+                       : std::get<1>(ours) < std::get<1>(theirs) ? "needs less memory"
+                       : std::get<2>(ours) < std::get<2>(theirs) ? "has fewer dependencies"
+                                                                 : "keeps the texts in their order";
+  return fmt::format("; the recommended one {}", reason);
 }
 
-std::string runner_up_words(const BenchResults& results, const Recommendation& chosen, const CellResult& runner_up) {
+std::string runner_up_words(const BenchResults& results, const Recommendation& chosen, const CellResult& choice,
+                            const CellResult& runner_up) {
   const std::string other = words_of(results, runner_up.configuration);
   const std::string ratio = ratio_words(chosen.lead);
   switch (chosen.outcome) {
@@ -145,24 +153,25 @@ std::string runner_up_words(const BenchResults& results, const Recommendation& c
     case Lead::kUnresolved:
       return fmt::format(
           " The runner-up, {}, cannot be told apart in this run (ratio {}); a larger --budget or a quieter machine "
-          "would "
-          "tell.",
+          "would tell.",
           other, ratio);
     case Lead::kEqual:
       break;
   }
-  return fmt::format(" The runner-up, {}, is equally fast (ratio {}); the choice has {}.", other, ratio,
-                     why_preferred(results, chosen.choice, runner_up.configuration));
+  return fmt::format(" The runner-up, {}, is equally fast (ratio {}){}.", other, ratio,
+                     preference_words(results, choice, runner_up));
 }
 
 std::string reason_words(const BenchResults& results, const Recommendation& chosen, const CellResult& choice,
                          const CellResult* runner_up) {
   std::string words = choice_words(results, choice);
   if (choice.speedup.median > 0 && results.baseline && !(*results.baseline == choice.configuration)) {
-    words += fmt::format(" {} times the speed of the baseline ({}).", ratio_words(choice.speedup),
-                         words_of(results, *results.baseline));
+    const CellResult* baseline = find_cell(results, *results.baseline);
+    words += fmt::format(" {} times the speed of the baseline ({}{}).", ratio_words(choice.speedup),
+                         words_of(results, *results.baseline),
+                         baseline != nullptr && !baseline->confirmed ? "; exploratory" : "");
   }
-  if (runner_up != nullptr) words += runner_up_words(results, chosen, *runner_up);
+  if (runner_up != nullptr) words += runner_up_words(results, chosen, choice, *runner_up);
   if (chosen.cost_per_million > 0) {
     words += fmt::format(" A million texts cost {:.2f} at {:.2f} an hour.", chosen.cost_per_million,
                          results.constraints.price_per_hour);
@@ -187,14 +196,14 @@ std::string why_not(const BenchResults& results, const CellResult& cell, const C
     case Lead::kEqual:
       break;
   }
-  return fmt::format("is equally fast, ratio {}{}; the choice has {}", ratio_words(ratio), at_best,
-                     why_preferred(results, choice->configuration, cell.configuration));
+  return fmt::format("is equally fast, ratio {}{}{}", ratio_words(ratio), at_best,
+                     preference_words(results, *choice, cell));
 }
 
 std::string rejected_words(const BenchResults& results, const BackendResult& backend) {
   std::string words = backend_words(backend);
   if (varies_parallelism(results) || backend.instances > 1) {
-    words += fmt::format(", {} x {} threads", backend.instances, backend.threads);
+    words += fmt::format(", {} x {}", backend.instances, counted(backend.threads, "thread"));
   }
   return words;
 }

@@ -152,7 +152,7 @@ class StageProfiler {
         const auto done = static_cast<double>(static_cast<std::size_t>(round) * cells_.size() + turns.size());
         options_.progress->update(
             done, static_cast<double>((kProfileRounds + 1) * cells_.size()),
-            fmt::format("{}, batch {}", cell.configuration.compute_type, cell.configuration.batch_size));
+            fmt::format("{}, batch size {}", cell.configuration.compute_type, cell.configuration.batch_size));
       }
       turns.push_back({.times = time(cell), .roof = roof});
     }
@@ -201,10 +201,11 @@ class StageProfiler {
 };
 
 [[noreturn]] void refuse(const std::string& given) {
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("[bench] --profile looks into native on the CPU, one configuration after the other: "
-                          "{} does not go with it. Leave one of the two away.",
-                          given));
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("[bench] --profile measures native on the CPU, one configuration at a time: {} does not go with "
+                  "it. Leave one of the two out.",
+                  given));
 }
 
 }  // namespace

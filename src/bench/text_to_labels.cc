@@ -35,7 +35,7 @@ void measure_text_to_labels(const BenchOptions& options, const BenchSubject& sub
                                 .expected_seconds = end_to_end_seconds(options)};
   const std::vector<Text> texts = choose_texts(subject.workload.texts, request.expected_seconds, results);
   if (texts.empty()) return;
-  environment.show("text to labels");
+  environment.show("measuring from text to labels");
   try {
     results.end_to_end.ms_per_text = environment.start_worker("end to end")->end_to_end(request, texts);
     results.end_to_end.texts = static_cast<int64_t>(texts.size());

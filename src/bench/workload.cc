@@ -12,6 +12,7 @@
 #include "paceline/error.h"
 #include "results/random.h"
 #include "results/statistics.h"
+#include "words/counted.h"
 
 namespace paceline {
 namespace {
@@ -22,9 +23,8 @@ void pass_over(std::span<const TextError> errors, Workload& workload) {
   workload.passed_over = errors.size();
   workload.first_error = errors.front().message;
   if (errors.size() == workload.texts.size()) {
-    throw Error(errors.front().code,
-                fmt::format("[bench] none of the {} texts drawn from {} can be read. The first: {}", errors.size(),
-                            workload.summary.source, workload.first_error));
+    throw Error(errors.front().code, fmt::format("[{}] none of the {} texts can be read. First error: {}",
+                                                 workload.summary.source, errors.size(), workload.first_error));
   }
   std::vector<Text> kept;
   auto error = errors.begin();
@@ -54,15 +54,14 @@ std::vector<uint32_t> draw_sample(std::size_t available, std::size_t wanted, uin
 
 Workload make_workload(TextSet texts, const Tokenizer& tokenizer, const WorkloadOptions& options) {
   if (options.texts < 1) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[bench] a sample of {} texts was asked for, at least 1 is needed.", options.texts));
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("[--texts] is {}, expected at least 1.", options.texts));
   }
   if (texts.texts.empty()) {
     throw Error(
         ErrorCode::kCorruptData,
-        fmt::format("[bench] {} holds no usable text (rows that could not be read: {}). Give a file with one text a "
-                    "line, or the right --format and --text-column.",
-                    options.source, texts.skipped));
+        fmt::format("[{}] has no usable text ({} could not be read). Give a file with one text a line, or the right "
+                    "--format and --text-column.",
+                    options.source, counted(static_cast<int64_t>(texts.skipped), "row")));
   }
   Workload workload;
   WorkloadSummary& summary = workload.summary;

@@ -183,8 +183,8 @@ TokenTypeUse apply_token_types(TokenTypes asked, const HandedOutTypes& saved, Ne
   if (use.handed_out) return use;
   if (asked == TokenTypes::kAsSaved && saved.lost) {
     use.notice = fmt::format(
-        "transformers 4 handed token types to this {} and transformers 5, which saved the folder, does not: {} of a "
-        "model from version 4 are other ones than it was trained for. --token-types yes hands them out",
+        "transformers 4 gave this {} token types; version 5, which saved the folder, gives none: {} of a model trained "
+        "with version 4 change. --token-types yes restores them",
         network.architecture, network.without_types == WithoutTypes::kNothing ? "the answers" : "the answers to pairs");
   }
   leave_out_token_types(network);

@@ -70,11 +70,11 @@ std::string todays_ending(const std::string& name) {
                                   std::string_view where) {
   const std::string& longer = first.size() > second.size() ? first : second;
   const std::string remedy = longer.size() > name.size() && longer.ends_with(name)
-                                 ? fmt::format("Choose those with a prefix by --prefix {}",
+                                 ? fmt::format("Choose those with a prefix: --prefix {}",
                                                excerpt(longer.substr(0, longer.size() - name.size())))
                                  : std::string("Save the state_dict of one model.");
   throw Error(ErrorCode::kCorruptData,
-              fmt::format("[{}] the tensors {} and {} are both {} without what programs put before names, and they "
+              fmt::format("[{}] the tensors {} and {} both become {} when their prefixes are removed, and they "
                           "differ. {}",
                           where, excerpt(first), excerpt(second), excerpt(name), remedy));
 }

@@ -128,7 +128,7 @@ void check_labels(const BenchFlags& flags) {
 
 /// What an unfinished article run leaves, and how to go on.
 void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, const Invocation& invocation) {
-  invocation.console.note(fmt::format("paceline: {}. The finished rounds are in {}; go on with:\n  {}{}",
+  invocation.console.note(fmt::format("paceline: {}. The finished rounds are saved in {}. To continue:\n  {}{}",
                                       results.interrupted ? "stopped" : "not everything could be measured",
                                       saved_rounds(flags.out).string(), invocation.command_line,
                                       flags.bench.resume ? "" : " --resume"));
@@ -143,9 +143,9 @@ struct WrittenFiles {
 WrittenFiles write_results(const BenchFlags& flags, const BenchResults& results, Console& console) {
   const std::optional<std::filesystem::path> folder = report_folder(results, flags.out);
   if (!folder || *folder != flags.out) {
-    console.note(
-        fmt::format("paceline: the report in {} says more than this run, which was not completed, and stays.{}",
-                    flags.out.string(), folder ? fmt::format(" What was measured is in {}.", folder->string()) : ""));
+    console.note(fmt::format("paceline: this run is incomplete, so the complete report in {} stays.{}",
+                             flags.out.string(),
+                             folder ? fmt::format(" The partial report is in {}.", folder->string()) : ""));
   }
   if (!folder) return {};
   const std::optional<Plan> plan = make_plan(results, flags.bench.labels);
@@ -165,8 +165,9 @@ TerminalOptions terminal(const WrittenFiles& files) {
 
 int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
   if (flags.has_budget) {
-    throw Error{ErrorCode::kInvalidArgument,
-                "[bench] --profile and --budget exclude each other: a profile takes five rounds, whatever they take."};
+    throw Error{
+        ErrorCode::kInvalidArgument,
+        "[bench] --profile and --budget exclude each other: a profile takes five rounds. Leave one of the two out."};
   }
   if (!flags.out.empty()) check_profile_folder(flags.out);
   const auto progress = make_progress(flags.quiet, "profile", "turns");

@@ -15,6 +15,8 @@
 #include "machine/machine.h"
 #include "paceline/error.h"
 #include "plan/deployment.h"
+#include "words/counted.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -100,11 +102,12 @@ Checkpoint check_setup(const Deployment& setup, Console& console) {
 }
 
 void note_summary(const ClassifySummary& summary, double seconds, Console& console) {
-  std::string line = fmt::format("{} texts in {:.1f} s, {:.1f} texts/s", grouped(static_cast<int64_t>(summary.rows)),
+  const auto count = [](uint64_t rows) { return format_count(static_cast<int64_t>(rows)); };
+  std::string line = fmt::format("{} in {:.1f} s, {:.1f} texts/s", counted(static_cast<int64_t>(summary.rows), "text"),
                                  seconds, static_cast<double>(summary.rows) / seconds);
-  if (summary.truncated > 0) line += fmt::format("; {} truncated", grouped(static_cast<int64_t>(summary.truncated)));
-  if (summary.windowed > 0) line += fmt::format("; {} in windows", grouped(static_cast<int64_t>(summary.windowed)));
-  if (summary.errors > 0) line += fmt::format("; {} with an error", grouped(static_cast<int64_t>(summary.errors)));
+  if (summary.truncated > 0) line += fmt::format("; {} truncated", count(summary.truncated));
+  if (summary.windowed > 0) line += fmt::format("; {} in windows", count(summary.windowed));
+  if (summary.errors > 0) line += fmt::format("; {} with an error", count(summary.errors));
   console.note(line);
 }
 

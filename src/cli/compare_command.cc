@@ -44,9 +44,9 @@ Command make_compare_command() {
                  set_number(options->tolerance, 0, kLargestTolerance)},
                 {"--json", "", "print JSON (default: text)", set_switch(options->json)}},
       .notes =
-          "Ratios are later over earlier times of the same configuration, with 95 % intervals. Exit code 5 where a "
-          "confirmed or the recommended one is slower by more than the tolerance with its whole interval, or the gate "
-          "rejects it now; 3 where the two runs did different work.",
+          "A ratio is the later time over the earlier, with its 95 % interval. Exit code 5: a confirmed or the "
+          "recommended configuration is slower, with its whole interval beyond the tolerance, or the gate now rejects "
+          "it. 3: the two runs did different work.",
       .run = [options](const Invocation& invocation) { return run_compare_command(*options, invocation.console); }};
 }
 

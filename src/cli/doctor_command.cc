@@ -10,6 +10,7 @@
 #include "machine/machine.h"
 #include "network/architecture.h"
 #include "paceline/version.h"
+#include "words/counted.h"
 
 namespace paceline {
 namespace {
@@ -33,8 +34,8 @@ struct Findings {
 /// Why the roof cannot be believed; empty where it can.
 std::string roof_problem(const Roof& roof) {
   if (roof_is_plausible(roof)) return "";
-  return fmt::format("measured {:.0f} fp32 GFLOPS where clock x width x issue rate allow {:.0f}, and {:.1f} GB/s",
-                     roof.fp32_gflops, roof.theoretical_fp32_gflops, roof.memory_bandwidth_gbps);
+  return fmt::format("measured {:.0f} GFLOP/s in fp32 and {:.1f} GB/s, the clock allows {:.0f} GFLOP/s",
+                     roof.fp32_gflops, roof.memory_bandwidth_gbps, roof.theoretical_fp32_gflops);
 }
 
 OrderedJson backend_json(const BackendEntry& entry) {
@@ -87,22 +88,22 @@ std::string machine_text(const MachineRecord& machine) {
   const std::string virtualization = machine.virtualization.empty() ? "" : ", " + machine.virtualization;
   return fmt::format(
       "cpu            {}\n"
-      "processors     {} logical, {} cores; this process may use {}\n"
+      "processors     {} logical, {}; this process may use {}\n"
       "memory         {:.1f} GB\n"
       "system         {}{}\n"
       "ISA            {} of {}\n"
       "CPU flags      {}\n",
-      machine.cpu, topology.logical_cpus, topology.physical_cores, topology.usable,
+      machine.cpu, topology.logical_cpus, counted(topology.physical_cores, "core"), topology.usable,
       static_cast<double>(machine.memory_bytes) / 1e9, machine.kernel, virtualization, machine.active_isa,
       fmt::join(machine.isa_levels, ", "), fmt::join(machine.cpu_flags, " "));
 }
 
 std::string roof_text(const Roof& roof, int threads) {
   return fmt::format(
-      "roof           fp32 {} GFLOPS of {} by clock x width x issue rate; bf16 {}; int8 {} GOPS\n"
-      "               memory {:.1f} GB/s, clock {:.2f} GHz, measured with {} threads\n",
+      "roof           fp32 {} GFLOP/s (the clock allows {}), bf16 {} GFLOP/s, int8 {} GOP/s\n"
+      "               memory {:.1f} GB/s, clock {:.2f} GHz, measured with {}\n",
       gflops(roof.fp32_gflops), gflops(roof.theoretical_fp32_gflops), gflops(roof.bf16_gflops), gflops(roof.int8_gops),
-      roof.memory_bandwidth_gbps, roof.clock_ghz, threads);
+      roof.memory_bandwidth_gbps, roof.clock_ghz, counted(threads, "thread"));
 }
 
 std::string backends_text() {
@@ -127,8 +128,9 @@ int run_doctor(const DoctorOptions& options, Console& console) {
                   fmt::format("architectures  {}\n", fmt::join(known_architectures(), ", ")));
   }
   if (findings.problem.empty()) return kExitDone;
-  console.note(fmt::format("paceline: [doctor] {}. Shares of the roof cannot be believed here, please report it.",
-                           findings.problem));
+  console.note(
+      fmt::format("paceline: [doctor] {}. Do not trust shares of the roof on this machine, and please report this.",
+                  findings.problem));
   return kExitInternal;
 }
 
@@ -140,7 +142,8 @@ Command make_doctor_command() {
           .summary = "say what this machine can do and which backends are installed",
           .flags = {{"--json", "", "print JSON (default: text)", set_switch(options->json)},
                     threads_flag(options->threads)},
-          .notes = "Measures the machine's roof in under a second. Exit code 1 where the roof cannot be true.",
+          .notes =
+              "Measures the machine's roof in under a second. Exit code 1: the clock does not allow what was measured.",
           .run = [options](const Invocation& invocation) { return run_doctor(*options, invocation.console); }};
 }
 

@@ -102,14 +102,6 @@ TEST(ExitCodes, EveryErrorHasTheOneOfTheDocuments) {
   EXPECT_EQ(exit_code(ErrorCode::kDeadlineExceeded), 8);
 }
 
-TEST(Notices, GroupedThousands) {
-  EXPECT_EQ(grouped(0), "0");
-  EXPECT_EQ(grouped(999), "999");
-  EXPECT_EQ(grouped(1000), "1,000");
-  EXPECT_EQ(grouped(1234567), "1,234,567");
-  EXPECT_EQ(grouped(-123456), "-123,456");
-}
-
 TEST(Flags, ThresholdsAndWeightsByLabel) {
   LabelOptions labels;
   set_threshold(labels)("0.5");

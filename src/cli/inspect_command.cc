@@ -14,6 +14,8 @@
 #include "machine/compute_type.h"
 #include "network/network.h"
 #include "tokenize/tokenizer.h"
+#include "words/counted.h"
+#include "words/numbers.h"
 #include "words/printable.h"
 #include "words/suggest.h"
 
@@ -98,9 +100,9 @@ std::string weights_text(const Checkpoint& checkpoint) {
   if (!checkpoint.adapter().empty()) out += fmt::format(", with {} merged into them", checkpoint.adapter());
   if (!checkpoint.taken().empty()) out += fmt::format(", what is under {}", excerpt(checkpoint.taken()));
   if (checkpoint.unused_tensors() > 0) {
-    out += fmt::format("; {} tensors are not used", grouped(checkpoint.unused_tensors()));
+    out += fmt::format("; {} not used", counted(checkpoint.unused_tensors(), "tensor"));
     if (checkpoint.without_prefix() > 0)
-      out += fmt::format(", {} without the prefix", grouped(checkpoint.without_prefix()));
+      out += fmt::format(", {} without the prefix", format_count(checkpoint.without_prefix()));
   }
   return out;
 }
@@ -183,7 +185,7 @@ std::string changes_text(const Inspection& found) {
   std::string out = fmt::format("read as          {}\n", printable(found.tokenizer_reading));
   out += fmt::format("token types      {}\n", printable(token_types_text(types)));
   for (const std::string& applied : found.tokenizer_applied)
-    out += fmt::format("applied          {}\n", printable(applied));
+    out += fmt::format("changed          {}\n", printable(applied));
   for (const std::string& note : found.tokenizer_notes) out += fmt::format("notice           {}\n", printable(note));
   if (!types.notice.empty()) out += fmt::format("notice           {}\n", printable(types.notice));
   return out;
@@ -202,7 +204,7 @@ std::string inspect_text(const Inspection& found) {
   }
   std::string out = fmt::format(
       "saved by         {}\n"
-      "architecture     {}: {} layers, hidden {}, {} heads, intermediate {}\n"
+      "architecture     {}: {}, hidden {}, {}, intermediate {}\n"
       "parameters       {}, stored as {} in {:.4g} MB\n"
       "weights          {}\n"
       "labels           {}\n"
@@ -212,12 +214,12 @@ std::string inspect_text(const Inspection& found) {
       "compute          {}, per token\n"
       "memory           {}, the weights alone\n"
       "hash             {}\n",
-      saved_by_text(checkpoint.saved_by()), network.architecture, network.layers.size(), network.hidden_size,
-      network.blocks.empty() ? 0 : network.blocks.front().attention.heads, network.intermediate_size,
-      grouped(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
+      saved_by_text(checkpoint.saved_by()), network.architecture, counted(std::ssize(network.layers), "layer"),
+      network.hidden_size, counted(network.blocks.empty() ? 0 : network.blocks.front().attention.heads, "head"),
+      network.intermediate_size, format_count(parameter_count(network)), short_dtype_name(checkpoint.dtype()),
       static_cast<double>(checkpoint.weight_bytes()) / 1e6, weights_text(checkpoint), labels_text(checkpoint),
-      found.tokenizer_type, grouped(found.tokenizer_entries), made_text(found.tokenizer_origin),
-      grouped(network.vocab_size), changes_text(found), checkpoint.max_length(),
+      found.tokenizer_type, format_count(found.tokenizer_entries), made_text(found.tokenizer_origin),
+      format_count(network.vocab_size), changes_text(found), checkpoint.max_length(),
       compute_text(network, checkpoint.max_length()), memory, found.hash);
   for (const std::string& notice : checkpoint.notices()) out += fmt::format("notice           {}.\n", notice);
   if (checkpoint.random_weights()) out += fmt::format("notice           {}\n", kRandomWeightsNotice);

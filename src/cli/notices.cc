@@ -19,14 +19,4 @@ void note_notices(BenchOptions& bench, Console& console) {
   bench.on_notice = [&console](const std::string& notice) { console.note(fmt::format("paceline: {}.", notice)); };
 }
 
-std::string grouped(int64_t value) {
-  std::string digits = fmt::format("{}", value);
-  const std::size_t first = value < 0 ? 1 : 0;
-  for (std::size_t place = digits.size(); place > first + 3;) {
-    place -= 3;
-    digits.insert(place, 1, ',');
-  }
-  return digits;
-}
-
 }  // namespace paceline

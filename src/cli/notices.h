@@ -23,7 +23,4 @@ void note_checkpoint(const Checkpoint& checkpoint, Console& console);
 /// Has bench and verify say the same, and what they notice of the texts.
 void note_notices(BenchOptions& bench, Console& console);
 
-/// "12,345".
-std::string grouped(int64_t value);
-
 }  // namespace paceline

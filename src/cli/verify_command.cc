@@ -90,8 +90,8 @@ Command make_verify_command() {
   BenchOptions& bench = flags->bench;
   std::vector<Flag> table{
       model_dir_flag(bench.model_dir),
-      {"--backends", "LIST", "which ones (default: all that are installed)", set_list(bench.backends)},
-      {"--compute-types", "LIST", "which ones (default: all that the CPU has instructions for)",
+      {"--backends", "LIST", "backends to check (default: all that are installed)", set_list(bench.backends)},
+      {"--compute-types", "LIST", "fp32, bf16, int8 arithmetic (default: all that the CPU supports)",
        set_known_list(bench.compute_types, known_compute_types())},
       {"--text", "FILE", "texts to compare, up to 256 (default: made-up token ids)", set_path(bench.text_file)}};
   for (Flag& flag :
@@ -112,9 +112,9 @@ Command make_verify_command() {
           .summary = "check that every backend gives the same answers",
           .flags = std::move(table),
           .notes =
-              "Differences are of logits; relative ones to the largest logit. fp32 has to agree within 1e-4 of it. "
-              "Exit code 5 where a backend does not, 7 where one could not be checked for want of memory, threads or "
-              "files.",
+              "Differences are between logits, relative ones as a share of the largest. fp32 has to agree within 1e-4 "
+              "of it. Exit code 5: a backend's answers differ. 7: one could not be checked for want of memory, threads "
+              "or open files.",
           .run = [flags](const Invocation& invocation) { return run_verify_command(*flags, invocation.console); }};
 }
 

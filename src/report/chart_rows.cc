@@ -148,9 +148,9 @@ Figure latency_figure(const BenchResults& results) {
     FigureRow row = backend_row(results, cell);
     for (const auto& [name, ms] :
          {std::pair("p50", cell.p50_ms), {"p90", cell.p90_ms}, {"p95", cell.p95_ms}, {"p99", cell.p99_ms}}) {
-      row.points.push_back(
-          {.x = ms,
-           .tooltip = fmt::format("{}, batch 1: {} {} ms", backend_words(cell.configuration), name, format_number(ms))});
+      row.points.push_back({.x = ms,
+                            .tooltip = fmt::format("{}, batch 1: {} {} ms", backend_words(cell.configuration), name,
+                                                   format_number(ms))});
     }
     row.value_label = format_number(cell.p99_ms) + " ms";
     panel.rows.push_back(std::move(row));

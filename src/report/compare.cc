@@ -8,6 +8,7 @@
 #include "report/findings.h"
 #include "results/describe.h"
 #include "results/lookup.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -47,7 +48,7 @@ class Differences {
 
 std::string size_words(const CheckpointSummary& is) {
   if (is.parameters == 0) return "";
-  return fmt::format("{} with {} parameters", is.architecture, format_count(is.parameters));
+  return fmt::format("{} with {}", is.architecture, counted(is.parameters, "parameter"));
 }
 
 /// A retrained checkpoint costs the same time: its hash is a circumstance, its size is not.
@@ -60,8 +61,8 @@ void add_checkpoint(Differences& out, const CheckpointSummary& earlier, const Ch
 void add_workload(Differences& out, const WorkloadSummary& earlier, const WorkloadSummary& later) {
   const auto words = [](const WorkloadSummary& is) {
     if (is.texts == 0) return std::string();
-    const std::string windows = is.in_windows() ? fmt::format(" in {} windows", format_count(is.sequences)) : "";
-    return fmt::format("{} texts{} of {} tokens in the mean, {} at most", format_count(is.texts), windows,
+    const std::string windows = is.in_windows() ? " in " + counted(is.sequences, "window") : "";
+    return fmt::format("{}{} of {} tokens in the mean, {} at most", counted(is.texts, "text"), windows,
                        format_number(is.mean_tokens, 4), is.max_tokens);
   };
   out.add(DifferenceKind::kIncomparable, "the texts", words(earlier), words(later));

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <string_view>
 #include <utility>
 
 #include "report/compare.h"
 #include "report/terminal_page.h"
 #include "results/describe.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -88,9 +90,13 @@ void print_cells(TerminalPage& page, const Comparison& is) {
                 {"verdict"}},
                rows);
   }
-  if (unclear > 0) page.paragraph(fmt::format("{} exploratory ones show no difference.", unclear), 2);
-  if (!is.only_earlier.empty()) page.paragraph(fmt::format("{} only in the first run.", is.only_earlier.size()), 2);
-  if (!is.only_later.empty()) page.paragraph(fmt::format("{} only in the second run.", is.only_later.size()), 2);
+  const auto count = [&](std::string_view what, std::size_t configurations) {
+    if (configurations == 0) return;
+    page.paragraph(fmt::format("{}: {}.", what, counted(static_cast<int64_t>(configurations), "configuration")), 2);
+  };
+  count("Exploratory, no difference can be told", unclear);
+  count("Only in the earlier run", is.only_earlier.size());
+  count("Only in the later run", is.only_later.size());
 }
 
 void print_verdict(TerminalPage& page, const Comparison& is) {

@@ -136,7 +136,9 @@ std::string backend_label(const BenchResults& results, const Configuration& conf
     same_threads &= other.threads == configuration.threads && other.instances == configuration.instances;
   }
   const std::string name = same_type ? configuration.backend : backend_words(configuration);
-  return same_threads ? name : fmt::format("{}, {} x {} threads", name, configuration.instances, configuration.threads);
+  return same_threads
+             ? name
+             : fmt::format("{}, {} x {}", name, configuration.instances, counted(configuration.threads, "thread"));
 }
 
 std::vector<std::string> backend_labels(const BenchResults& results) {

@@ -102,17 +102,24 @@ std::string machine_facts(const BenchResults& results) {
 std::string method(const BenchResults& results) {
   const int32_t threads = results.backends.empty() ? 0 : results.backends.front().threads;
   const std::string with_threads = threads > 0 ? fmt::format(", each with {}", counted(threads, "thread")) : "";
-  return html_paragraph(fmt::format(
-      "Texts are put into batches once for each batch size and order; a round times a systematic subset of those "
-      "batches from a random start, the same for every backend, from token ids in memory to logits in memory. "
-      "Each backend lives in a process of its own{}; one runs at a time, and the rounds of all are interleaved in "
-      "random "
-      "order. "
-      "The best cells and the baseline are then measured again on batches that were not used for choosing: only such "
-      "confirmed figures lead to a recommendation, the others are exploratory. "
-      "Figures are medians over rounds with their 95 % intervals. Two configurations count as equal where the interval "
-      "of their ratio contains 1 and reaches no further than a tenth; where it reaches further, the run cannot tell.",
-      with_threads));
+  const bool all = results.protocol == "article";
+  return html_list(
+             {"Check the answers. The gate compares each backend's answers with those of a trusted one, the oracle. A "
+              "backend whose answers differ is never recommended.",
+              fmt::format(
+                  "Plan the batches. All texts are put into batches once for each batch size and order. A round "
+                  "times {}, the same for every backend.",
+                  all ? "all of them" : "some of them, evenly spaced from a random start"),
+              fmt::format("Explore. Each backend runs in a process of its own{}, one at a time. The rounds of all "
+                          "configurations are mixed in random order.",
+                          with_threads),
+              fmt::format("Confirm. The best configurations and the baseline are measured again{}. Only confirmed "
+                          "figures decide the recommendation, the others are exploratory.",
+                          all ? "" : ", on batches that were not used to choose")}) +
+         html_paragraph(
+             "A time begins with token ids in memory and ends with logits in memory. Figures are medians over the "
+             "rounds with 95 % intervals. Two configurations are equal where the interval of their ratio contains 1 "
+             "and reaches at most 10 % to either side. Where it reaches further, this run cannot tell them apart.");
 }
 
 }  // namespace paceline

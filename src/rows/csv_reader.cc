@@ -120,8 +120,8 @@ class CsvReader : public ByteRows {
     if (is_another_table) throw_no_column(missing_column(), of_most);
     if (possible.size() != 1) return;
     notes_.push_back(
-        fmt::format("[{}] has {} between its fields in place of a comma: only so its header names the column \"{}\". "
-                    "--delimiter settles it",
+        fmt::format("[{}] has {} between its fields, not a comma: only so its header has the column \"{}\". "
+                    "--delimiter overrides this",
                     name(), delimiter_name(delimiter_), excerpt(options().text_column.value_or(kDefaultTextColumn))));
   }
 

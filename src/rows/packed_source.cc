@@ -96,11 +96,10 @@ class ZstdCodec : public Codec {
       const ZSTD_ErrorCode code = ZSTD_getErrorCode(status);
       if (code == ZSTD_error_memory_allocation) throw_no_memory();
       if (code == ZSTD_error_frameParameter_windowTooLarge) {
-        throw Error(
-            ErrorCode::kUnsupported,
-            fmt::format("[{}] the zstd data needs a window of more than 128 MiB (zstd --long). Unpack it first, "
-                        "for example with zstd -d --long=31.",
-                        name_));
+        throw Error(ErrorCode::kUnsupported,
+                    fmt::format("[{}] the zstd data needs more than 128 MiB to unpack (zstd --long). Unpack it first, "
+                                "for example with zstd -d --long=31.",
+                                name_));
       }
       throw Error(ErrorCode::kCorruptData,
                   fmt::format("[{}] the zstd data is damaged ({}). Fetch or pack the file again.", name_,

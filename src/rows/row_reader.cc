@@ -9,6 +9,7 @@
 #include "rows/row_format.h"
 #include "rows/row_readers.h"
 #include "rows/text_content.h"
+#include "words/counted.h"
 #include "words/suggest.h"
 #include "words/utf8.h"
 
@@ -195,7 +196,8 @@ void skip_empty_texts(TextSet& set) {
   const uint64_t empty = std::erase_if(set.texts, is_empty);
   if (empty == 0) return;
   set.skipped += empty;
-  set.notes.push_back(fmt::format("{} texts are empty, for which this model has no token, and are left out", empty));
+  set.notes.push_back(
+      fmt::format("{} left out: this model has no token for it", counted(static_cast<int64_t>(empty), "empty text")));
 }
 
 TextSet read_all_texts(const std::filesystem::path& path, const RowReaderOptions& options) {

@@ -484,7 +484,7 @@ TEST(RowReader, RefusesEmptyRowsWhereAsked) {
   skip_empty_texts(set);
   EXPECT_EQ(set.texts.size(), 2U);
   EXPECT_EQ(set.skipped, 1U);
-  EXPECT_THAT(set.notes, testing::ElementsAre(testing::HasSubstr("1 texts are empty")));
+  EXPECT_THAT(set.notes, testing::ElementsAre(testing::HasSubstr("1 empty text left out")));
 }
 
 }  // namespace

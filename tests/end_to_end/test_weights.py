@@ -69,7 +69,7 @@ class WeightsTest(PacelineTest):
         wrapped = {**{"net." + name: tensor for name, tensor in self.tensors.items()}, "ema": ([1], bytes(4))}
         last = write_torch(self.folder / "last.ckpt", wrapped, outer="model")
         text = self.paceline("inspect", self.bare, "--weights", last, "--prefix", "net").stdout.decode()
-        self.assertIn(f"weights          {last}, what is under model; 1 tensors are not used, 1 without the prefix", text)
+        self.assertIn(f"weights          {last}, what is under model; 1 tensor not used, 1 without the prefix", text)
         found = json.loads(self.paceline("inspect", self.bare, "--weights", last, "--prefix", "net", "--json").stdout)
         self.assertEqual((found["weight_files"], found["weights_taken"]), ([str(last)], "model"))
         self.assertEqual((found["unused_tensors"], found["tensors_without_prefix"]), (1, 1))

@@ -57,13 +57,13 @@ EagerBackend::EagerBackend(const Checkpoint& checkpoint, const BackendOptions& o
            .threads = resolve_threads(options.threads),
            .outputs = checkpoint.network().outputs};
   info_.settings = settings(info_, autocast_);
-  call_engine({.doing = "loading the weights", .hint = "This is a bug of Paceline or of the engine."},
+  call_engine({.doing = "loading the weights", .hint = "This is a bug in Paceline or in PyTorch."},
               [&] { forward_.emplace(checkpoint, dtype, device_); });
   inputs_.emplace(forward_->network(), device_);
 }
 
 void EagerBackend::run(const PackedBatch& batch, std::span<float> logits) {
-  call_engine({.doing = "running a batch", .hint = "This is a bug of Paceline or of the engine."}, [&] {
+  call_engine({.doing = "running a batch", .hint = "This is a bug in Paceline or in PyTorch."}, [&] {
     use_threads(info_.threads);
     const c10::InferenceMode inference;
     std::optional<Autocast> autocast;

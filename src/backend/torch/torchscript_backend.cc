@@ -78,7 +78,7 @@ TorchscriptBackend::TorchscriptBackend(const Checkpoint& checkpoint, const Backe
 
 void TorchscriptBackend::run(const PackedBatch& batch, std::span<float> logits) {
   use_threads(info_.threads);
-  call_engine({.doing = "running a batch", .hint = "This is a bug of Paceline or of the engine."}, [&] {
+  call_engine({.doing = "running a batch", .hint = "This is a bug in Paceline or in PyTorch."}, [&] {
     const ForwardInputs inputs = inputs_.make(batch, logits.size());
     if (!module_->reads_types()) refuse_lost_types(batch, module_->file().string());
     if (inputs_.rectangular() || module_->reads_mask()) {

@@ -34,7 +34,7 @@ void write_checked(const Checkpoint& checkpoint, const TorchscriptExportOptions&
 }
 
 void export_with_hash(const Checkpoint& checkpoint, const TorchscriptExportOptions& options, const std::string& hash) {
-  call_engine({.doing = "exporting TorchScript", .hint = "This is a bug of Paceline or of the engine."},
+  call_engine({.doing = "exporting TorchScript", .hint = "This is a bug in Paceline or in PyTorch."},
               [&] { write_checked(checkpoint, options, hash); });
 }
 
