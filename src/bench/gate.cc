@@ -11,6 +11,7 @@
 #include "machine/compute_type.h"
 #include "paceline/error.h"
 #include "words/counted.h"
+#include "words/numbers.h"
 
 namespace paceline {
 namespace {
@@ -72,8 +73,8 @@ void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
     result.verdict = fmt::format("some answers are not numbers ({}).", against);
   } else if (is_exact(options.compute_type)) {
     result.accepted = result.max_relative_diff <= kFp32Tolerance;
-    result.verdict = fmt::format("largest difference {:.1e} of the largest logit, {:.0e} allowed ({}).",
-                                 result.max_relative_diff, kFp32Tolerance, against);
+    result.verdict = fmt::format("largest difference {} of the largest logit, {:.0e} allowed ({}).",
+                                 format_difference(result.max_relative_diff), kFp32Tolerance, against);
   } else {
     result.accepted = result.agreement >= options.min_agreement;
     result.verdict = fmt::format("{:.2f} % of the labels are equal, {:.2f} % are required ({}).",

@@ -118,6 +118,7 @@ Figure speed_figure(const BenchResults& results) {
   if (lines.empty()) return figure;
   std::vector<LegendEntry> legend = backend_legend(results, lines);
   figure.small_multiples = legend.size() > kInOnePanel;
+  if (figure.small_multiples && at_one_place(lines)) return figure;
   if (figure.small_multiples) {
     figure.panels = backend_panels(results, lines);
     add_order_legend(figure.legend);

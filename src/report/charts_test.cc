@@ -65,6 +65,12 @@ TEST(SpeedFigureTest, OneBatchSizeStillHasAnAxis) {
   EXPECT_NEAR(panel.x.at(8), 0.5, 1e-12);
 }
 
+TEST(SpeedFigureTest, APanelEachOfOneBatchSizeWouldShowNothing) {
+  BenchResults results = article_results();
+  std::erase_if(results.cells, [](const CellResult& cell) { return cell.configuration.batch_size != 8; });
+  EXPECT_TRUE(speed_figure(results).panels.empty());
+}
+
 TEST(SpeedFigureTest, ManyEnginesGetAPanelEach) {
   const Figure figure = speed_figure(article_results());
   ASSERT_EQ(figure.panels.size(), 9u);

@@ -132,14 +132,14 @@ std::string gate_table(const BenchResults& results) {
   if (rows.empty()) return "";
   return html_paragraph(
              "Every backend first answers the same texts. A backend whose answers differ is never recommended. "
-             "Differences are between logits. \"Relative\" divides by the largest logit.") +
+             "The difference is the largest one between two logits. \"Relative\" divides it by the largest logit.") +
          html_table("Answers compared",
                     {{"Backend"},
                      {"Gate"},
                      {"Compared with"},
                      {"Texts", true},
                      {"Same label", true},
-                     {"Largest difference", true},
+                     {"Difference", true},
                      {"Relative", true},
                      {"Verdict"}},
                     rows);
