@@ -291,6 +291,7 @@ TEST_F(OnnxFile, RefusesFilesThatAreNoOnnx) {
       EXPECT_EQ(error.code(), ErrorCode::kCorruptData) << message;
       EXPECT_TRUE(message.starts_with("[onnxruntime")) << message;
       EXPECT_NE(message.find(file_.string()), message.npos) << message;
+      EXPECT_EQ(message.find(".. "), message.npos) << message;
       EXPECT_EQ(message.find(".cc:"), message.npos) << "a place in ONNX Runtime's source: " << message;
     }
   };

@@ -156,7 +156,8 @@ BenchEnvironment real_environment(const BenchOptions& options) {
 void finish(BenchResults& results, double started) {
   results.load_after = read_load();
   results.seconds += monotonic_seconds() - started;
-  if (results.load_after.other_share > kNoisyShare) {
+  const bool has_times = !results.cells.empty() || !results.profiles.empty();
+  if (has_times && results.load_after.other_share > kNoisyShare) {
     results.notes.push_back(
         fmt::format("Other processes used {:.0f} % of the CPU, so the figures are noisier. Measure again on a quiet "
                     "machine.",

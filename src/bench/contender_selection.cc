@@ -135,7 +135,8 @@ class Selector {
     for (const auto& [backend, file] : options_.files) {
       if (backend != entry.name) continue;
       if (!is_file(file)) {
-        throw Error(ErrorCode::kNotFound, fmt::format("[{}] {} is no file.", flag, file.string()));
+        throw Error(ErrorCode::kNotFound,
+                    fmt::format("[{}] {} is no file. Name the exported file itself.", flag, file.string()));
       }
       const std::string name = file.filename().string();
       const auto same = [&](const auto& one) { return one == name; };

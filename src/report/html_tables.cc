@@ -185,7 +185,7 @@ std::string latency_table(const BenchResults& results) {
     rows.push_back(std::move(row));
   }
   if (rows.empty()) return "";
-  return html_details("The same in figures",
+  return html_details("Latency of one text alone, in figures",
                       html_table("Latency of one text alone, ms",
                                  {{"Backend"}, {"p50", true}, {"p90", true}, {"p95", true}, {"p99", true}}, rows));
 }
@@ -203,15 +203,15 @@ std::string sweep_table(const BenchResults& results) {
                    {.text = is.roof_share > 0 ? format_percent(is.roof_share, 0) : "", .value = is.roof_share}}});
   }
   if (rows.empty()) return "";
-  return html_details("The same in figures", html_table("Time per text over its length",
-                                                        {{"Backend"},
-                                                         {"Batch", true},
-                                                         {"Tokens", true},
-                                                         {"ms per text", true},
-                                                         {"95 % interval", true},
-                                                         {"tokens/s", true},
-                                                         {"Roof", true}},
-                                                        rows));
+  return html_details("Time per text over its length, in figures", html_table("Time per text over its length",
+                                                                              {{"Backend"},
+                                                                               {"Batch", true},
+                                                                               {"Tokens", true},
+                                                                               {"ms per text", true},
+                                                                               {"95 % interval", true},
+                                                                               {"tokens/s", true},
+                                                                               {"Roof", true}},
+                                                                              rows));
 }
 
 }  // namespace paceline

@@ -33,8 +33,9 @@ std::string_view without_place(std::string_view message) {
 std::string one_line(std::string_view message) {
   constexpr std::size_t kLongest = 300;
   message = without_place(message);
-  const std::size_t end = std::min(message.find('\n'), kLongest);
-  return std::string(message.substr(0, end));
+  message = message.substr(0, std::min(message.find('\n'), kLongest));
+  while (message.ends_with('.')) message.remove_suffix(1);  // ours ends the sentence
+  return std::string(message);
 }
 
 }  // namespace
