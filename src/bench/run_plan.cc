@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
+#include <string_view>
 
 #include "bench/budget_planner.h"
 #include "bench/cell_results.h"
@@ -112,9 +114,11 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
 std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const std::vector<Contender>& contenders,
                        const std::vector<std::string>& notes) {
   const WorkloadSummary& is = subject.workload.summary;
+  std::set<std::string_view> backends;  // each runs at several compute types and numbers of threads
+  for (const Cell& cell : plan.grid.cells) backends.insert(cell.configuration.backend);
   std::string words = fmt::format(
       "{} of {}, {} of {:.1f} tokens on average. One round takes about {}. The whole run takes about {}{}.\n",
-      counted(std::ssize(plan.grid.cells), "configuration"), counted(std::ssize(contenders), "backend"),
+      counted(std::ssize(plan.grid.cells), "configuration"), counted(std::ssize(backends), "backend"),
       counted(is.sequences, is.unit()), is.mean_tokens, format_duration(plan.round_seconds),
       format_duration(plan.predicted_seconds),
       plan.extra_seconds < kWorthSaying

@@ -139,7 +139,7 @@ class DisturbedTest(BenchCase):
         process = self.start(*self.long_run("60s"), stderr=theirs)
         os.close(theirs)
         shown = self.read_terminal(terminal, until=b"best so far")
-        self.assertIn(b"configurations of", shown)
+        self.assertIn(b"configurations of 1 backend, ", shown)
         process.send_signal(signal.SIGINT)
         shown += self.read_terminal(terminal, until=None)
         self.assertEqual(process.wait(timeout=PATIENCE), 130, shown)
