@@ -131,7 +131,7 @@ TEST_P(OnnxRuntime, AgreesWithTransformers) {
   }
 }
 
-// As transformers' RoBERTa counts positions, and as the native engine does.
+// As transformers' RoBERTa counts positions, and as native does.
 TEST_P(OnnxRuntime, PadTokensInATextAreNotCounted) {
   const std::filesystem::path folder = PACELINE_TESTDATA "/models/roberta-fp32";
   const Checkpoint checkpoint = open_golden(folder);

@@ -159,7 +159,7 @@ TEST_P(Torch, ReadsTokenTypesWhereTheModelHasThem) {
   expect_close(ones, run_batch(*native, batch));
 }
 
-// As transformers' RoBERTa counts positions, and as the native engine does.
+// As transformers' RoBERTa counts positions, and as native does.
 TEST_P(Torch, PadTokensInATextAreNotCounted) {
   const Checkpoint checkpoint = Checkpoint::open(PACELINE_TESTDATA "/models/roberta-fp32");
   const int32_t pad = checkpoint.network().pad_token_id;

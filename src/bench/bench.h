@@ -93,8 +93,8 @@ void remove_saved_rounds(const std::filesystem::path& rounds_dir);
 /// The gate alone: every backend and compute type answers the gate's texts; `backends` of the results is filled.
 BenchResults run_verify(const BenchOptions& options);
 
-/// Where the time of the native engine's forward pass goes: compute types, batch sizes and the first of the orders
-/// select; `profiles` of the results is filled. Throws Error{invalid_argument} for options that select anything else.
+/// Where the time of native's forward pass goes: compute types, batch sizes and the first of the orders select;
+/// `profiles` of the results is filled. Throws Error{invalid_argument} for options that select anything else.
 BenchResults run_profile(const BenchOptions& options);
 
 /// What classify is to obey, with labels as asked for; nothing without a valid recommendation.

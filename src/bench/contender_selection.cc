@@ -79,8 +79,8 @@ class Selector {
     if (parallelisms_.empty()) {
       throw Error(
           ErrorCode::kInvalidArgument,
-          fmt::format("[--threads] --threads x --instances needs more than {} for every pair, which is all that this "
-                      "process may use. Give smaller numbers.",
+          fmt::format("[--threads] every --threads x --instances needs more than {}, which is all that this process "
+                      "may use. Give smaller numbers.",
                       counted(machine_.usable_cpus, "CPU")));
     }
   }

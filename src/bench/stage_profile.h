@@ -14,8 +14,8 @@
 
 namespace paceline {
 
-/// Times each stage of the native engine's forward pass: every compute type that is selected, at every batch size, in
-/// rounds over all of them. One process holds all of it: only one engine runs at a time, and no other is involved.
+/// Times each stage of native's forward pass: every compute type that is selected, at every batch size, in rounds
+/// over all of them. One process holds all of it: only one engine runs at a time, and no other is involved.
 /// Fills `profiles`, `roof`, `notes` and, when interrupted, `interrupted` of the results; then only whole rounds count.
 /// Throws Error{invalid_argument} as check_profile_options, and what select_contenders and the engine throw.
 void profile_stages(const BenchOptions& options, const BenchSubject& subject, BenchResults& results);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/findings.h"
 #include "results/testing/example_results.h"
 
 namespace paceline {
@@ -81,6 +82,14 @@ TEST(SpeedFigureTest, ManyEnginesGetAPanelEach) {
     EXPECT_EQ(panel.y.scale.high, figure.panels[0].y.scale.high);
   }
   EXPECT_EQ(figure.panels[1].title, "native bf16");
+}
+
+TEST(SpeedFigureTest, NamesTellThreadsApartWhereTheyVary) {
+  BenchResults results = example_results();
+  results.cells[0].configuration.instances = 2;
+  results.cells[0].configuration.threads = 1;
+  EXPECT_EQ(backend_label(results, results.cells[0].configuration), "native, 2 x 1 thread");
+  EXPECT_EQ(backend_label(results, results.cells[1].configuration), "native, 1 x 2 threads");
 }
 
 TEST(SweepFigureTest, APanelForEachBatchSizeOnCommonAxes) {

@@ -161,6 +161,7 @@ TEST(CompareTest, FailedCellsAreNotCompared) {
   const Comparison found = compare_results(example_results(), later, kTolerance);
   EXPECT_EQ(found.cells.size(), 41u);
   EXPECT_THAT(found.only_earlier, ElementsAre(later.cells[0].configuration));
+  EXPECT_THAT(comparison_text(found, {.width = 100}), HasSubstr("Only in the earlier run: 1 configuration."));
 }
 
 TEST(CompareTest, NothingAgainstNothing) {

@@ -209,7 +209,7 @@ std::vector<Encoding> encode_texts(const fs::path& tokenizer_dir, const fs::path
   return encodings;
 }
 
-/// What the last layer sees of each text: [texts, hidden], by Paceline's own engine.
+/// What the last layer sees of each text: [texts, hidden], by Paceline's own backend.
 std::vector<float> pooled_states(Network network, const Weights& weights, std::span<const Encoding> encodings) {
   constexpr std::size_t kBatch = 10;
   network.head.pop_back();

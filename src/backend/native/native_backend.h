@@ -14,7 +14,7 @@ namespace paceline {
 
 inline constexpr const char* kNativeBackendName = "native";
 
-/// Our own engine: packed sequences, the active ISA level's kernels, compute type fp32, bf16 or int8.
+/// Our own backend: packed sequences, the active ISA level's kernels, compute type fp32, bf16 or int8.
 class NativeBackend : public Backend {
  public:
   /// Packs the weights once, the checkpoint is not needed afterwards. Throws Error{unsupported} for another compute
