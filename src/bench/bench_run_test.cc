@@ -558,6 +558,20 @@ TEST_F(BenchRunTest, ASmallSampleIsConfirmedOnItsOwnBatchesAndSaysSo) {
   EXPECT_THAT(notes(), HasSubstr("too few batches"));
 }
 
+TEST_F(BenchRunTest, WhatTheSampleCannotFillIsNotMeasuredAndTheReportSaysSo) {
+  Workload& workload = subject_.workload;
+  workload.encodings.resize(20);
+  workload.texts.resize(20);
+  summarize(workload);
+  std::string plan;
+  options_.on_plan = [&](const std::string& words) { plan = words; };
+  run();
+  EXPECT_EQ(sizes(), (std::set<int32_t>{1, 2, 4, 8, 16}));
+  constexpr const char* kNote = "Batch sizes 32, 64 are left out: the sample has 20 texts.";
+  EXPECT_THAT(plan, HasSubstr(kNote));
+  EXPECT_THAT(notes(), HasSubstr(kNote));
+}
+
 TEST_F(BenchRunTest, TheCostIsStatedWhereAPriceIs) {
   options_.price_per_hour = 3.6;
   run();

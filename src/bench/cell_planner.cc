@@ -1,12 +1,14 @@
 #include "bench/cell_planner.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "paceline/error.h"
+#include "words/counted.h"
 
 namespace paceline {
 namespace {
@@ -18,6 +20,24 @@ void check_sizes(std::span<const int32_t> sizes, const char* flag) {
                   fmt::format("[bench] {} holds {}, each must be at least 1.", flag, size));
     }
   }
+}
+
+/// Takes what is above `most` out of the sizes, and returns it, each once, ascending.
+std::set<int32_t> take_above(std::vector<int32_t>& sizes, int64_t most) {
+  std::set<int32_t> taken;
+  for (const int32_t size : sizes) {
+    if (size > most) taken.insert(size);
+  }
+  std::erase_if(sizes, [&](int32_t size) { return size > most; });
+  return taken;
+}
+
+void note_left_out(std::vector<std::string>& notes, std::string_view what, const std::set<int32_t>& sizes,
+                   const std::string& sample) {
+  if (sizes.empty()) return;
+  const bool several = sizes.size() > 1;
+  notes.push_back(fmt::format("{}{} {} {} left out: the sample has {}.", what, several ? "s" : "",
+                              fmt::join(sizes, ", "), several ? "are" : "is", sample));
 }
 
 GridPlan plan_of(std::span<const int32_t> lengths, int32_t batch_size, int32_t max_batch_tokens, Order order) {
@@ -50,6 +70,32 @@ CostModel fit_cost(double small_flops, double small_seconds, double large_flops,
     if (fixed >= 0) cost = {.fixed_seconds = fixed, .seconds_per_flop = slope};
   }
   return cost;
+}
+
+std::vector<std::string> leave_out_unfilled(GridOptions& options, std::span<const int32_t> lengths,
+                                            std::string_view unit) {
+  const int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  const std::string sequences_words = counted(std::ssize(lengths), unit);
+  const std::string tokens_words = counted(tokens, "token");
+  std::set<int32_t> sizes = take_above(options.batch_sizes, std::ssize(lengths));
+  std::set<int32_t> budgets = take_above(options.max_batch_tokens, tokens);
+  std::vector<std::string> notes;
+  // Backends that pad take no token budget: one that is left does not replace the batch sizes.
+  if (options.batch_sizes.empty() && !sizes.empty()) {
+    options.batch_sizes.push_back(*sizes.begin());
+    notes.push_back(
+        fmt::format("Batch size {} puts the whole sample into one batch: it has {}.", *sizes.begin(), sequences_words));
+    sizes.erase(sizes.begin());
+  }
+  if (options.batch_sizes.empty() && options.max_batch_tokens.empty() && !budgets.empty()) {
+    options.max_batch_tokens.push_back(*budgets.begin());
+    notes.push_back(fmt::format("Token budget {} puts the whole sample into one batch: it has {}.", *budgets.begin(),
+                                tokens_words));
+    budgets.erase(budgets.begin());
+  }
+  note_left_out(notes, "Batch size", sizes, sequences_words);
+  note_left_out(notes, "Token budget", budgets, tokens_words);
+  return notes;
 }
 
 Grid make_grid(std::span<const GridBackend> backends, std::span<const int32_t> lengths, const GridOptions& options) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "batch/batch_planner.h"
@@ -80,6 +81,12 @@ struct GridOptions {
   std::vector<int32_t> max_batch_tokens;
   std::vector<Order> orders;
 };
+
+/// Leaves out batch sizes above the number of sequences, and token budgets above their tokens: each would be one and
+/// the same batch of everything, under a name that promises more. Where nothing else would be left, the smallest stays.
+/// `unit` names a sequence ("text"). Returns what it did in sentences.
+std::vector<std::string> leave_out_unfilled(GridOptions& options, std::span<const int32_t> lengths,
+                                            std::string_view unit);
 
 /// Every backend with every plan; token budgets only for backends that do not pad.
 /// Throws Error{invalid_argument} for a size below 1 or nothing to measure.

@@ -1,5 +1,6 @@
 #include "bench/cell_planner.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,9 @@
 
 namespace paceline {
 namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr int32_t kLongest = 40;
 
@@ -58,6 +62,39 @@ TEST(Grid, TokenBudgetsAreForBackendsThatDoNotPad) {
   options.batch_sizes = {};
   options.max_batch_tokens = {};
   EXPECT_THROW(make_grid(two_backends(), mixed_lengths(), options), Error);
+}
+
+TEST(Grid, WhatTheSampleCannotFillIsLeftOut) {
+  const std::vector<int32_t> lengths(20, 5);
+  GridOptions options = usual_options();
+  options.max_batch_tokens = {64, 100, 101, 4096};
+  EXPECT_THAT(leave_out_unfilled(options, lengths, "text"),
+              ElementsAre("Batch sizes 32, 64 are left out: the sample has 20 texts.",
+                          "Token budgets 101, 4096 are left out: the sample has 100 tokens."));
+  EXPECT_THAT(options.batch_sizes, ElementsAre(1, 2, 4, 8, 16));
+  EXPECT_THAT(options.max_batch_tokens, ElementsAre(64, 100));
+  EXPECT_THAT(leave_out_unfilled(options, lengths, "text"), IsEmpty());
+  options.batch_sizes = {20, 32};
+  EXPECT_THAT(leave_out_unfilled(options, lengths, "window"),
+              ElementsAre("Batch size 32 is left out: the sample has 20 windows."));
+}
+
+TEST(Grid, TheSmallestStaysWhereTheSampleFillsNone) {
+  const std::vector<int32_t> lengths{5};
+  GridOptions options = usual_options();
+  options.batch_sizes = {64, 8, 8, 32};
+  EXPECT_THAT(leave_out_unfilled(options, lengths, "text"),
+              ElementsAre("Batch size 8 puts the whole sample into one batch: it has 1 text.",
+                          "Batch sizes 32, 64 are left out: the sample has 1 text."));
+  EXPECT_THAT(options.batch_sizes, ElementsAre(8));
+  options.batch_sizes = {};
+  options.max_batch_tokens = {512, 256};
+  EXPECT_THAT(leave_out_unfilled(options, lengths, "text"),
+              ElementsAre("Token budget 256 puts the whole sample into one batch: it has 5 tokens.",
+                          "Token budget 512 is left out: the sample has 5 tokens."));
+  EXPECT_THAT(options.max_batch_tokens, ElementsAre(256));
+  options.max_batch_tokens = {};
+  EXPECT_THAT(leave_out_unfilled(options, lengths, "text"), IsEmpty());
 }
 
 TEST(CostModel, TwoProbesGiveALine) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <string_view>
@@ -36,7 +37,7 @@ std::vector<CostModel> costs_of(const std::vector<Contender>& contenders) {
   return costs;
 }
 
-Grid grid_of(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders) {
+Grid grid_of(const GridOptions& sizes, const BenchSubject& subject, const std::vector<Contender>& contenders) {
   std::vector<GridBackend> backends;
   for (const Contender& contender : contenders) {
     backends.push_back({.backend = contender.result.backend,
@@ -46,15 +47,18 @@ Grid grid_of(const BenchOptions& options, const BenchSubject& subject, const std
                         .threads = contender.result.threads,
                         .instances = contender.result.instances});
   }
-  return make_grid(
-      backends, subject.workload.lengths,
-      {.batch_sizes = options.batch_sizes, .max_batch_tokens = options.max_batch_tokens, .orders = options.orders});
+  return make_grid(backends, subject.workload.lengths, sizes);
 }
 
 /// The cells, the lengths, and the time that is left for the cells.
 RunPlan choose_cells(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders,
                      const SpentTime& spent) {
-  RunPlan plan{.grid = grid_of(options, subject, contenders), .extra_seconds = spent.extra_seconds};
+  GridOptions sizes{
+      .batch_sizes = options.batch_sizes, .max_batch_tokens = options.max_batch_tokens, .orders = options.orders};
+  std::vector<std::string> unfilled =
+      leave_out_unfilled(sizes, subject.workload.lengths, subject.workload.summary.unit());
+  RunPlan plan{
+      .grid = grid_of(sizes, subject, contenders), .extra_seconds = spent.extra_seconds, .notes = std::move(unfilled)};
   if (options.article()) {
     set_texts_per_turn(plan.grid, std::numeric_limits<int32_t>::max());
     plan.left = std::numeric_limits<double>::infinity();
@@ -64,7 +68,8 @@ RunPlan choose_cells(const BenchOptions& options, const BenchSubject& subject, c
   plan.sweep = plan_sweep(contenders, subject, kSweepShare * options.budget_seconds);
   plan.left = options.budget_seconds + spent.extra_seconds - (spent.now - spent.started) -
               end_to_end_reserve(options, contenders) - sweep_seconds(plan.sweep);
-  plan.notes = fit_budget(plan.grid, costs_of(contenders), subject.work, plan.left);
+  std::ranges::move(fit_budget(plan.grid, costs_of(contenders), subject.work, plan.left),
+                    std::back_inserter(plan.notes));
   return plan;
 }
 

@@ -119,11 +119,14 @@ class StageProfiler {
     Selection selection =
         select_contenders(native, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
     std::ranges::move(selection.notes, std::back_inserter(results_.notes));
+    GridOptions sizes{.batch_sizes = options_.batch_sizes, .max_batch_tokens = {}, .orders = {}};
+    std::ranges::move(leave_out_unfilled(sizes, subject_.workload.lengths, subject_.workload.summary.unit()),
+                      std::back_inserter(results_.notes));
     const Checkpoint checkpoint = Checkpoint::open(subject_.model_dir, subject_.checkpoint_options);
     for (const Contender& contender : selection.contenders) {
       const BackendResult& chosen = contender.result;
       engines_.push_back(std::make_unique<NativeBackend>(checkpoint, backend_options(chosen, subject_.cache_dir)));
-      for (const int32_t batch_size : options_.batch_sizes) add_cell(chosen, batch_size);
+      for (const int32_t batch_size : sizes.batch_sizes) add_cell(chosen, batch_size);
     }
   }
 
