@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 #include <vector>
 
@@ -54,6 +56,25 @@ std::string why_open(const struct stat& status) {
 }
 
 }  // namespace
+
+fs::path default_cache_dir() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && fs::path(cache).is_absolute()) {
+    return fs::path(cache) / "paceline";
+  }
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home != '\0') {
+    return fs::path(home) / ".cache" / "paceline";
+  }
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    return fs::path(found->pw_dir) / ".cache" / "paceline";
+  }
+  throw Error(ErrorCode::kNotFound,
+              "[cache] this user has no home folder to keep files in. Set XDG_CACHE_HOME or give --cache-dir.");
+}
 
 std::string why_untrusted(const fs::path& folder) {
   struct stat named = {};

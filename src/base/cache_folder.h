@@ -7,6 +7,9 @@
 
 namespace paceline {
 
+/// `$XDG_CACHE_HOME/paceline` or `~/.cache/paceline`. Throws Error{not_found} for a user without a home.
+std::filesystem::path default_cache_dir();
+
 /// A cache is trusted where nobody but this user and root can have written it: folder and files belong to one of the
 /// two, and nobody else may write them. A group counts as nobody where it is this user's own (of the same name and
 /// without other members, as systems with umask 002 have it), and a folder with the sticky bit is judged by its files.

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/testing/expect_error.h"
@@ -13,6 +15,16 @@ namespace paceline {
 namespace {
 
 namespace fs = std::filesystem;
+
+TEST(DefaultCacheDir, FollowsTheEnvironment) {
+  ::setenv("XDG_CACHE_HOME", "/x", 1);
+  EXPECT_EQ(default_cache_dir(), "/x/paceline");
+  ::setenv("XDG_CACHE_HOME", "relative", 1);
+  ::setenv("HOME", "/h", 1);
+  EXPECT_EQ(default_cache_dir(), "/h/.cache/paceline");
+  ::unsetenv("XDG_CACHE_HOME");
+  EXPECT_EQ(default_cache_dir(), "/h/.cache/paceline");
+}
 
 TEST(CacheFolder, IsTrustedWhereNobodyElseMayWrite) {
   const TemporaryFolder folder;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "base/cache_folder.h"
 #include "base/cpu_topology.h"
 #include "base/paths.h"
 #include "bench/bench_run.h"

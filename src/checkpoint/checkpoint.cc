@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <iterator>
 #include <optional>
 #include <system_error>
@@ -311,25 +307,6 @@ CheckpointConfig read_checkpoint_config(const fs::path& model_dir, const Checkpo
   found.token_types = apply_token_types(options.token_types, input.types, read.network);
   found.network = std::move(read.network);
   return found;
-}
-
-fs::path default_cache_dir() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && fs::path(cache).is_absolute()) {
-    return fs::path(cache) / "paceline";
-  }
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && *home != '\0') {
-    return fs::path(home) / ".cache" / "paceline";
-  }
-  std::array<char, 16384> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    return fs::path(found->pw_dir) / ".cache" / "paceline";
-  }
-  throw Error(ErrorCode::kNotFound,
-              "[cache] this user has no home folder to keep files in. Set XDG_CACHE_HOME or give --cache-dir.");
 }
 
 }  // namespace paceline

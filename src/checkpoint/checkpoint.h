@@ -109,7 +109,4 @@ struct CheckpointConfig {
 /// The folder's own, or that of an adapter's base. Of the options only `base` and `token_types` count.
 CheckpointConfig read_checkpoint_config(const std::filesystem::path& model_dir, const CheckpointOptions& options = {});
 
-/// `$XDG_CACHE_HOME/paceline` or `~/.cache/paceline`. Throws Error{not_found} for a user without a home.
-std::filesystem::path default_cache_dir();
-
 }  // namespace paceline

@@ -393,15 +393,5 @@ TEST(SavedModels, AreReadAsTransformersWroteThem) {
   }
 }
 
-TEST(DefaultCacheDir, FollowsTheEnvironment) {
-  ::setenv("XDG_CACHE_HOME", "/x", 1);
-  EXPECT_EQ(default_cache_dir(), "/x/paceline");
-  ::setenv("XDG_CACHE_HOME", "relative", 1);
-  ::setenv("HOME", "/h", 1);
-  EXPECT_EQ(default_cache_dir(), "/h/.cache/paceline");
-  ::unsetenv("XDG_CACHE_HOME");
-  EXPECT_EQ(default_cache_dir(), "/h/.cache/paceline");
-}
-
 }  // namespace
 }  // namespace paceline

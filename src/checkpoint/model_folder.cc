@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cache_folder.h"
 #include "base/file.h"
 #include "base/paths.h"
-#include "checkpoint/checkpoint.h"
 #include "paceline/error.h"
 #include "words/suggest.h"
 

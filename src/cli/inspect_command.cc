@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "base/cache_folder.h"
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/cache_folder.h"
 #include "export/network_to_onnx.h"
 #include "export/onnx_model.h"
 #include "paceline/error.h"

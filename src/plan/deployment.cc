@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/cache_folder.h"
 #include "base/file.h"
 #include "base/paths.h"
 #include "checkpoint/model_folder.h"

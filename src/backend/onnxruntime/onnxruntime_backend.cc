@@ -9,6 +9,7 @@
 
 #include "backend/onnxruntime/engine_error.h"
 #include "backend/onnxruntime/engine_library.h"
+#include "base/cache_folder.h"
 #include "base/cpu_topology.h"
 #include "batch/check_batch.h"
 #include "batch/check_types.h"

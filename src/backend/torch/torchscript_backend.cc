@@ -9,6 +9,7 @@
 #include "backend/torch/engine_call.h"
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_export.h"
+#include "base/cache_folder.h"
 #include "base/cpu_topology.h"
 #include "batch/check_types.h"
 

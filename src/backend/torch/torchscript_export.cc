@@ -6,6 +6,7 @@
 #include "backend/torch/network_forward.h"
 #include "backend/torch/torch_device.h"
 #include "backend/torch/torchscript_writer.h"
+#include "base/cache_folder.h"
 #include "base/json.h"
 #include "export/export_cache.h"
 #include "words/suggest.h"
