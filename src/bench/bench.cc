@@ -16,7 +16,7 @@
 #include "bench/round_store.h"
 #include "bench/stage_profile.h"
 #include "bench/workload.h"
-#include "checkpoint/model_folder.h"
+#include "model_folder/model_folder.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 #include "words/counted.h"

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/saved_by.h"
 #include "checkpoint/checkpoint_options.h"
 #include "checkpoint/model_parts.h"
 #include "checkpoint/token_types.h"
+#include "model_folder/saved_by.h"
 #include "network/network.h"
 #include "tensor/tensor_view.h"
 #include "tensor/weight_file.h"

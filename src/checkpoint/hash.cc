@@ -12,8 +12,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/paths.h"
-#include "base/tokenizer_files.h"
 #include "checkpoint/checkpoint.h"
+#include "model_folder/tokenizer_files.h"
 #include "paceline/error.h"
 
 namespace paceline {

@@ -6,11 +6,11 @@
 #include <system_error>
 
 #include "base/paths.h"
-#include "base/tokenizer_files.h"
 #include "checkpoint/adapter_config.h"
 #include "checkpoint/folder_hint.h"
-#include "checkpoint/model_folder.h"
 #include "checkpoint/weight_files.h"
+#include "model_folder/model_folder.h"
+#include "model_folder/tokenizer_files.h"
 #include "paceline/error.h"
 #include "words/suggest.h"
 

@@ -6,8 +6,8 @@
 #include <array>
 #include <span>
 
-#include "base/saved_by.h"
 #include "base/token_types_name.h"
+#include "model_folder/saved_by.h"
 #include "paceline/error.h"
 #include "words/suggest.h"
 

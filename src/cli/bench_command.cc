@@ -5,11 +5,11 @@
 
 #include "base/paths.h"
 #include "bench/bench.h"
-#include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
+#include "model_folder/model_folder.h"
 #include "paceline/error.h"
 #include "report/report.h"
 #include "results/fields.h"

@@ -11,10 +11,10 @@
 #include "base/device.h"
 #include "base/paths.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
+#include "model_folder/model_folder.h"
 #include "paceline/error.h"
 
 namespace paceline {

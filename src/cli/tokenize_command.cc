@@ -2,13 +2,13 @@
 
 #include "base/cpu_topology.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/model_folder.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
 #include "cli/output.h"
 #include "cli/subcommands.h"
 #include "jobs/tokenize_stream.h"
+#include "model_folder/model_folder.h"
 
 namespace paceline {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/saved_by.h"
+#include "model_folder/saved_by.h"
 #include "network/rotary.h"
 #include "words/suggest.h"
 

@@ -9,7 +9,7 @@
 #include "base/cache_folder.h"
 #include "base/file.h"
 #include "base/paths.h"
-#include "checkpoint/model_folder.h"
+#include "model_folder/model_folder.h"
 #include "paceline/error.h"
 
 namespace paceline {

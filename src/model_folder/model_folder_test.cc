@@ -1,4 +1,4 @@
-#include "checkpoint/model_folder.h"
+#include "model_folder/model_folder.h"
 
 #include <cstdlib>
 #include <string>

@@ -1,4 +1,4 @@
-#include "base/saved_by.h"
+#include "model_folder/saved_by.h"
 
 #include <gtest/gtest.h>
 
