@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "cli/progress_bar.h"
+
 namespace paceline {
 
 std::unique_ptr<Progress> make_progress(bool quiet, std::string title, std::string unit) {
