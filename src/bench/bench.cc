@@ -36,15 +36,16 @@ std::string utc_now() {
 }
 
 void check_options(const BenchOptions& options) {
-  if (!(options.budget_seconds > 0)) {
+  if (!(options.method.budget_seconds > 0)) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[bench] a budget of {} s, more than 0 is needed.", options.budget_seconds));
+                fmt::format("[bench] a budget of {} s, more than 0 is needed.", options.method.budget_seconds));
   }
-  if (!(options.min_agreement >= 0 && options.min_agreement <= 1)) {
+  if (!(options.constraints.min_agreement >= 0 && options.constraints.min_agreement <= 1)) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[bench] an agreement of {}, 0 to 1 is possible.", options.min_agreement));
+                fmt::format("[bench] an agreement of {}, 0 to 1 is possible.", options.constraints.min_agreement));
   }
-  if (in_windows(options.long_texts) && (options.objective == Objective::kLatency || options.max_latency_ms > 0)) {
+  if (in_windows(options.texts.long_texts) &&
+      (options.constraints.objective == Objective::kLatency || options.constraints.max_latency_ms > 0)) {
     throw Error(ErrorCode::kInvalidArgument,
                 "[bench] --long window makes several sequences of a text, and --objective latency and --max-latency-ms "
                 "look at one sequence at a time. Leave one of them out.");
@@ -60,39 +61,39 @@ WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload
 }
 
 Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint, int32_t threads) {
-  if (in_windows(options.long_texts) && !checkpoint.has_head()) {
+  if (in_windows(options.texts.long_texts) && !checkpoint.has_head()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "[bench] the model has no labels, and --long window combines what windows get. Leave it out.");
   }
-  if (options.text_file.empty()) {
+  if (options.texts.file.empty()) {
     return make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
                                    std::min(kMadeUpTokens, checkpoint.max_length()),
                                    reads_token_types(checkpoint.network()));
   }
   const Tokenizer tokenizer =
       Tokenizer::load(checkpoint.parts().tokenizer,
-                      tokenizer_options(checkpoint, {.long_texts = options.long_texts, .counts_cut = true}));
-  RowReaderOptions rows = options.rows;
+                      tokenizer_options(checkpoint, {.long_texts = options.texts.long_texts, .counts_cut = true}));
+  RowReaderOptions rows = options.texts.rows;
   rows.stop = options.stop;
-  TextSet texts = read_all_texts(options.text_file, rows);
+  TextSet texts = read_all_texts(options.texts.file, rows);
   if (!tokenizer.adds_special_tokens()) skip_empty_texts(texts);
   for (const std::string& note : texts.notes) {
-    if (options.on_notice) options.on_notice(note);
+    if (options.listener.on_notice) options.listener.on_notice(note);
   }
   return make_workload(std::move(texts), tokenizer,
-                       {.source = options.text_file.filename().string(),
-                        .texts = options.texts,
-                        .seed = options.seed,
+                       {.source = options.texts.file.filename().string(),
+                        .texts = options.texts.sample,
+                        .seed = options.texts.seed,
                         .threads = threads,
-                        .long_texts = options.long_texts,
+                        .long_texts = options.texts.long_texts,
                         .max_length = checkpoint.max_length()});
 }
 
 /// The most threads that some configuration computes with.
-int32_t computing_threads(const BenchOptions& options, int32_t usable_cpus) {
+int32_t computing_threads(const BenchChoice& choice, int32_t usable_cpus) {
   int32_t most = 1;
-  for (const int32_t threads : options.threads) {
-    for (const int32_t instances : options.instances) {
+  for (const int32_t threads : choice.threads) {
+    for (const int32_t instances : choice.instances) {
       const int32_t all = threads > 0 ? resolve_threads(threads) * instances : usable_cpus;
       most = std::max(most, std::min(all, std::max(usable_cpus, threads)));
     }
@@ -106,10 +107,10 @@ BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpo
   subject.checkpoint_options = checkpoint.options();
   subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
   subject.usable_cpus = resolve_threads(0);
-  subject.threads = computing_threads(options, subject.usable_cpus);
+  subject.threads = computing_threads(options.choice, subject.usable_cpus);
   subject.workload = read_workload(options, checkpoint, subject.threads);
   subject.work = make_work_table(checkpoint, subject.workload);
-  if (!options.text_file.empty()) {
+  if (!options.texts.file.empty()) {
     subject.length_texts = make_length_texts(subject.workload, checkpoint.max_length());
   }
   subject.problem_type = checkpoint.problem_type();
@@ -142,7 +143,7 @@ BenchResults begin(const BenchOptions& options) {
   results.build_id = build_id();
   results.command = options.command;
   results.started_at = utc_now();
-  results.dry_run = options.dry_run;
+  results.dry_run = options.method.dry_run;
   results.load_before = read_load();
   results.machine = read_machine();
   return results;
@@ -184,7 +185,7 @@ BenchResults with_subject(const BenchOptions& options, const Run& run) {
   BenchResults results = begin(options);
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(options.model_dir), options.checkpoint_options);
   for (const std::string& notice : checkpoint.notices()) {
-    if (options.on_notice) options.on_notice(notice);
+    if (options.listener.on_notice) options.listener.on_notice(notice);
   }
   const BenchSubject subject = make_subject(options, checkpoint);
   results.checkpoint = summarize_checkpoint(checkpoint, subject);

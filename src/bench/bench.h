@@ -35,39 +35,41 @@ struct UserFile {
   std::filesystem::path path;
 };
 
-/// One field per flag of `paceline bench`.
-struct BenchOptions {
-  std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
-  CheckpointOptions checkpoint_options{};
-  std::optional<LongTextOptions> long_texts{};  ///< for the plan, too; windows: batches are of windows
-  LabelOptions labels{};                        ///< for the plan, and for text to labels
-  std::filesystem::path text_file;              ///< verify: empty for made-up ids
+/// The texts that are measured.
+struct BenchTexts {
+  std::filesystem::path file;  ///< verify: empty for made-up ids
   RowReaderOptions rows;
-  int32_t texts = 1000;  ///< size of the sample
+  int32_t sample = 1000;  ///< as many of them, chosen at random
   uint64_t seed = 0;
+  std::optional<LongTextOptions> long_texts{};  ///< for the plan, too; windows: batches are of windows
+};
+
+/// What is measured of a model: every combination of these that the backends have.
+struct BenchChoice {
   std::vector<std::string> backends;       ///< empty: every known one, those not installed left out with a reason
   std::vector<std::string> compute_types;  ///< empty: all that the CPU has instructions for
+  std::vector<std::string> devices{"cpu"};
+  std::vector<UserFile> files;  ///< the user's own exports, measured beside the backends
   std::vector<int32_t> batch_sizes{1, 2, 4, 8, 16, 32, 64};
   std::vector<int32_t> max_batch_tokens;  ///< packed backends are measured with these token budgets, too
   std::vector<Order> orders{Order::kInput, Order::kLength};
-  std::vector<std::string> devices{"cpu"};
-  std::vector<UserFile> files;        ///< the user's own exports, measured beside the backends
   std::vector<int32_t> threads{0};    ///< of each instance; 0: the CPUs of the process divided by the instances
   std::vector<int32_t> instances{1};  ///< copies of the model that take batches side by side
+};
+
+/// How it is measured, and for how long.
+struct BenchMethod {
   Protocol protocol = Protocol::kBudget;
   double budget_seconds = 300;       ///< kBudget
   std::filesystem::path rounds_dir;  ///< kArticle: where finished rounds are saved (round_store.h)
   bool resume = false;               ///< kArticle: go on with the rounds saved there
   bool dry_run = false;              ///< plan, predict and stop
-  Objective objective = Objective::kThroughput;
-  double max_latency_ms = 0;        ///< p99 at batch size 1; 0: no limit
-  double min_agreement = 0.995;     ///< of bf16 and int8 with fp32
-  int64_t max_memory_bytes = 0;     ///< peak of a worker; 0: no limit
-  double price_per_hour = 0;        ///< of the machine; 0: cost is not stated
-  std::filesystem::path cache_dir;  ///< empty: default_cache_dir()
-  std::string command;              ///< as typed, for the report
-  WorkerCommand worker;
-  std::stop_token stop{};  ///< asked for by Ctrl-C; bench then ends early with what it has
+
+  bool article() const { return protocol == Protocol::kArticle; }
+};
+
+/// Who hears of a run while it is under way. Each may be missing.
+struct BenchListener {
   Progress* progress = nullptr;
   /// Gets what the readers of the checkpoint and of the texts noticed, each a sentence without its full stop, before
   /// anything is measured.
@@ -75,13 +77,28 @@ struct BenchOptions {
   /// Gets what takes time beside the budget, before it begins.
   std::function<void(const std::string&)> on_extra;
   std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
+};
 
-  bool article() const { return protocol == Protocol::kArticle; }
+/// What `paceline bench`, `bench --profile` and `verify` are asked for.
+struct BenchOptions {
+  std::filesystem::path model_dir;  ///< or an id of the hub, as find_model_folder takes it
+  CheckpointOptions checkpoint_options{};
+  BenchTexts texts;
+  BenchChoice choice;
+  BenchMethod method;
+  Constraints constraints;          ///< what the recommendation has to respect
+  LabelOptions labels{};            ///< for the plan, and for text to labels
+  std::filesystem::path cache_dir;  ///< empty: default_cache_dir()
+  std::string command;              ///< as typed, for the report
+  WorkerCommand worker;
+  std::stop_token stop{};  ///< asked for by Ctrl-C; bench then ends early with what it has
+  BenchListener listener;
 };
 
 /// Measures every configuration on the user's texts within the budget. What fails within one backend is in the
 /// results; throws Error for what ends the whole run: bad options, an unusable checkpoint or text file, a backend
-/// named in `backends` that is not installed (unavailable). Where no backend ran at all, each one's `error` says why.
+/// named in `choice.backends` that is not installed (unavailable). Where no backend ran at all, each one's `error` says
+/// why.
 BenchResults run_bench(const BenchOptions& options);
 
 /// Where a kArticle run keeps its finished rounds.

@@ -26,14 +26,6 @@ namespace {
 /// The gate gets this share of the budget, and more only where the least that it needs takes longer.
 constexpr double kGateShare = 0.25;
 
-Constraints constraints_of(const BenchOptions& options) {
-  return {.objective = options.objective,
-          .max_latency_ms = options.max_latency_ms,
-          .max_memory_bytes = options.max_memory_bytes,
-          .min_agreement = options.min_agreement,
-          .price_per_hour = options.price_per_hour};
-}
-
 /// What the figures depend on: another machine, text or engine makes it another run.
 RunIdentity identity_of(const BenchSubject& subject, const std::string& cpu, uint64_t seed,
                         const std::vector<Contender>& contenders, const Grid& grid) {
@@ -71,18 +63,19 @@ class BenchRun {
 
   void prepare() {
     started_ = environment_.now();
-    if (options_.article() && !options_.dry_run) check_round_store(options_.rounds_dir, options_.resume);
-    results_.constraints = constraints_of(options_);
-    results_.protocol = options_.article() ? "article" : "budget";
-    Selection selection =
-        select_contenders(options_, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
+    if (options_.method.article() && !options_.method.dry_run)
+      check_round_store(options_.method.rounds_dir, options_.method.resume);
+    results_.constraints = options_.constraints;
+    results_.protocol = options_.method.article() ? "article" : "budget";
+    Selection selection = select_contenders(
+        options_.choice, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
     contenders_ = std::move(selection.contenders);
     results_.notes.insert(results_.notes.end(), selection.notes.begin(), selection.notes.end());
     announce_extras();
     for (Contender& contender : contenders_) {
       check_interruption();
       show(fmt::format("loading {}", contender.name()));
-      contender.restarts_left = options_.article() ? kMostRestarts : 0;
+      contender.restarts_left = options_.method.article() ? kMostRestarts : 0;
       start_contender(contender, subject_, environment_);
       do {
         probe_contender(contender, subject_);
@@ -95,7 +88,8 @@ class BenchRun {
   void pass_gate(double seconds, bool check_anew = false) {
     const GateRun gate =
         run_gate(contenders_, subject_,
-                 {.min_agreement = options_.min_agreement, .seconds = seconds, .check_anew = check_anew}, environment_);
+                 {.min_agreement = options_.constraints.min_agreement, .seconds = seconds, .check_anew = check_anew},
+                 environment_);
     extra_seconds_ += gate.reference_seconds;
     results_.unchecked_for_room = gate.no_room;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
@@ -108,21 +102,21 @@ class BenchRun {
     results_.predicted_seconds = plan.predicted_seconds;
     results_.baseline = plan.grid.cells[plan.baseline].configuration;
     results_.cells = predicted_cells(plan.grid, contenders_, subject_);
-    if (options_.on_plan) options_.on_plan(plan_words(plan, subject_, contenders_, results_.notes));
-    if (options_.dry_run) return;
+    if (options_.listener.on_plan) options_.listener.on_plan(plan_words(plan, subject_, contenders_, results_.notes));
+    if (options_.method.dry_run) return;
     open_store(plan.grid);
     TurnRunner turns(subject_, environment_, options_.stop, store_ ? &*store_ : nullptr);
     Measurement measurement(std::move(plan.grid), contenders_,
                             {.subject = subject_,
                              .environment = environment_,
                              .turns = turns,
-                             .seed = options_.seed,
-                             .progress = options_.progress,
+                             .seed = options_.texts.seed,
+                             .progress = options_.listener.progress,
                              .started = started_,
                              .expected = results_.predicted_seconds,
                              .confirmation = plan.confirmation_seconds,
-                             .after = sweep_seconds(plan.sweep) + end_to_end_seconds(options_),
-                             .whole_sample = options_.article()});
+                             .after = sweep_seconds(plan.sweep) + end_to_end_seconds(options_.method),
+                             .whole_sample = options_.method.article()});
     try {
       run_rounds(measurement, turns, plan);
     } catch (const Interrupted&) {
@@ -132,7 +126,7 @@ class BenchRun {
       results_.notes.insert(results_.notes.end(), notes.begin(), notes.end());
     }
     collect(measurement, plan.baseline);
-    results_.unfinished = options_.article() && (results_.interrupted || any_contender_lost());
+    results_.unfinished = options_.method.article() && (results_.interrupted || any_contender_lost());
     results_.recommendation = recommend(results_);
   }
 
@@ -146,7 +140,7 @@ class BenchRun {
   /// Also after an interruption: what is there is kept.
   void finish() {
     collect_backends();
-    if (options_.progress != nullptr) options_.progress->finish();
+    if (options_.listener.progress != nullptr) options_.listener.progress->finish();
   }
 
  private:
@@ -155,17 +149,17 @@ class BenchRun {
   }
 
   void show(const std::string& what) const {
-    if (options_.progress == nullptr) return;
-    const double known = options_.article() ? 0 : options_.budget_seconds;
+    if (options_.listener.progress == nullptr) return;
+    const double known = options_.method.article() ? 0 : options_.method.budget_seconds;
     const double total = results_.predicted_seconds > 0 ? results_.predicted_seconds : known;
-    options_.progress->update(environment_.now() - started_, total, what);
+    options_.listener.progress->update(environment_.now() - started_, total, what);
   }
 
   /// What comes once per checkpoint is said before it begins.
   void announce_extras() const {
     const double seconds = expected_reference_seconds(subject_);
-    if (seconds < kWorthSaying || !options_.on_extra) return;
-    options_.on_extra(fmt::format(
+    if (seconds < kWorthSaying || !options_.listener.on_extra) return;
+    options_.listener.on_extra(fmt::format(
         "First run with this checkpoint. The scalar reference checks native fp32 (up to {:.0f} s), and backends "
         "that need an exported file get one. These steps do not count against the budget. Their results are "
         "cached.",
@@ -183,10 +177,10 @@ class BenchRun {
 
   /// The rounds saved by an earlier run, or a place to save them.
   void open_store(const Grid& grid) {
-    if (!options_.article()) return;
-    const RunIdentity identity = identity_of(subject_, results_.machine.cpu, options_.seed, contenders_, grid);
-    store_.emplace(options_.resume ? RoundStore::resume(options_.rounds_dir, identity)
-                                   : RoundStore::create(options_.rounds_dir, identity));
+    if (!options_.method.article()) return;
+    const RunIdentity identity = identity_of(subject_, results_.machine.cpu, options_.texts.seed, contenders_, grid);
+    store_.emplace(options_.method.resume ? RoundStore::resume(options_.method.rounds_dir, identity)
+                                          : RoundStore::create(options_.method.rounds_dir, identity));
     results_.continued = store_->continued();
     results_.seconds = store_->seconds_before();
   }
@@ -198,7 +192,7 @@ class BenchRun {
 
   /// Explores or measures all, confirms, sweeps the lengths.
   void run_rounds(Measurement& measurement, TurnRunner& turns, const RunPlan& plan) {
-    if (options_.article()) {
+    if (options_.method.article()) {
       measurement.measure_all(kArticleRounds);
     } else {
       measurement.explore(plan.baseline, plan.explore_until);
@@ -209,7 +203,7 @@ class BenchRun {
     measure_lengths(plan.sweep, contenders_,
                     {.subject = subject_,
                      .turns = turns,
-                     .seed = options_.seed,
+                     .seed = options_.texts.seed,
                      .roof_gflops =
                          [this](const Contender& contender) {
                            return roof_gflops(results_.roof, contender.result.compute_type, contender.result.device);
@@ -238,8 +232,8 @@ class BenchRun {
       }
       results_.backends.push_back(contender.result);
       const BackendResult& result = contender.result;
-      const bool named =
-          std::count(options_.compute_types.begin(), options_.compute_types.end(), result.compute_type) > 0;
+      const bool named = std::count(options_.choice.compute_types.begin(), options_.choice.compute_types.end(),
+                                    result.compute_type) > 0;
       if (named && result.gate.ran && !result.gate.accepted) results_.named_type_rejected = true;
     }
   }
@@ -261,12 +255,13 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
   BenchRun run(options, subject, environment, results);
   try {
     run.prepare();
-    run.pass_gate(options.article() ? std::numeric_limits<double>::infinity() : kGateShare * options.budget_seconds);
+    run.pass_gate(options.method.article() ? std::numeric_limits<double>::infinity()
+                                           : kGateShare * options.method.budget_seconds);
     run.measure();
     run.measure_end_to_end();
   } catch (const Interrupted&) {
     results.interrupted = true;
-    results.unfinished = options.article();
+    results.unfinished = options.method.article();
     results.recommendation = recommend(results);
   }
   run.finish();
@@ -278,7 +273,7 @@ void run_gate_alone(const BenchOptions& options, const BenchSubject& subject, co
   try {
     run.prepare();
     // Who names texts wants to know of those.
-    run.pass_gate(std::numeric_limits<double>::infinity(), !options.text_file.empty());
+    run.pass_gate(std::numeric_limits<double>::infinity(), !options.texts.file.empty());
   } catch (const Interrupted&) {
     results.interrupted = true;
   }

@@ -53,7 +53,7 @@ class BenchRunTest : public testing::Test {
     subject_.cache_dir = cache_.path();
     subject_.threads = 2;
     subject_.usable_cpus = 2;
-    options_.backends = usual_;
+    options_.choice.backends = usual_;
     forget_stop();
     results_.roof.fp32_gflops = 200;
     results_.workload = workload.summary;
@@ -152,7 +152,7 @@ TEST_F(BenchRunTest, MeasuresRecommendsAndKeepsTheBudget) {
     EXPECT_GE(one.ms_per_text.high, one.ms_per_text.median);
   }
   // The scalar reference runs once per checkpoint, outside the budget.
-  EXPECT_LE(spent(), options_.budget_seconds * 1.05 + 60);
+  EXPECT_LE(spent(), options_.method.budget_seconds * 1.05 + 60);
   EXPECT_EQ(results_.end_to_end.ms_per_text, 5);
   EXPECT_EQ(world_.alive, 0);
 }
@@ -192,7 +192,7 @@ TEST_F(BenchRunTest, ConfirmsTheThreeFastestTheBestOfEachBackendAndTheBaseline) 
 }
 
 TEST_F(BenchRunTest, DropsWhatIsSurelySlower) {
-  options_.budget_seconds = 900;
+  options_.method.budget_seconds = 900;
   run();
   const auto rounds = [](const CellResult& one) { return series_of(one.timings, false).rounds.size(); };
   // Padding triples the time of 64 mixed texts: clear after two or three of the rounds that this budget allows.
@@ -204,7 +204,7 @@ TEST_F(BenchRunTest, TwoRunsAgreeOrCallTheCandidatesEqual) {
   const Recommendation first = results_.recommendation;
   world_.random = Random(99);
   results_.notes.clear();
-  options_.seed = 7;
+  options_.texts.seed = 7;
   run();
   const Recommendation second = results_.recommendation;
   ASSERT_TRUE(first.valid && second.valid);
@@ -213,7 +213,7 @@ TEST_F(BenchRunTest, TwoRunsAgreeOrCallTheCandidatesEqual) {
 }
 
 TEST_F(BenchRunTest, EqualEnginesAreCalledEqualAndTheModestOneIsChosen) {
-  options_.backends = {"native", "onnxruntime"};
+  options_.choice.backends = {"native", "onnxruntime"};
   world_.backends["native fp32"] = {.fixed_seconds = 1e-6, .seconds_per_token = 0.001, .peak_memory_bytes = 5};
   world_.backends["onnxruntime fp32"] = {.fixed_seconds = 1e-6, .seconds_per_token = 0.001, .peak_memory_bytes = 9};
   run();
@@ -228,7 +228,7 @@ TEST_F(BenchRunTest, EqualEnginesAreCalledEqualAndTheModestOneIsChosen) {
 
 TEST_F(BenchRunTest, ARunThatCannotTellSaysSoAndTakesTheFasterMedian) {
   for (auto& [name, backend] : world_.backends) backend.noise = 0.6;
-  options_.budget_seconds = 75;
+  options_.method.budget_seconds = 75;
   run();
   const Recommendation& recommendation = results_.recommendation;
   ASSERT_TRUE(recommendation.valid);
@@ -239,7 +239,7 @@ TEST_F(BenchRunTest, ARunThatCannotTellSaysSoAndTakesTheFasterMedian) {
 }
 
 TEST_F(BenchRunTest, ATightBudgetDropsBatchSizesAndSaysSo) {
-  options_.budget_seconds = 120;
+  options_.method.budget_seconds = 120;
   run();
   EXPECT_TRUE(results_.recommendation.valid);
   EXPECT_THAT(notes(), HasSubstr("Batch sizes 2"));
@@ -247,8 +247,8 @@ TEST_F(BenchRunTest, ATightBudgetDropsBatchSizesAndSaysSo) {
 }
 
 TEST_F(BenchRunTest, AMinuteIsEnoughForTwoBatchSizes) {
-  options_.budget_seconds = 60;
-  options_.batch_sizes = {1, 8};
+  options_.method.budget_seconds = 60;
+  options_.choice.batch_sizes = {1, 8};
   run();
   EXPECT_TRUE(results_.recommendation.valid);
   // The scalar reference, once per checkpoint, takes 27 s of this world's time outside the budget.
@@ -257,9 +257,9 @@ TEST_F(BenchRunTest, AMinuteIsEnoughForTwoBatchSizes) {
 
 /// A run with a cache that knows the checkpoint, in a world of its own.
 TEST_F(BenchRunTest, KeepsTheBudgetOrSaysBeforehandHowLongItTakes) {
-  options_.dry_run = true;
+  options_.method.dry_run = true;
   run();
-  options_.dry_run = false;
+  options_.method.dry_run = false;
   int beyond = 0;
   for (const double slowness : {0.05, 0.3, 1.0, 3.0}) {
     for (const std::vector<std::string>& backends : std::vector<std::vector<std::string>>{{"native"}, usual_}) {
@@ -269,8 +269,8 @@ TEST_F(BenchRunTest, KeepsTheBudgetOrSaysBeforehandHowLongItTakes) {
           backend.fixed_seconds *= slowness;
           backend.seconds_per_token *= slowness;
         }
-        options_.backends = backends;
-        options_.budget_seconds = budget;
+        options_.choice.backends = backends;
+        options_.method.budget_seconds = budget;
         results_.notes.clear();
         started_at_ = world_.now;
         run();
@@ -295,19 +295,19 @@ TEST_F(BenchRunTest, KeepsTheBudgetOrSaysBeforehandHowLongItTakes) {
 TEST_F(BenchRunTest, ASmallBudgetComparesFewerTextsInTheGateAndSaysSo) {
   run();
   EXPECT_EQ(backend("onnxruntime").gate.texts, 256);
-  options_.budget_seconds = 30;
+  options_.method.budget_seconds = 30;
   run();
   EXPECT_EQ(backend("onnxruntime").gate.texts, 64);
   EXPECT_THAT(notes(), HasSubstr("The gate compared 64 texts instead of 256"));
-  options_.budget_seconds = 1;
+  options_.method.budget_seconds = 1;
   run();
   EXPECT_EQ(backend("onnxruntime").gate.texts, 32);
 }
 
 TEST_F(BenchRunTest, ATightBudgetConfirmsWithFewerRoundsAndSaysSo) {
-  options_.budget_seconds = 40;
+  options_.method.budget_seconds = 40;
   std::string plan;
-  options_.on_plan = [&](const std::string& words) { plan = words; };
+  options_.listener.on_plan = [&](const std::string& words) { plan = words; };
   run();
   EXPECT_THAT(plan, HasSubstr("The confirmation will have about"));
   EXPECT_THAT(notes(), HasSubstr("the confirmation has"));
@@ -322,28 +322,28 @@ TEST_F(BenchRunTest, ATightBudgetConfirmsWithFewerRoundsAndSaysSo) {
 
 TEST_F(BenchRunTest, WhatComesOncePerCheckpointIsAnnouncedAndStandsBesideTheBudget) {
   std::string extra;
-  options_.on_extra = [&](const std::string& words) { extra = words; };
-  options_.budget_seconds = 600;
+  options_.listener.on_extra = [&](const std::string& words) { extra = words; };
+  options_.method.budget_seconds = 600;
   world_.backends["onnxruntime fp32"].export_seconds = 100;
-  options_.dry_run = true;
+  options_.method.dry_run = true;
   run();
   EXPECT_THAT(extra, HasSubstr("The scalar reference"));
   EXPECT_THAT(notes(), HasSubstr("Loading onnxruntime fp32 took 1 min 40 s more"));
   EXPECT_THAT(notes(), testing::Not(HasSubstr("expect about")));
-  EXPECT_GT(results_.predicted_seconds, options_.budget_seconds);
+  EXPECT_GT(results_.predicted_seconds, options_.method.budget_seconds);
   extra.clear();
   results_.notes.clear();
   run();
   EXPECT_EQ(extra, "");
   EXPECT_THAT(notes(), testing::Not(HasSubstr("took")));
-  EXPECT_LE(results_.predicted_seconds, options_.budget_seconds);
+  EXPECT_LE(results_.predicted_seconds, options_.method.budget_seconds);
 }
 
 TEST_F(BenchRunTest, ADryRunPlansAndPredictsOnly) {
-  options_.dry_run = true;
-  options_.budget_seconds = 600;
+  options_.method.dry_run = true;
+  options_.method.budget_seconds = 600;
   std::string plan;
-  options_.on_plan = [&](const std::string& words) { plan = words; };
+  options_.listener.on_plan = [&](const std::string& words) { plan = words; };
   run();
   EXPECT_EQ(results_.cells.size(), 42U);
   EXPECT_THAT(plan, HasSubstr("42 configurations"));
@@ -371,11 +371,11 @@ TEST_F(BenchRunTest, AKilledWorkerIsAnErrorRowAndTheRestGoesOn) {
 
 TEST_F(BenchRunTest, AnAbsentEngineIsLeftOutUnlessItWasNamed) {
   world_.backends["onnxruntime fp32"].missing = "backend onnxruntime is not installed: run ./dev setup.";
-  options_.backends.clear();
+  options_.choice.backends.clear();
   run();
   EXPECT_THAT(backend("onnxruntime").error, HasSubstr("not installed"));
   EXPECT_TRUE(results_.recommendation.valid);
-  options_.backends = {"native", "onnxruntime"};
+  options_.choice.backends = {"native", "onnxruntime"};
   try {
     run();
     FAIL() << "a named engine is missing";
@@ -404,7 +404,7 @@ TEST_F(BenchRunTest, WrongAnswersAreNeverRecommended) {
 
 TEST_F(BenchRunTest, ARejectedTypeThatWasNamedIsToldApart) {
   world_.backends["onnxruntime fp32"].logit_error = 0.01;
-  options_.compute_types = {"fp32"};
+  options_.choice.compute_types = {"fp32"};
   run();
   EXPECT_TRUE(results_.named_type_rejected);
 }
@@ -437,14 +437,14 @@ TEST_F(BenchRunTest, TheReferenceIsAskedOncePerCheckpoint) {
 }
 
 TEST_F(BenchRunTest, VerifyAsksTheReferenceAboutTheTextsThatAreNamed) {
-  options_.backends = {"native"};
-  options_.text_file = "texts.txt";
+  options_.choice.backends = {"native"};
+  options_.texts.file = "texts.txt";
   for (int i = 0; i < 2; ++i) run_gate_alone(options_, subject_, world_.environment(), results_);
   EXPECT_EQ(world_.starts, 4) << "native and the reference, each time";
 }
 
 TEST_F(BenchRunTest, WithoutNativeTheOracleRunsBesideTheContenders) {
-  options_.backends = {"onnxruntime"};
+  options_.choice.backends = {"onnxruntime"};
   run();
   EXPECT_EQ(results_.backends.size(), 1U);
   EXPECT_TRUE(backend("onnxruntime").gate.accepted);
@@ -454,7 +454,7 @@ TEST_F(BenchRunTest, WithoutNativeTheOracleRunsBesideTheContenders) {
 
 TEST_F(BenchRunTest, ASlowFirstLoadIsRepeated) {
   world_.backends["onnxruntime fp32"].load_seconds = 20;
-  options_.dry_run = true;
+  options_.method.dry_run = true;
   run();
   EXPECT_EQ(world_.starts, 5);  // three contenders, one of them twice, and the reference
 }
@@ -494,7 +494,7 @@ TEST_F(BenchRunTest, InterruptedDuringConfirmationMarksTheFinalistsPartial) {
 
 TEST_F(BenchRunTest, InterruptedDuringTextToLabelsKeepsTheRecommendationAndItsLimits) {
   world_.backends["native fp32"].peak_memory_bytes = 5000;
-  options_.max_memory_bytes = 2000;
+  options_.constraints.max_memory_bytes = 2000;
   run();  // the reference's answer is known from now on
   const auto begin_again = [&] {
     world_.now = started_at_ = 100;
@@ -516,7 +516,7 @@ TEST_F(BenchRunTest, InterruptedDuringTextToLabelsKeepsTheRecommendationAndItsLi
 }
 
 TEST_F(BenchRunTest, LatencyIsJudgedAtBatchSizeOne) {
-  options_.objective = Objective::kLatency;
+  options_.constraints.objective = Objective::kLatency;
   run();
   ASSERT_TRUE(results_.recommendation.valid) << results_.recommendation.reason;
   EXPECT_EQ(results_.recommendation.choice.batch_size, 1);
@@ -525,7 +525,7 @@ TEST_F(BenchRunTest, LatencyIsJudgedAtBatchSizeOne) {
 }
 
 TEST_F(BenchRunTest, LimitsThatNobodyMeetsGiveNoRecommendation) {
-  options_.max_memory_bytes = 10;
+  options_.constraints.max_memory_bytes = 10;
   run();
   EXPECT_FALSE(results_.recommendation.valid);
   EXPECT_THAT(results_.recommendation.reason, HasSubstr("limits"));
@@ -533,16 +533,16 @@ TEST_F(BenchRunTest, LimitsThatNobodyMeetsGiveNoRecommendation) {
 
 TEST_F(BenchRunTest, MemoryLimitsChooseAmongThoseThatFit) {
   world_.backends["native fp32"].peak_memory_bytes = 5000;
-  options_.max_memory_bytes = 2000;
+  options_.constraints.max_memory_bytes = 2000;
   run();
   ASSERT_TRUE(results_.recommendation.valid);
   EXPECT_NE(results_.recommendation.choice.backend, "native");
 }
 
 TEST_F(BenchRunTest, TokenBudgetsAreMeasuredForPackedBackends) {
-  options_.backends = {"native"};
-  options_.batch_sizes = {8};
-  options_.max_batch_tokens = {1024};
+  options_.choice.backends = {"native"};
+  options_.choice.batch_sizes = {8};
+  options_.choice.max_batch_tokens = {1024};
   run();
   EXPECT_EQ(results_.cells.size(), 4U);
   EXPECT_TRUE(results_.recommendation.valid);
@@ -564,7 +564,7 @@ TEST_F(BenchRunTest, WhatTheSampleCannotFillIsNotMeasuredAndTheReportSaysSo) {
   workload.texts.resize(20);
   summarize(workload);
   std::string plan;
-  options_.on_plan = [&](const std::string& words) { plan = words; };
+  options_.listener.on_plan = [&](const std::string& words) { plan = words; };
   run();
   EXPECT_EQ(sizes(), (std::set<int32_t>{1, 2, 4, 8, 16}));
   constexpr const char* kNote = "Batch sizes 32, 64 are left out: the sample has 20 texts.";
@@ -573,7 +573,7 @@ TEST_F(BenchRunTest, WhatTheSampleCannotFillIsNotMeasuredAndTheReportSaysSo) {
 }
 
 TEST_F(BenchRunTest, TheCostIsStatedWhereAPriceIs) {
-  options_.price_per_hour = 3.6;
+  options_.constraints.price_per_hour = 3.6;
   run();
   EXPECT_THAT(results_.recommendation.reason, HasSubstr("A million texts cost"));
 }
@@ -597,7 +597,7 @@ TEST_F(BenchRunTest, EveryOtherBackendIsToldWhyItWasNotChosen) {
 
 TEST_F(BenchRunTest, ALimitIsNamedAsTheReason) {
   world_.backends["native fp32"].peak_memory_bytes = 5'000'000'000;
-  options_.max_memory_bytes = 2'000'000'000;
+  options_.constraints.max_memory_bytes = 2'000'000'000;
   run();
   ASSERT_EQ(results_.recommendation.rejections.size(), 2U);
   EXPECT_EQ(results_.recommendation.rejections[0].why, "needs 5,000 MB of memory, 2,000 MB were allowed");
@@ -605,7 +605,7 @@ TEST_F(BenchRunTest, ALimitIsNamedAsTheReason) {
 
 TEST_F(BenchRunTest, TorchEagerIsTheOracleAndTheBaselineWhereItRuns) {
   world_.backends["torch-eager fp32"] = {.fixed_seconds = 0.006, .seconds_per_token = 0.0011, .padded = true};
-  options_.backends.push_back("torch-eager");
+  options_.choice.backends.push_back("torch-eager");
   run();
   EXPECT_EQ(backend("native").gate.oracle, "torch-eager fp32");
   EXPECT_EQ(backend("onnxruntime").gate.oracle, "torch-eager fp32");
@@ -616,7 +616,7 @@ TEST_F(BenchRunTest, TorchEagerIsTheOracleAndTheBaselineWhereItRuns) {
 
 TEST_F(BenchRunTest, WhereTorchAndNativeDifferTheReferenceDecides) {
   world_.backends["torch-eager fp32"] = {.fixed_seconds = 0.006, .seconds_per_token = 0.0011, .padded = true};
-  options_.backends.push_back("torch-eager");
+  options_.choice.backends.push_back("torch-eager");
   world_.backends["torch-eager fp32"].logit_error = 0.01;
   run();
   EXPECT_FALSE(backend("torch-eager").gate.accepted);
@@ -647,14 +647,14 @@ TEST_F(BenchRunTest, LengthsAreSweptWithinTheirShareOfTheBudget) {
     EXPECT_EQ(point.rounds, kSweepRounds);
   }
   EXPECT_EQ(backends.size(), 3U);
-  EXPECT_LE(spent(), options_.budget_seconds * 1.05 + 60);
+  EXPECT_LE(spent(), options_.method.budget_seconds * 1.05 + 60);
 }
 
 TEST_F(BenchRunTest, ThreadsAndInstancesAreAnAxis) {
-  options_.backends = {"native"};
-  options_.batch_sizes = {8};
-  options_.threads = {1, 2};
-  options_.instances = {1, 2};
+  options_.choice.backends = {"native"};
+  options_.choice.batch_sizes = {8};
+  options_.choice.threads = {1, 2};
+  options_.choice.instances = {1, 2};
   run();
   ASSERT_EQ(results_.backends.size(), 3U);
   EXPECT_EQ(results_.cells.size(), 6U);
@@ -667,22 +667,22 @@ TEST_F(BenchRunTest, ThreadsAndInstancesAreAnAxis) {
 TEST_F(BenchRunTest, FilesOfTheUserAreMeasuredUnderTheirNames) {
   const std::filesystem::path file = cache_.path() / "mine.onnx";
   write_file_atomically(file, "x");
-  options_.backends = {"native"};
-  options_.files = {{"onnxruntime", file}};
+  options_.choice.backends = {"native"};
+  options_.choice.files = {{"onnxruntime", file}};
   world_.backends["onnxruntime exported"] = world_.backends["onnxruntime fp32"];
   run();
   const BackendResult& mine = backend("mine.onnx");
   EXPECT_EQ(mine.engine, "onnxruntime");
   EXPECT_EQ(mine.file, file.string());
   EXPECT_TRUE(mine.gate.accepted) << mine.gate.verdict;
-  options_.files = {{"onnxruntime", file}, {"onnxruntime", file}};
+  options_.choice.files = {{"onnxruntime", file}, {"onnxruntime", file}};
   EXPECT_THROW(run(), Error);
-  options_.files = {{"onnxruntime", cache_.path() / "none.onnx"}};
+  options_.choice.files = {{"onnxruntime", cache_.path() / "none.onnx"}};
   EXPECT_THROW(run(), Error);
 }
 
 TEST_F(BenchRunTest, ADeviceThatNobodyRunsOnIsUnavailable) {
-  options_.devices = {"cuda:0"};
+  options_.choice.devices = {"cuda:0"};
   try {
     run();
     FAIL();
@@ -695,10 +695,10 @@ class ArticleTest : public BenchRunTest {
  protected:
   void SetUp() override {
     BenchRunTest::SetUp();
-    options_.protocol = Protocol::kArticle;
-    options_.rounds_dir = out_.path() / "report";
-    options_.backends = {"native", "onnxruntime"};
-    options_.batch_sizes = {1, 8};
+    options_.method.protocol = Protocol::kArticle;
+    options_.method.rounds_dir = out_.path() / "report";
+    options_.choice.backends = {"native", "onnxruntime"};
+    options_.choice.batch_sizes = {1, 8};
     Workload& workload = subject_.workload;
     workload.encodings.resize(60);
     workload.texts.resize(60);
@@ -707,7 +707,7 @@ class ArticleTest : public BenchRunTest {
   }
 
   void resume() {
-    options_.resume = true;
+    options_.method.resume = true;
     results_ = {};
     results_.workload = subject_.workload.summary;
     run();
@@ -749,16 +749,16 @@ TEST_F(ArticleTest, MeasuresEverythingFiveTimesAndDropsNothing) {
   for (const Timing& timing : cell("onnxruntime", 8, Order::kInput).timings) {
     EXPECT_TRUE(timing.confirmation || timing.batches == 8) << timing.batches;
   }
-  EXPECT_TRUE(std::filesystem::exists(options_.rounds_dir / "rounds.jsonl"));
+  EXPECT_TRUE(std::filesystem::exists(options_.method.rounds_dir / "rounds.jsonl"));
   EXPECT_THROW(run(), Error) << "an unfinished run is not overwritten";
-  remove_saved_rounds(options_.rounds_dir);
+  remove_saved_rounds(options_.method.rounds_dir);
   run();
 }
 
 TEST_F(ArticleTest, AStoppedRunGoesOnWhereItWas) {
   run();
   const double all = spent();
-  remove_saved_rounds(options_.rounds_dir);
+  remove_saved_rounds(options_.method.rounds_dir);
   world_.now = started_at_ = 100;
   world_.interrupt_at = world_.now + 0.5 * all;
   run();
@@ -776,8 +776,8 @@ TEST_F(ArticleTest, AnotherRunIsNotGoneOnWith) {
   world_.interrupt_at = world_.now + 20;
   run();
   forget_stop();
-  options_.resume = true;
-  options_.seed = 9;
+  options_.method.resume = true;
+  options_.texts.seed = 9;
   try {
     run();
     FAIL();
@@ -794,8 +794,8 @@ TEST_F(ArticleTest, WorkersKilledAtRandomMomentsLoseNoFinishedRound) {
     for (auto& [name, one] : world_.backends) {
       if (name != "reference fp32") one.calls_until_death = 4 + static_cast<int>(random.below(40));
     }
-    remove_saved_rounds(options_.rounds_dir);
-    options_.resume = false;
+    remove_saved_rounds(options_.method.rounds_dir);
+    options_.method.resume = false;
     results_ = {};
     results_.workload = subject_.workload.summary;
     run();

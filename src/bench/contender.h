@@ -81,10 +81,10 @@ struct Selection {
   std::vector<std::string> notes;     ///< what was left out, and why
 };
 
-/// Every (backend, compute type, device, threads, instances) that the options select, and the user's own files.
+/// Every (backend, compute type, device, threads, instances) that is chosen, and the user's own files.
 /// Throws Error{invalid_argument} for an unknown backend, a compute type that none of the backends has, or more threads
 /// than the CPUs hold; {not_found} for a file; {unavailable} for a device that none of them runs on.
-Selection select_contenders(const BenchOptions& options, const SelectionMachine& machine);
+Selection select_contenders(const BenchChoice& choice, const SelectionMachine& machine);
 
 /// Starts the worker, loads and hands over the texts. A load above kSlowLoadSeconds is repeated in a fresh process:
 /// the first may have exported the model or read it from a cold disk, and neither time nor memory of that are meant.

@@ -30,7 +30,7 @@ bool contains(const std::vector<T>& list, const T& value) {
 
 class Selector {
  public:
-  Selector(const BenchOptions& options, const SelectionMachine& machine) : options_(options), machine_(machine) {}
+  Selector(const BenchChoice& choice, const SelectionMachine& machine) : choice_(choice), machine_(machine) {}
 
   Selection select() {
     choose_parallelisms();
@@ -46,19 +46,19 @@ class Selector {
 
  private:
   std::vector<BackendEntry> entries() const {
-    if (options_.backends.empty()) return known_backends();
+    if (choice_.backends.empty()) return known_backends();
     std::vector<BackendEntry> entries;
-    for (const std::string& name : options_.backends) entries.push_back(find_backend(name));
+    for (const std::string& name : choice_.backends) entries.push_back(find_backend(name));
     return entries;
   }
 
   /// Every number of threads with every number of instances that the process's CPUs hold. A single pair is taken as it
   /// is: who asks for more threads than CPUs gets them.
   void choose_parallelisms() {
-    const bool axis = options_.threads.size() * options_.instances.size() > 1;
+    const bool axis = choice_.threads.size() * choice_.instances.size() > 1;
     std::vector<std::string> left_out;
-    for (const int32_t instances : options_.instances) {
-      for (const int32_t asked : options_.threads) {
+    for (const int32_t instances : choice_.instances) {
+      for (const int32_t asked : choice_.threads) {
         const int32_t threads = asked > 0 ? asked : std::max(1, machine_.usable_cpus / instances);
         const bool known = std::ranges::any_of(parallelisms_, [&](const Parallelism& one) {
           return one.threads == threads && one.instances == instances;
@@ -86,12 +86,12 @@ class Selector {
   }
 
   bool wanted(const std::string& type) const {
-    return options_.compute_types.empty() || contains(options_.compute_types, type);
+    return choice_.compute_types.empty() || contains(choice_.compute_types, type);
   }
 
   /// Unasked, a type is tried where the CPU has instructions for it: emulated it only costs time.
   bool worth_trying(const std::string& type) const {
-    if (!options_.compute_types.empty()) return true;
+    if (!choice_.compute_types.empty()) return true;
     const ComputeType* known = find_compute_type(type);
     if (known == nullptr || known->cpu_flags.front().empty()) return true;
     return std::ranges::any_of(known->cpu_flags,
@@ -99,7 +99,7 @@ class Selector {
   }
 
   void add_entry(const BackendEntry& entry) {
-    for (const std::string& device : options_.devices) {
+    for (const std::string& device : choice_.devices) {
       const bool on_cpu = device == kCpu;
       for (const std::string& type : on_cpu ? entry.compute_types : entry.device_compute_types) {
         if (!wanted(type)) continue;
@@ -112,7 +112,7 @@ class Selector {
         result.compute_type = type;
         result.device = device;
         result.padded = entry.padded;
-        add(result, !options_.backends.empty() || !on_cpu);
+        add(result, !choice_.backends.empty() || !on_cpu);
       }
     }
   }
@@ -132,7 +132,7 @@ class Selector {
 
   void add_files(const BackendEntry& entry) {
     const std::string& flag = entry.files->flag;
-    for (const auto& [backend, file] : options_.files) {
+    for (const auto& [backend, file] : choice_.files) {
       if (backend != entry.name) continue;
       if (!is_file(file)) {
         throw Error(ErrorCode::kNotFound,
@@ -160,7 +160,7 @@ class Selector {
   }
 
   void check_types() const {
-    for (const std::string& type : options_.compute_types) {
+    for (const std::string& type : choice_.compute_types) {
       if (any_contender([&](const BackendResult& one) { return one.compute_type == type; })) continue;
       throw Error(ErrorCode::kInvalidArgument,
                   fmt::format("[--compute-types] none of the chosen backends computes in {}. `paceline doctor` shows "
@@ -170,7 +170,7 @@ class Selector {
   }
 
   void check_devices() const {
-    for (const std::string& device : options_.devices) {
+    for (const std::string& device : choice_.devices) {
       if (any_contender([&](const BackendResult& one) { return one.device == device; })) continue;
       std::vector<std::string> able;
       for (const BackendEntry& entry : known_backends()) {
@@ -190,7 +190,7 @@ class Selector {
         fmt::join(emulated_, ", "), one ? "it" : "them", fmt::join(emulated_, ","), one ? "it" : "them"));
   }
 
-  const BenchOptions& options_;
+  const BenchChoice& choice_;
   const SelectionMachine& machine_;
   std::vector<Parallelism> parallelisms_;
   std::set<std::string> emulated_;
@@ -200,8 +200,8 @@ class Selector {
 
 }  // namespace
 
-Selection select_contenders(const BenchOptions& options, const SelectionMachine& machine) {
-  return Selector(options, machine).select();
+Selection select_contenders(const BenchChoice& choice, const SelectionMachine& machine) {
+  return Selector(choice, machine).select();
 }
 
 }  // namespace paceline

@@ -25,10 +25,10 @@ constexpr double kEndToEndSeconds = 10;
 constexpr double kEndToEndShare = 0.05;
 
 /// With loading once more.
-double end_to_end_reserve(const BenchOptions& options, const std::vector<Contender>& contenders) {
+double end_to_end_reserve(const BenchMethod& method, const std::vector<Contender>& contenders) {
   double load_ms = 0;
   for (const Contender& contender : contenders) load_ms = std::max(load_ms, contender.result.load_ms);
-  return end_to_end_seconds(options) + load_ms / 1e3;
+  return end_to_end_seconds(method) + load_ms / 1e3;
 }
 
 std::vector<CostModel> costs_of(const std::vector<Contender>& contenders) {
@@ -53,21 +53,22 @@ Grid grid_of(const GridOptions& sizes, const BenchSubject& subject, const std::v
 /// The cells, the lengths, and the time that is left for the cells.
 RunPlan choose_cells(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders,
                      const SpentTime& spent) {
-  GridOptions sizes{
-      .batch_sizes = options.batch_sizes, .max_batch_tokens = options.max_batch_tokens, .orders = options.orders};
+  GridOptions sizes{.batch_sizes = options.choice.batch_sizes,
+                    .max_batch_tokens = options.choice.max_batch_tokens,
+                    .orders = options.choice.orders};
   std::vector<std::string> unfilled =
       leave_out_unfilled(sizes, subject.workload.lengths, subject.workload.summary.unit());
   RunPlan plan{
       .grid = grid_of(sizes, subject, contenders), .extra_seconds = spent.extra_seconds, .notes = std::move(unfilled)};
-  if (options.article()) {
+  if (options.method.article()) {
     set_texts_per_turn(plan.grid, std::numeric_limits<int32_t>::max());
     plan.left = std::numeric_limits<double>::infinity();
     plan.sweep = plan_sweep(contenders, subject, plan.left);
     return plan;
   }
-  plan.sweep = plan_sweep(contenders, subject, kSweepShare * options.budget_seconds);
-  plan.left = options.budget_seconds + spent.extra_seconds - (spent.now - spent.started) -
-              end_to_end_reserve(options, contenders) - sweep_seconds(plan.sweep);
+  plan.sweep = plan_sweep(contenders, subject, kSweepShare * options.method.budget_seconds);
+  plan.left = options.method.budget_seconds + spent.extra_seconds - (spent.now - spent.started) -
+              end_to_end_reserve(options.method, contenders) - sweep_seconds(plan.sweep);
   std::ranges::move(fit_budget(plan.grid, costs_of(contenders), subject.work, plan.left),
                     std::back_inserter(plan.notes));
   return plan;
@@ -83,8 +84,8 @@ double exploration_seconds(const RunPlan& plan, const std::vector<CostModel>& co
 
 }  // namespace
 
-double end_to_end_seconds(const BenchOptions& options) {
-  return options.article() ? kEndToEndSeconds : std::min(kEndToEndSeconds, kEndToEndShare * options.budget_seconds);
+double end_to_end_seconds(const BenchMethod& method) {
+  return method.article() ? kEndToEndSeconds : std::min(kEndToEndSeconds, kEndToEndShare * method.budget_seconds);
 }
 
 RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const std::vector<Contender>& contenders,
@@ -95,9 +96,9 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
   plan.explore_until = spent.now + kExplorationShare * plan.left;
   plan.confirm_until = spent.now + plan.left;
   plan.round_seconds = round_seconds(plan.grid, costs, subject.work);
-  const double exploration = exploration_seconds(plan, costs, subject.work, options.article());
-  plan.predicted_seconds =
-      spent.now - spent.started + exploration + sweep_seconds(plan.sweep) + end_to_end_reserve(options, contenders);
+  const double exploration = exploration_seconds(plan, costs, subject.work, options.method.article());
+  plan.predicted_seconds = spent.now - spent.started + exploration + sweep_seconds(plan.sweep) +
+                           end_to_end_reserve(options.method, contenders);
   const std::vector<Finalist> finalists = predicted_finalists(plan.grid, costs, subject.work, plan.baseline);
   if (!finalists.empty()) {
     const ConfirmationPlan confirmation = plan_confirmation(plan.grid, finalists, plan.left - exploration);
@@ -108,10 +109,10 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
     }
   }
   const double in_budget = plan.predicted_seconds - spent.extra_seconds;
-  if (!options.article() && in_budget > kTolerableOverrun * options.budget_seconds) {
+  if (!options.method.article() && in_budget > kTolerableOverrun * options.method.budget_seconds) {
     plan.notes.push_back(
         fmt::format("The budget of {} is too small for the least that is worth measuring; expect about {}.",
-                    format_duration(options.budget_seconds), format_duration(plan.predicted_seconds)));
+                    format_duration(options.method.budget_seconds), format_duration(plan.predicted_seconds)));
   }
   return plan;
 }

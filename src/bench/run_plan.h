@@ -46,6 +46,6 @@ std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const s
                        const std::vector<std::string>& notes);
 
 /// How long text to labels is measured.
-double end_to_end_seconds(const BenchOptions& options);
+double end_to_end_seconds(const BenchMethod& method);
 
 }  // namespace paceline

@@ -114,12 +114,12 @@ class StageProfiler {
   bool interrupted() const { return options_.stop.stop_requested(); }
 
   void load() {
-    BenchOptions native = options_;
+    BenchChoice native = options_.choice;
     native.backends = {kNativeBackendName};
     Selection selection =
         select_contenders(native, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
     std::ranges::move(selection.notes, std::back_inserter(results_.notes));
-    GridOptions sizes{.batch_sizes = options_.batch_sizes, .max_batch_tokens = {}, .orders = {}};
+    GridOptions sizes{.batch_sizes = options_.choice.batch_sizes, .max_batch_tokens = {}, .orders = {}};
     std::ranges::move(leave_out_unfilled(sizes, subject_.workload.lengths, subject_.workload.summary.unit()),
                       std::back_inserter(results_.notes));
     const Checkpoint checkpoint = Checkpoint::open(subject_.model_dir, subject_.checkpoint_options);
@@ -135,7 +135,7 @@ class StageProfiler {
     cell.configuration = {.backend = kNativeBackendName,
                           .compute_type = chosen.compute_type,
                           .batch_size = batch_size,
-                          .order = options_.orders.front(),
+                          .order = options_.choice.orders.front(),
                           .threads = chosen.threads};
     cell.engine = engines_.back().get();
     for (const PlannedBatch& planned :
@@ -151,9 +151,9 @@ class StageProfiler {
     std::vector<ProfileTurn> turns;
     for (const ProfileCell& cell : cells_) {
       if (interrupted()) return false;
-      if (options_.progress != nullptr) {
+      if (options_.listener.progress != nullptr) {
         const auto done = static_cast<double>(static_cast<std::size_t>(round) * cells_.size() + turns.size());
-        options_.progress->update(
+        options_.listener.progress->update(
             done, static_cast<double>((kProfileRounds + 1) * cells_.size()),
             fmt::format("{}, batch size {}", cell.configuration.compute_type, cell.configuration.batch_size));
       }
@@ -244,19 +244,19 @@ StageProfile summarize_profile(std::span<const ProfileTurn> turns, const std::ar
 }
 
 void check_profile_options(const BenchOptions& options) {
-  for (const std::string& name : options.backends) {
+  for (const std::string& name : options.choice.backends) {
     if (find_backend(name).name != kNativeBackendName) refuse("--backends " + name);
   }
-  if (!options.files.empty()) refuse(find_backend(options.files.front().backend).files->flag);
-  for (const std::string& device : options.devices) {
+  if (!options.choice.files.empty()) refuse(find_backend(options.choice.files.front().backend).files->flag);
+  for (const std::string& device : options.choice.devices) {
     if (device != "cpu") refuse("--devices " + device);
   }
-  if (!options.max_batch_tokens.empty()) refuse("--max-batch-tokens");
-  if (options.threads.size() > 1) refuse("more than one number of --threads");
-  if (options.instances != std::vector<int32_t>{1}) refuse("--instances");
-  if (options.protocol != Protocol::kBudget) refuse("--protocol");
-  if (options.resume) refuse("--resume");
-  if (options.dry_run) refuse("--dry-run");
+  if (!options.choice.max_batch_tokens.empty()) refuse("--max-batch-tokens");
+  if (options.choice.threads.size() > 1) refuse("more than one number of --threads");
+  if (options.choice.instances != std::vector<int32_t>{1}) refuse("--instances");
+  if (options.method.protocol != Protocol::kBudget) refuse("--protocol");
+  if (options.method.resume) refuse("--resume");
+  if (options.method.dry_run) refuse("--dry-run");
 }
 
 void profile_stages(const BenchOptions& options, const BenchSubject& subject, BenchResults& results) {

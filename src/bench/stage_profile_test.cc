@@ -81,29 +81,29 @@ TEST(CheckProfileOptions, RefusesWhatIsNoProfileOfTheNativeEngine) {
   const std::vector<std::pair<std::string, std::function<void(BenchOptions&)>>> refused = {
       {"--backends onnxruntime",
        [](BenchOptions& options) {
-         options.backends = {"native", "onnxruntime"};
+         options.choice.backends = {"native", "onnxruntime"};
        }},
       {"--onnx",
        [](BenchOptions& options) {
-         options.files = {{"onnxruntime", "model.onnx"}};
+         options.choice.files = {{"onnxruntime", "model.onnx"}};
        }},
       {"--torchscript",
        [](BenchOptions& options) {
-         options.files = {{"torchscript", "model.pt"}};
+         options.choice.files = {{"torchscript", "model.pt"}};
        }},
       {"--devices cuda:0",
        [](BenchOptions& options) {
-         options.devices = {"cpu", "cuda:0"};
+         options.choice.devices = {"cpu", "cuda:0"};
        }},
-      {"--max-batch-tokens", [](BenchOptions& options) { options.max_batch_tokens = {4096}; }},
+      {"--max-batch-tokens", [](BenchOptions& options) { options.choice.max_batch_tokens = {4096}; }},
       {"--threads",
        [](BenchOptions& options) {
-         options.threads = {1, 2};
+         options.choice.threads = {1, 2};
        }},
-      {"--instances", [](BenchOptions& options) { options.instances = {2}; }},
-      {"--protocol", [](BenchOptions& options) { options.protocol = Protocol::kArticle; }},
-      {"--resume", [](BenchOptions& options) { options.resume = true; }},
-      {"--dry-run", [](BenchOptions& options) { options.dry_run = true; }},
+      {"--instances", [](BenchOptions& options) { options.choice.instances = {2}; }},
+      {"--protocol", [](BenchOptions& options) { options.method.protocol = Protocol::kArticle; }},
+      {"--resume", [](BenchOptions& options) { options.method.resume = true; }},
+      {"--dry-run", [](BenchOptions& options) { options.method.dry_run = true; }},
   };
   for (const auto& [part, change] : refused) {
     BenchOptions options;
@@ -113,7 +113,7 @@ TEST(CheckProfileOptions, RefusesWhatIsNoProfileOfTheNativeEngine) {
         ErrorCode::kInvalidArgument, [&] { check_profile_options(options); }, part);
   }
   BenchOptions native;
-  native.backends = {"native"};
+  native.choice.backends = {"native"};
   EXPECT_NO_THROW(check_profile_options(native));
 }
 

@@ -32,7 +32,7 @@ void measure_text_to_labels(const BenchOptions& options, const BenchSubject& sub
                                 .run = chosen_run(results, subject.cache_dir),
                                 .labels = options.labels,
                                 .format = subject.workload.format,
-                                .expected_seconds = end_to_end_seconds(options)};
+                                .expected_seconds = end_to_end_seconds(options.method)};
   const std::vector<Text> texts = choose_texts(subject.workload.texts, request.expected_seconds, results);
   if (texts.empty()) return;
   environment.show("measuring from text to labels");

@@ -32,12 +32,13 @@ struct BenchFlags {
 };
 
 std::vector<Flag> workload_flags(BenchOptions& bench) {
-  std::vector<Flag> table{model_dir_flag(bench.model_dir),
-                          {"--text", "FILE", "the texts to measure with", set_path(bench.text_file), true},
-                          {"--texts", "N", "number of texts to measure, chosen at random (default 1000)",
-                           set_integer(bench.texts, 1, kMaxTexts)},
-                          {"--seed", "N", "random seed for choosing the texts (default 0)", set_seed(bench.seed)}};
-  for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
+  std::vector<Flag> table{
+      model_dir_flag(bench.model_dir),
+      {"--text", "FILE", "the texts to measure with", set_path(bench.texts.file), true},
+      {"--texts", "N", "number of texts to measure, chosen at random (default 1000)",
+       set_integer(bench.texts.sample, 1, kMaxTexts)},
+      {"--seed", "N", "random seed for choosing the texts (default 0)", set_seed(bench.texts.seed)}};
+  for (Flag& flag : row_flags(bench.texts.rows)) table.push_back(std::move(flag));
   for (Flag& flag :
        weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
     table.push_back(std::move(flag));
@@ -48,47 +49,48 @@ std::vector<Flag> workload_flags(BenchOptions& bench) {
 
 std::vector<Flag> grid_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
-  return {{"--backends", "LIST", "backends to measure (default: all that are installed)", set_list(bench.backends)},
-          {"--compute-types", "LIST", "fp32, bf16, int8 arithmetic (default: all that the CPU supports)",
-           set_known_list(bench.compute_types, known_compute_types())},
-          {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
-           set_integers(bench.batch_sizes, 1, kMaxBatchSize)},
-          {"--max-batch-tokens", "LIST", "most tokens in a batch, for backends that do not pad (default none)",
-           set_integers(bench.max_batch_tokens, 1, kMaxBatchTokens)},
-          {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.orders)},
-          {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)},
-          {"--threads", "LIST", "threads of each instance; 0: all usable CPUs (default 0)",
-           set_integers(bench.threads, 0, kMaxThreads)},
-          {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
-           set_integers(bench.instances, 1, kMaxThreads)}};
+  return {
+      {"--backends", "LIST", "backends to measure (default: all that are installed)", set_list(bench.choice.backends)},
+      {"--compute-types", "LIST", "fp32, bf16, int8 arithmetic (default: all that the CPU supports)",
+       set_known_list(bench.choice.compute_types, known_compute_types())},
+      {"--batch-sizes", "LIST", "texts in a batch (default 1,2,4,8,16,32,64)",
+       set_integers(bench.choice.batch_sizes, 1, kMaxBatchSize)},
+      {"--max-batch-tokens", "LIST", "most tokens in a batch, for backends that do not pad (default none)",
+       set_integers(bench.choice.max_batch_tokens, 1, kMaxBatchTokens)},
+      {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.choice.orders)},
+      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.choice.devices)},
+      {"--threads", "LIST", "threads of each instance; 0: all usable CPUs (default 0)",
+       set_integers(bench.choice.threads, 0, kMaxThreads)},
+      {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
+       set_integers(bench.choice.instances, 1, kMaxThreads)}};
 }
 
 std::vector<Flag> choice_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
   constexpr double kAny = std::numeric_limits<double>::max();
-  return {
-      {"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)",
-       [&flags](const std::string& given) {
-         set_duration(flags.bench.budget_seconds)(given);
-         flags.has_budget = true;
-       }},
-      {"--protocol", "NAME", "article: every batch in 5 rounds; takes hours (default: keep the budget)",
-       set_choice(bench.protocol, {{"article", Protocol::kArticle}})},
-      {"--resume", "", "continue the unfinished article run in --out (default: start anew)", set_switch(bench.resume)},
-      {"--profile", "", "measure the stages of native instead of comparing (default: compare)",
-       set_switch(flags.profile)},
-      {"--dry-run", "", "print what would be measured and how long it takes (default: measure)",
-       set_switch(bench.dry_run)},
-      {"--objective", "GOAL", "throughput or latency (default throughput)",
-       set_choice(bench.objective, kObjectiveNames)},
-      {"--max-latency-ms", "X", "exclude what needs more for one text, p99 in ms (default none)",
-       set_number(bench.max_latency_ms, 0, kAny)},
-      {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
-       set_number(bench.min_agreement, 0, 1)},
-      {"--max-memory", "SIZE", "exclude backends that need more memory: 4GB, 512MiB (default none)",
-       set_bytes(bench.max_memory_bytes)},
-      {"--price-per-hour", "X", "price of this machine; adds the cost per million texts (default none)",
-       set_number(bench.price_per_hour, 0, kAny)}};
+  return {{"--budget", "TIME", "time for measuring: 60s, 5m, 2h (default 5m)",
+           [&flags](const std::string& given) {
+             set_duration(flags.bench.method.budget_seconds)(given);
+             flags.has_budget = true;
+           }},
+          {"--protocol", "NAME", "article: every batch in 5 rounds; takes hours (default: keep the budget)",
+           set_choice(bench.method.protocol, {{"article", Protocol::kArticle}})},
+          {"--resume", "", "continue the unfinished article run in --out (default: start anew)",
+           set_switch(bench.method.resume)},
+          {"--profile", "", "measure the stages of native instead of comparing (default: compare)",
+           set_switch(flags.profile)},
+          {"--dry-run", "", "print what would be measured and how long it takes (default: measure)",
+           set_switch(bench.method.dry_run)},
+          {"--objective", "GOAL", "throughput or latency (default throughput)",
+           set_choice(bench.constraints.objective, kObjectiveNames)},
+          {"--max-latency-ms", "X", "exclude what needs more for one text, p99 in ms (default none)",
+           set_number(bench.constraints.max_latency_ms, 0, kAny)},
+          {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
+           set_number(bench.constraints.min_agreement, 0, 1)},
+          {"--max-memory", "SIZE", "exclude backends that need more memory: 4GB, 512MiB (default none)",
+           set_bytes(bench.constraints.max_memory_bytes)},
+          {"--price-per-hour", "X", "price of this machine; adds the cost per million texts (default none)",
+           set_number(bench.constraints.price_per_hour, 0, kAny)}};
 }
 
 /// What decides which sequences are measured; how windows are combined takes no time and is classify's to say.
@@ -102,13 +104,13 @@ std::vector<Flag> long_window_flags(LongTextFlags& flags) {
 /// What belongs together, or not at all.
 void check_protocol(const BenchFlags& flags) {
   const BenchOptions& bench = flags.bench;
-  const bool article = bench.protocol == Protocol::kArticle;
+  const bool article = bench.method.protocol == Protocol::kArticle;
   if (article && flags.has_budget) {
     throw Error{ErrorCode::kInvalidArgument,
                 "[bench] --budget does not limit --protocol article. Leave one of the two out; --dry-run says how long "
                 "it takes."};
   }
-  if (bench.resume && !article) {
+  if (bench.method.resume && !article) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --resume continues a run of --protocol article. Give both."};
   }
 }
@@ -131,7 +133,7 @@ void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, con
   invocation.console.note(fmt::format("paceline: {}. The finished rounds are saved in {}. To continue:\n  {}{}",
                                       results.interrupted ? "stopped" : "not everything could be measured",
                                       saved_rounds(flags.out).string(), invocation.command_line,
-                                      flags.bench.resume ? "" : " --resume"));
+                                      flags.bench.method.resume ? "" : " --resume"));
 }
 
 /// Where the files of a run are, and a remark on them.
@@ -171,7 +173,7 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
   }
   if (!flags.out.empty()) check_profile_folder(flags.out);
   const auto progress = make_progress(flags.quiet, "profile", "turns");
-  flags.bench.progress = progress.get();
+  flags.bench.listener.progress = progress.get();
   flags.bench.stop = stop_by_signal();
   flags.bench.command = invocation.command_line;
   note_notices(flags.bench, invocation.console);
@@ -186,33 +188,33 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
 int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   Console& console = invocation.console;
   BenchOptions& bench = flags.bench;
-  bench.long_texts = long_text_options(flags.long_texts, std::nullopt, "bench");
+  bench.texts.long_texts = long_text_options(flags.long_texts, std::nullopt, "bench");
   if (flags.profile) return run_profile_command(flags, invocation);
-  if (flags.out.empty() && !bench.dry_run) {
+  if (flags.out.empty() && !bench.method.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
   }
   check_protocol(flags);
   check_labels(flags);
-  if (!bench.dry_run) check_report_folder(flags.out);
+  if (!bench.method.dry_run) check_report_folder(flags.out);
   const auto progress = make_progress(flags.quiet, "bench", "s");
-  bench.rounds_dir = flags.out;
-  bench.progress = progress.get();
+  bench.method.rounds_dir = flags.out;
+  bench.listener.progress = progress.get();
   bench.stop = stop_by_signal();
   bench.command = invocation.command_line;
   note_notices(bench, console);
-  bench.on_extra = [&](const std::string& extra) {
+  bench.listener.on_extra = [&](const std::string& extra) {
     if (!flags.quiet) console.note(extra);
   };
-  bench.on_plan = [&](const std::string& plan) {
+  bench.listener.on_plan = [&](const std::string& plan) {
     progress->finish();
-    if (bench.dry_run) console.write(plan + "\n");
-    if (!bench.dry_run && !flags.quiet) console.note(plan);
+    if (bench.method.dry_run) console.write(plan + "\n");
+    if (!bench.method.dry_run && !flags.quiet) console.note(plan);
   };
   const BenchResults results = run_bench(bench);
   progress->finish();
-  if (bench.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
+  if (bench.method.dry_run) return results.interrupted ? kExitInterrupted : kExitDone;
   console.write_styled(terminal_summary(results, terminal(write_results(flags, results, console))));
-  if (bench.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
+  if (bench.method.protocol == Protocol::kArticle && !results.unfinished) remove_saved_rounds(flags.out);
   const bool resumable = results.unfinished && path_exists(saved_rounds(flags.out));
   if (resumable) note_saved_rounds(flags, results, invocation);
   if (results.interrupted) return resumable ? kExitStopped : kExitInterrupted;
@@ -235,7 +237,7 @@ Command make_bench_command() {
                {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts",
                 set_path(flags->out), false, false, true});
   for (Flag& flag : grid_flags(*flags)) table.push_back(std::move(flag));
-  for (Flag& flag : user_file_flags(flags->bench.files, "measure")) table.push_back(std::move(flag));
+  for (Flag& flag : user_file_flags(flags->bench.choice.files, "measure")) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
   for (Flag& flag : label_flags(flags->bench.labels)) {

@@ -18,7 +18,9 @@ void note_checkpoint(const Checkpoint& checkpoint, Console& console) {
 }
 
 void note_notices(BenchOptions& bench, Console& console) {
-  bench.on_notice = [&console](const std::string& notice) { console.note(fmt::format("paceline: {}.", notice)); };
+  bench.listener.on_notice = [&console](const std::string& notice) {
+    console.note(fmt::format("paceline: {}.", notice));
+  };
 }
 
 }  // namespace paceline

@@ -53,10 +53,10 @@ std::string table_row(const BackendResult& result) {
 
 /// Flags that say how texts are read, where none are.
 void check_row_flags(const BenchOptions& bench) {
-  const RowReaderOptions& rows = bench.rows;
+  const RowReaderOptions& rows = bench.texts.rows;
   const bool given = rows.format != RowFormat::kAuto || rows.delimiter != '\0' || rows.text_column.has_value() ||
                      !rows.pair_column.empty();
-  if (!given || !bench.text_file.empty()) return;
+  if (!given || !bench.texts.file.empty()) return;
   throw Error{ErrorCode::kInvalidArgument,
               "[verify] --format, --delimiter, --text-column and --pair-column say how --text is read, and there is "
               "none. Name a file with --text, or leave them out."};
@@ -65,8 +65,8 @@ void check_row_flags(const BenchOptions& bench) {
 int run_verify_command(VerifyFlags& flags, Console& console) {
   check_row_flags(flags.bench);
   const auto progress = make_progress(flags.quiet, "verify", "s");
-  flags.bench.threads = {flags.threads};
-  flags.bench.progress = progress.get();
+  flags.bench.choice.threads = {flags.threads};
+  flags.bench.listener.progress = progress.get();
   flags.bench.stop = stop_by_signal();
   note_notices(flags.bench, console);
   const BenchResults results = run_verify(flags.bench);
@@ -90,22 +90,22 @@ Command make_verify_command() {
   BenchOptions& bench = flags->bench;
   std::vector<Flag> table{
       model_dir_flag(bench.model_dir),
-      {"--backends", "LIST", "backends to check (default: all that are installed)", set_list(bench.backends)},
+      {"--backends", "LIST", "backends to check (default: all that are installed)", set_list(bench.choice.backends)},
       {"--compute-types", "LIST", "fp32, bf16, int8 arithmetic (default: all that the CPU supports)",
-       set_known_list(bench.compute_types, known_compute_types())},
-      {"--text", "FILE", "texts to compare, up to 256 (default: made-up token ids)", set_path(bench.text_file)}};
+       set_known_list(bench.choice.compute_types, known_compute_types())},
+      {"--text", "FILE", "texts to compare, up to 256 (default: made-up token ids)", set_path(bench.texts.file)}};
   for (Flag& flag :
        weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
     table.push_back(std::move(flag));
   }
   table.push_back(token_types_flag(bench.checkpoint_options.token_types));
-  for (Flag& flag : row_flags(bench.rows)) table.push_back(std::move(flag));
-  for (Flag& flag : user_file_flags(bench.files, "check")) table.push_back(std::move(flag));
+  for (Flag& flag : row_flags(bench.texts.rows)) table.push_back(std::move(flag));
+  for (Flag& flag : user_file_flags(bench.choice.files, "check")) table.push_back(std::move(flag));
   table.push_back(
-      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.devices)});
+      {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.choice.devices)});
   table.push_back(threads_flag(flags->threads));
   table.push_back({"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
-                   set_number(bench.min_agreement, 0, 1)});
+                   set_number(bench.constraints.min_agreement, 0, 1)});
   table.push_back(cache_dir_flag(bench.cache_dir));
   table.push_back({"--quiet", "", "no progress (default: shown)", set_switch(flags->quiet)});
   return {.name = "verify",
