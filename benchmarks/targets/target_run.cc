@@ -192,9 +192,9 @@ class Run {
   void raise_roof() {
     const Roof now = measure_roof(resolve_threads(0));
     Roof& roof = times_.roofs.back();
-    roof.fp32_gflops = std::max(roof.fp32_gflops, now.fp32_gflops);
-    roof.bf16_gflops = std::max(roof.bf16_gflops, now.bf16_gflops);
-    roof.int8_gops = std::max(roof.int8_gops, now.int8_gops);
+    for (const RoofFigure& figure : kRoofFigures) {
+      if (figure.of_compute_type) roof.*figure.value = std::max(roof.*figure.value, now.*figure.value);
+    }
   }
 
   void measure(Lane& lane) {

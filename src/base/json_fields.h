@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "base/json.h"
 #include "base/json_text.h"
 
@@ -68,10 +69,6 @@ struct ListRule {
   bool written = true;
 };
 
-/// Names of an enum's values in the file.
-template <class Enum, std::size_t N>
-using FieldNames = std::array<std::pair<Enum, std::string_view>, N>;
-
 class JsonFieldWriter {
  public:
   static constexpr bool kReads = false;
@@ -105,7 +102,7 @@ class JsonFieldWriter {
     if (rule.written) put(key, values);
   }
   template <class Enum, std::size_t N>
-  void choice(std::string_view key, Enum value, const FieldNames<Enum, N>& names, const ChoiceRule& rule = {}) {
+  void choice(std::string_view key, Enum value, const EnumNames<Enum, N>& names, const ChoiceRule& rule = {}) {
     for (const auto& [known, name] : names) {
       if (rule.written && known == value) put(key, std::string(name));
     }
@@ -221,7 +218,7 @@ class JsonFieldReader {
   void numbers(std::string_view key, std::vector<double>& values, const ListRule& rule = {}) const;
   void numbers_by_name(std::string_view key, std::map<std::string, float>& values, const ListRule& rule = {}) const;
   template <class Enum, std::size_t N>
-  void choice(std::string_view key, Enum& value, const FieldNames<Enum, N>& names, const ChoiceRule& rule = {}) const {
+  void choice(std::string_view key, Enum& value, const EnumNames<Enum, N>& names, const ChoiceRule& rule = {}) const {
     if (!rule.required && lacks(key)) return;
     std::string given;
     text(key, given, {.required = true});

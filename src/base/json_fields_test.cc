@@ -9,7 +9,7 @@
 namespace paceline {
 
 enum class Colour { kRed, kBlue };
-inline constexpr FieldNames<Colour, 2> kColours = {{{Colour::kRed, "red"}, {Colour::kBlue, "blue"}}};
+inline constexpr EnumNames<Colour, 2> kColours = {{{Colour::kRed, "red"}, {Colour::kBlue, "blue"}}};
 
 struct Wheel {
   int32_t spokes = 1;

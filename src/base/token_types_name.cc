@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -10,11 +9,8 @@
 #include "words/suggest.h"
 
 namespace paceline {
-std::string_view token_types_name(TokenTypes types) {
-  const auto* const found = std::find_if(kTokenTypeNames.begin(), kTokenTypeNames.end(),
-                                         [&](const auto& name) { return name.first == types; });
-  return found == kTokenTypeNames.end() ? "unknown" : found->second;
-}
+
+std::string_view token_types_name(TokenTypes types) { return name_of(types, kTokenTypeNames); }
 
 TokenTypes parse_token_types(std::string_view name, std::string_view where) {
   std::vector<std::string> known;

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <array>
 #include <string_view>
-#include <utility>
 
+#include "base/enum_names.h"
 #include "paceline/token_types.h"
 
 namespace paceline {
 
 /// As flags and files name them.
-inline constexpr std::array<std::pair<TokenTypes, std::string_view>, 3> kTokenTypeNames{
+inline constexpr EnumNames<TokenTypes, 3> kTokenTypeNames{
     {{TokenTypes::kAsSaved, "as-saved"}, {TokenTypes::kYes, "yes"}, {TokenTypes::kNo, "no"}}};
 
 std::string_view token_types_name(TokenTypes types);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "batch/order_names.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -61,7 +62,7 @@ bool fits(const PlannedBatch& batch, int32_t length, const BatchLimits& limits) 
 
 }  // namespace
 
-std::string_view order_name(Order order) { return order == Order::kInput ? "input" : "length"; }
+std::string_view order_name(Order order) { return name_of(order, kOrderNames); }
 
 BatchPlan plan_batches(std::span<const int32_t> lengths, const BatchLimits& limits) {
   check_limits(limits);

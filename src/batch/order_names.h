@@ -1,15 +1,11 @@
 #pragma once
 
-#include <array>
-#include <string_view>
-#include <utility>
-
+#include "base/enum_names.h"
 #include "batch/batch_planner.h"
 
 namespace paceline {
 
 /// Orders as files name them.
-inline constexpr std::array<std::pair<Order, std::string_view>, 2> kOrderNames{
-    {{Order::kInput, "input"}, {Order::kLength, "length"}}};
+inline constexpr EnumNames<Order, 2> kOrderNames{{{Order::kInput, "input"}, {Order::kLength, "length"}}};
 
 }  // namespace paceline

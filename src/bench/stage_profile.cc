@@ -68,9 +68,8 @@ StageFigures figures(std::span<const ProfileTurn> turns, const StageWork& work, 
 
 Roof median_roof(std::span<const ProfileTurn> turns) {
   Roof roof;
-  for (double Roof::*field : {&Roof::fp32_gflops, &Roof::bf16_gflops, &Roof::int8_gops, &Roof::memory_bandwidth_gbps,
-                              &Roof::clock_ghz, &Roof::theoretical_fp32_gflops}) {
-    roof.*field = median_of(turns, [&](const ProfileTurn& turn) { return turn.roof.*field; });
+  for (const RoofFigure& figure : kRoofFigures) {
+    roof.*figure.value = median_of(turns, [&](const ProfileTurn& turn) { return turn.roof.*figure.value; });
   }
   return roof;
 }

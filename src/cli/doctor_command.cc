@@ -4,12 +4,15 @@
 #include "backend/registry.h"
 #include "base/cpu_topology.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
 #include "machine/machine.h"
 #include "network/architecture.h"
 #include "paceline/version.h"
+#include "results/describe.h"
+#include "results/fields.h"
 #include "words/counted.h"
 
 namespace paceline {
@@ -54,7 +57,6 @@ OrderedJson backend_json(const BackendEntry& entry) {
 
 std::string doctor_json(const Findings& findings) {
   const MachineRecord& machine = findings.machine;
-  const Roof& roof = findings.roof;
   OrderedJson json{{"schema_version", kDoctorSchemaVersion}, {"paceline_version", version()}, {"build", build_id()}};
   json["machine"] = {{"cpu", machine.cpu},
                      {"logical_cpus", machine.topology.logical_cpus},
@@ -69,19 +71,15 @@ std::string doctor_json(const Findings& findings) {
                      {"isa", machine.active_isa},
                      {"isa_levels", machine.isa_levels},
                      {"cpu_flags", machine.cpu_flags}};
-  json["roof"] = {{"threads", findings.threads},
-                  {"roof_gflops", {{"fp32", roof.fp32_gflops}, {"bf16", roof.bf16_gflops}, {"int8", roof.int8_gops}}},
-                  {"memory_bandwidth_gbps", roof.memory_bandwidth_gbps},
-                  {"clock_ghz", roof.clock_ghz},
-                  {"theoretical_fp32_gflops", roof.theoretical_fp32_gflops},
-                  {"plausible", findings.problem.empty()}};
+  json["roof"]["threads"] = findings.threads;
+  JsonFieldWriter roof(json["roof"]);
+  fields(roof, findings.roof);
+  json["roof"]["plausible"] = findings.problem.empty();
   json["backends"] = OrderedJson::array();
   for (const BackendEntry& entry : known_backends()) json["backends"].push_back(backend_json(entry));
   json["architectures"] = known_architectures();
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
-
-std::string gflops(double value) { return value > 0 ? fmt::format("{:.0f}", value) : std::string{"none"}; }
 
 std::string machine_text(const MachineRecord& machine) {
   const CpuTopology& topology = machine.topology;
@@ -100,10 +98,10 @@ std::string machine_text(const MachineRecord& machine) {
 
 std::string roof_text(const Roof& roof, int threads) {
   return fmt::format(
-      "roof           fp32 {} GFLOP/s (the clock allows {}), bf16 {} GFLOP/s, int8 {} GOP/s\n"
+      "roof           {}; the clock allows {:.0f} GFLOP/s in fp32\n"
       "               memory {:.1f} GB/s, clock {:.2f} GHz, measured with {}\n",
-      gflops(roof.fp32_gflops), gflops(roof.theoretical_fp32_gflops), gflops(roof.bf16_gflops), gflops(roof.int8_gops),
-      roof.memory_bandwidth_gbps, roof.clock_ghz, counted(threads, "thread"));
+      peaks_words(roof), roof.theoretical_fp32_gflops, roof.memory_bandwidth_gbps, roof.clock_ghz,
+      counted(threads, "thread"));
 }
 
 std::string backends_text() {

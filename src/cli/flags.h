@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "base/token_types_name.h"
 #include "batch/batch_planner.h"
 #include "bench/bench.h"
@@ -59,7 +60,7 @@ template <class T>
 Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvref_t<T>>> choices);
 /// The same out of a table that files are read with, too; a target may be optional.
 template <class T, class Value, std::size_t N>
-Setter set_choice(T& target, const std::array<std::pair<Value, std::string_view>, N>& names);
+Setter set_choice(T& target, const EnumNames<Value, N>& names);
 Setter set_known(std::string& target, std::vector<std::string> known);
 Setter set_known_list(std::vector<std::string>& target, std::vector<std::string> known);
 Setter set_orders(std::vector<Order>& target);
@@ -125,7 +126,7 @@ Setter set_choice(T& target, std::vector<std::pair<std::string, std::remove_cvre
 }
 
 template <class T, class Value, std::size_t N>
-Setter set_choice(T& target, const std::array<std::pair<Value, std::string_view>, N>& names) {
+Setter set_choice(T& target, const EnumNames<Value, N>& names) {
   std::vector<std::pair<std::string, T>> choices;
   for (const auto& [value, name] : names) choices.emplace_back(name, value);
   return set_choice(target, std::move(choices));

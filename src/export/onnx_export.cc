@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <utility>
 
 #include "base/cache_folder.h"
+#include "base/enum_names.h"
 #include "export/network_to_onnx.h"
 #include "export/onnx_model.h"
 #include "paceline/error.h"
@@ -13,7 +12,7 @@
 namespace paceline {
 namespace {
 
-constexpr std::array<std::pair<OnnxForm, std::string_view>, 3> kForms{{
+constexpr EnumNames<OnnxForm, 3> kForms{{
     {OnnxForm::kFast, "fast"},
     {OnnxForm::kUnpadded, "unpadded"},
     {OnnxForm::kPortable, "portable"},
@@ -21,12 +20,7 @@ constexpr std::array<std::pair<OnnxForm, std::string_view>, 3> kForms{{
 
 }  // namespace
 
-std::string_view onnx_form_name(OnnxForm form) {
-  for (const auto& [value, name] : kForms) {
-    if (value == form) return name;
-  }
-  return "unknown";
-}
+std::string_view onnx_form_name(OnnxForm form) { return name_of(form, kForms); }
 
 OnnxForm parse_onnx_form(std::string_view name) {
   for (const auto& [value, known] : kForms) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cpu_topology.h"
@@ -39,6 +41,28 @@ struct Roof {
   double clock_ghz = 0;                ///< from dependent integer adds
   double theoretical_fp32_gflops = 0;  ///< clock x width x issue rate x threads, for the doctor's check
 };
+
+/// A figure of the roof, and its names.
+struct RoofFigure {
+  double Roof::*value = nullptr;
+  std::string_view key;    ///< in JSON
+  std::string_view title;  ///< on a page
+  std::string_view unit;
+  std::string_view how{};        ///< it is found, after the unit: "measured"
+  bool of_compute_type = false;  ///< what the arithmetic of the type `key` can reach
+};
+
+/// All of them, as files and pages order them. Whatever shows, writes or reads a roof goes through this table.
+inline constexpr std::array kRoofFigures{
+    RoofFigure{&Roof::fp32_gflops, "fp32", "Roof, fp32", "GFLOP/s", "measured", true},
+    RoofFigure{&Roof::theoretical_fp32_gflops, "theoretical_fp32_gflops", "Roof, fp32, from the clock", "GFLOP/s"},
+    RoofFigure{&Roof::bf16_gflops, "bf16", "Roof, bf16", "GFLOP/s", "measured", true},
+    RoofFigure{&Roof::int8_gops, "int8", "Roof, int8", "GOP/s", "measured", true},
+    RoofFigure{&Roof::clock_ghz, "clock_ghz", "Clock", "GHz"},
+    RoofFigure{&Roof::memory_bandwidth_gbps, "memory_bandwidth_gbps", "Memory bandwidth", "GB/s", "reading"},
+};
+static_assert(sizeof(Roof) == kRoofFigures.size() * sizeof(double), "a figure of the roof has no row");
+
 /// Needs 256 MiB for a moment. `threads` 0: all that the process may use.
 Roof measure_roof(int threads, double seconds_per_measurement = 0.05);
 

@@ -73,30 +73,28 @@ std::string workload_facts(const BenchResults& results) {
 std::string machine_facts(const BenchResults& results) {
   const MachineRecord& machine = results.machine;
   const CpuTopology& topology = machine.topology;
-  const Roof& roof = results.roof;
-  const auto rate = [](double value, std::string_view unit) {
-    return value > 0 ? fmt::format("{} {}", format_number(value), unit) : std::string();
-  };
   const std::string loads =
       fmt::format("{:.2f} before, {:.2f} after; others used {} of the CPU time", results.load_before.load_average,
                   results.load_after.load_average, format_percent(results.load_after.other_share, 0));
-  return html_facts({{"CPU", machine.cpu},
-                     {"Cores", fmt::format("{} usable of {} logical, {} physical{}", topology.usable,
-                                           topology.logical_cpus, topology.physical_cores,
-                                           topology.cgroup_quota > 0 ? fmt::format("; the container allows {}",
-                                                                                   format_number(topology.cgroup_quota))
-                                                                     : "")},
-                     {"Instruction set", machine.active_isa},
-                     {"Memory", machine.memory_bytes > 0 ? format_bytes(machine.memory_bytes) : ""},
-                     {"Kernel", machine.kernel},
-                     {"Virtualisation", machine.virtualization},
-                     {"Roof, fp32", rate(roof.fp32_gflops, "GFLOP/s measured")},
-                     {"Roof, fp32, from the clock", rate(roof.theoretical_fp32_gflops, "GFLOP/s")},
-                     {"Roof, bf16", rate(roof.bf16_gflops, "GFLOP/s measured")},
-                     {"Roof, int8", rate(roof.int8_gops, "GOP/s measured")},
-                     {"Memory bandwidth", rate(roof.memory_bandwidth_gbps, "GB/s reading")},
-                     {"Clock", rate(roof.clock_ghz, "GHz")},
-                     {"Load average", loads}});
+  std::vector<Fact> facts{
+      {"CPU", machine.cpu},
+      {"Cores", fmt::format("{} usable of {} logical, {} physical{}", topology.usable, topology.logical_cpus,
+                            topology.physical_cores,
+                            topology.cgroup_quota > 0
+                                ? fmt::format("; the container allows {}", format_number(topology.cgroup_quota))
+                                : "")},
+      {"Instruction set", machine.active_isa},
+      {"Memory", machine.memory_bytes > 0 ? format_bytes(machine.memory_bytes) : ""},
+      {"Kernel", machine.kernel},
+      {"Virtualisation", machine.virtualization}};
+  for (const RoofFigure& figure : kRoofFigures) {
+    const double value = results.roof.*figure.value;
+    if (!(value > 0)) continue;
+    facts.push_back({std::string(figure.title), fmt::format("{} {}{}{}", format_number(value), figure.unit,
+                                                            figure.how.empty() ? "" : " ", figure.how)});
+  }
+  facts.push_back({"Load average", loads});
+  return html_facts(facts);
 }
 
 std::string method(const BenchResults& results) {

@@ -41,7 +41,7 @@ TEST(ProfileText, HasARowForEachStageAndTheTotal) {
   EXPECT_THAT(text, HasSubstr("waiting           5.00   25.0 %\n"));
   EXPECT_THAT(text, HasSubstr("total            20.00  100.0 %      225  15.0       56.2 %\n"));
   EXPECT_THAT(text, HasSubstr("250 GFLOP/s"));
-  EXPECT_THAT(text, HasSubstr("fp32 200, bf16 400 GFLOP/s, int8 none GOP/s; memory 30.0 GB/s"));
+  EXPECT_THAT(text, HasSubstr("fp32 200 GFLOP/s, bf16 400 GFLOP/s, int8 none; memory 30.0 GB/s"));
   EXPECT_THAT(text, Not(HasSubstr("profile.json")));
 }
 

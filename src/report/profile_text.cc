@@ -49,19 +49,15 @@ void print_profile(TerminalPage& page, const StageProfile& profile) {
   page.line("");
 }
 
-std::string rate(double value) { return value > 0 ? format_number(value) : "none"; }
-
 void print_legend(TerminalPage& page, const BenchResults& results) {
-  const Roof& roof = results.roof;
   page.paragraph(
       "ms: median over the rounds for one batch. A thread that works alone counts by its share. Waiting is for other "
       "threads. "
       "GB/s: weights and activations, each once; more than the memory gives comes from caches. The roof: of the "
       "arithmetic, each operation at its own type's.",
       0, kDim);
-  page.paragraph(fmt::format("Measured roof: fp32 {}, bf16 {} GFLOP/s, int8 {} GOP/s; memory {} GB/s.",
-                             rate(roof.fp32_gflops), rate(roof.bf16_gflops), rate(roof.int8_gops),
-                             rate(roof.memory_bandwidth_gbps)));
+  page.paragraph(fmt::format("Measured roof: {}; memory {} GB/s.", peaks_words(results.roof),
+                             format_number(results.roof.memory_bandwidth_gbps)));
   for (const std::string& note : results.notes) page.paragraph(note);
 }
 

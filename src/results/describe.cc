@@ -53,4 +53,15 @@ std::string configuration_words(const Configuration& configuration) {
                              configuration.threads == 1 ? "thread" : "threads");
 }
 
+std::string peaks_words(const Roof& roof) {
+  std::string words;
+  for (const RoofFigure& figure : kRoofFigures) {
+    if (!figure.of_compute_type) continue;
+    const double value = roof.*figure.value;
+    const std::string reached = value > 0 ? fmt::format("{} {}", format_number(value), figure.unit) : "none";
+    words += fmt::format("{}{} {}", words.empty() ? "" : ", ", figure.key, reached);
+  }
+  return words;
+}
+
 }  // namespace paceline

@@ -20,9 +20,9 @@ namespace paceline {
 
 inline constexpr int64_t kMostThreads = 1 << 16;
 
-inline constexpr FieldNames<Objective, 2> kObjectiveNames = {
+inline constexpr EnumNames<Objective, 2> kObjectiveNames = {
     {{Objective::kThroughput, "throughput"}, {Objective::kLatency, "latency"}}};
-inline constexpr FieldNames<Lead, 3> kLeadNames = {
+inline constexpr EnumNames<Lead, 3> kLeadNames = {
     {{Lead::kFaster, "faster"}, {Lead::kEqual, "equal"}, {Lead::kUnresolved, "unresolved"}}};
 
 /// An object that is null where the value is empty.
@@ -213,6 +213,19 @@ inline int32_t threads_of(const BenchResults& results) {
   return results.backends.empty() ? results.machine.topology.usable : results.backends.front().threads;
 }
 
+/// What arithmetic can reach stands in an object of its own.
+template <class Visitor>
+void fields(Visitor& visitor, FieldsOf<Roof> auto& roof) {
+  visitor.object("roof_gflops", [&](auto& peaks) {
+    for (const RoofFigure& figure : kRoofFigures) {
+      if (figure.of_compute_type) peaks.number(figure.key, roof.*figure.value);
+    }
+  });
+  for (const RoofFigure& figure : kRoofFigures) {
+    if (!figure.of_compute_type) visitor.number(figure.key, roof.*figure.value);
+  }
+}
+
 /// What the machine is, its roof and its load.
 template <class Visitor>
 void machine_fields(Visitor& visitor, FieldsOf<BenchResults> auto& results) {
@@ -234,15 +247,7 @@ void machine_fields(Visitor& visitor, FieldsOf<BenchResults> auto& results) {
   visitor.integer("memory_bytes", machine.memory_bytes);
   visitor.text("kernel", machine.kernel);
   visitor.text("virtualization", machine.virtualization, {.null_if_empty = true});
-  auto& roof = results.roof;
-  visitor.object("roof_gflops", [&](auto& gflops) {
-    gflops.number("fp32", roof.fp32_gflops);
-    gflops.number("bf16", roof.bf16_gflops);
-    gflops.number("int8", roof.int8_gops);
-  });
-  visitor.number("theoretical_fp32_gflops", roof.theoretical_fp32_gflops);
-  visitor.number("clock_ghz", roof.clock_ghz);
-  visitor.number("memory_bandwidth_gbps", roof.memory_bandwidth_gbps);
+  fields(visitor, results.roof);
   visitor.object("load_before", [&](auto& load) { fields(load, results.load_before); });
   visitor.object("load_after", [&](auto& load) { fields(load, results.load_after); });
 }

@@ -150,7 +150,6 @@ enum class Objective {
   kLatency,     ///< time of one text alone (batch size 1)
 };
 std::string_view objective_name(Objective objective);  ///< "throughput", "latency"
-Objective parse_objective(std::string_view name);      ///< Throws Error{invalid_argument}.
 
 /// What a configuration has to respect to be recommended.
 struct Constraints {

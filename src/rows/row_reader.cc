@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "paceline/error.h"
@@ -10,7 +9,6 @@
 #include "rows/row_readers.h"
 #include "rows/text_content.h"
 #include "words/counted.h"
-#include "words/suggest.h"
 #include "words/utf8.h"
 
 namespace paceline {
@@ -96,21 +94,7 @@ class PackedRows : public WrappedRows {
 
 }  // namespace
 
-std::string_view row_format_name(RowFormat format) {
-  const auto* const found = std::find_if(kRowFormatNames.begin(), kRowFormatNames.end(),
-                                         [&](const auto& name) { return name.first == format; });
-  return found == kRowFormatNames.end() ? "" : found->second;
-}
-
-RowFormat parse_row_format(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [format, text] : kRowFormatNames) {
-    if (text == name) return format;
-    known.emplace_back(text);
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("[rows] the format \"{}\" is not known. {}", excerpt(name), suggestion(name, known)));
-}
+std::string_view row_format_name(RowFormat format) { return name_of(format, kRowFormatNames); }
 
 std::string_view delimiter_name(char delimiter) {
   switch (delimiter) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -8,9 +7,9 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "tokenize/tokenizer.h"
 
 namespace paceline {
@@ -19,15 +18,14 @@ namespace paceline {
 enum class RowFormat { kAuto, kTxt, kCsv, kTsv, kJsonl, kJson };
 
 /// As flags and messages name them.
-inline constexpr std::array<std::pair<RowFormat, std::string_view>, 6> kRowFormatNames{{{RowFormat::kAuto, "auto"},
-                                                                                        {RowFormat::kTxt, "txt"},
-                                                                                        {RowFormat::kCsv, "csv"},
-                                                                                        {RowFormat::kTsv, "tsv"},
-                                                                                        {RowFormat::kJsonl, "jsonl"},
-                                                                                        {RowFormat::kJson, "json"}}};
+inline constexpr EnumNames<RowFormat, 6> kRowFormatNames{{{RowFormat::kAuto, "auto"},
+                                                          {RowFormat::kTxt, "txt"},
+                                                          {RowFormat::kCsv, "csv"},
+                                                          {RowFormat::kTsv, "tsv"},
+                                                          {RowFormat::kJsonl, "jsonl"},
+                                                          {RowFormat::kJson, "json"}}};
 
 std::string_view row_format_name(RowFormat format);
-RowFormat parse_row_format(std::string_view name);  ///< Throws Error{invalid_argument}.
 
 /// "a comma", ... for what may stand between the fields of CSV: , ; | and the tab. Empty for anything else.
 std::string_view delimiter_name(char delimiter);
