@@ -55,11 +55,21 @@ std::optional<double> parse_with_unit(std::string_view text, std::span<const Uni
   return std::nullopt;
 }
 
+/// What a list names twice would be done twice.
+template <class T>
+void refuse_repeats(const std::vector<T>& items, const std::string& text) {
+  for (auto item = items.begin(); item != items.end(); ++item) {
+    if (std::find(items.begin(), item, *item) == item) continue;
+    refuse(text, fmt::format("a list that names each value once was expected, and {} stands there twice", *item));
+  }
+}
+
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> items = split(text, ',');
   if (std::ranges::find(items, "") != items.end()) {
     refuse(text, "a comma-separated list without empty items was expected");
   }
+  refuse_repeats(items, text);
   return items;
 }
 
@@ -120,6 +130,7 @@ Setter set_devices(std::vector<std::string>& target) {
   return [&target](const std::string& given) {
     target.clear();
     for (const std::string& name : split_list(given)) target.push_back(device_name(parse_device(name)));
+    refuse_repeats(target, given);
   };
 }
 
@@ -133,6 +144,7 @@ Setter set_integers(std::vector<int32_t>& target, int64_t low, int64_t high) {
     for (const std::string& item : split_list(given)) {
       target.push_back(static_cast<int32_t>(parse_integer(item, low, high)));
     }
+    refuse_repeats(target, given);
   };
 }
 

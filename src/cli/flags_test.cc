@@ -1,5 +1,6 @@
 #include "cli/flags.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cli/exit_code.h"
@@ -57,6 +58,18 @@ TEST(Flags, ListsReplaceTheDefault) {
   set_orders(orders)("length,input");
   EXPECT_EQ(orders, (std::vector<Order>{Order::kLength, Order::kInput}));
   EXPECT_THROW(set_orders(orders)("lenght"), Error);
+}
+
+TEST(Flags, AListNamesEachValueOnce) {
+  std::vector<int32_t> sizes;
+  for (const char* bad : {"8,8", "1,8,2,8", "8,08"}) {
+    EXPECT_THAT(refusal(set_integers(sizes, 1, 64), bad), testing::HasSubstr("8 stands there twice")) << bad;
+  }
+  std::vector<std::string> names;
+  EXPECT_THAT(refusal(set_list(names), "native,torch-eager,native"), testing::HasSubstr("native stands there twice"));
+  std::vector<Order> orders;
+  EXPECT_THAT(refusal(set_orders(orders), "input,input"), testing::HasSubstr("input stands there twice"));
+  EXPECT_THAT(refusal(set_devices(names), "cpu,cpu"), testing::HasSubstr("cpu stands there twice"));
 }
 
 TEST(Flags, NumbersStayInTheirRange) {
