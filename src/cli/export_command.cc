@@ -10,6 +10,7 @@
 #include "backend/registry.h"
 #include "base/device.h"
 #include "base/paths.h"
+#include "base/temporary_path.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/exit_code.h"
 #include "cli/notices.h"
@@ -70,12 +71,13 @@ void refuse_flags_of_another_format(const ExportRequest& request, const ExportFo
   refuse("--compute-type " + type, format.name, formats([&](const ExportFormat& one) { return has_type(one, type); }));
 }
 
-/// The folder of the file to write, made where it is missing. What was made goes again where nothing was written.
+/// The folder of the file to write, made where it is missing. What was made goes again where nothing was written, also
+/// where a signal ends the program.
 class ParentFolder {
  public:
   explicit ParentFolder(const std::filesystem::path& file) {
     std::filesystem::path folder = file.parent_path();
-    for (; !folder.empty() && !path_exists(folder); folder = folder.parent_path()) made_.push_back(folder);
+    for (; !folder.empty() && !path_exists(folder); folder = folder.parent_path()) made_.emplace_back(folder);
     std::error_code error;
     std::filesystem::create_directories(file.parent_path(), error);
     if (!error || file.parent_path().empty()) return;
@@ -90,10 +92,10 @@ class ParentFolder {
  private:
   void remove_empty() noexcept {
     std::error_code ignored;
-    for (const std::filesystem::path& folder : made_) std::filesystem::remove(folder, ignored);
+    for (const TemporaryPath& folder : made_) std::filesystem::remove(folder.path(), ignored);
   }
 
-  std::vector<std::filesystem::path> made_;  ///< the innermost first
+  std::vector<TemporaryPath> made_;  ///< the innermost first
 };
 
 bool is_standard_output(const std::filesystem::path& file) {

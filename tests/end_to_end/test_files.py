@@ -172,6 +172,25 @@ class ExportTest(PacelineTest):
         output, error = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, output), (130, b""), error)
 
+    def test_folders_that_were_made_go_with_it(self):
+        made = self.folder / "new"
+        out = made / "a" / "b" / "model.onnx"
+        for _ in range(100):  # some are done before the signal comes
+            process = subprocess.Popen([PACELINE, "export", str(self.model), "--to", "onnx", "--out", str(out)],
+                                       env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            self.addCleanup(process.kill)
+            while process.poll() is None and not out.parent.exists():
+                pass
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=PATIENCE)
+            if process.returncode == 130:
+                break
+            self.assertEqual(process.returncode, 0, error)
+            self.assertEqual(os.listdir(out.parent), ["model.onnx"])
+            shutil.rmtree(made)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertTrue(out.exists() or not made.exists(), "empty folders are left")
+
 
 class CacheTest(PacelineTest):
     def setUp(self):
