@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "base/file.h"
+#include "base/testing/expect_error.h"
 #include "base/testing/temporary_folder.h"
 #include "bench/length_sweep.h"
 #include "bench/series.h"
@@ -110,6 +112,32 @@ TEST_F(ArticleTest, AnotherRunIsNotGoneOnWith) {
     EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
     EXPECT_THAT(error.what(), HasSubstr("seed was 0, now it is 9"));
   }
+}
+
+/// With one value of the first line that has it replaced.
+TEST_F(ArticleTest, ALineThatSomebodyChangedIsRefused) {
+  run();
+  remove_saved_rounds(options_.method.rounds_dir);
+  world_.interrupt_at = world_.now + 0.5 * spent();
+  run();
+  const std::filesystem::path file = options_.method.rounds_dir / "rounds.jsonl";
+  const std::string saved = read_file(file, 1 << 20);
+  options_.method.resume = true;
+  for (const auto& [was, is] :
+       std::vector<std::pair<std::string, std::string>>{{"\"batches\":60", "\"batches\":59"},
+                                                        {"\"text_seconds\":[", "\"text_seconds\":[0.5,"},
+                                                        {"\"batches\":8", "\"batches\":7"}}) {
+    std::string changed = saved;
+    ASSERT_NE(saved.find(was), std::string::npos) << saved;
+    changed.replace(saved.find(was), was.size(), is);
+    write_file_atomically(file, changed);
+    forget_stop();
+    expect_error(
+        ErrorCode::kCorruptData, [&] { run(); }, "rounds.jsonl] round");
+  }
+  write_file_atomically(file, saved);
+  resume();
+  expect_complete();
 }
 
 TEST_F(ArticleTest, WorkersKilledAtRandomMomentsLoseNoFinishedRound) {

@@ -120,10 +120,13 @@ void Measurement::run_turn(MeasuredCell& measured, const std::vector<uint32_t>& 
   timing.share = expected / measured.predicted_seconds;
   SavedTurn turn{.key = {}, .timing = timing, .text_seconds = {}};
   const std::string key = turn_key(measured.cell.configuration);
-  if (!context_.turns.run(
-          contender,
-          {.key = key, .batches = lists, .expected_seconds = expected, .of_single_texts = plan.batch_size == 1},
-          turn)) {
+  if (!context_.turns.run(contender,
+                          {.key = key,
+                           .batches = lists,
+                           .expected_seconds = expected,
+                           .of_single_texts = plan.batch_size == 1,
+                           .alike_in_every_run = context_.whole_sample && !timing.confirmation},
+                          turn)) {
     return;
   }
   measured.timings.push_back(turn.timing);

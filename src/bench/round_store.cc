@@ -71,6 +71,11 @@ Json identity_json(const RunIdentity& identity) {
   return fields;
 }
 
+std::string header_line(const RunIdentity& identity) {
+  return Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump(
+      -1, ' ', true, Json::error_handler_t::replace);
+}
+
 void check_identity(const Json& header, const RunIdentity& identity, const std::string& where) {
   const auto saved = header.find("run");
   if (saved == header.end() || !saved->is_object()) {
@@ -161,7 +166,13 @@ void RoundStore::open(const std::filesystem::path& folder, bool create) {
 void RoundStore::read(const RunIdentity& identity) {
   const std::string content = read_file(path_, kMostBytes);
   const std::size_t whole = content.rfind('\n') == std::string::npos ? 0 : content.rfind('\n') + 1;
-  if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail(path_, "cutting off a torn line", errno);
+  // What is cut off has to be ours, and every line before it, too.
+  if (whole == 0 && !header_line(identity).starts_with(content)) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] these are no saved rounds of this run. Move the file away, or measure in another "
+                            "--out.",
+                            path_.string()));
+  }
   std::string_view left = std::string_view(content).substr(0, whole);
   for (int64_t number = 1; !left.empty(); ++number) {
     const std::size_t end = left.find('\n');
@@ -175,26 +186,31 @@ void RoundStore::read(const RunIdentity& identity) {
     }
     left.remove_prefix(end + 1);
   }
+  if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail(path_, "cutting off a torn line", errno);
   if (whole == 0) write_header(identity);
   seconds_before_ += seconds_of_run_;
 }
 
 void RoundStore::read_line(std::string_view text, const std::string& where) {
-  const Json line = parse_json(text, where);
-  if (line.contains("began")) {
-    ++runs_;
-    seconds_before_ += std::exchange(seconds_of_run_, 0.0);
-    return;
+  try {
+    const Json line = parse_json(text, where, {.max_bytes = kMostBytes});
+    if (line.contains("began")) {
+      ++runs_;
+      seconds_before_ += std::exchange(seconds_of_run_, 0.0);
+      return;
+    }
+    seconds_of_run_ = json_number(line, "elapsed", where, 0, kMostSeconds);
+    SavedTurn turn = turn_from_json(line, where);
+    const std::tuple key{turn.key, turn.timing.round, turn.timing.confirmation};
+    if (!turns_.try_emplace(key, std::move(turn)).second) {
+      throw Error(ErrorCode::kCorruptData, fmt::format("[{}] a line above has the same turn.", where));
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{} Delete the line: --resume measures what is missing.", error.what()));
   }
-  seconds_of_run_ = json_number(line, "elapsed", where, 0, kMostSeconds);
-  SavedTurn turn = turn_from_json(line, where);
-  turns_[{turn.key, turn.timing.round, turn.timing.confirmation}] = std::move(turn);
 }
 
-void RoundStore::write_header(const RunIdentity& identity) {
-  write_line(Json{{"paceline_rounds", kSchemaVersion}, {"run", identity_json(identity)}}.dump(
-      -1, ' ', true, Json::error_handler_t::replace));
-}
+void RoundStore::write_header(const RunIdentity& identity) { write_line(header_line(identity)); }
 
 void RoundStore::begin_run() {
   ++runs_;

@@ -51,6 +51,7 @@ class RoundStore {
   /// Saves a turn, measured `elapsed_seconds` after this run began. Throws Error{resource_exhausted}.
   void append(const SavedTurn& turn, double elapsed_seconds);
 
+  const std::filesystem::path& path() const { return path_; }
   std::size_t turns() const { return turns_.size(); }
   int32_t continued() const { return runs_ - 1; }  ///< runs before this one
   double seconds_before() const { return seconds_before_; }

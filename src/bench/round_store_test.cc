@@ -92,11 +92,49 @@ TEST_F(RoundStoreTest, ALineThatIsNoneOfOursIsCorrupt) {
   const std::string head = content();
   const std::string good =
       R"({"key":"a","round":0,"confirmation":false,"batches":1,"tokens":1,"share":1,"seconds":1,"elapsed":1)";
-  for (const std::string& bad : {std::string("no json"), std::string("{}"), good + R"(,"text_seconds":[-1]})",
-                                 good + R"(,"text_seconds":7})", good + R"(,"round":1})"}) {
+  for (const std::string& bad :
+       {std::string("no json"), std::string("{}"), good + R"(,"text_seconds":[-1]})", good + R"(,"text_seconds":7})",
+        good + R"(,"round":1})", std::string("7"), std::string("[]"), std::string("null"), std::string()}) {
     replace(head + bad + "\n");
     expect_error(
         ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "rounds.jsonl:3");
+    expect_error(
+        ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "Delete the line");
+  }
+}
+
+TEST_F(RoundStoreTest, ATurnThatStandsTwiceIsRefused) {
+  {
+    RoundStore store = RoundStore::create(folder_.path(), kIdentity);
+    store.append(turn_of("a", 0, 1.5), 3);
+  }
+  const std::string whole = content();
+  const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
+  replace(whole + whole.substr(last));
+  expect_error(
+      ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); },
+      "rounds.jsonl:4] a line above has the same turn. Delete the line");
+}
+
+TEST_F(RoundStoreTest, AFileThatIsNotResumedStaysAsItIs) {
+  { RoundStore::create(folder_.path(), kIdentity); }
+  const std::string torn = content() + R"({"key":"a","rou)";
+  const RunIdentity other{{"checkpoint", "abd"}, {"cpu", "one, 2 of them"}};
+  for (const std::string& text : {torn, std::string("mine, in one line"), std::string("{}"), std::string("\n")}) {
+    replace(text);
+    EXPECT_THROW(RoundStore::resume(folder_.path(), other), Error) << text;
+    EXPECT_EQ(content(), text);
+  }
+}
+
+TEST_F(RoundStoreTest, ATornHeaderIsWrittenAgain) {
+  { RoundStore::create(folder_.path(), kIdentity); }
+  const std::string whole = content();
+  const std::size_t header = whole.find('\n');
+  for (std::size_t cut = 0; cut <= header; ++cut) {
+    replace(whole.substr(0, cut));
+    { RoundStore::resume(folder_.path(), kIdentity); }
+    EXPECT_EQ(content(), whole) << cut;
   }
 }
 

@@ -3,12 +3,29 @@
 #include <fmt/format.h>
 
 namespace paceline {
+namespace {
+
+/// A line that somebody changed would give figures of something else.
+void check_fits(const SavedTurn& saved, const Timing& planned, const TurnRunner::Turn& turn, const std::string& file) {
+  const Timing& is = saved.timing;
+  const std::size_t times = turn.of_single_texts ? static_cast<std::size_t>(is.batches) : 0;
+  const bool as_planned = !turn.alike_in_every_run || (is.batches == planned.batches && is.tokens == planned.tokens);
+  if (as_planned && saved.text_seconds.size() == times) return;
+  throw Error(ErrorCode::kCorruptData,
+              fmt::format("[{}] round {} of {} has {} batches, {} tokens and the times of {} texts, {}, {} and {} were "
+                          "expected. Delete its line: --resume measures what is missing.",
+                          file, is.round, saved.key, is.batches, is.tokens, saved.text_seconds.size(), planned.batches,
+                          planned.tokens, times));
+}
+
+}  // namespace
 
 bool TurnRunner::run(Contender& contender, const Turn& turn, SavedTurn& result) {
   result.key = turn.key;
   if (store_ != nullptr) {
     const SavedTurn* saved = store_->find(turn.key, result.timing.round, result.timing.confirmation);
     if (saved != nullptr) {
+      check_fits(*saved, result.timing, turn, store_->path().string());
       result = *saved;
       ++taken_;
       return true;

@@ -28,11 +28,13 @@ class TurnRunner {
     std::string key;
     const std::vector<BatchIndices>& batches;
     double expected_seconds = 0;
-    bool of_single_texts = false;  ///< the times of the batches are wanted, too
+    bool of_single_texts = false;     ///< the times of the batches are wanted, too
+    bool alike_in_every_run = false;  ///< always these batches, whatever was measured or chosen before
   };
 
   /// Fills the turn's time (and share, where it comes from an earlier run). False where the contender is lost.
-  /// Throws Interrupted, and Error{resource_exhausted} where a turn cannot be saved.
+  /// Throws Interrupted, and Error: {resource_exhausted} where a turn cannot be saved, {corrupt_data} where a saved one
+  /// is not of these batches.
   bool run(Contender& contender, const Turn& turn, SavedTurn& result);
 
   /// What was measured of what was predicted, by this run: above 1 where it takes longer.
