@@ -143,6 +143,9 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   output.commit();
   if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);
   if (!reader->damage().empty()) console.note(fmt::format("paceline: {}", reader->damage()));
+  if (flags.strict && summary.errors > 0) {
+    console.note(fmt::format("paceline: {} with an error; --strict gives exit code 3.", counted(summary.errors, "row")));
+  }
   return !reader->damage().empty() || (flags.strict && summary.errors > 0) ? kExitBadData : kExitDone;
 }
 

@@ -33,7 +33,7 @@ int run_compare_command(const CompareOptions& options, Console& console) {
 }  // namespace
 
 Command make_compare_command() {
-  constexpr double kLargestTolerance = 10;
+  constexpr double kLargestTolerance = 1;  // twice the time; a percentage is never meant so
   const auto options = std::make_shared<CompareOptions>();
   return {
       .name = "compare",

@@ -164,10 +164,12 @@ class CsvReader : public ByteRows {
       const std::size_t at = columns_.front().find_first_of(kOtherDelimiters);
       if (at != std::string::npos) likely = columns_.front()[at];
     }
-    const std::string other =
-        likely == '\0' ? ""
-                       : fmt::format(" A comma was expected between fields: is it {}? Then name it with --delimiter.",
-                                     delimiter_name(likely));
+    const std::string other = likely == '\0' ? ""
+                                             : fmt::format(
+                                                   " A comma was expected between fields: is it {}? Then name it with "
+                                                   "--delimiter, and the column of the texts "
+                                                   "with --text-column.",
+                                                   delimiter_name(likely));
     throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the CSV header has no column \"{}\". {}{}", name(),
                                                      excerpt(column), suggestion(column, known), other));
   }

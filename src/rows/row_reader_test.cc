@@ -401,7 +401,7 @@ TEST(CsvReader, TakesTheDelimiterThatIsNamed) {
   EXPECT_THAT(texts("sep=;\ntext;b\na\n", {}), ElementsAre(HasSubstr("[line 3] 1 fields")));
   expect_error(
       ErrorCode::kCorruptData, [] { open_text("id;text\n", "a.csv", {.delimiter = ','}); }, "no column \"text\"",
-      "is it a semicolon? Then name it with --delimiter");
+      "is it a semicolon? Then name it with --delimiter, and the column of the texts with --text-column");
 }
 
 TEST(CsvReader, SaysHowTheFileWasSaved) {

@@ -150,7 +150,8 @@ class JsonlWriter : public RowWriter {
 
   void check(const Row& row) const override {
     const TopLevelKeys keys = read_keys(row);
-    if (keys.found()) refuse_field(*keys.found(), "a row of the input");
+    // A row that is no JSON object gets an error of its own, whatever its fields seem to be.
+    if (keys.is_object() && keys.found()) refuse_field(*keys.found(), "a row of the input");
   }
 
   void append_header(std::string& /*out*/) const override {}

@@ -114,6 +114,7 @@ TEST(JsonlWriter, RefusesAFieldThatIsThere) {
   expect_refused(options, jsonl("{\"error\": null}"));
   EXPECT_NO_THROW(RowWriter::make(options)->check(jsonl("{\"text\": \"label\", \"meta\": {\"label\": 1}}")));
   EXPECT_NO_THROW(RowWriter::make(options)->check(jsonl("{\"labels\": 1, \"logits\": 2}"))) << "not written here";
+  EXPECT_NO_THROW(RowWriter::make(options)->check(jsonl("{\"label\": 1, \"score\": NaN}"))) << "not JSON";
 }
 
 TEST(JsonlWriter, AnErrorRowKeepsItsObjectWhereItIsOne) {

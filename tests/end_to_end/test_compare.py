@@ -96,6 +96,7 @@ class CompareTest(PacelineTest):
                    expect=3, mentions="report.json of paceline was expected")
         self.fails("compare", self.old, expect=2, mentions="NEW is missing")
         self.fails("compare", self.old, self.old, "--tolerance", "-1", expect=2, mentions="--tolerance")
+        self.fails("compare", self.old, self.old, "--tolerance", "5", expect=2, mentions="--tolerance")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ class RowErrorsTest(PacelineTest):
     def test_strict_and_the_summary_count_it(self):
         model = self.with_unknown_id()
         result = self.paceline("classify", model, "--strict", stdin=f"a\n{UNKNOWN}\n".encode(), expect=3)
+        quiet = self.paceline("classify", model, "--strict", "--quiet", stdin=f"a\n{UNKNOWN}\n".encode(), expect=3)
+        self.assertEqual(quiet.stderr.decode(), "paceline: 1 row with an error; --strict gives exit code 3.\n")
         self.assertIn("1 with an error", result.stderr.decode())
         self.assertEqual(len(rows(result.stdout)), 2)
         self.assertEqual(len(rows(self.classify(model, f"{UNKNOWN}\n{UNKNOWN}\n"))), 2, "and where no row can be read")
