@@ -135,6 +135,10 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
   if (text.size() > limits.max_bytes) {
     throw_corrupt(where, fmt::format("{} bytes of JSON, at most {} were expected.", text.size(), limits.max_bytes));
   }
+  // The parser takes a NUL for the end and would pass over what stands behind it.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    throw_corrupt(where, fmt::format("not valid JSON (UTF-8) at byte {}: a NUL.", nul));
+  }
   DocumentBuilder builder(text, where, limits);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();

@@ -50,6 +50,15 @@ TEST(ParseJson, SaysWhereItWentWrong) {
       ErrorCode::kCorruptData, [] { parse_json("[\"\xff\"]", "f"); }, "UTF-8");
 }
 
+TEST(ParseJson, RefusesWhatStandsBehindANul) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"{}\0"s, "{}\0garbage"s, "{\0}"s}) {
+    expect_error(
+        ErrorCode::kCorruptData, [&] { parse_json(text, "f"); }, "at byte " + std::to_string(text.find('\0')), "NUL");
+  }
+  EXPECT_NO_THROW(parse_json(R"(["\u0000"])", "f"));
+}
+
 TEST(ParseJson, EchoesLittleOfWhatItRefuses) {
   const std::string key(100'000, 'k');
   try {
