@@ -59,6 +59,21 @@ void refuse_unknown(const Command& command, const std::string& argument) {
                                   : fmt::format("the flag {} is not known. Did you mean {}?", excerpt(name), nearest));
 }
 
+/// Of a flag that stands several times only one value could count, and the others would be lost.
+void refuse_repeated(const Command& command, const CLI::App& app) {
+  for (const Flag& flag : command.flags) {
+    const CLI::Option& option = *app.get_option(flag.name);
+    if (flag.repeats || flag.value.empty() || option.count() < 2) continue;
+    const bool lists = flag.value == "LIST" || flag.value.ends_with(",...");
+    const std::string times = option.count() == 2 ? "twice" : fmt::format("{} times", option.count());
+    refuse(
+        command,
+        fmt::format("{} was given {} ({}). Give it once{}.", flag.name, times,
+                    excerpt(fmt::format("{}", fmt::join(option.results(), " and "))),
+                    lists ? fmt::format(", as {}", excerpt(fmt::format("{}", fmt::join(option.results(), ",")))) : ""));
+  }
+}
+
 void check_required(const Command& command, const CLI::App& app) {
   for (const Flag& flag : command.flags) {
     if (flag.required && app.get_option(flag.name)->count() == 0) {
@@ -103,7 +118,7 @@ void parse_arguments(const Command& command, const std::vector<std::string>& arg
     } else if (is_positional(flag) || !flag.value.empty()) {
       app.add_option_function<std::string>(
              flag.name, [&command, &flag](const std::string& value) { set_flag(command, flag, value); })
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+          ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
     } else {
       app.add_flag_callback(flag.name, [&command, &flag] { set_flag(command, flag, ""); });
     }
@@ -112,6 +127,7 @@ void parse_arguments(const Command& command, const std::vector<std::string>& arg
   try {
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {
+    refuse_repeated(command, app);
     refuse(command, fmt::format("{}.", error.what()));
   }
   const std::vector<std::string> unknown = app.remaining();

@@ -49,12 +49,39 @@ std::string refusal(const std::vector<std::string>& arguments) {
   return "";
 }
 
-TEST(Arguments, FlagsStandAnywhereAndTheLastOneCounts) {
-  const Parsed parsed = parse({"--count", "3", "model", "--name=x y", "--quiet", "--count", "5"});
+TEST(Arguments, FlagsStandAnywhere) {
+  const Parsed parsed = parse({"--quiet", "model", "--name=x y", "--quiet", "--count", "5"});
   EXPECT_EQ(parsed.model, "model");
   EXPECT_EQ(parsed.name, "x y");
   EXPECT_EQ(parsed.count, 5);
   EXPECT_TRUE(parsed.quiet);
+}
+
+TEST(Arguments, AFlagGivenTwiceIsRefused) {
+  EXPECT_EQ(refusal({"model", "--name", "a", "--count", "3", "--count=3"}),
+            "[example] --count was given twice (3 and 3). Give it once. See paceline example --help.");
+  EXPECT_NE(refusal({"model", "--name", "a", "--name", "", "--name", "c"}).find("--name was given 3 times"),
+            std::string::npos);
+}
+
+TEST(Arguments, AListGivenTwiceIsShownAsOne) {
+  expect_error(
+      ErrorCode::kInvalidArgument,
+      [] {
+        parse_arguments(make_classify_command(), {"model", "--threshold", "low=0.9", "--threshold", "high=0.1"});
+      },
+      "--threshold was given twice (low=0.9 and high=0.1). Give it once, as low=0.9,high=0.1.");
+  expect_error(
+      ErrorCode::kInvalidArgument,
+      [] {
+        parse_arguments(make_bench_command(),
+                        {"model", "--text", "a", "--out", "b", "--batch-sizes", "1", "--batch-sizes", "8"});
+      },
+      "as 1,8.");
+}
+
+TEST(Arguments, WhatMayBeRepeatedCountsEachTime) {
+  parse_arguments(make_verify_command(), {"model", "--onnx", "a.onnx", "--onnx", "b.onnx"});
 }
 
 TEST(Arguments, WhatIsMissingIsNamed) {

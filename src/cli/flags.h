@@ -25,12 +25,12 @@ namespace paceline {
 ///
 ///   {"--texts", "N", "texts in the sample (default 1000)", set_integer(options.texts, 1, kMaxTexts)}
 struct Flag {
-  std::string name;                             ///< "--texts"; without dashes: a positional argument
-  std::string value;                            ///< what stands behind it in the help; empty: a switch
-  std::string help;                             ///< what it does, its unit, its default
+  std::string name;   ///< "--texts"; without dashes: a positional argument
+  std::string value;  ///< what stands behind it in the help; empty: a switch; LIST or X,...: a list
+  std::string help;   ///< what it does, its unit, its default
   std::function<void(const std::string&)> set;  ///< throws Error{invalid_argument}; run_cli adds the flag's name
   bool required = false;
-  bool repeats = false;  ///< may stand several times, and each counts; else the last one does
+  bool repeats = false;  ///< may stand several times, and each counts; else twice is refused, but for switches
   bool usual = false;    ///< the usage line has it, too, though some ways to call do without
 };
 

@@ -120,7 +120,7 @@ TEST(Flags, ThresholdsAndWeightsByLabel) {
   set_threshold(labels)("0.5");
   EXPECT_EQ(labels.threshold, 0.5F);
   set_threshold(labels)("a=b=0.25,c=1");
-  EXPECT_FALSE(labels.threshold.has_value()) << "the last flag counts";
+  EXPECT_FALSE(labels.threshold.has_value()) << "each call replaces";
   EXPECT_EQ(labels.label_thresholds, (std::map<std::string, float>{{"a=b", 0.25F}, {"c", 1.0F}}));
   set_threshold(labels)("0.5,c=0");
   EXPECT_EQ(labels.threshold, 0.5F);

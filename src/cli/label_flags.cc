@@ -96,7 +96,7 @@ Setter set_class_weights(LabelOptions& target) {
 }
 
 std::vector<Flag> label_flags(LabelOptions& labels) {
-  return {{"--threshold", "X", "score that labels need, or A=X,\"B, C\"=Y (default: the plan's, else none)",
+  return {{"--threshold", "X,...", "score that labels need, or A=X,\"B, C\"=Y (default: the plan's, else none)",
            set_threshold(labels)},
           {"--class-weights", "LIST", "LABEL=W,...: multiply the probabilities (default: the plan's, else 1)",
            set_class_weights(labels)}};

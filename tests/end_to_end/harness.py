@@ -93,6 +93,17 @@ class PacelineTest(unittest.TestCase):
         self.assertEqual(sorted(entry.name for entry in folder.iterdir()), sorted(names))
 
 
+def with_flags(arguments, *flags):
+    """The arguments with other flags: those that they have get another value, as none may stand twice."""
+    changed = list(arguments)
+    for name, value in zip(flags[::2], flags[1::2], strict=True):
+        if name in changed:
+            changed[changed.index(name) + 1] = value
+        else:
+            changed += [name, value]
+    return changed
+
+
 def rows(output):
     return output.decode().splitlines()
 

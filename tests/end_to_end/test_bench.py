@@ -13,7 +13,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import MODELS, PACELINE, PATIENCE, PacelineTest, children
+from harness import MODELS, PACELINE, PATIENCE, PacelineTest, children, with_flags
 
 REPORT_FILES = ["charts", "plan.json", "report.html", "report.json", "samples.csv"]
 
@@ -43,8 +43,8 @@ class BenchCase(PacelineTest):
         return json.loads((self.out / "report.json").read_text())
 
     def start(self, *flags, stderr=subprocess.PIPE):
-        process = subprocess.Popen([PACELINE, *map(str, self.flags), *flags], stdout=subprocess.PIPE, stderr=stderr,
-                                   env=self.environment())
+        process = subprocess.Popen([PACELINE, *map(str, with_flags(self.flags, *flags))], stdout=subprocess.PIPE,
+                                   stderr=stderr, env=self.environment())
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         return process
@@ -77,7 +77,7 @@ class BenchTest(BenchCase):
 
     def test_long_texts_in_windows(self):
         texts = self.write("long.txt", "".join("la vie est belle " * (1 + 60 * (i % 2)) + "\n" for i in range(40)))
-        self.paceline(*self.flags, "--text", texts, "--long", "window", "--stride", "2")
+        self.paceline(*with_flags(self.flags, "--text", texts, "--long", "window", "--stride", "2"))
         workload = self.report()["workload"]
         self.assertEqual((workload["texts"], workload["long"], workload["stride"]), (40, "window", 2))
         self.assertGreater(workload["sequences"], 60)
@@ -99,11 +99,11 @@ class BenchTest(BenchCase):
     def test_refusals(self):
         self.fails("bench", self.model, "--text", self.texts, expect=2, mentions="--out is missing")
         self.fails("bench", self.model, "--out", self.out, expect=2, mentions="--text is missing")
-        self.fails(*self.flags, "--budget", "soon", expect=2, mentions="--budget")
+        self.fails(*with_flags(self.flags, "--budget", "soon"), expect=2, mentions="--budget")
         self.fails(*self.flags, "--protocol", "article", expect=2, mentions="--budget does not limit --protocol article")
         self.fails(*self.flags, "--resume", expect=2, mentions="--protocol article")
-        self.fails(*self.flags, "--backends", "naitve", expect=2, mentions='"native"')
-        self.fails(*self.flags, "--text", self.write("empty.txt", ""), expect=3, mentions="empty")
+        self.fails(*with_flags(self.flags, "--backends", "naitve"), expect=2, mentions='"native"')
+        self.fails(*with_flags(self.flags, "--text", self.write("empty.txt", "")), expect=3, mentions="empty")
         self.fails(*self.flags[:2], "--text", self.folder / "none.txt", "--out", self.out, expect=3,
                    mentions="none.txt")
         self.assertFalse(self.out.exists())
@@ -112,7 +112,8 @@ class BenchTest(BenchCase):
         empty = self.folder / "plugins"
         empty.mkdir()
         without = self.environment(PACELINE_PLUGIN_DIR=str(empty))
-        self.fails(*self.flags, "--backends", "onnxruntime", expect=4, mentions=["onnxruntime", "./dev setup"],
+        self.fails(*with_flags(self.flags, "--backends", "onnxruntime"), expect=4,
+                   mentions=["onnxruntime", "./dev setup"],
                    env=without)
         self.assertFalse(self.out.exists())
         self.paceline("bench", self.model, "--text", self.texts, "--out", self.out, "--batch-sizes", 8, "--budget",

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import PACELINE, PATIENCE, PacelineTest, children, rows, wait_until
+from harness import PACELINE, PATIENCE, PacelineTest, children, rows, wait_until, with_flags
 
 CLASSIFY = ("--quiet", "--threads", "1")
 
@@ -96,8 +96,9 @@ class ReportTest(PacelineTest):
         self.out = self.folder / "report"
 
     def flags(self, model=None, *more):
-        return ["bench", model or self.model, "--text", self.texts, "--out", self.out, "--backends", "native",
-                "--compute-types", "fp32", "--batch-sizes", "1,8", "--texts", "50", "--budget", "1s", "--quiet", *more]
+        usual = ["bench", model or self.model, "--text", self.texts, "--out", self.out, "--backends", "native",
+                 "--compute-types", "fp32", "--batch-sizes", "1,8", "--texts", "50", "--budget", "1s", "--quiet"]
+        return with_flags(usual, *more)
 
     def test_every_file_is_of_one_run(self):
         self.paceline(*self.flags())
