@@ -76,10 +76,10 @@ void remove_own_temporary_paths() noexcept {
 }
 
 void remove_temporary_paths() noexcept {
-  remove_own_temporary_paths();
   for (const std::atomic<void (*)()>& copy : copies) {
     if (void (*const remove)() = copy.load()) remove();
   }
+  remove_own_temporary_paths();  // last: the others' files stand in folders of this copy, which have to be empty
 }
 
 void also_remove(void (*remove_own)()) {

@@ -67,6 +67,19 @@ TEST(TemporaryPath, OtherCopiesAreAskedOnce) {
   EXPECT_EQ(calls, 1);
 }
 
+std::string file_of_another_copy;
+
+TEST(TemporaryPath, FilesOfOtherCopiesGoBeforeTheFolders) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "made");
+  touch(folder / "made" / "file");
+  const TemporaryPath made(folder / "made");
+  file_of_another_copy = (folder / "made" / "file").string();
+  also_remove([] { ::unlink(file_of_another_copy.c_str()); });
+  remove_as_a_signal_does();
+  EXPECT_FALSE(fs::exists(folder / "made"));
+}
+
 TEST(AtomicFile, GoesWhenASignalEndsTheProcess) {
   const TemporaryFolder folder;
   AtomicFile file(folder / "a");

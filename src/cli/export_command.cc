@@ -13,6 +13,7 @@
 #include "base/temporary_path.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/exit_code.h"
+#include "cli/interrupt.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
 #include "model_folder/model_folder.h"
@@ -114,6 +115,7 @@ int run_export(const ExportFlags& flags, Console& console) {
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.checkpoint_options);
   const ParentFolder folder(request.file);
   export_for(exporter, checkpoint, request);
+  note_work_done();
   note_checkpoint(checkpoint, console);
   // Where the model itself went to standard output, nothing else may.
   if (!is_standard_output(request.file)) console.write(request.file.string() + "\n");

@@ -20,6 +20,7 @@ namespace {
 
 std::atomic<bool> interrupt_flag{false};
 std::atomic<bool> first_one_ends{false};
+std::atomic<bool> work_done{false};
 std::atomic<int> wake_up{-1};  ///< the end of a pipe that wakes the thread below
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
               "a signal handler may only touch lock-free atomics");
@@ -34,6 +35,7 @@ void say(std::string_view text) {
 extern "C" void on_signal(int /*signal*/) {
   const int saved = errno;
   const bool again = interrupt_flag.exchange(true);
+  if (work_done && !again) return;
   if (again || first_one_ends) {
     say("\npaceline: ended by a signal; no unfinished file is left.\n");
     remove_temporary_paths();
@@ -105,6 +107,8 @@ void install_signal_handlers(bool ends_at_once) {
   handle(SIGPIPE, SIG_IGN);
   handle(SIGXFSZ, SIG_IGN);
 }
+
+void note_work_done() { work_done = true; }
 
 std::stop_token stop_by_signal() { return stop_source().get_token(); }
 

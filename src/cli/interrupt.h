@@ -12,6 +12,10 @@ namespace paceline {
 /// an error instead of a signal. Throws Error{resource_exhausted}.
 void install_signal_handlers(bool ends_at_once);
 
+/// What the program was asked for is done and in its place: the first signal no longer changes how it ends. The second
+/// ends it at once, as ever.
+void note_work_done();
+
 /// Asked for a stop by the first signal: to end as soon as that leaves nothing half-done.
 std::stop_token stop_by_signal();
 

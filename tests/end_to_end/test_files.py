@@ -1,11 +1,13 @@
 """What becomes of files: outputs, reports, the cache of exports, and names that are not UTF-8."""
 
+import contextlib
 import os
 import resource
 import select
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -172,6 +174,29 @@ class ExportTest(PacelineTest):
         process.send_signal(signal.SIGINT)
         output, error = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, output), (130, b""), error)
+
+    def test_a_signal_behind_the_end_changes_nothing(self):
+        # A pipe that is full holds it where it prints the name.
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        full = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                full += os.write(writer, b"x")
+        os.set_blocking(writer, True)
+        out = self.folder / "model.onnx"
+        process = subprocess.Popen([PACELINE, "export", str(self.model), "--to", "onnx", "--out", str(out)],
+                                   env=self.environment(), stdout=writer, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        os.close(writer)
+        wait_until(out.exists)
+        time.sleep(0.5)  # from the renaming to the printing
+        process.send_signal(signal.SIGTERM)
+        with os.fdopen(os.dup(reader), "rb") as output:
+            name = output.read()[full:]
+        _, error = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, name), (0, f"{out}\n".encode()), error)
 
     def test_folders_that_were_made_go_with_it(self):
         made = self.folder / "new"
