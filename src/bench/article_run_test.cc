@@ -1,6 +1,8 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/file.h"
@@ -114,6 +116,11 @@ TEST_F(ArticleTest, AnotherRunIsNotGoneOnWith) {
   }
 }
 
+/// Of the first line that has `part`, counted from 1.
+std::ptrdiff_t line_of(const std::string& text, const std::string& part) {
+  return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(text.find(part)), '\n');
+}
+
 /// With one value of the first line that has it replaced.
 TEST_F(ArticleTest, ALineThatSomebodyChangedIsRefused) {
   run();
@@ -126,6 +133,7 @@ TEST_F(ArticleTest, ALineThatSomebodyChangedIsRefused) {
   for (const auto& [was, is] :
        std::vector<std::pair<std::string, std::string>>{{"\"batches\":60", "\"batches\":59"},
                                                         {"\"text_seconds\":[", "\"text_seconds\":[0.5,"},
+                                                        {"\"share\":1.0", "\"share\":0.5"},
                                                         {"\"batches\":8", "\"batches\":7"}}) {
     std::string changed = saved;
     ASSERT_NE(saved.find(was), std::string::npos) << saved;
@@ -133,7 +141,8 @@ TEST_F(ArticleTest, ALineThatSomebodyChangedIsRefused) {
     write_file_atomically(file, changed);
     forget_stop();
     expect_error(
-        ErrorCode::kCorruptData, [&] { run(); }, "rounds.jsonl] round");
+        ErrorCode::kCorruptData, [&] { run(); }, fmt::format("rounds.jsonl:{}] round", line_of(saved, was)));
+    EXPECT_EQ(read_file(file, 1 << 20), changed);
   }
   write_file_atomically(file, saved);
   resume();

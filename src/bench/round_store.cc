@@ -111,7 +111,8 @@ std::string turn_key(const Configuration& at, int32_t exact_tokens) {
 RoundStore RoundStore::create(const std::filesystem::path& folder, const RunIdentity& identity) {
   RoundStore store;
   store.open(folder, true);
-  store.write_header(identity);
+  store.header_ = header_line(identity);
+  store.runs_ = 1;
   store.begin_run();
   return store;
 }
@@ -120,13 +121,16 @@ RoundStore RoundStore::resume(const std::filesystem::path& folder, const RunIden
   RoundStore store;
   store.open(folder, false);
   store.read(identity);
-  store.begin_run();
+  ++store.runs_;
   return store;
 }
 
 RoundStore::RoundStore(RoundStore&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
+      header_(std::move(other.header_)),
+      whole_(other.whole_),
+      begun_(other.begun_),
       turns_(std::move(other.turns_)),
       runs_(other.runs_),
       seconds_before_(other.seconds_before_),
@@ -142,6 +146,7 @@ const SavedTurn* RoundStore::find(const std::string& key, int32_t round, bool co
 }
 
 void RoundStore::append(const SavedTurn& turn, double elapsed_seconds) {
+  begin_run();
   write_line(turn_json(turn, elapsed_seconds).dump(-1, ' ', true, Json::error_handler_t::replace));
   turns_[{turn.key, turn.timing.round, turn.timing.confirmation}] = turn;
 }
@@ -165,15 +170,16 @@ void RoundStore::open(const std::filesystem::path& folder, bool create) {
 
 void RoundStore::read(const RunIdentity& identity) {
   const std::string content = read_file(path_, kMostBytes);
-  const std::size_t whole = content.rfind('\n') == std::string::npos ? 0 : content.rfind('\n') + 1;
+  whole_ = content.rfind('\n') == std::string::npos ? 0 : content.rfind('\n') + 1;
+  header_ = header_line(identity);
   // What is cut off has to be ours, and every line before it, too.
-  if (whole == 0 && !header_line(identity).starts_with(content)) {
+  if (whole_ == 0 && !header_.starts_with(content)) {
     throw Error(ErrorCode::kCorruptData,
                 fmt::format("[{}] these are no saved rounds of this run. Move the file away, or measure in another "
                             "--out.",
                             path_.string()));
   }
-  std::string_view left = std::string_view(content).substr(0, whole);
+  std::string_view left = std::string_view(content).substr(0, whole_);
   for (int64_t number = 1; !left.empty(); ++number) {
     const std::size_t end = left.find('\n');
     const std::string where = fmt::format("{}:{}", path_.string(), number);
@@ -186,8 +192,6 @@ void RoundStore::read(const RunIdentity& identity) {
     }
     left.remove_prefix(end + 1);
   }
-  if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail(path_, "cutting off a torn line", errno);
-  if (whole == 0) write_header(identity);
   seconds_before_ += seconds_of_run_;
 }
 
@@ -201,6 +205,7 @@ void RoundStore::read_line(std::string_view text, const std::string& where) {
     }
     seconds_of_run_ = json_number(line, "elapsed", where, 0, kMostSeconds);
     SavedTurn turn = turn_from_json(line, where);
+    turn.where = where;
     const std::tuple key{turn.key, turn.timing.round, turn.timing.confirmation};
     if (!turns_.try_emplace(key, std::move(turn)).second) {
       throw Error(ErrorCode::kCorruptData, fmt::format("[{}] a line above has the same turn.", where));
@@ -210,10 +215,10 @@ void RoundStore::read_line(std::string_view text, const std::string& where) {
   }
 }
 
-void RoundStore::write_header(const RunIdentity& identity) { write_line(header_line(identity)); }
-
 void RoundStore::begin_run() {
-  ++runs_;
+  if (std::exchange(begun_, true)) return;
+  if (::ftruncate(descriptor_, static_cast<off_t>(whole_)) != 0) fail(path_, "cutting off a torn line", errno);
+  if (whole_ == 0) write_line(header_);
   write_line(Json{{"began", runs_}}.dump());
 }
 

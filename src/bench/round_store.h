@@ -19,6 +19,7 @@ struct SavedTurn {
   std::string key;  ///< what was measured: turn_key()
   Timing timing;
   std::vector<double> text_seconds;  ///< batch size 1: of each text by itself; else empty
+  std::string where = {};            ///< the file and the line that it was read from
 };
 
 /// Names what a turn measures, alike in every run.
@@ -29,7 +30,7 @@ using RunIdentity = std::vector<std::pair<std::string, std::string>>;
 
 /// The finished turns of a run, in DIR/rounds.jsonl: a first line that says of which run, then a line for each turn, on
 /// the disk before the next one begins. Whatever ends the process, at most the turn in work is lost: a torn last line
-/// is cut off.
+/// is cut off. A run that is resumed changes the file with its first turn, so that a refused one leaves it as it is.
 class RoundStore {
  public:
   /// A new one in `folder`, which is created. Throws Error{invalid_argument} where there is one already or another
@@ -62,11 +63,13 @@ class RoundStore {
   void read(const RunIdentity& identity);
   void read_line(std::string_view line, const std::string& where);
   void write_line(const std::string& line);
-  void write_header(const RunIdentity& identity);
   void begin_run();
 
   std::filesystem::path path_;
   int descriptor_ = -1;
+  std::string header_;
+  std::size_t whole_ = 0;  ///< bytes of the whole lines that were read
+  bool begun_ = false;     ///< the file says that this run has begun
   std::map<std::tuple<std::string, int32_t, bool>, SavedTurn> turns_;
   int32_t runs_ = 0;
   double seconds_before_ = 0;

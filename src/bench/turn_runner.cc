@@ -2,20 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <tuple>
+
 namespace paceline {
 namespace {
 
+/// What a share differs by where its sums were taken in another order.
+constexpr double kShareMargin = 1e-9;
+
 /// A line that somebody changed would give figures of something else.
-void check_fits(const SavedTurn& saved, const Timing& planned, const TurnRunner::Turn& turn, const std::string& file) {
+void check_fits(const SavedTurn& saved, const Timing& planned, const TurnRunner::Turn& turn) {
   const Timing& is = saved.timing;
-  const std::size_t times = turn.of_single_texts ? static_cast<std::size_t>(is.batches) : 0;
-  const bool as_planned = !turn.alike_in_every_run || (is.batches == planned.batches && is.tokens == planned.tokens);
-  if (as_planned && saved.text_seconds.size() == times) return;
-  throw Error(ErrorCode::kCorruptData,
-              fmt::format("[{}] round {} of {} has {} batches, {} tokens and the times of {} texts, {}, {} and {} were "
-                          "expected. Delete its line: --resume measures what is missing.",
-                          file, is.round, saved.key, is.batches, is.tokens, saved.text_seconds.size(), planned.batches,
-                          planned.tokens, times));
+  const Timing& expected = turn.alike_in_every_run ? planned : is;
+  const std::size_t times = turn.of_single_texts ? static_cast<std::size_t>(expected.batches) : 0;
+  if (std::tie(is.batches, is.tokens) == std::tie(expected.batches, expected.tokens) &&
+      saved.text_seconds.size() == times && std::abs(is.share - expected.share) < kShareMargin) {
+    return;
+  }
+  throw Error(
+      ErrorCode::kCorruptData,
+      fmt::format("[{}] round {} of {} has {} batches, {} tokens, the times of {} texts and a share of {}; {}, {}, "
+                  "{} and {} were expected. Delete the line: --resume measures what is missing.",
+                  saved.where, is.round, saved.key, is.batches, is.tokens, saved.text_seconds.size(), is.share,
+                  expected.batches, expected.tokens, times, expected.share));
 }
 
 }  // namespace
@@ -25,7 +35,7 @@ bool TurnRunner::run(Contender& contender, const Turn& turn, SavedTurn& result) 
   if (store_ != nullptr) {
     const SavedTurn* saved = store_->find(turn.key, result.timing.round, result.timing.confirmation);
     if (saved != nullptr) {
-      check_fits(*saved, result.timing, turn, store_->path().string());
+      check_fits(*saved, result.timing, turn);
       result = *saved;
       ++taken_;
       return true;

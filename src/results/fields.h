@@ -60,10 +60,12 @@ void configuration_fields(auto& visitor, FieldsOf<Configuration> auto& is, bool 
 
 void fields(auto& visitor, FieldsOf<Configuration> auto& is) { configuration_fields(visitor, is, true); }
 
-/// What a turn of hours can be at most.
+/// What a turn can be at least, by the clock and by the smallest share of a sample, and a turn of hours at most.
+inline constexpr double kFewestSeconds = 1e-9;
+inline constexpr double kLeastShare = 1e-9;
 inline constexpr int64_t kMostRounds = 1'000'000;
 inline constexpr int64_t kMostTokens = int64_t{1} << 50;
-inline constexpr double kMostShare = 1e6;
+inline constexpr double kMostShare = 1 + 1e-9;  ///< sums of floating-point numbers in another order differ
 inline constexpr double kMostSeconds = 1e9;
 
 /// A turn of which nothing is missing: a measurement goes on from it.
@@ -72,8 +74,9 @@ void turn_fields(auto& visitor, FieldsOf<Timing> auto& is) {
   visitor.flag("confirmation", is.confirmation, {.required = true});
   visitor.integer("batches", is.batches, {.low = 1, .required = true});
   visitor.integer("tokens", is.tokens, {.low = 1, .high = kMostTokens, .required = true});
-  visitor.number("share", is.share, {.high = kMostShare, .required = true, .finite = true});
-  visitor.number("seconds", is.seconds, {.high = kMostSeconds, .required = true, .finite = true});
+  visitor.number("share", is.share, {.low = kLeastShare, .high = kMostShare, .required = true, .finite = true});
+  visitor.number("seconds", is.seconds,
+                 {.low = kFewestSeconds, .high = kMostSeconds, .required = true, .finite = true});
 }
 
 void fields(auto& visitor, FieldsOf<Timing> auto& is) {
