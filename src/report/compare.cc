@@ -125,6 +125,16 @@ std::vector<std::string> find_lost(const BenchResults& earlier, const BenchResul
   return lost;
 }
 
+/// A run that is not whole says less than it seems to.
+std::vector<std::string> notes_of(const BenchResults& earlier, const BenchResults& later) {
+  std::vector<std::string> notes;
+  for (const auto& [name, run] : {std::pair("earlier", &earlier), {"later", &later}}) {
+    if (run->dry_run) notes.push_back(fmt::format("The {} run was only planned (--dry-run): it has no times.", name));
+    if (run->interrupted) notes.push_back(fmt::format("The {} run was interrupted: it did not measure all.", name));
+  }
+  return notes;
+}
+
 std::optional<ComparedCell> compare_recommended(const BenchResults& earlier, const BenchResults& later,
                                                 double tolerance) {
   if (!earlier.recommendation.valid || !later.recommendation.valid) return std::nullopt;
@@ -155,6 +165,7 @@ Comparison compare_results(const BenchResults& earlier, const BenchResults& late
   add_machine(differences, earlier, later);
   add_versions(differences, earlier, later);
   comparison.differences = differences.take();
+  comparison.notes = notes_of(earlier, later);
   comparison.recommended = compare_recommended(earlier, later, tolerance);
   comparison.lost = find_lost(earlier, later);
   for (const CellResult& cell : later.cells) {

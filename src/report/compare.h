@@ -41,6 +41,7 @@ struct Comparison {
   std::optional<ComparedCell> recommended;  ///< where both runs recommend something
   std::vector<ComparedCell> cells;          ///< in both runs: the confirmed first, each by ratio, slowest first
   std::vector<Configuration> only_earlier, only_later;  ///< measured in one run alone
+  std::vector<std::string> notes;                       ///< in words: what a run was that did not measure all
   std::vector<std::string> lost;  ///< in words: what the earlier run could and the later one cannot; a regression, too
 
   bool comparable() const;

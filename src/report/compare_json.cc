@@ -58,6 +58,7 @@ std::string comparison_json(const Comparison& is) {
                                    {"earlier", difference.earlier},
                                    {"later", difference.later}});
   }
+  json["notes"] = is.notes;
   json["lost"] = is.lost;
   json["recommended"] = is.recommended ? cell_json(*is.recommended) : OrderedJson(nullptr);
   json["configurations"] = OrderedJson::array();

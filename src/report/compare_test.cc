@@ -138,6 +138,22 @@ TEST(CompareTest, ThePageAndTheJsonSayWhatWasFound) {
   EXPECT_NEAR(json.at("configurations").at(0).at("ratio").at("median"), 1.2, 1e-12);
 }
 
+TEST(CompareTest, ARunThatIsNotWholeAndAFigureWithoutIntervalAreSaid) {
+  const Estimate one{.median = 10, .low = 10, .high = 10};
+  BenchResults before = run({cell(kA, one), cell(kB, one, false)}), after = before;
+  before.interrupted = true;
+  after.dry_run = true;
+  const Comparison found = compare_results(before, after, kTolerance);
+  const std::string page = comparison_text(found, {.width = 100});
+  EXPECT_THAT(page, HasSubstr("The earlier run was interrupted"));
+  EXPECT_THAT(page, HasSubstr("The later run was only planned"));
+  EXPECT_THAT(page, HasSubstr("no interval: too few rounds"));
+  EXPECT_THAT(page, HasSubstr("Exploratory, no interval as there were too few rounds: 1 configuration."));
+  EXPECT_EQ(Json::parse(comparison_json(found)).at("notes").size(), 2u);
+  EXPECT_THAT(compare_results(after, before, kTolerance).notes,
+              ElementsAre(HasSubstr("earlier run was only"), HasSubstr("later run was interrupted")));
+}
+
 TEST(CompareTest, LosingTheGateOrTheRecommendationIsARegression) {
   BenchResults later = example_results();
   later.backends[1].gate.accepted = false;

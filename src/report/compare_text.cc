@@ -22,7 +22,7 @@ std::string change_words(const ComparedCell& is, double tolerance) {
     case Change::kUnclear:
       break;
   }
-  return is.ratio.high > 0 ? "no difference can be told" : "no interval: too few rounds";
+  return has_spread(is.ratio) ? "no difference can be told" : "no interval: too few rounds";
 }
 
 std::string_view change_style(const ComparedCell& is) {
@@ -43,7 +43,8 @@ void print_differences(TerminalPage& page, const Comparison& is) {
                                difference.later),
                    0, version ? kDim : kYellow);
   }
-  if (!is.differences.empty()) page.line("");
+  for (const std::string& note : is.notes) page.paragraph(note, 0, kYellow);
+  if (!is.differences.empty() || !is.notes.empty()) page.line("");
 }
 
 void print_recommended(TerminalPage& page, const Comparison& is) {
@@ -61,10 +62,11 @@ void print_recommended(TerminalPage& page, const Comparison& is) {
 void print_cells(TerminalPage& page, const Comparison& is) {
   std::vector<TextRow> rows;
   std::size_t unclear = 0;
+  std::size_t single = 0;  // one round each, or rounds that are alike to the last digit
   bool exploratory = false;
   for (const ComparedCell& cell : is.cells) {
     if (!cell.confirmed && cell.change == Change::kUnclear) {
-      ++unclear;
+      ++(has_spread(cell.ratio) ? unclear : single);
       continue;
     }
     if (!cell.confirmed && !std::exchange(exploratory, true)) {
@@ -95,6 +97,7 @@ void print_cells(TerminalPage& page, const Comparison& is) {
     page.paragraph(fmt::format("{}: {}.", what, counted(static_cast<int64_t>(configurations), "configuration")), 2);
   };
   count("Exploratory, no difference can be told", unclear);
+  count("Exploratory, no interval as there were too few rounds", single);
   count("Only in the earlier run", is.only_earlier.size());
   count("Only in the later run", is.only_later.size());
 }

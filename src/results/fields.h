@@ -43,6 +43,10 @@ void fields(auto& visitor, FieldsOf<Estimate> auto& is) {
   visitor.figure("high", is.high, interval);
   visitor.check(!(is.low > is.high),
                 [&] { return fmt::format("low is {}, high is {}: the interval is reversed", is.low, is.high); });
+  visitor.check((is.low == 0 && is.high == 0) || (is.low > 0 && is.low <= is.median && is.median <= is.high), [&] {
+    return fmt::format("median is {}, low is {}, high is {}: the interval does not hold the median, above 0", is.median,
+                       is.low, is.high);
+  });
 }
 
 void configuration_fields(auto& visitor, FieldsOf<Configuration> auto& is, bool with_order) {

@@ -26,6 +26,8 @@ void cell_figures(auto& visitor, FieldsOf<CellResult> auto& is, const BackendRes
     estimate.number("min", is.ms_per_text_min);
   });
   visitor.check(is.ms_per_text.median > 0, [] { return "neither ms_per_text nor an error, one of them was expected"; });
+  visitor.check(has_interval(is.ms_per_text),
+                [] { return "ms_per_text has no \"low\" and \"high\", its interval was expected"; });
   visitor.number("texts_per_second", is.texts_per_second);
   visitor.number("tokens_per_second", is.tokens_per_second);
   visitor.object("speedup", [&](auto& estimate) { fields(estimate, is.speedup); });
@@ -47,8 +49,8 @@ void cell_fields(Visitor& visitor, FieldsOf<CellResult> auto& is, const BackendR
   visitor.repeated("backend_version", backend != nullptr ? text_or_null(backend->version) : OrderedJson());
   visitor.number("padding_ratio", is.padding_ratio);
   visitor.number("predicted_ms_per_text", is.predicted_ms_per_text);
-  visitor.integer("rounds", is.rounds);
-  visitor.flag("confirmed", is.confirmed);
+  visitor.integer("rounds", is.rounds, {.required = true});
+  visitor.flag("confirmed", is.confirmed, {.required = true});
   visitor.flag("partial", is.partial);
   std::string error = is.error;
   if (!Visitor::kReads && error.empty() && !was_measured(is)) error = "not measured";

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <variant>
 
@@ -29,8 +31,25 @@ void check_schema(const JsonFieldReader& visitor) {
                             visitor.where(), schema, version(), BenchResults::kSchemaVersion)};
   }
   // An object with a version may still be a plan or another output.
-  visitor.check(visitor.json().contains("configurations"),
-                [] { return "\"configurations\" is missing; a report.json of paceline was expected"; });
+  for (const char* key : {"configurations", "recommendation", "checkpoint", "workload", "machine", "backends"}) {
+    visitor.check(visitor.has(key),
+                  [&] { return fmt::format("\"{}\" is missing; a report.json of paceline was expected", key); });
+  }
+}
+
+/// What every ratio of times rests on: which work was timed.
+void check_work(const JsonFieldReader& visitor, const BenchResults& results) {
+  if (std::ranges::none_of(results.cells, was_measured)) return;
+  const auto check = [&](std::string_view key, bool known) {
+    visitor.check(known, [&] {
+      return fmt::format("\"{}\" is missing or 0, although times were measured; a value above 0 was expected", key);
+    });
+  };
+  check("checkpoint: parameters", results.checkpoint.parameters > 0);
+  check("workload: texts", results.workload.texts > 0);
+  check("workload: mean_tokens", results.workload.mean_tokens > 0);
+  check("workload: max_tokens", results.workload.max_tokens > 0);
+  visitor.check(!results.dry_run, [] { return "\"dry_run\" is true, although times were measured"; });
 }
 
 using ConfigurationKey = std::tuple<std::string, std::string, std::string, int32_t, int32_t, Order, int32_t, int32_t>;
@@ -64,6 +83,7 @@ BenchResults report_from_json(std::string_view text, std::string_view where) {
   report_fields(visitor, results);
   results.cells = read_cells(visitor);
   sweep_fields(visitor, results);
+  check_work(visitor, results);
   return results;
 }
 

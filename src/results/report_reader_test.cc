@@ -1,5 +1,6 @@
 #include "results/report_reader.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -167,7 +168,16 @@ TEST(ReportReaderTest, NamesThePlaceAndWhatIsWrong) {
   expect_refused(damaged("/configurations/3/backend", ""), kCorrupt, {"backend", "empty"});
   expect_refused(damaged("/configurations/0/ms_per_text/low", 1e9), kCorrupt, {"ms_per_text", "reversed"});
   expect_refused(damaged("/configurations/0/ms_per_text/median", -1), kCorrupt, {"ms_per_text", "median"});
-  expect_refused(damaged("/configurations/0/ms_per_text/median", nullptr), kCorrupt, {"ms_per_text", "error"});
+  expect_refused(damaged("/configurations/0/ms_per_text/median", nullptr), kCorrupt, {"ms_per_text", "median is 0"});
+  expect_refused(damaged("/configurations/0/ms_per_text", nullptr), kCorrupt, {"ms_per_text", "error"});
+  expect_refused(damaged("/configurations/0/ms_per_text/median", 1e9), kCorrupt, {"ms_per_text", "hold the median"});
+  expect_refused(damaged("/configurations/0/ms_per_text/low", 0), kCorrupt, {"ms_per_text", "low is 0"});
+  expect_refused(damaged("/configurations/0/ms_per_text/low", nullptr), kCorrupt, {"ms_per_text", "low is 0"});
+  expect_refused(damaged("/configurations/0/confirmed", nullptr), kCorrupt, {"configurations[0]", "confirmed"});
+  expect_refused(damaged("/workload/texts", 0), kCorrupt, {"workload: texts", "missing or 0"});
+  expect_refused(damaged("/workload/mean_tokens", nullptr), kCorrupt, {"workload: mean_tokens", "missing or 0"});
+  expect_refused(damaged("/checkpoint/parameters", 0), kCorrupt, {"checkpoint: parameters"});
+  expect_refused(damaged("/dry_run", true), kCorrupt, {"dry_run", "were measured"});
   expect_refused(damaged("/configurations/0/timings/seconds", {1}), kCorrupt, {"timings", "alike"});
   expect_refused(damaged("/configurations/1/order", "input"), kCorrupt, {"configurations[1]", "twice"});
   expect_refused(damaged("/recommendation/configuration", nullptr), kCorrupt, {"recommendation", "configuration"});
@@ -177,6 +187,22 @@ TEST(ReportReaderTest, NamesThePlaceAndWhatIsWrong) {
   expect_refused(damaged("/workload/token_histogram/width", 0), kCorrupt, {"width"});
   expect_refused(damaged("/length_sweep/0/tokens", 0), kCorrupt, {"length_sweep[0]", "tokens"});
   expect_refused(damaged("/notes", "a note"), kCorrupt, {"notes", "list"});
+}
+
+TEST(ReportReaderTest, WhatEveryReportHasIsMissed) {
+  for (const char* key : {"configurations", "recommendation", "checkpoint", "workload", "machine", "backends"}) {
+    Json json = example_json();
+    json.erase(key);
+    expect_refused(json, ErrorCode::kCorruptData, {fmt::format("\"{}\" is missing", key)});
+  }
+  for (const char* key : {"confirmed", "rounds"}) {
+    Json json = example_json();
+    json["configurations"][0].erase(key);
+    expect_refused(json, ErrorCode::kCorruptData, {"configurations[0]", key});
+  }
+  Json json = example_json();
+  json["configurations"][0]["ms_per_text"] = {{"median", 3}};
+  expect_refused(json, ErrorCode::kCorruptData, {"configurations[0]", "ms_per_text", "interval"});
 }
 
 TEST(ReportReaderTest, TooManyConfigurationsAreRefused) {
