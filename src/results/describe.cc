@@ -16,6 +16,7 @@ bool has_interval(const Estimate& estimate) {
 
 std::string format_interval(const Estimate& estimate) {
   if (!has_interval(estimate)) return "";
+  if (!is_plain(estimate.median)) return format_number(estimate.low) + " to " + format_number(estimate.high);
   const int decimals = decimals_of(estimate.median, 3);
   return fmt::format("{} to {}", format_decimals(estimate.low, decimals), format_decimals(estimate.high, decimals));
 }

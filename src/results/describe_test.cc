@@ -10,6 +10,7 @@ namespace {
 TEST(DescribeTest, IntervalsHaveTheMediansDecimals) {
   EXPECT_EQ(format_interval({.median = 24.06, .low = 23.951, .high = 24.249}), "24.0 to 24.2");
   EXPECT_EQ(format_interval({.median = 1200, .low = 1190.4, .high = 1210}), "1,190 to 1,210");
+  EXPECT_EQ(format_interval({.median = 2.4e-300, .low = 2e-300, .high = 3e-300}), "2.00e-300 to 3.00e-300");
 }
 
 TEST(DescribeTest, WhatWasNotEstimatedIsNotShown) {

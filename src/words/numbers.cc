@@ -32,6 +32,13 @@ std::string duration_text(double seconds) {
 
 }  // namespace
 
+bool is_plain(double value) {
+  constexpr double kSmallest = 1e-9;
+  constexpr double kLargest = 1e15;
+  const double size = std::abs(value);
+  return value == 0 || (size >= kSmallest && size < kLargest) || !std::isfinite(value);
+}
+
 int decimals_of(double value, int digits) {
   if (value == 0) return 0;
   const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
@@ -44,6 +51,7 @@ int decimals_of(double value, int digits) {
 }
 
 std::string format_number(double value, int digits) {
+  if (!is_plain(value)) return fmt::format("{:.{}e}", value, digits - 1);
   return format_decimals(value, std::isfinite(value) ? decimals_of(value, digits) : 0);
 }
 

@@ -8,7 +8,9 @@ namespace paceline {
 /// Numbers in words, alike in messages, the recommendation, the page, the charts and the terminal. "-" stands for what
 /// is not finite.
 
-/// A number with `digits` significant digits and separated thousands: "24.1", "0.0512", "1,240".
+/// Whether a number is read most easily with all its digits, not as "2.40e-11".
+bool is_plain(double value);
+/// A number with `digits` significant digits and separated thousands: "24.1", "0.0512", "1,240"; "2.40e-11".
 std::string format_number(double value, int digits = 3);
 /// A number with exactly `decimals` decimals and separated thousands.
 std::string format_decimals(double value, int decimals);

@@ -22,7 +22,9 @@ TEST(FormatTest, NumbersHaveSignificantDigits) {
 }
 
 TEST(FormatTest, NumbersTooSmallForANormalDoubleAreNumbersToo) {
-  EXPECT_TRUE(format_number(1e-320).starts_with("0.000")) << format_number(1e-320);
+  EXPECT_EQ(format_number(1e-320), "1.00e-320");
+  EXPECT_EQ(format_number(-2.4e-11, 2), "-2.4e-11");
+  EXPECT_EQ(format_number(1e300), "1.00e+300");
 }
 
 TEST(FormatTest, Counts) {
