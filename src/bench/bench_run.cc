@@ -61,6 +61,9 @@ class BenchRun {
     environment_.show = [this](const std::string& what) { show(what); };
   }
 
+  /// How long all of it may take, for the progress bar.
+  void keep_to(double budget_seconds) { budget_seconds_ = budget_seconds; }
+
   void prepare() {
     started_ = environment_.now();
     if (options_.method.article() && !options_.method.dry_run)
@@ -150,9 +153,8 @@ class BenchRun {
 
   void show(const std::string& what) const {
     if (options_.listener.progress == nullptr) return;
-    const double known = options_.method.article() ? 0 : options_.method.budget_seconds;
-    const double total = results_.predicted_seconds > 0 ? results_.predicted_seconds : known;
-    options_.listener.progress->update(environment_.now() - started_, total, what);
+    const double expected = results_.predicted_seconds > 0 ? results_.predicted_seconds : budget_seconds_;
+    options_.listener.progress->update(environment_.now() - started_, expected, what);
   }
 
   /// What comes once per checkpoint is said before it begins.
@@ -244,7 +246,8 @@ class BenchRun {
   BenchResults& results_;
   std::vector<Contender> contenders_;
   double started_ = 0;
-  double extra_seconds_ = 0;  ///< beside the budget: what is done once per checkpoint
+  double budget_seconds_ = 0;  ///< 0: none
+  double extra_seconds_ = 0;   ///< beside the budget: what is done once per checkpoint
   std::optional<RoundStore> store_;
 };
 
@@ -253,6 +256,7 @@ class BenchRun {
 void run_measurement(const BenchOptions& options, const BenchSubject& subject, const BenchEnvironment& environment,
                      BenchResults& results) {
   BenchRun run(options, subject, environment, results);
+  if (!options.method.article()) run.keep_to(options.method.budget_seconds);
   try {
     run.prepare();
     run.pass_gate(options.method.article() ? std::numeric_limits<double>::infinity()

@@ -234,7 +234,7 @@ void Measurement::report_progress() {
   }
   const std::string note =
       best_.empty() ? "" : fmt::format("best so far: {}, {} ms per text", best_, format_number(best_ms_));
-  context_.progress->update(std::min(done, context_.expected), context_.expected, note);
+  context_.progress->update(done, context_.expected, note);
 }
 
 }  // namespace paceline

@@ -71,22 +71,40 @@ class StderrProgress : public Progress {
   ProgressState state_;
 };
 
+// Before that a share says nothing about the time left.
+constexpr double kLeastShare = 0.01;
+constexpr double kLeastSeconds = 1;
+
+bool counts_seconds(const ProgressState& state) { return state.unit == "s"; }
+
+/// Time that took longer than was expected has an end that nobody knows.
+bool has_total(const ProgressState& state) {
+  return state.total > 0 && (state.done <= state.total || !counts_seconds(state));
+}
+
+/// ", 2 s left", else the time that has passed, unless that is what is counted.
+std::string time_words(const ProgressState& state, double share) {
+  const bool unfinished = has_total(state) && share < 1;
+  if (counts_seconds(state)) {
+    return unfinished ? fmt::format(", {} left", format_whole_duration(state.total - state.done)) : "";
+  }
+  if (unfinished && share >= kLeastShare && state.elapsed_seconds >= kLeastSeconds) {
+    return fmt::format(", {} left", format_whole_duration(state.elapsed_seconds * (1 - share) / share));
+  }
+  return fmt::format(", {}", format_whole_duration(state.elapsed_seconds));
+}
+
 }  // namespace
 
 std::string progress_line(const ProgressState& state, int width) {
-  const double share = state.total > 0 ? std::clamp(state.done / state.total, 0.0, 1.0) : 0.0;
+  const double share = has_total(state) ? std::clamp(state.done / state.total, 0.0, 1.0) : 0.0;
   std::string counts = fmt::format("{:.0f}", state.done);
-  if (state.total > 0) {
+  if (has_total(state)) {
     counts += fmt::format("/{:.0f}", state.total);
   }
-  counts += fmt::format(" {}", state.unit);
-  if (share > 0 && share < 1) {
-    counts += fmt::format(", {} left", format_whole_duration(state.elapsed_seconds * (1 - share) / share));
-  } else {
-    counts += fmt::format(", {}", format_whole_duration(state.elapsed_seconds));
-  }
+  counts += fmt::format(" {}{}", state.unit, time_words(state, share));
   const std::string note = state.note.empty() ? "" : "  " + printable(state.note);
-  const bool bar = width > 0 && state.total > 0;
+  const bool bar = width > 0 && has_total(state);
   constexpr int kCells = 20;
   const int filled = static_cast<int>(share * kCells);
   std::string line =
