@@ -50,12 +50,12 @@ void choose(std::vector<Prediction>& predictions, ProblemType type, int32_t top_
 }
 
 void set_by_label(const std::map<std::string, float>& given, const std::vector<std::string>& labels,
-                  std::vector<float>& values) {
+                  std::string_view where, std::vector<float>& values) {
   for (const auto& [name, value] : given) {
     const auto found = std::find(labels.begin(), labels.end(), name);
     if (found == labels.end()) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("[classify] the model has no label \"{}\". {}", excerpt(name), suggestion(name, labels)));
+      throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] the model has no label \"{}\". {}", where,
+                                                           excerpt(name), suggestion(name, labels)));
     }
     values[static_cast<std::size_t>(found - labels.begin())] = value;
   }
@@ -63,30 +63,32 @@ void set_by_label(const std::map<std::string, float>& given, const std::vector<s
 
 }  // namespace
 
-LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type) {
+LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type,
+                          std::string_view where) {
   if (type == ProblemType::kRegression && (options.has_threshold() || !options.class_weights.empty())) {
     throw Error(ErrorCode::kInvalidArgument,
-                "[classify] the model is a regression, and its values are not probabilities. Leave --threshold and "
-                "--class-weights out.");
+                fmt::format("[{}] the model is a regression, and its values are not probabilities. Leave thresholds "
+                            "(--threshold) and class weights (--class-weights) out.",
+                            where));
   }
   LabelRules rules;
   if (options.has_threshold()) {
     rules.thresholds.assign(labels.size(), options.threshold.value_or(0));
-    set_by_label(options.label_thresholds, labels, rules.thresholds);
+    set_by_label(options.label_thresholds, labels, where, rules.thresholds);
   }
   if (!options.class_weights.empty()) {
     rules.weights.assign(labels.size(), 1);
-    set_by_label(options.class_weights, labels, rules.weights);
+    set_by_label(options.class_weights, labels, where, rules.weights);
   }
   for (const float threshold : rules.thresholds) {
     if (threshold >= 0 && threshold <= 1) continue;
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[classify] a threshold is {}, a probability from 0 to 1 was expected.", threshold));
+                fmt::format("[{}] a threshold is {}, a probability from 0 to 1 was expected.", where, threshold));
   }
   for (const float weight : rules.weights) {
     if (weight > 0 && std::isfinite(weight)) continue;
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[classify] a class weight is {}, a number above 0 was expected.", weight));
+                fmt::format("[{}] a class weight is {}, a number above 0 was expected.", where, weight));
   }
   return rules;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -22,8 +23,10 @@ struct LabelRules {
   std::vector<float> weights{};     ///< [K], or empty: all 1
 };
 
-/// Throws Error{invalid_argument} for a label that is not there, a number out of range, and anything for a regression.
-LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type);
+/// Throws Error{invalid_argument} for a label that is not there, a number out of range, and anything for a regression;
+/// `where` opens the message.
+LabelRules resolve_labels(const LabelOptions& options, const std::vector<std::string>& labels, ProblemType type,
+                          std::string_view where = "classify");
 
 /// How many labels a text gets where nobody says: those over the threshold (0: all of them) where a text may have
 /// several and there is one, else the best.

@@ -63,6 +63,9 @@ void JsonFieldReader::flag(std::string_view key, bool& value, const FlagRule& ru
 void JsonFieldReader::number(std::string_view key, double& value, const NumberRule& rule) const {
   const bool there = json_.contains(key);
   if (!rule.required && !there) return;
+  if (!rule.required && rule.finite && !has(key)) {
+    refuse(fmt::format("\"{}\" is null; leave it out or give a number", key));
+  }
   const std::optional<double> if_null = there && !rule.finite ? std::optional(std::nan("")) : std::nullopt;
   value = json_number(json_, key, where_, rule.low, rule.high, if_null);
 }

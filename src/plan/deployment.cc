@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "answer/predict.h"
 #include "base/cache_folder.h"
 #include "base/file.h"
 #include "base/paths.h"
@@ -29,6 +30,16 @@ void refuse_model_file(const std::filesystem::path& given) {
                           given.string(), folder.string())};
 }
 
+/// The plan's own labels, whatever was given instead: nobody means a threshold that no label can have.
+void check_plan_labels(const Deployment& deployment, const Checkpoint& checkpoint) {
+  try {
+    resolve_labels(deployment.plan->label_options, checkpoint.labels(), checkpoint.problem_type(),
+                   deployment.plan_file.string());
+  } catch (const Error& error) {
+    throw Error{ErrorCode::kCorruptData, error.what()};
+  }
+}
+
 }  // namespace
 
 Deployment read_deployment(const std::filesystem::path& model) {
@@ -38,6 +49,7 @@ Deployment read_deployment(const std::filesystem::path& model) {
   if (kind != PathKind::kFolder && (there || model.extension() == ".json")) {
     if (kind == PathKind::kFile) refuse_model_file(model);
     deployment.plan = read_plan(model);
+    deployment.plan_file = model;
     deployment.model_dir = deployment.plan->model_dir;
     deployment.run = deployment.plan->run;
     deployment.labels = deployment.plan->label_options;
@@ -96,6 +108,7 @@ Checkpoint check_deployment(const Deployment& deployment) {
                             "checkpoint of a ...ForSequenceClassification model.",
                             deployment.model_dir.string())};
   }
+  if (deployment.plan) check_plan_labels(deployment, checkpoint);
   return checkpoint;
 }
 

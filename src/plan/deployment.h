@@ -14,6 +14,7 @@ struct Deployment {
   std::filesystem::path model_dir;
   RunOptions run;
   std::optional<Plan> plan;
+  std::filesystem::path plan_file{};  ///< where `plan` stands
   LabelOptions labels{};
 };
 

@@ -34,7 +34,8 @@ struct Plan {
 void write_plan(const Plan& plan, const std::filesystem::path& file);
 
 /// A relative model_dir, weights or file is taken from the plan's own folder. Fields that older plans lack have their
-/// defaults. Throws Error{not_found, corrupt_data, unsupported} (a newer schema).
+/// defaults; a key that no plan has is refused, so a new one is a new schema. Throws Error{not_found, corrupt_data,
+/// unsupported} (a newer schema).
 Plan read_plan(const std::filesystem::path& file);
 /// The same from the text of a plan that stands in `file`, which is not opened.
 Plan plan_from_json(std::string_view text, const std::filesystem::path& file);

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/file.h"
 #include "base/json.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 #include "plan/plan.h"
 #include "plan/plan_fields.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {
@@ -22,6 +26,51 @@ void check_schema(const JsonFieldReader& visitor) {
                 fmt::format("[{}] the plan has schema_version {}, this paceline {} reads up to {}. Update paceline or "
                             "run paceline bench again.",
                             visitor.where(), schema, version(), Plan::kSchemaVersion)};
+  }
+}
+
+/// Names what fields() visits.
+struct FieldNames {
+  static constexpr bool kReads = false;
+  std::vector<std::string> names{"schema_version", "paceline_version"};
+
+  void add(std::string_view key) { names.emplace_back(key); }
+  void text(std::string_view key, const auto&, const TextRule& = {}) { add(key); }
+  void name(std::string_view key, const auto&) { add(key); }
+  void path(std::string_view key, const auto&, const TextRule& = {}) { add(key); }
+  void flag(std::string_view key, const auto&) { add(key); }
+  void integer(std::string_view key, const auto&, const IntegerRule& = {}) { add(key); }
+  void number(std::string_view key, const auto&, const NumberRule& = {}) { add(key); }
+  void figure(std::string_view key, const auto&, bool, const NumberRule& = {}) { add(key); }
+  void texts(std::string_view key, const auto&, const ListRule& = {}) { add(key); }
+  void numbers_by_name(std::string_view key, const auto&, const ListRule& = {}) { add(key); }
+  void choice(std::string_view key, const auto&, const auto&, const ChoiceRule& = {}) { add(key); }
+  void object(std::string_view key, const auto&) { add(key); }
+  void check(bool, const auto&) const {}
+};
+
+/// A key that is passed over would be a setting that somebody believes in.
+void refuse_unknown_keys(const JsonFieldReader& visitor) {
+  FieldNames known;
+  const Plan plan;
+  fields(known, plan);
+  for (const auto& [key, value] : visitor.json().items()) {
+    if (std::ranges::find(known.names, key) != known.names.end()) continue;
+    const std::string_view nearest = nearest_name(key, known.names);
+    throw Error{ErrorCode::kCorruptData,
+                fmt::format("[{}] a plan has no key \"{}\". {}", visitor.where(), excerpt(key),
+                            nearest.empty() ? "Remove it." : fmt::format("Did you mean \"{}\"?", nearest))};
+  }
+}
+
+/// Only windows have what is said of windows.
+void check_windows(const JsonFieldReader& visitor, const Plan& plan) {
+  const auto& long_texts = plan.run.long_texts;
+  if (long_texts && long_texts->mode == LongTextOptions::Mode::kWindow) return;
+  for (const std::string_view key : {"stride", "combine", "combine_over"}) {
+    if (!visitor.has(key)) continue;
+    throw Error{ErrorCode::kCorruptData,
+                fmt::format("[{}] \"{}\" needs \"long\": \"window\". Give both.", visitor.where(), key)};
   }
 }
 
@@ -44,7 +93,9 @@ Plan plan_from_json(std::string_view text, const std::filesystem::path& file) {
   check_schema(visitor);
   Plan plan;
   plan.objective = "throughput";
+  refuse_unknown_keys(visitor);
   fields(visitor, plan);
+  check_windows(visitor, plan);
   resolve(plan.model_dir, file);
   for (std::filesystem::path* path :
        {&plan.run.checkpoint_options.file, &plan.run.checkpoint_options.base, &plan.run.backend.file}) {

@@ -3,11 +3,17 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "base/file.h"
 #include "base/file_stamp.h"
 #include "base/json.h"
 #include "base/testing/expect_error.h"
 #include "paceline/error.h"
+#include "plan/deployment.h"
 
 namespace paceline {
 namespace {
@@ -94,6 +100,70 @@ TEST_F(PlanFile, NullIsRefusedWhereAPlanNeverHasIt) {
     json[key] = nullptr;
     expect_error(
         ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(), key);
+  }
+}
+
+TEST_F(PlanFile, ANullThatMayBeLeftOutSaysSo) {
+  write_plan(plan_, file_);
+  Json json = read_json_file(file_);
+  json["threshold"] = nullptr;
+  expect_error(
+      ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(),
+      "\"threshold\" is null; leave it out or give a number");
+}
+
+TEST_F(PlanFile, AKeyThatNoPlanHasIsRefusedWithTheNearest) {
+  write_plan(plan_, file_);
+  for (const auto& [key, nearest] : std::map<std::string, std::string>{{"thresholds", "threshold"},
+                                                                       {"label_threshold", "label_thresholds"},
+                                                                       {"class_weight", "class_weights"},
+                                                                       {"batchsize", "batch_size"},
+                                                                       {"windows", "window"}}) {
+    Json json = read_json_file(file_);
+    json[key] = 1;
+    expect_error(
+        ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(), '"' + key + '"',
+        "Did you mean \"" + nearest + "\"?");
+  }
+  Json json = read_json_file(file_);
+  json["zzzzzzzzzzzz"] = 1;
+  expect_error(
+      ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, "Remove it.");
+}
+
+TEST_F(PlanFile, WhatIsSaidOfWindowsNeedsWindows) {
+  write_plan(plan_, file_);
+  for (const auto& [key, value] :
+       std::map<std::string, Json>{{"stride", 2}, {"combine", "max"}, {"combine_over", "logits"}}) {
+    Json json = read_json_file(file_);
+    json[key] = value;
+    expect_error(
+        ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(), '"' + key + '"',
+        "\"long\": \"window\"");
+    json["long"] = "truncate";
+    EXPECT_THROW(plan_from_json(json.dump(), file_), Error) << key;
+    json["long"] = "window";
+    EXPECT_NO_THROW(plan_from_json(json.dump(), file_)) << key;
+  }
+}
+
+TEST_F(PlanFile, LabelOptionsThatNoCheckpointHasNameThePlan) {
+  const std::filesystem::path model = PACELINE_TESTDATA "/models/roberta-fp32";
+  const Checkpoint checkpoint = Checkpoint::open(model);
+  plan_.model_dir = model;
+  plan_.checkpoint_hash = checkpoint.hash(folder_);
+  const std::string label = checkpoint.labels().front();
+  const std::vector<std::pair<LabelOptions, std::string>> wrong{
+      {{.threshold = {}, .label_thresholds = {{label, 1.5F}}, .class_weights = {}}, "a threshold is 1.5"},
+      {{.threshold = {}, .label_thresholds = {{"none", 0.5F}}, .class_weights = {}}, "no label \"none\""},
+      {{.threshold = {}, .label_thresholds = {}, .class_weights = {{label, 0}}}, "a class weight is 0"},
+      {{.threshold = {}, .label_thresholds = {}, .class_weights = {{label, INFINITY}}}, "a class weight is inf"}};
+  for (const auto& [options, what] : wrong) {
+    Deployment deployment{.model_dir = model, .run = {}, .plan = plan_, .plan_file = file_, .labels = {}};
+    deployment.plan->label_options = options;
+    deployment.run.backend.cache_dir = folder_;
+    expect_error(
+        ErrorCode::kCorruptData, [&] { check_deployment(deployment); }, '[' + file_.string() + ']', what);
   }
 }
 
