@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/reader_gone.h"
 #include "base/system_failure.h"
 #include "base/temporary_name.h"
 
@@ -131,6 +132,8 @@ void AtomicFile::write_through(std::span<const std::byte> bytes) {
     const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
     if (count >= 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(count));
+    } else if (errno == EPIPE) {
+      throw ReaderGone(ErrorCode::kNotFound, "[" + path_.string() + "] nobody reads it any more.");
     } else if (errno != EINTR) {
       throw system_failure(path_.native(), "writing", errno);
     }

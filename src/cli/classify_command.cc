@@ -112,9 +112,12 @@ void note_summary(const ClassifySummary& summary, double seconds, Console& conso
 }
 
 int run_classify(const ClassifyFlags& flags, Console& console) {
+  refuse_packed_output("classify", flags.output);
+  refuse_overwriting("classify", "--output", flags.output, {flags.input, flags.model});
   Deployment setup = read_setup(flags);
   setup.run.counts_cut = true;
   Checkpoint checkpoint = check_setup(setup, console);
+  refuse_overwriting("classify", "--output", flags.output, files_of(checkpoint));
   if (setup.plan) note_changes(*setup.plan, flags, setup.run.backend, console);
   const LabelRules rules = make_rules(flags, setup, checkpoint, console);
   const int32_t top_k = flags.top_k.value_or(default_top_k(rules, checkpoint.problem_type()));
@@ -144,7 +147,8 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   if (!flags.quiet) note_summary(summary, monotonic_seconds() - start, console);
   if (!reader->damage().empty()) console.note(fmt::format("paceline: {}", reader->damage()));
   if (flags.strict && summary.errors > 0) {
-    console.note(fmt::format("paceline: {} with an error; --strict gives exit code 3.", counted(summary.errors, "row")));
+    console.note(
+        fmt::format("paceline: {} with an error; --strict gives exit code 3.", counted(summary.errors, "row")));
   }
   return !reader->damage().empty() || (flags.strict && summary.errors > 0) ? kExitBadData : kExitDone;
 }

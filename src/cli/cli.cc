@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/reader_gone.h"
 #include "base/system_failure.h"
 #include "cli/bus_error.h"
 #include "cli/command.h"
@@ -82,6 +83,8 @@ int run_cli(int argc, char** argv) {
   try {
     return dispatch(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), console);
   } catch (const OutputClosed&) {
+    return kExitDone;
+  } catch (const ReaderGone&) {
     return kExitDone;
   } catch (const WaitBrokenOff&) {
     return kExitInterrupted;

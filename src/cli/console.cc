@@ -60,6 +60,11 @@ void Console::note(std::string_view lines) noexcept {
   }
 }
 
+bool Console::reader_is_gone() {
+  pollfd output{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return ::poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+}
+
 bool Console::is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 
 bool Console::has_color() { return is_terminal() && std::getenv("NO_COLOR") == nullptr; }

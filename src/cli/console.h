@@ -22,6 +22,9 @@ class Console : public TextSink {
   /// Lines for people: progress, notices, errors. Never fails.
   void note(std::string_view lines) noexcept;
 
+  /// Whether standard output is a pipe whose reader went away.
+  static bool reader_is_gone();
+
   /// How the results are shown.
   static bool is_terminal();
   static bool has_color();  ///< a terminal, and the environment has no NO_COLOR

@@ -15,6 +15,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
+#include "cli/output.h"
 #include "cli/subcommands.h"
 #include "model_folder/model_folder.h"
 #include "paceline/error.h"
@@ -113,8 +114,15 @@ int run_export(const ExportFlags& flags, Console& console) {
       **std::ranges::find_if(known, [&](const BackendEntry* one) { return one->format->name == request.format; });
   refuse_flags_of_another_format(request, *exporter.format);
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.checkpoint_options);
+  refuse_overwriting("export", "--out", request.file, files_of(checkpoint));
   const ParentFolder folder(request.file);
-  export_for(exporter, checkpoint, request);
+  try {
+    export_for(exporter, checkpoint, request);
+  } catch (const Error&) {
+    // Of what went wrong in a plug-in only the words get here.
+    if (is_standard_output(request.file) && Console::reader_is_gone()) throw OutputClosed{};
+    throw;
+  }
   note_work_done();
   note_checkpoint(checkpoint, console);
   // Where the model itself went to standard output, nothing else may.

@@ -36,7 +36,10 @@ void note_tokenizer(const Tokenizer& tokenizer, const TokenTypeUse& types, Conso
 }
 
 int run_tokenize(const TokenizeOptions& options, Console& console) {
+  refuse_packed_output("tokenize", options.output);
+  refuse_overwriting("tokenize", "--output", options.output, {options.input});
   const std::filesystem::path model_dir = find_model_folder(options.model_dir);
+  refuse_overwriting("tokenize", "--output", options.output, files_of(find_model_parts(model_dir, options.model)));
   const CheckpointConfig config = read_checkpoint_config(model_dir, options.model);
   const Tokenizer tokenizer = Tokenizer::load(config.tokenizer, {.max_length = config.max_length,
                                                                  .token_types = reads_token_types(config.network),

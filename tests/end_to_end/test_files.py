@@ -66,6 +66,39 @@ class OutputTest(PacelineTest):
         self.assertTrue((self.folder / "link").is_symlink())
         self.assertEqual(len(rows(self.out.read_bytes())), 1)
 
+    def test_an_output_never_replaces_what_is_read(self):
+        texts = self.write("t.txt", "hi\n")
+        plan = self.write("plan.json", "{}")
+        (self.folder / "soft").symlink_to("t.txt")
+        os.link(texts, self.folder / "hard")
+        for output in ("t.txt", "soft", "hard", "./t.txt"):
+            self.fails("classify", self.model, *CLASSIFY, "--input", texts, "--output", output, expect=2,
+                       mentions=["--output", "would replace", "t.txt"], cwd=self.folder)
+            self.fails("tokenize", self.model, "--input", texts, "--output", output, expect=2,
+                       mentions="would replace", cwd=self.folder)
+        self.assertEqual(self.shell('"$@" --output t.txt < t.txt').returncode, 2)
+        self.assertEqual(self.shell('"$@" --input t.txt >> t.txt').returncode, 2)
+        self.fails("classify", plan, "--output", plan, stdin=b"hi\n", expect=2, mentions="would replace")
+        self.assertEqual((texts.read_bytes(), plan.read_bytes()), (b"hi\n", b"{}"))
+        model = self.copy_model()
+        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+            before = (model / name).read_bytes()
+            self.fails("classify", model, *CLASSIFY, "--output", model / name, stdin=b"hi\n", expect=2,
+                       mentions=["would replace", name])
+            self.fails("export", model, "--to", "onnx", "--out", model / name, expect=2,
+                       mentions=["--out", "would replace", name])
+            self.assertEqual((model / name).read_bytes(), before)
+        self.fails("tokenize", model, "--output", model / "tokenizer.json", stdin=b"hi\n", expect=2,
+                   mentions="would replace")
+        self.paceline("export", model, "--to", "onnx", "--out", model / "model.onnx")
+        self.paceline("export", model, "--to", "onnx", "--out", model / "model.onnx")
+
+    def test_rows_are_not_packed(self):
+        for command in ("classify", "tokenize"):
+            self.fails(command, self.model, "--output", self.folder / "o.csv.gz", stdin=b"hi\n", expect=2,
+                       mentions=[".gz", "| gzip"])
+        self.assertFalse((self.folder / "o.csv.gz").exists())
+
     def test_names_as_long_as_they_may_be(self):
         for length in (241, 245, 255):
             self.paceline("classify", self.model, *CLASSIFY, "--output", self.folder / ("b" * length), stdin=b"hi\n")
@@ -216,6 +249,21 @@ class ExportTest(PacelineTest):
             shutil.rmtree(made)
         self.assertEqual(process.returncode, 130, error)
         self.assertTrue(out.exists() or not made.exists(), "empty folders are left")
+
+
+    def test_a_reader_that_goes_away_is_no_error(self):
+        self.write("texts", "hello\n" * 100000)
+        commands = ["export {} --to onnx --out -", "export {} --to onnx --out /dev/stdout",
+                    "classify {} --input texts --output /dev/stdout", "classify {} --input texts"]
+        if b"torchscript not installed" not in self.paceline("--version").stdout:
+            commands.append("export {} --to torchscript --out -")
+        for command in commands:
+            script = f'"{PACELINE}" {command.format(self.model)} | head -c 10 > read; echo ${{PIPESTATUS[0]}}'
+            result = subprocess.run(["bash", "-c", script], cwd=self.folder, timeout=PATIENCE, check=False,
+                                    capture_output=True, env=self.environment())
+            self.assertEqual(result.stdout, b"0\n", command)
+            self.assertNotIn(b"paceline: [", result.stderr)
+            self.assertEqual((self.folder / "read").stat().st_size, 10)
 
 
 class CacheTest(PacelineTest):
