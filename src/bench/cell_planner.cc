@@ -128,6 +128,12 @@ Grid make_grid(std::span<const GridBackend> backends, std::span<const int32_t> l
                 "[bench] no configuration is left to measure. Name at least one batch size and one order; token "
                 "budgets are for backends that do not pad.");
   }
+  if (!options.max_batch_tokens.empty() && std::ranges::all_of(backends, &GridBackend::padded)) {
+    grid.notes.push_back(
+        fmt::format("Token budgets ({}) were not measured: they are for backends that do not pad, and "
+                    "every backend here pads.",
+                    fmt::join(options.max_batch_tokens, ", ")));
+  }
   set_texts_per_turn(grid, kTextsPerTurn);
   return grid;
 }

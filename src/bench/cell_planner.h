@@ -74,6 +74,7 @@ struct Cell {
 struct Grid {
   std::vector<GridPlan> plans;
   std::vector<Cell> cells;
+  std::vector<std::string> notes{};  ///< what was asked for and is no cell, in sentences
 };
 
 struct GridOptions {

@@ -57,6 +57,13 @@ TEST(Grid, TokenBudgetsAreForBackendsThatDoNotPad) {
   for (const Cell& cell : grid.cells) {
     EXPECT_TRUE(cell.configuration.max_batch_tokens == 0 || cell.configuration.backend == "packed");
   }
+  EXPECT_TRUE(grid.notes.empty());
+  const std::vector<GridBackend> padding{{.backend = "padded", .compute_type = "fp32", .padded = true}};
+  options.max_batch_tokens = {256, 512};
+  const std::vector<std::string> notes = make_grid(padding, mixed_lengths(), options).notes;
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes.front().find("Token budgets (256, 512) were not measured"), std::string::npos) << notes.front();
+  options.max_batch_tokens = {256};
   options.batch_sizes = {0};
   EXPECT_THROW(make_grid(two_backends(), mixed_lengths(), options), Error);
   options.batch_sizes = {};

@@ -60,6 +60,7 @@ RunPlan choose_cells(const BenchOptions& options, const BenchSubject& subject, c
       leave_out_unfilled(sizes, subject.workload.lengths, subject.workload.summary.unit());
   RunPlan plan{
       .grid = grid_of(sizes, subject, contenders), .extra_seconds = spent.extra_seconds, .notes = std::move(unfilled)};
+  std::ranges::move(plan.grid.notes, std::back_inserter(plan.notes));
   if (options.method.article()) {
     set_texts_per_turn(plan.grid, std::numeric_limits<int32_t>::max());
     plan.left = std::numeric_limits<double>::infinity();
