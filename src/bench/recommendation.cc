@@ -1,6 +1,7 @@
 #include "bench/recommendation.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -242,6 +243,15 @@ std::vector<Rejection> rejections_of(const BenchResults& results, const CellResu
   return rejections;
 }
 
+/// The flags of the limits that were given.
+std::string limits_given(const Constraints& given) {
+  std::vector<std::string_view> flags;
+  if (given.objective == Objective::kLatency) flags.push_back("--objective latency, which needs batch size 1");
+  if (given.max_latency_ms > 0) flags.push_back("--max-latency-ms");
+  if (given.max_memory_bytes > 0) flags.push_back("--max-memory");
+  return fmt::format("{}", fmt::join(flags, "; "));
+}
+
 Recommendation nothing(const BenchResults& results) {
   Recommendation none;
   none.objective = objective_name(results.constraints.objective);
@@ -254,8 +264,8 @@ Recommendation nothing(const BenchResults& results) {
     none.reason = "No recommendation: the gate accepted no backend.";
   } else {
     none.reason =
-        "No recommendation: no configuration that the gate accepted meets the limits asked for "
-        "(--objective latency needs batch size 1; --max-latency-ms, --max-memory).";
+        fmt::format("No recommendation: no configuration that the gate accepted meets the limits asked for ({}).",
+                    limits_given(results.constraints));
   }
   none.rejections = rejections_of(results, nullptr);
   return none;

@@ -68,7 +68,7 @@ TEST_F(RecommendationTest, LimitsThatNobodyMeetsGiveNoRecommendation) {
   options_.constraints.max_memory_bytes = 10;
   run();
   EXPECT_FALSE(results_.recommendation.valid);
-  EXPECT_THAT(results_.recommendation.reason, HasSubstr("limits"));
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr("meets the limits asked for (--max-memory)."));
 }
 
 TEST_F(RecommendationTest, MemoryLimitsChooseAmongThoseThatFit) {

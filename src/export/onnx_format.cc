@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "export/onnx_export.h"
 #include "paceline/error.h"
+#include "words/counted.h"
 #include "words/split.h"
 
 namespace paceline {
@@ -23,9 +24,10 @@ void apply_input_names(const std::string& list, bool token_types, OnnxExportOpti
   const std::size_t expected = token_types ? 3 : 2;
   if (names.size() != expected) {
     throw Error{ErrorCode::kInvalidArgument,
-                fmt::format("[export] --input-names: {} names were given, this model's graph has {} inputs: input_ids, "
+                fmt::format("[export] --input-names: {} {} given, this model's graph has {} inputs: input_ids, "
                             "attention_mask{}.",
-                            names.size(), expected, token_types ? ", token_type_ids" : "")};
+                            counted(std::ssize(names), "name"), names.size() == 1 ? "was" : "were", expected,
+                            token_types ? ", token_type_ids" : "")};
   }
   onnx.input_ids_name = names[0];
   onnx.attention_mask_name = names[1];
