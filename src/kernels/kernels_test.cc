@@ -42,15 +42,22 @@ struct DenseLayer {
     return packed;
   }
 
-  /// The weight as it is kept: int8 has 127 steps to the column's largest.
-  double kept(NumberType type, int column, int k) {
-    const float x = weight.at(column, k);
-    if (type == NumberType::kFp32) return static_cast<double>(x);
-    if (type == NumberType::kBf16) return NumberMatrix(type, {&x, 1}, 1, 1).value(0, 0);
+  /// A column's weights as they are kept: int8 has 127 steps to the largest.
+  std::vector<double> kept(NumberType type, int column) {
     float largest = 0;
-    for (int i = 0; i < in(); ++i) largest = std::max(largest, std::abs(weight.at(column, i)));
-    const double scale = static_cast<double>(largest / 127);
-    return scale * std::nearbyint(static_cast<double>(x * (127 / largest)));
+    for (int k = 0; k < in(); ++k) largest = std::max(largest, std::abs(weight.at(column, k)));
+    std::vector<double> values;
+    for (int k = 0; k < in(); ++k) {
+      const float x = weight.at(column, k);
+      if (type == NumberType::kFp32) {
+        values.push_back(static_cast<double>(x));
+      } else if (type == NumberType::kBf16) {
+        values.push_back(NumberMatrix(type, {&x, 1}, 1, 1).value(0, 0));
+      } else {
+        values.push_back(static_cast<double>(largest / 127) * std::nearbyint(static_cast<double>(x * (127 / largest))));
+      }
+    }
+    return values;
   }
 
   Matrix weight;
@@ -137,9 +144,8 @@ class KernelsTest : public testing::TestWithParam<const Kernels*> {
     run_dense(kernels(), layer.pack(kernels(), type),
               {.in = x.rows(), .rows = rows, .epilogue = epilogue, .out = result.rows()});
     const int operations = type == NumberType::kInt8 ? 12 : in + 3;
-    std::vector<double> weights(static_cast<std::size_t>(in));
     for (int c = 0; c < out; ++c) {
-      for (int k = 0; k < in; ++k) weights[static_cast<std::size_t>(k)] = layer.kept(type, c, k);
+      const std::vector<double> weights = layer.kept(type, c);
       for (int r = 0; r < rows; ++r) {
         double sum = static_cast<double>(layer.bias.at(0, c));
         double magnitude = std::abs(sum) + std::abs(static_cast<double>(before.at(r, c)));
