@@ -86,7 +86,7 @@ function(paceline_test name label)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE PACELINE_TESTDATA="${CMAKE_SOURCE_DIR}/testdata")
   paceline_compile(${name} test)
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 600
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 600
     PROPERTIES LABELS ${label} TIMEOUT 3600 ENVIRONMENT "OMP_WAIT_POLICY=PASSIVE" ${PACELINE_TEST_PROPERTIES})
 endfunction()
 

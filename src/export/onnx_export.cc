@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 #include "base/cache_folder.h"
 #include "base/enum_names.h"
 #include "export/network_to_onnx.h"
