@@ -43,6 +43,17 @@ void JsonFieldReader::refuse(std::string_view what) const {
               fmt::format("[{}] {}.{}{}", where_, what, how_.hint.empty() ? "" : " ", how_.hint));
 }
 
+void JsonFieldReader::refuse_null(std::string_view key, std::string_view expected) const {
+  refuse(fmt::format("\"{}\" is null; leave it out or give {}", key, expected));
+}
+
+bool JsonFieldReader::lacks(std::string_view key, std::string_view expected) const {
+  if (!json_.contains(key)) return true;
+  if (has(key)) return false;
+  if (how_.refuses_null) refuse_null(key, expected);
+  return true;
+}
+
 void JsonFieldReader::text(std::string_view key, std::string& value, const TextRule& rule) const {
   if (rule.required || has(key)) value = json_string(json_, key, where_);
 }
@@ -64,7 +75,7 @@ void JsonFieldReader::number(std::string_view key, double& value, const NumberRu
   const bool there = json_.contains(key);
   if (!rule.required && !there) return;
   if (!rule.required && rule.finite && !has(key)) {
-    refuse(fmt::format("\"{}\" is null; leave it out or give a number", key));
+    refuse_null(key, "a number");
   }
   const std::optional<double> if_null = there && !rule.finite ? std::optional(std::nan("")) : std::nullopt;
   value = json_number(json_, key, where_, rule.low, rule.high, if_null);
@@ -92,7 +103,7 @@ void JsonFieldReader::numbers(std::string_view key, std::vector<double>& values,
 void JsonFieldReader::numbers_by_name(std::string_view key, std::map<std::string, float>& values,
                                       const ListRule& rule) const {
   values.clear();
-  if (lacks(key)) return;
+  if (lacks(key, "an object")) return;
   const Json& object = json_.at(std::string(key));
   if (!object.is_object()) refuse(fmt::format("\"{}\" is not an object", key));
   if (object.size() > rule.most)
@@ -123,7 +134,7 @@ std::string JsonFieldReader::inside(std::string_view key, std::size_t index) con
 
 const Json& JsonFieldReader::list(std::string_view key, std::size_t most) const {
   static const Json kNone = Json::array();
-  if (lacks(key)) return kNone;
+  if (lacks(key, "a list")) return kNone;
   const Json& list = json_.at(std::string(key));
   if (!list.is_array()) refuse(fmt::format("\"{}\" is no list", key));
   if (list.size() > most)

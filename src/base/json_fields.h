@@ -219,7 +219,7 @@ class JsonFieldReader {
   void numbers_by_name(std::string_view key, std::map<std::string, float>& values, const ListRule& rule = {}) const;
   template <class Enum, std::size_t N>
   void choice(std::string_view key, Enum& value, const EnumNames<Enum, N>& names, const ChoiceRule& rule = {}) const {
-    if (!rule.required && lacks(key)) return;
+    if (!rule.required && lacks(key, "a name")) return;
     std::string given;
     text(key, given, {.required = true});
     std::vector<std::string_view> known;
@@ -235,7 +235,7 @@ class JsonFieldReader {
 
   template <class Describe>
   void object(std::string_view key, const Describe& describe) const {
-    if (lacks(key)) return;
+    if (lacks(key, "an object")) return;
     JsonFieldReader visitor = inner(key);
     describe(visitor);
   }
@@ -256,7 +256,7 @@ class JsonFieldReader {
   template <class Row>
   void columns(std::string_view key, std::vector<Row>& rows) const {
     rows.clear();
-    if (lacks(key)) return;
+    if (lacks(key, "an object")) return;
     const JsonFieldReader lists = inner(key);
     const std::size_t count = lists.rows_of_columns();
     for (std::size_t i = 0; i < count; ++i) {
@@ -276,7 +276,9 @@ class JsonFieldReader {
 
  private:
   /// Whether there is nothing to read, nor to refuse.
-  bool lacks(std::string_view key) const { return how_.refuses_null ? !json_.contains(key) : !has(key); }
+  /// Whether the field is missing. Throws where it is null and that is refused; `expected` says what may stand there.
+  bool lacks(std::string_view key, std::string_view expected) const;
+  [[noreturn]] void refuse_null(std::string_view key, std::string_view expected) const;
   JsonFieldReader inner(std::string_view key) const;
   std::string inside(std::string_view key) const;
   std::string inside(std::string_view key, std::size_t index) const;

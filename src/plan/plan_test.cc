@@ -19,10 +19,11 @@ namespace paceline {
 namespace {
 
 class PlanFile : public ::testing::Test {
- protected:
+ public:
   PlanFile() { std::filesystem::create_directories(folder_); }
   ~PlanFile() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   /// Writes kPlan with one field changed (null removes it), reads it, and says how it was refused.
   ErrorCode refusal(const std::string& key, const Json& value) {
     write_plan(plan_, file_);
@@ -99,7 +100,8 @@ TEST_F(PlanFile, NullIsRefusedWhereAPlanNeverHasIt) {
     Json json = read_json_file(file_);
     json[key] = nullptr;
     expect_error(
-        ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(), key);
+        ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, file_.string(), key,
+        "is null; leave it out or give ");
   }
 }
 
