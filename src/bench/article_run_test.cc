@@ -9,11 +9,11 @@
 #include "base/testing/expect_error.h"
 #include "base/testing/temporary_folder.h"
 #include "bench/length_sweep.h"
-#include "bench/series.h"
 #include "bench/testing/bench_run_fixture.h"
 #include "paceline/error.h"
 #include "results/describe.h"
 #include "results/random.h"
+#include "results/series.h"
 
 namespace paceline {
 namespace {

@@ -10,10 +10,10 @@
 
 #include "bench/budget_planner.h"
 #include "bench/length_sweep.h"
-#include "bench/series.h"
 #include "bench/testing/bench_run_fixture.h"
 #include "results/describe.h"
 #include "results/random.h"
+#include "results/series.h"
 
 namespace paceline {
 namespace {

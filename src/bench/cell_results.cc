@@ -5,8 +5,8 @@
 #include <tuple>
 
 #include "backend/registry.h"
-#include "bench/series.h"
 #include "machine/compute_type.h"
+#include "results/series.h"
 #include "results/statistics.h"
 
 namespace paceline {

@@ -7,8 +7,8 @@
 #include <limits>
 #include <numeric>
 
-#include "bench/series.h"
 #include "results/describe.h"
+#include "results/series.h"
 #include "results/statistics.h"
 #include "words/numbers.h"
 

@@ -10,9 +10,9 @@
 
 #include "backend/registry.h"
 #include "bench/budget_planner.h"
-#include "bench/series.h"
 #include "results/describe.h"
 #include "results/lookup.h"
+#include "results/series.h"
 #include "results/statistics.h"
 #include "words/counted.h"
 #include "words/numbers.h"

@@ -1,4 +1,4 @@
-#include "bench/series.h"
+#include "results/series.h"
 
 #include <algorithm>
 
