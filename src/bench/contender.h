@@ -26,7 +26,7 @@ struct BenchSubject {
   WorkTable work;
   ProblemType problem_type = ProblemType::kSingleLabelClassification;
   bool has_labels = true;
-  int32_t threads = 1;      ///< for what is not a backend's: tokenising, the roof
+  int32_t threads = 1;      ///< for what is not a backend's: tokenizing, the roof
   int32_t usable_cpus = 1;  ///< of this process
   /// Sequences of exact lengths for the length sweep; a worker knows them by the indices after the sample's.
   std::vector<Encoding> length_texts;

@@ -6,6 +6,7 @@
 
 #include "report/findings.h"
 #include "report/html_parts.h"
+#include "report/measure_again.h"
 #include "results/describe.h"
 #include "results/lookup.h"
 #include "words/markup.h"
@@ -86,9 +87,10 @@ std::string html_reasons(const BenchResults& results) {
 
 std::string html_repeat(const BenchResults& results) {
   if (results.command.empty()) return "";
-  return html_paragraph("The same measurement again, on this or another machine:") + html_command(results.command) +
-         html_paragraph("What became faster or slower since:") +
-         html_command("paceline compare OLD/report.json NEW/report.json");
+  const MeasureAgain again = measure_again(results.command);
+  return html_paragraph("The same measurement again, on this or another machine, into a folder beside this one:") +
+         html_command(again.bench) + html_paragraph("What became faster or slower since:") +
+         html_command(again.compare);
 }
 
 }  // namespace paceline

@@ -30,6 +30,9 @@ std::string tokenizing_fact(const BenchResults& results) {
   if (fastest > 0 && std::isfinite(fastest)) {
     fact += fmt::format(", {} of the fastest configuration's time", format_percent(tokenizing / fastest));
   }
+  if (results.end_to_end.ms_per_text > 0) {
+    fact += ". Timed once, by itself. End to end, it runs beside the model, so it may take less there.";
+  }
   return fact;
 }
 
@@ -52,7 +55,7 @@ std::string workload_facts(const BenchResults& results) {
               : ""},
        {"Cut to the model's limit", is.truncated_texts > 0 ? counted(is.truncated_texts, "text") : ""},
        {"Rows skipped", is.rows_skipped > 0 ? format_count(is.rows_skipped) : ""},
-       {"Tokenising", tokenizing_fact(results)},
+       {"Tokenizing", tokenizing_fact(results)},
        {"Checkpoint", checkpoint.model_dir},
        {"Weights", checkpoint.options.file.string()},
        {"Prefix of the weights", checkpoint.options.prefix},

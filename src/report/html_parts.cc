@@ -13,10 +13,11 @@ std::string class_attribute(std::string_view css_class) {
   return css_class.empty() ? "" : fmt::format(" class=\"{}\"", escape_markup(css_class));
 }
 
-/// Escaped, and a number like 1.4e-06 is not broken at its hyphen.
-std::string escape_words(std::string_view text) {
+bool is_digit(char character) { return character >= '0' && character <= '9'; }
+
+/// A number like 1.4e-06 that is not broken at its hyphen.
+std::string join_exponents(std::string_view text) {
   constexpr std::string_view kJoiner = "\xE2\x81\xA0";
-  const auto is_digit = [](char character) { return character >= '0' && character <= '9'; };
   std::string joined;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool exponent = text[i] == '-' && i >= 2 && text[i - 1] == 'e' && is_digit(text[i - 2]) &&
@@ -25,7 +26,31 @@ std::string escape_words(std::string_view text) {
     joined += text[i];
     if (exponent) joined += kJoiner;
   }
-  return escape_markup(joined);
+  return joined;
+}
+
+/// How long the flag is that begins here; 0 where none does. "--budget", not "--" nor "a--b".
+std::size_t flag_length(std::string_view text, std::size_t at) {
+  const auto is_letter = [&](std::size_t i) { return i < text.size() && text[i] >= 'a' && text[i] <= 'z'; };
+  if (!text.substr(at).starts_with("--") || !is_letter(at + 2)) return 0;
+  if (at > 0 && text[at - 1] != ' ' && text[at - 1] != '(') return 0;
+  std::size_t end = at + 2;
+  while (is_letter(end) || (end < text.size() && text[end] == '-' && is_letter(end + 1))) ++end;
+  return end - at;
+}
+
+/// Escaped, with flags as code: neither they nor numbers are broken at a hyphen.
+std::string escape_words(std::string_view text) {
+  std::string html;
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t length = flag_length(text, i);
+    if (length == 0) continue;
+    html += escape_markup(join_exponents(text.substr(done, i - done)));
+    html += fmt::format("<code>{}</code>", text.substr(i, length));
+    done = i + length;
+  }
+  return html + escape_markup(join_exponents(text.substr(done)));
 }
 
 std::string table_cell(const TableCell& cell, bool numeric) {
@@ -70,7 +95,7 @@ std::string html_facts(const std::vector<Fact>& facts) {
   std::string html;
   for (const Fact& fact : facts) {
     if (fact.text.empty()) continue;
-    html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_markup(fact.term), escape_markup(fact.text));
+    html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_markup(fact.term), escape_words(fact.text));
   }
   return html.empty() ? html : "<dl>\n" + html + "</dl>\n";
 }
@@ -81,7 +106,7 @@ std::string html_paragraph(std::string_view text, std::string_view css_class) {
 
 std::string html_list(const std::vector<std::string>& texts) {
   std::string html;
-  for (const std::string& text : texts) html += fmt::format("<li>{}</li>\n", escape_markup(text));
+  for (const std::string& text : texts) html += fmt::format("<li>{}</li>\n", escape_words(text));
   return html.empty() ? html : "<ul>\n" + html + "</ul>\n";
 }
 

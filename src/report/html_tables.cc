@@ -33,6 +33,8 @@ std::string padding_words(const BenchResults& results, const CellResult& cell) {
   return share > 0 ? format_percent(share) : "none";
 }
 
+std::string order_cell(const Configuration& is) { return is.order == Order::kLength ? "sorted" : "as given"; }
+
 TableRow speed_row(const BenchResults& results, const CellResult& cell, double slowest) {
   const Configuration& is = cell.configuration;
   const bool measured = was_measured(cell);
@@ -42,7 +44,7 @@ TableRow speed_row(const BenchResults& results, const CellResult& cell, double s
                        .bar = measured ? cell.ms_per_text.median / slowest : 0,
                        .value = cell.ms_per_text.median});
   row.cells.push_back({.text = batch_words(is), .value = is.batch_size > 0 ? is.batch_size : is.max_batch_tokens});
-  row.cells.push_back({.text = is.order == Order::kLength ? "sorted" : "as given"});
+  row.cells.push_back({.text = order_cell(is)});
   if (!measured) {
     row.cells.push_back({.text = status_words(results, cell), .columns = 6});
     return row;
@@ -114,7 +116,10 @@ std::string speed_tables(const BenchResults& results) {
   if (all.empty()) return "";
   std::string words = "The best of each backend and order, fastest first, confirmed before exploratory. ";
   if (results.baseline) {
-    words += fmt::format("Speed-up is against the baseline, {}. ", configuration_words(*results.baseline));
+    words += fmt::format(
+        "Speed-up is against the baseline, {}. It is the median of the ratios within each round, so it can differ a "
+        "little from the ratio of two medians here. ",
+        configuration_words(*results.baseline));
   }
   words +=
       "Roof is the share of the machine's arithmetic peak. Exploratory figures were measured once, to choose. "
@@ -177,17 +182,19 @@ std::string latency_table(const BenchResults& results) {
   std::vector<TableRow> rows;
   for (const CellResult& cell : results.cells) {
     if (!was_measured(cell) || !has_latency(cell)) continue;
-    TableRow row{.cells = {{.text = backend_label(results, cell.configuration)}},
-                 .css_class = was_rejected(results, cell) ? "bad" : ""};
+    TableRow row{
+        .cells = {{.text = backend_label(results, cell.configuration)}, {.text = order_cell(cell.configuration)}},
+        .css_class = was_rejected(results, cell) ? "bad" : ""};
     for (const double ms : {cell.p50_ms, cell.p90_ms, cell.p95_ms, cell.p99_ms}) {
       row.cells.push_back({.text = format_number(ms), .value = ms});
     }
     rows.push_back(std::move(row));
   }
   if (rows.empty()) return "";
-  return html_details("Latency of one text alone, in figures",
-                      html_table("Latency of one text alone, ms",
-                                 {{"Backend"}, {"p50", true}, {"p90", true}, {"p95", true}, {"p99", true}}, rows));
+  return html_details(
+      "Latency of one text alone, in figures",
+      html_table("Latency of one text alone, ms",
+                 {{"Backend"}, {"Order"}, {"p50", true}, {"p90", true}, {"p95", true}, {"p99", true}}, rows));
 }
 
 std::string sweep_table(const BenchResults& results) {

@@ -90,6 +90,19 @@ TEST(HtmlTest, ANumberIsNotBrokenAtItsHyphen) {
                                                                             "06 off, e-mail, 1e-<"));
 }
 
+TEST(HtmlTest, AFlagIsCodeThatIsNotBroken) {
+  EXPECT_EQ(html_paragraph("A larger --budget, fewer (--batch-sizes 1), a--b, -- and --."),
+            "<p>A larger <code>--budget</code>, fewer (<code>--batch-sizes</code> 1), a--b, -- and --.</p>\n");
+  EXPECT_EQ(html_list({"--texts <N>"}), "<ul>\n<li><code>--texts</code> &lt;N&gt;</li>\n</ul>\n");
+}
+
+TEST(HtmlTest, LatencyIsToldForEachOrder) {
+  BenchResults results = example_results();
+  for (CellResult& cell : results.cells) cell.p50_ms = cell.configuration.batch_size == 1 ? 1 : 0;
+  EXPECT_THAT(page(results), HasSubstr("<td>native</td><td>as given</td><td class=\"n\" data-v=\"1\">"));
+  EXPECT_THAT(page(results), HasSubstr("<td>native</td><td>sorted</td><td class=\"n\" data-v=\"1\">"));
+}
+
 TEST(HtmlTest, EscapesEveryTextFromOutside) {
   const std::string evil = "<script>alert(\"x\")</script>";
   BenchResults results = example_results();
