@@ -233,6 +233,14 @@ ConfirmationPlan plan_confirmation(const Grid& grid, std::span<const Finalist> f
   return plan;
 }
 
+ConfirmationLimit confirmation_limit(const GridPlan& plan, int32_t most, int rounds) {
+  const int32_t wanted = batches_for(plan, kMostConfirmationTexts);
+  if (rounds < kConfirmationRounds || plan.batches_per_round < std::min(most, wanted)) {
+    return ConfirmationLimit::kBudget;
+  }
+  return most < wanted ? ConfirmationLimit::kTexts : ConfirmationLimit::kNone;
+}
+
 std::vector<std::string> fit_budget(Grid& grid, std::span<const CostModel> costs, const WorkTable& work,
                                     double seconds) {
   BudgetFit fit(grid, costs, work, seconds);

@@ -67,6 +67,10 @@ struct ConfirmationPlan {
 /// kFewestFinalists, even where that takes longer. `finalists` in the order in which they are needed, not empty.
 ConfirmationPlan plan_confirmation(const Grid& grid, std::span<const Finalist> finalists, double seconds);
 
+/// What keeps a confirmation of so many rounds from measuring more of a cell. The sample has `most` batches of its plan
+/// for each round; the time allows plan.batches_per_round.
+ConfirmationLimit confirmation_limit(const GridPlan& plan, int32_t most, int rounds);
+
 /// Makes exploration and confirmation fit into `seconds`: first drops batch sizes 2, 16, 4, 32, in that order; then
 /// times fewer batches in a round, down to kFewestTextsPerTurn texts or one batch; then gives up the largest batches,
 /// each for the next smaller size that was dropped, but never the last size. Returns what it did in sentences. Whether

@@ -66,6 +66,18 @@ TEST_F(BudgetTest, LeavesTheGridAloneWhenThereIsTime) {
   EXPECT_EQ(all.cells.size(), 28U);
 }
 
+TEST_F(BudgetTest, AConfirmationLacksTimeOrTextsOrNothing) {
+  Grid singles = grid({1});
+  GridPlan& plan = singles.plans.front();
+  set_texts_per_turn(singles, kFewestTextsPerTurn);
+  EXPECT_EQ(confirmation_limit(plan, 8, kConfirmationRounds - 1), ConfirmationLimit::kBudget) << "rounds";
+  EXPECT_EQ(confirmation_limit(plan, 20, kConfirmationRounds), ConfirmationLimit::kBudget) << "texts of a round";
+  EXPECT_EQ(confirmation_limit(plan, 8, kConfirmationRounds), ConfirmationLimit::kTexts);
+  set_texts_per_turn(singles, kMostConfirmationTexts);
+  EXPECT_EQ(confirmation_limit(plan, 20, kConfirmationRounds), ConfirmationLimit::kTexts);
+  EXPECT_EQ(confirmation_limit(plan, 1000, kConfirmationRounds), ConfirmationLimit::kNone);
+}
+
 TEST_F(BudgetTest, DropsTwoSixteenFourThirtyTwoInThatOrder) {
   const std::vector<std::vector<int32_t>> steps{{1, 4, 8, 16, 32, 64}, {1, 4, 8, 32, 64}, {1, 8, 32, 64}, {1, 8, 64}};
   Grid before = grid();

@@ -8,6 +8,7 @@
 #include "machine/compute_type.h"
 #include "results/series.h"
 #include "results/statistics.h"
+#include "results/time_ratios.h"
 
 namespace paceline {
 namespace {
@@ -17,12 +18,6 @@ int baseline_rank(const std::string& backend) {
   const auto known = std::ranges::find(known_backends(), backend, &BackendEntry::name);
   return known == known_backends().end() ? kNoBaseline : known->baseline_rank;
 }
-
-/// Of the rounds that a cell's figures come from: of its times, and of their ratios to the baseline's.
-struct TypicalSpread {
-  PooledSpread times;
-  PooledSpread ratios;
-};
 
 void fill_figures(CellResult& result, const std::vector<double>& sample_seconds, const WorkloadSummary& workload,
                   const PooledSpread& typical) {
@@ -63,16 +58,13 @@ Series deciding_series(const Measurement& measurement, const MeasuredCell& measu
   return is_whole(confirmed, measurement) ? confirmed : series_of(measured.timings, false);
 }
 
-TypicalSpread typical_spread(const Measurement& measurement, std::size_t baseline) {
-  const std::vector<MeasuredCell>& cells = measurement.cells();
+/// What the times of a typical cell vary by.
+PooledSpread typical_spread(const Measurement& measurement) {
   std::vector<std::vector<double>> times;
-  std::vector<std::vector<double>> ratios;
-  for (const MeasuredCell& measured : cells) {
+  for (const MeasuredCell& measured : measurement.cells()) {
     times.push_back(deciding_series(measurement, measured).sample_seconds);
-    ratios.push_back(paired_ratios(cells[baseline].timings, measured.timings));
   }
-  ratios.erase(ratios.begin() + static_cast<std::ptrdiff_t>(baseline));  // 1 by itself
-  return {.times = pooled_log_spread(times), .ratios = pooled_log_spread(ratios)};
+  return pooled_log_spread(times);
 }
 
 CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& measured, const BenchSubject& subject,
@@ -82,6 +74,7 @@ CellResult summarize_cell(const Measurement& measurement, const MeasuredCell& me
   result.timings = measured.timings;
   const Series confirmed = series_of(measured.timings, true);
   result.confirmed = is_whole(confirmed, measurement);
+  if (result.confirmed) result.limit = measurement.limit_of(measured);
   result.partial = !confirmed.rounds.empty() && !result.confirmed;
   const Series series = deciding_series(measurement, measured);
   if (series.rounds.size() < static_cast<std::size_t>(kFewestRounds)) result.partial = true;
@@ -116,19 +109,15 @@ std::size_t choose_baseline(const std::vector<Cell>& cells, const std::vector<Co
 
 std::vector<CellResult> summarize_cells(const Measurement& measurement, const std::vector<Contender>& contenders,
                                         const BenchSubject& subject, const RoofFacts& roof, std::size_t baseline) {
-  const std::vector<MeasuredCell>& cells = measurement.cells();
-  const TypicalSpread typical = typical_spread(measurement, baseline);
+  const PooledSpread typical = typical_spread(measurement);
   std::vector<CellResult> results;
-  for (const MeasuredCell& measured : cells) {
-    CellResult result = summarize_cell(measurement, measured, subject, roof, typical.times);
-    const std::vector<double> ratios = paired_ratios(cells[baseline].timings, measured.timings);
-    if (!ratios.empty()) {
-      const bool itself = &measured == &cells[baseline];
-      result.speedup = itself ? estimate(ratios) : estimate(ratios, typical.ratios);
-    }
+  for (const MeasuredCell& measured : measurement.cells()) {
+    CellResult result = summarize_cell(measurement, measured, subject, roof, typical);
     result.error = contenders[measured.cell.backend].result.error;
     results.push_back(std::move(result));
   }
+  const TimeRatios time_ratio(results);
+  for (CellResult& result : results) result.speedup = time_ratio(results[baseline], result);
   return results;
 }
 

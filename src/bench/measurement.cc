@@ -165,7 +165,7 @@ void Measurement::drop_slow_cells(std::size_t baseline) {
   for (std::size_t index : live_cells()) {
     const std::size_t fastest = best.at(cells_[index].cell.backend);
     if (index == fastest) continue;
-    ratios[index] = paired_ratios(cells_[index].timings, cells_[fastest].timings);
+    ratios[index] = paired_ratios(series_of(cells_[index].timings, false), series_of(cells_[fastest].timings, false));
     groups.push_back(ratios[index]);
   }
   const PooledSpread typical = pooled_log_spread(groups);
@@ -206,6 +206,7 @@ std::map<std::size_t, SubsetSchedule> Measurement::confirmation_schedules(std::s
     }
     // Each round is to see a subset of its own where there are that many batches.
     const int32_t most = std::max<int32_t>(1, static_cast<int32_t>(fresh.size()) / confirmation_.rounds);
+    limits_[plan] = confirmation_limit(grid_.plans[plan], most, confirmation_.rounds);
     const int32_t per_round = std::min(grid_.plans[plan].batches_per_round, most);
     schedules.try_emplace(plan, fresh, per_round, false, random_);
   }

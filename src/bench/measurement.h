@@ -57,6 +57,8 @@ class Measurement {
   const std::vector<std::string>& notes() const { return notes_; }
   /// How many each finalist is to get; 0 before confirm().
   int confirmation_rounds() const { return confirmation_.rounds; }
+  /// What kept the confirmation of a finalist from measuring more.
+  ConfirmationLimit limit_of(const MeasuredCell& finalist) const { return limits_.at(finalist.cell.plan); }
 
  private:
   using Subsets = std::map<std::size_t, std::vector<uint32_t>>;  ///< plan -> batches of this round
@@ -79,6 +81,7 @@ class Measurement {
   std::vector<MeasuredCell> cells_;
   std::map<std::size_t, std::set<uint32_t>> used_;  ///< plan -> batches timed to choose
   ConfirmationPlan confirmation_;
+  std::map<std::size_t, ConfirmationLimit> limits_;  ///< plan -> of its finalists
   double left_seconds_ = 0;  ///< predicted, of the turns until the end of this phase
   std::string best_;
   double best_ms_ = 0;

@@ -12,8 +12,8 @@
 #include "bench/budget_planner.h"
 #include "results/describe.h"
 #include "results/lookup.h"
-#include "results/series.h"
 #include "results/statistics.h"
+#include "results/time_ratios.h"
 #include "words/counted.h"
 #include "words/numbers.h"
 
@@ -95,10 +95,6 @@ std::vector<std::size_t> fastest_first(const BenchResults& results, const Keep& 
   return indices;
 }
 
-Estimate time_ratio(const CellResult& slower, const CellResult& faster) {
-  return estimate(paired_ratios(slower.timings, faster.timings));
-}
-
 /// A user's own file depends on what its engine does.
 std::size_t dependencies(const BackendResult& backend_result) {
   const std::string& backend = backend_result.engine;
@@ -152,10 +148,8 @@ std::string runner_up_words(const BenchResults& results, const Recommendation& c
     case Lead::kFaster:
       return fmt::format(" The runner-up, {}, takes {} times as long.", other, ratio);
     case Lead::kUnresolved:
-      return fmt::format(
-          " The runner-up, {}, cannot be told apart in this run (ratio {}); a larger --budget or a quieter machine "
-          "would tell.",
-          other, ratio);
+      return fmt::format(" The runner-up, {}, cannot be told apart in this run (ratio {}). {}", other, ratio,
+                         deciding_words(results, choice, runner_up));
     case Lead::kEqual:
       break;
   }
@@ -182,7 +176,8 @@ std::string reason_words(const BenchResults& results, const Recommendation& chos
 }
 
 /// Why the best that a backend has was not taken, against the choice where there is one.
-std::string why_not(const BenchResults& results, const CellResult& cell, const CellResult* choice) {
+std::string why_not(const BenchResults& results, const TimeRatios& time_ratio, const CellResult& cell,
+                    const CellResult* choice) {
   const std::string limit = broken_limit(results, cell);
   if (!limit.empty()) return limit;
   if (choice == nullptr) return "was not confirmed";
@@ -223,7 +218,8 @@ const CellResult* best_of(const BenchResults& results, const BackendResult& back
 }
 
 /// Every backend but the choice's, in the order of the results.
-std::vector<Rejection> rejections_of(const BenchResults& results, const CellResult* choice) {
+std::vector<Rejection> rejections_of(const BenchResults& results, const TimeRatios& time_ratio,
+                                     const CellResult* choice) {
   std::vector<Rejection> rejections;
   for (const BackendResult& backend : results.backends) {
     if (choice != nullptr && runs(backend, choice->configuration)) continue;
@@ -236,7 +232,7 @@ std::vector<Rejection> rejections_of(const BenchResults& results, const CellResu
     } else if (best == nullptr || !backend.gate.ran) {
       rejection.why = "was not measured";
     } else {
-      rejection.why = why_not(results, *best, choice);
+      rejection.why = why_not(results, time_ratio, *best, choice);
     }
     rejections.push_back(std::move(rejection));
   }
@@ -252,7 +248,7 @@ std::string limits_given(const Constraints& given) {
   return fmt::format("{}", fmt::join(flags, "; "));
 }
 
-Recommendation nothing(const BenchResults& results) {
+Recommendation nothing(const BenchResults& results, const TimeRatios& time_ratio) {
   Recommendation none;
   none.objective = objective_name(results.constraints.objective);
   const auto any = [&](auto&& keep) { return std::any_of(results.cells.begin(), results.cells.end(), keep); };
@@ -267,7 +263,7 @@ Recommendation nothing(const BenchResults& results) {
         fmt::format("No recommendation: no configuration that the gate accepted meets the limits asked for ({}).",
                     limits_given(results.constraints));
   }
-  none.rejections = rejections_of(results, nullptr);
+  none.rejections = rejections_of(results, time_ratio, nullptr);
   return none;
 }
 
@@ -293,10 +289,11 @@ std::vector<std::size_t> choose_finalists(const BenchResults& results, std::size
 }
 
 Recommendation recommend(const BenchResults& results) {
+  const TimeRatios time_ratio(results.cells);
   const std::vector<std::size_t> candidates = fastest_first(results, [&](const CellResult& cell) {
     return cell.confirmed && accepted(results, cell) && respects(results, cell);
   });
-  if (candidates.empty()) return nothing(results);
+  if (candidates.empty()) return nothing(results, time_ratio);
   const CellResult& fastest = results.cells[candidates.front()];
   std::size_t choice = candidates.front();
   for (std::size_t index : candidates) {
@@ -321,7 +318,7 @@ Recommendation recommend(const BenchResults& results) {
   // price per hour * ms per text * 1e6 texts / 3.6e6 ms per hour
   recommendation.cost_per_million = results.constraints.price_per_hour * chosen.ms_per_text.median / 3.6;
   recommendation.reason = reason_words(results, recommendation, chosen, runner_up);
-  recommendation.rejections = rejections_of(results, &chosen);
+  recommendation.rejections = rejections_of(results, time_ratio, &chosen);
   return recommendation;
 }
 

@@ -5,7 +5,9 @@
 
 #include <vector>
 
+#include "bench/budget_planner.h"
 #include "bench/testing/bench_run_fixture.h"
+#include "results/lookup.h"
 #include "results/random.h"
 #include "results/statistics.h"
 
@@ -51,8 +53,40 @@ TEST_F(RecommendationTest, ARunThatCannotTellSaysSoAndTakesTheFasterMedian) {
   ASSERT_TRUE(recommendation.valid);
   EXPECT_EQ(recommendation.outcome, Lead::kUnresolved);
   EXPECT_THAT(recommendation.reason, HasSubstr("cannot be told apart in this run (ratio"));
-  EXPECT_THAT(recommendation.reason, HasSubstr("a larger --budget or a quieter machine would tell"));
+  EXPECT_THAT(recommendation.reason, HasSubstr("). A larger --budget or a quieter machine may decide."));
   EXPECT_GE(recommendation.lead.median, 1 - kSameSpeedMargin);
+}
+
+/// With all of its ten rounds, whatever is left of the budget is of no use.
+TEST_F(RecommendationTest, WhatMayDecideIsWhatTheConfirmationLacked) {
+  for (auto& [name, backend] : world_.backends) backend.noise = 2;
+  options_.choice.batch_sizes = {1};
+  options_.method.budget_seconds = 3000;
+  run();
+  ASSERT_EQ(results_.recommendation.outcome, Lead::kUnresolved) << results_.recommendation.reason;
+  EXPECT_EQ(find_cell(results_, results_.recommendation.choice)->rounds, kConfirmationRounds);
+  EXPECT_THAT(results_.recommendation.reason, HasSubstr(". More texts than this file has, or a quieter machine"));
+  results_.workload.texts_available = 5000;
+  EXPECT_THAT(recommend(results_).reason, HasSubstr(". A larger --texts or a quieter machine may decide."));
+}
+
+/// The recommendation's ratio of the baseline is the speed-up, however few rounds there are.
+TEST_F(RecommendationTest, OneComparisonHasOneInterval) {
+  for (auto& [name, backend] : world_.backends) backend.noise = 0.2;
+  world_.backends["onnxruntime-unpadded fp32"].seconds_per_token = 0.002;
+  options_.choice.batch_sizes = {1};
+  options_.choice.orders = {Order::kInput};
+  options_.method.budget_seconds = 20;
+  run();
+  const Recommendation& is = results_.recommendation;
+  ASSERT_TRUE(is.valid);
+  ASSERT_EQ(is.runner_up, results_.baseline) << is.reason;
+  const Estimate& speedup = cell("native", 1, Order::kInput).speedup;
+  EXPECT_EQ(is.lead.median, speedup.median);
+  EXPECT_EQ(is.lead.low, speedup.low);
+  EXPECT_EQ(is.lead.high, speedup.high);
+  EXPECT_LT(speedup.low, speedup.high);
+  EXPECT_LT(results_.cells.front().rounds, kConfirmationRounds) << "a bootstrap knows no typical spread";
 }
 
 TEST_F(RecommendationTest, LatencyIsJudgedAtBatchSizeOne) {

@@ -10,7 +10,7 @@
 #include "report/findings.h"
 #include "results/describe.h"
 #include "results/lookup.h"
-#include "results/statistics.h"
+#include "results/time_ratios.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -97,13 +97,14 @@ std::vector<Panel> backend_panels(const BenchResults& results, const std::vector
   return panels;
 }
 
-/// Gain of sorting with the interval of two times measured apart.
-std::optional<Point> gain_point(const BenchResults& results, const CellResult& sorted) {
+/// What sorting gains, in the rounds that both orders have.
+std::optional<Point> gain_point(const BenchResults& results, const TimeRatios& time_ratio, const CellResult& sorted) {
   Configuration given = sorted.configuration;
   given.order = Order::kInput;
   const CellResult* before = find_cell(results, given);
   if (before == nullptr || !was_measured(*before)) return std::nullopt;
-  const Estimate gain = ratio_of(before->ms_per_text, sorted.ms_per_text);
+  const Estimate gain = time_ratio(*before, sorted);
+  if (!has_median(gain)) return std::nullopt;
   Point point = estimate_point(given.batch_size, gain);
   point.tooltip = fmt::format("{}, batch size {}: {} times as fast sorted by length{}", backend_words(given),
                               given.batch_size, format_decimals(gain.median, 2), interval_in_brackets(gain));
@@ -195,11 +196,12 @@ Figure sweep_figure(const BenchResults& results) {
 
 Figure order_figure(const BenchResults& results) {
   Figure figure{.title = "What sorting by length gains"};
+  const TimeRatios time_ratio(results.cells);
   std::map<int, Line> lines;
   bool can_gain = false;  // one text alone has no order
   for (const CellResult& cell : results.cells) {
     if (!has_place(cell) || cell.configuration.order != Order::kLength) continue;
-    std::optional<Point> point = gain_point(results, cell);
+    std::optional<Point> point = gain_point(results, time_ratio, cell);
     if (!point) continue;
     can_gain |= cell.configuration.batch_size > 1;
     const int color = backend_color(results, cell.configuration);

@@ -8,6 +8,7 @@
 
 #include "report/findings.h"
 #include "results/testing/example_results.h"
+#include "results/time_ratios.h"
 
 namespace paceline {
 namespace {
@@ -114,7 +115,12 @@ TEST(SweepFigureTest, OfManyEnginesTheFastestAcceptedOfEachBackend) {
 }
 
 TEST(OrderFigureTest, IsTheRatioOfTheTwoOrders) {
-  const Figure figure = order_figure(example_results());
+  BenchResults results = example_results();
+  for (CellResult& cell : results.cells) {
+    cell.timings.front().seconds *= 3;  // a disturbance of the whole round
+    if (cell.configuration.order == Order::kInput) cell.timings.at(1).seconds *= 1.02;
+  }
+  const Figure figure = order_figure(results);
   const Panel& panel = figure.panels.at(0);
   ASSERT_EQ(panel.lines.size(), 3u);
   const Point& padded = panel.lines[1].points.at(6);
@@ -122,7 +128,12 @@ TEST(OrderFigureTest, IsTheRatioOfTheTwoOrders) {
               example::ms_per_text(example::kOnnx, 64, Order::kInput) /
                   example::ms_per_text(example::kOnnx, 64, Order::kLength),
               1e-9);
+  const Configuration sorted = example::configuration(example::kOnnx, 64, Order::kLength);
+  const Configuration given = example::configuration(example::kOnnx, 64, Order::kInput);
+  const Estimate ratio = TimeRatios(results.cells)(*find_cell(results, given), *find_cell(results, sorted));
+  EXPECT_EQ(padded.low, ratio.low) << "the figures of every other comparison of the two";
   EXPECT_LT(padded.low, padded.y);
+  EXPECT_GT(padded.low, 0.9 * padded.y);
   EXPECT_NEAR(panel.lines[0].points.at(6).y, 1, 1e-9);
 }
 

@@ -67,10 +67,11 @@ std::string proof_words(const BenchResults& results, const CellResult& cell) {
 
 std::vector<std::string> caveats(const BenchResults& results, const CellResult& choice) {
   std::vector<std::string> out;
-  if (is_undecided(results.recommendation)) {
-    out.push_back(fmt::format(
-        "Not decided: this run cannot tell it apart from {}. A larger --budget or a quieter machine may decide.",
-        configuration_words(*results.recommendation.runner_up)));
+  const CellResult* rival =
+      is_undecided(results.recommendation) ? find_cell(results, *results.recommendation.runner_up) : nullptr;
+  if (rival != nullptr) {
+    out.push_back(fmt::format("Not decided: this run cannot tell it apart from {}. {}",
+                              configuration_words(rival->configuration), deciding_words(results, choice, *rival)));
   }
   const CellResult* baseline = results.baseline ? find_cell(results, *results.baseline) : nullptr;
   if (baseline != nullptr && baseline != &choice && !baseline->confirmed && has_median(choice.speedup)) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "words/numbers.h"
@@ -52,6 +53,20 @@ std::string configuration_words(const Configuration& configuration) {
   if (configuration.instances == 1) return words;
   return words + fmt::format(", {} instances of {} {}", configuration.instances, configuration.threads,
                              configuration.threads == 1 ? "thread" : "threads");
+}
+
+std::string deciding_words(const BenchResults& results, const CellResult& one, const CellResult& other) {
+  const bool all_drawn = results.workload.texts >= results.workload.texts_available;
+  switch (std::min(one.limit, other.limit)) {
+    case ConfirmationLimit::kBudget:
+      return "A larger --budget or a quieter machine may decide.";
+    case ConfirmationLimit::kTexts:
+      return all_drawn ? "More texts than this file has, or a quieter machine may decide."
+                       : "A larger --texts or a quieter machine may decide.";
+    case ConfirmationLimit::kNone:
+      break;
+  }
+  return "Only a quieter machine may decide: both had as many rounds and texts as bench measures.";
 }
 
 std::string peaks_words(const Roof& roof) {

@@ -27,6 +27,10 @@ std::string batch_words(const Configuration& configuration);
 /// "native fp32, batch size 32, sorted by length, 2 instances of 1 thread"; instances only where there are several.
 std::string configuration_words(const Configuration& configuration);
 
+/// What may decide between two confirmed cells that a run could not tell apart, in a sentence: "A larger --budget or a
+/// quieter machine may decide."
+std::string deciding_words(const BenchResults& results, const CellResult& one, const CellResult& other);
+
 /// What the arithmetic of each compute type can reach: "fp32 290 GFLOP/s, bf16 none, int8 1,130 GOP/s".
 std::string peaks_words(const Roof& roof);
 

@@ -34,5 +34,20 @@ TEST(DescribeTest, ConfigurationsInWords) {
             "native fp32 on cuda:0, at most 16,384 tokens a batch, texts as given, 4 instances of 2 threads");
 }
 
+TEST(DescribeTest, WhatMayDecideIsTheFirstThatOneOfTheTwoLacks) {
+  BenchResults few, many;
+  few.workload.texts = few.workload.texts_available = 100;
+  many.workload.texts = 1000;
+  many.workload.texts_available = 5000;
+  CellResult budget, texts, none;
+  texts.limit = ConfirmationLimit::kTexts;
+  none.limit = ConfirmationLimit::kNone;
+  EXPECT_EQ(deciding_words(many, none, budget), "A larger --budget or a quieter machine may decide.");
+  EXPECT_EQ(deciding_words(many, texts, none), "A larger --texts or a quieter machine may decide.");
+  EXPECT_EQ(deciding_words(few, none, texts), "More texts than this file has, or a quieter machine may decide.");
+  EXPECT_EQ(deciding_words(many, none, none),
+            "Only a quieter machine may decide: both had as many rounds and texts as bench measures.");
+}
+
 }  // namespace
 }  // namespace paceline

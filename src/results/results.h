@@ -45,13 +45,21 @@ struct Timing {
   double seconds = 0;
 };
 
+/// What would give a confirmed cell more rounds, or more texts in each. The first one wins where two cells differ.
+enum class ConfirmationLimit {
+  kBudget,  ///< a larger budget
+  kTexts,   ///< more texts: its rounds share all that the sample has left for them
+  kNone,    ///< nothing: it has as much as bench measures, whatever the budget
+};
+
 /// A configuration and what was measured for it.
 struct CellResult {
   Configuration configuration;
   double padding_ratio = 0;
   int32_t rounds = 0;  ///< behind ms_per_text: confirmation rounds where confirmed, else exploratory ones
   bool confirmed = false;
-  bool partial = false;  ///< interrupted before its planned rounds
+  bool partial = false;                                  ///< interrupted before its planned rounds
+  ConfirmationLimit limit = ConfirmationLimit::kBudget;  ///< where confirmed; known to the run alone, so in no file
   Estimate ms_per_text;
   double ms_per_text_min = 0;
   double texts_per_second = 0;

@@ -25,9 +25,4 @@ std::vector<double> paired_ratios(const Series& first, const Series& second) {
   return ratios;
 }
 
-std::vector<double> paired_ratios(std::span<const Timing> first, std::span<const Timing> second) {
-  const std::vector<double> confirmed = paired_ratios(series_of(first, true), series_of(second, true));
-  return confirmed.empty() ? paired_ratios(series_of(first, false), series_of(second, false)) : confirmed;
-}
-
 }  // namespace paceline

@@ -22,7 +22,4 @@ Series series_of(std::span<const Timing> timings, bool confirmation);
 /// Ratios first / second of the rounds that both have: above 1 where the second is faster.
 std::vector<double> paired_ratios(const Series& first, const Series& second);
 
-/// paired_ratios() of the confirmation where both cells have one, else of the exploratory rounds.
-std::vector<double> paired_ratios(std::span<const Timing> first, std::span<const Timing> second);
-
 }  // namespace paceline
