@@ -149,6 +149,32 @@ TEST_F(ArticleTest, ALineThatSomebodyChangedIsRefused) {
   expect_complete();
 }
 
+/// Of these batches the share can be but a little more or less, whatever the machine.
+TEST_F(ArticleTest, AShareThatDoesNotFitTheBatchesOfAConfirmationIsRefused) {
+  run();
+  const std::filesystem::path file = options_.method.rounds_dir / "rounds.jsonl";
+  std::string saved = read_file(file, 1 << 20);
+  const std::size_t line = saved.rfind('\n', saved.find("\"confirmation\":true"));
+  const std::size_t share = saved.find("\"share\":0.", line) + std::string_view("\"share\":0.").size();
+  ASSERT_LT(share, saved.find('\n', line + 1));
+  saved.insert(share, "0");
+  write_file_atomically(file, saved);
+  options_.method.resume = true;
+  expect_error(
+      ErrorCode::kCorruptData, [&] { run(); }, "were expected. Delete the line: --resume measures what is missing.");
+}
+
+TEST_F(ArticleTest, ALineThatIsNoneOfOursIsFoundBeforeAnythingIsLoaded) {
+  run();
+  const std::filesystem::path file = options_.method.rounds_dir / "rounds.jsonl";
+  write_file_atomically(file, read_file(file, 1 << 20) + "{}\n");
+  options_.method.resume = true;
+  world_.starts = 0;
+  expect_error(
+      ErrorCode::kCorruptData, [&] { run(); }, "Delete the line");
+  EXPECT_EQ(world_.starts, 0);
+}
+
 TEST_F(ArticleTest, WorkersKilledAtRandomMomentsLoseNoFinishedRound) {
   for (int run_number = 0; run_number < 20; ++run_number) {
     Random random(static_cast<uint64_t>(run_number));

@@ -66,8 +66,7 @@ class BenchRun {
 
   void prepare() {
     started_ = environment_.now();
-    if (options_.method.article() && !options_.method.dry_run)
-      check_round_store(options_.method.rounds_dir, options_.method.resume);
+    if (options_.method.article() && !options_.method.dry_run) read_saved_rounds();
     results_.constraints = options_.constraints;
     results_.protocol = options_.method.article() ? "article" : "budget";
     Selection selection = select_contenders(
@@ -177,12 +176,24 @@ class BenchRun {
                     contender.name(), format_duration(contender.first_load_seconds)));
   }
 
+  /// Before anything is loaded: rounds that cannot be read, or that nobody asked for, end the run.
+  void read_saved_rounds() {
+    if (options_.method.resume) {
+      store_.emplace(RoundStore::open_saved(options_.method.rounds_dir));
+    } else {
+      check_no_saved_rounds(options_.method.rounds_dir);
+    }
+  }
+
   /// The rounds saved by an earlier run, or a place to save them.
   void open_store(const Grid& grid) {
     if (!options_.method.article()) return;
     const RunIdentity identity = identity_of(subject_, results_.machine.cpu, options_.texts.seed, contenders_, grid);
-    store_.emplace(options_.method.resume ? RoundStore::resume(options_.method.rounds_dir, identity)
-                                          : RoundStore::create(options_.method.rounds_dir, identity));
+    if (store_) {
+      store_->resume(identity);
+    } else {
+      store_.emplace(RoundStore::create(options_.method.rounds_dir, identity));
+    }
     results_.continued = store_->continued();
     results_.seconds = store_->seconds_before();
   }

@@ -159,6 +159,12 @@ double plan_seconds(const GridPlan& plan, const CostModel& cost, const WorkTable
   return seconds;
 }
 
+double plan_flops(const GridPlan& plan, bool padded, const WorkTable& work) {
+  double flops = 0;
+  for (const PlannedBatch& batch : plan.batches.batches) flops += work.batch_flops(batch, padded);
+  return flops;
+}
+
 double turn_seconds(const Grid& grid, const Cell& cell, std::span<const CostModel> costs, const WorkTable& work) {
   const GridPlan& plan = grid.plans[cell.plan];
   const CostModel& cost = costs[cell.backend];

@@ -104,6 +104,9 @@ void set_texts_per_turn(Grid& grid, int32_t texts);
 /// Predicted seconds of all batches of a plan.
 double plan_seconds(const GridPlan& plan, const CostModel& cost, const WorkTable& work);
 
+/// Floating-point operations of all batches of a plan, `padded` or not.
+double plan_flops(const GridPlan& plan, bool padded, const WorkTable& work);
+
 /// Predicted seconds of one round's share of a cell, with what wakes the worker up.
 double turn_seconds(const Grid& grid, const Cell& cell, std::span<const CostModel> costs, const WorkTable& work);
 

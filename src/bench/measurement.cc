@@ -33,14 +33,44 @@ bool surely_slower(const std::vector<double>& ratios, const PooledSpread& typica
   return estimate(ratios, typical).low > 1 + kSameSpeedMargin;
 }
 
+std::vector<uint32_t> all_batches(const GridPlan& plan) {
+  std::vector<uint32_t> all(plan.batches.batches.size());
+  std::iota(all.begin(), all.end(), 0U);
+  return all;
+}
+
+/// Batches of a plan, and what they are by the cost model.
+struct TurnWork {
+  std::vector<BatchIndices> lists;
+  int64_t tokens = 0;
+  double flops = 0;
+  double seconds = 0;
+};
+
+TurnWork work_of_turn(const GridPlan& plan, std::span<const uint32_t> batches, const CostModel& cost,
+                      const WorkTable& work) {
+  TurnWork turn;
+  for (const uint32_t position : batches) {
+    const PlannedBatch& batch = plan.batches.batches[position];
+    const double flops = work.batch_flops(batch, cost.padded);
+    turn.lists.push_back(batch.indices);
+    turn.tokens += batch.tokens;
+    turn.flops += flops;
+    turn.seconds += cost.seconds(flops);
+  }
+  return turn;
+}
+
 }  // namespace
 
 Measurement::Measurement(Grid grid, std::vector<Contender>& contenders, const Context& context)
     : grid_(std::move(grid)), contenders_(contenders), context_(context), random_(context.seed) {
   for (const Cell& cell : grid_.cells) {
     MeasuredCell measured{.cell = cell, .timings = {}, .text_seconds = {}};
-    measured.predicted_seconds =
-        plan_seconds(grid_.plans[cell.plan], contenders_[cell.backend].cost, context_.subject.work);
+    const GridPlan& plan = grid_.plans[cell.plan];
+    const CostModel& cost = contenders_[cell.backend].cost;
+    measured.predicted_seconds = plan_seconds(plan, cost, context_.subject.work);
+    measured.flops = plan_flops(plan, cost.padded, context_.subject.work);
     cells_.push_back(std::move(measured));
   }
 }
@@ -49,9 +79,7 @@ void Measurement::explore(std::size_t baseline, double deadline) {
   std::map<std::size_t, SubsetSchedule> schedules;
   for (const MeasuredCell& measured : cells_) {
     const GridPlan& plan = grid_.plans[measured.cell.plan];
-    std::vector<uint32_t> all(plan.batches.batches.size());
-    std::iota(all.begin(), all.end(), 0U);
-    schedules.try_emplace(measured.cell.plan, all, plan.batches_per_round, true, random_);
+    schedules.try_emplace(measured.cell.plan, all_batches(plan), plan.batches_per_round, true, random_);
   }
   for (int round = 0; round < kMostRounds; ++round) {
     const std::vector<std::size_t> live = live_cells();
@@ -71,10 +99,8 @@ void Measurement::measure_all(int rounds) {
   set_texts_per_turn(grid_, std::numeric_limits<int32_t>::max());
   Subsets subsets;
   for (std::size_t plan = 0; plan < grid_.plans.size(); ++plan) {
-    std::vector<uint32_t>& all = subsets[plan];
-    all.resize(grid_.plans[plan].batches.batches.size());
-    std::iota(all.begin(), all.end(), 0U);
-    used_[plan].insert(all.begin(), all.end());
+    subsets[plan] = all_batches(grid_.plans[plan]);
+    used_[plan].insert(subsets[plan].begin(), subsets[plan].end());
   }
   std::vector<std::size_t> cells(cells_.size());
   std::iota(cells.begin(), cells.end(), std::size_t{0});
@@ -108,24 +134,23 @@ void Measurement::run_round(std::vector<std::size_t> cells, const Subsets& subse
 void Measurement::run_turn(MeasuredCell& measured, const std::vector<uint32_t>& batches, Timing timing) {
   Contender& contender = contenders_[measured.cell.backend];
   const GridPlan& plan = grid_.plans[measured.cell.plan];
-  std::vector<BatchIndices> lists;
-  double expected = 0;
-  for (uint32_t position : batches) {
-    const PlannedBatch& batch = plan.batches.batches[position];
-    lists.push_back(batch.indices);
-    timing.tokens += batch.tokens;
-    expected += contender.cost.seconds(context_.subject.work.batch_flops(batch, contender.cost.padded));
-  }
-  timing.batches = static_cast<int32_t>(lists.size());
-  timing.share = expected / measured.predicted_seconds;
+  const TurnWork work = work_of_turn(plan, batches, contender.cost, context_.subject.work);
+  timing.batches = static_cast<int32_t>(work.lists.size());
+  timing.tokens = work.tokens;
+  timing.share = work.seconds / measured.predicted_seconds;
+  const auto [least_share, most_share] =
+      std::minmax({static_cast<double>(batches.size()) / static_cast<double>(plan.batches.batches.size()),
+                   work.flops / measured.flops});
   SavedTurn turn{.key = {}, .timing = timing, .text_seconds = {}};
   const std::string key = turn_key(measured.cell.configuration);
   if (!context_.turns.run(contender,
                           {.key = key,
-                           .batches = lists,
-                           .expected_seconds = expected,
+                           .batches = work.lists,
+                           .expected_seconds = work.seconds,
                            .of_single_texts = plan.batch_size == 1,
-                           .alike_in_every_run = context_.whole_sample && !timing.confirmation},
+                           .alike_in_every_run = context_.whole_sample && !timing.confirmation,
+                           .least_share = least_share,
+                           .most_share = most_share},
                           turn)) {
     return;
   }

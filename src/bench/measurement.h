@@ -16,6 +16,7 @@ namespace paceline {
 struct MeasuredCell {
   Cell cell;
   double predicted_seconds = 0;  ///< of all its batches
+  double flops = 0;              ///< of all its batches
   bool live = true;              ///< gets more rounds
   std::vector<Timing> timings;
   std::vector<double> text_seconds;  ///< batch size 1: of each text by itself
@@ -82,7 +83,7 @@ class Measurement {
   std::map<std::size_t, std::set<uint32_t>> used_;  ///< plan -> batches timed to choose
   ConfirmationPlan confirmation_;
   std::map<std::size_t, ConfirmationLimit> limits_;  ///< plan -> of its finalists
-  double left_seconds_ = 0;  ///< predicted, of the turns until the end of this phase
+  double left_seconds_ = 0;                          ///< predicted, of the turns until the end of this phase
   std::string best_;
   double best_ms_ = 0;
   std::vector<std::string> notes_;

@@ -117,18 +117,32 @@ RoundStore RoundStore::create(const std::filesystem::path& folder, const RunIden
   return store;
 }
 
-RoundStore RoundStore::resume(const std::filesystem::path& folder, const RunIdentity& identity) {
+RoundStore RoundStore::open_saved(const std::filesystem::path& folder) {
   RoundStore store;
   store.open(folder, false);
-  store.read(identity);
-  ++store.runs_;
+  store.read();
   return store;
+}
+
+void RoundStore::resume(const RunIdentity& identity) {
+  header_ = header_line(identity);
+  if (whole_ > 0) {
+    const std::string where = fmt::format("{}:1", path_.string());
+    check_identity(parse_json(saved_header_, where), identity, where);
+  } else if (!header_.starts_with(saved_header_)) {  // what is cut off has to be ours
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] these are no saved rounds of this run. Move the file away, or measure in another "
+                            "--out.",
+                            path_.string()));
+  }
+  ++runs_;
 }
 
 RoundStore::RoundStore(RoundStore&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       header_(std::move(other.header_)),
+      saved_header_(std::move(other.saved_header_)),
       whole_(other.whole_),
       begun_(other.begun_),
       turns_(std::move(other.turns_)),
@@ -168,25 +182,16 @@ void RoundStore::open(const std::filesystem::path& folder, bool create) {
   }
 }
 
-void RoundStore::read(const RunIdentity& identity) {
+void RoundStore::read() {
   const std::string content = read_file(path_, kMostBytes);
   whole_ = content.rfind('\n') == std::string::npos ? 0 : content.rfind('\n') + 1;
-  header_ = header_line(identity);
-  // What is cut off has to be ours, and every line before it, too.
-  if (whole_ == 0 && !header_.starts_with(content)) {
-    throw Error(ErrorCode::kCorruptData,
-                fmt::format("[{}] these are no saved rounds of this run. Move the file away, or measure in another "
-                            "--out.",
-                            path_.string()));
-  }
+  saved_header_ = content.substr(0, content.find('\n'));
   std::string_view left = std::string_view(content).substr(0, whole_);
   for (int64_t number = 1; !left.empty(); ++number) {
     const std::size_t end = left.find('\n');
     const std::string where = fmt::format("{}:{}", path_.string(), number);
     if (number == 1) {
-      const Json header = parse_json(left.substr(0, end), where);
-      json_integer(header, "paceline_rounds", where, kSchemaVersion, kSchemaVersion);
-      check_identity(header, identity, where);
+      json_integer(parse_json(saved_header_, where), "paceline_rounds", where, kSchemaVersion, kSchemaVersion);
     } else {
       read_line(left.substr(0, end), where);
     }
@@ -211,7 +216,7 @@ void RoundStore::read_line(std::string_view text, const std::string& where) {
       throw Error(ErrorCode::kCorruptData, fmt::format("[{}] a line above has the same turn.", where));
     }
   } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("{} Delete the line: --resume measures what is missing.", error.what()));
+    throw bad_line(error.code(), error.what());
   }
 }
 
@@ -234,12 +239,14 @@ void RoundStore::write_line(const std::string& line) {
   if (::fdatasync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail(path_, "writing", errno);
 }
 
-void check_round_store(const std::filesystem::path& folder, bool resume) {
+void check_no_saved_rounds(const std::filesystem::path& folder) {
   const std::filesystem::path path = round_store_file(folder);
   std::error_code error;
-  const bool there = std::filesystem::exists(path, error);
-  if (resume && !there) refuse_missing(path);
-  if (!resume && there) refuse_existing(path);
+  if (std::filesystem::exists(path, error)) refuse_existing(path);
+}
+
+Error bad_line(ErrorCode code, const std::string& what) {
+  return Error(code, fmt::format("{} Delete the line: --resume measures what is missing.", what));
 }
 
 std::filesystem::path round_store_file(const std::filesystem::path& folder) { return folder / kFileName; }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "paceline/error.h"
 #include "results/results.h"
 
 namespace paceline {
@@ -37,9 +38,13 @@ class RoundStore {
   /// process has it, {resource_exhausted} for a full disk.
   static RoundStore create(const std::filesystem::path& folder, const RunIdentity& identity);
 
-  /// The one in `folder`. Throws Error{invalid_argument} where there is none or another process has it, {unsupported}
-  /// where it is of another run, saying what differs, {corrupt_data} where a line is none of ours.
-  static RoundStore resume(const std::filesystem::path& folder, const RunIdentity& identity);
+  /// The one in `folder`, of whichever run, for resume() to go on with. Throws Error{invalid_argument} where there is
+  /// none or another process has it, {corrupt_data} where a line is none of ours.
+  static RoundStore open_saved(const std::filesystem::path& folder);
+
+  /// Throws Error{unsupported} where the saved rounds are of another run, saying what differs, {corrupt_data} where
+  /// they do not say of which.
+  void resume(const RunIdentity& identity);
 
   RoundStore(RoundStore&& other) noexcept;
   RoundStore(const RoundStore&) = delete;
@@ -60,7 +65,7 @@ class RoundStore {
  private:
   RoundStore() = default;
   void open(const std::filesystem::path& folder, bool create);
-  void read(const RunIdentity& identity);
+  void read();
   void read_line(std::string_view line, const std::string& where);
   void write_line(const std::string& line);
   void begin_run();
@@ -68,17 +73,20 @@ class RoundStore {
   std::filesystem::path path_;
   int descriptor_ = -1;
   std::string header_;
-  std::size_t whole_ = 0;  ///< bytes of the whole lines that were read
-  bool begun_ = false;     ///< the file says that this run has begun
+  std::string saved_header_;  ///< the first line that was read, whole or torn
+  std::size_t whole_ = 0;     ///< bytes of the whole lines that were read
+  bool begun_ = false;        ///< the file says that this run has begun
   std::map<std::tuple<std::string, int32_t, bool>, SavedTurn> turns_;
   int32_t runs_ = 0;
   double seconds_before_ = 0;
   double seconds_of_run_ = 0;
 };
 
-/// That create() or resume() has no reason to refuse the folder yet: what can be known before hours of work. Throws
-/// Error{invalid_argument} as they do.
-void check_round_store(const std::filesystem::path& folder, bool resume);
+/// That create() has no reason to refuse the folder yet. Throws Error{invalid_argument} as it does.
+void check_no_saved_rounds(const std::filesystem::path& folder);
+
+/// Of a line that is none of ours: what is wrong with it, and what to do.
+Error bad_line(ErrorCode code, const std::string& what);
 
 /// The file in `folder`.
 std::filesystem::path round_store_file(const std::filesystem::path& folder);

@@ -18,6 +18,12 @@ SavedTurn turn_of(const std::string& key, int32_t round, double seconds) {
           .text_seconds = {0.25, 0.125}};
 }
 
+RoundStore resumed(const std::filesystem::path& folder, const RunIdentity& identity) {
+  RoundStore store = RoundStore::open_saved(folder);
+  store.resume(identity);
+  return store;
+}
+
 class RoundStoreTest : public testing::Test {
  protected:
   std::filesystem::path file() const { return folder_.path() / "rounds.jsonl"; }
@@ -35,7 +41,7 @@ TEST_F(RoundStoreTest, GivesBackWhatWasSaved) {
     store.append(turn_of("a", 1, 1.75), 7);
     EXPECT_EQ(store.find("a", 1, false)->timing.seconds, 1.75);
   }
-  const RoundStore store = RoundStore::resume(folder_.path(), kIdentity);
+  const RoundStore store = resumed(folder_.path(), kIdentity);
   EXPECT_EQ(store.turns(), 2U);
   EXPECT_EQ(store.continued(), 1);
   EXPECT_EQ(store.seconds_before(), 7);
@@ -58,11 +64,11 @@ TEST_F(RoundStoreTest, ATornLastLineIsCutOffAndTheRunGoesOnBehindIt) {
   for (std::size_t cut = whole.rfind('\n', whole.size() - 2) + 1; cut < whole.size(); ++cut) {
     replace(whole.substr(0, cut));
     {
-      RoundStore store = RoundStore::resume(folder_.path(), kIdentity);
+      RoundStore store = resumed(folder_.path(), kIdentity);
       EXPECT_EQ(store.turns(), 1U) << cut;
       store.append(turn_of("a", 2, 2), 4);
     }
-    EXPECT_EQ(RoundStore::resume(folder_.path(), kIdentity).turns(), 2U) << cut;
+    EXPECT_EQ(resumed(folder_.path(), kIdentity).turns(), 2U) << cut;
   }
 }
 
@@ -71,20 +77,19 @@ TEST_F(RoundStoreTest, AnotherRunIsRefusedByWhatDiffers) {
   const RunIdentity other{{"checkpoint", "abd"}, {"cpu", "one, 2 of them"}};
   const RunIdentity less{{"checkpoint", "abc"}};
   expect_error(
-      ErrorCode::kUnsupported, [&] { RoundStore::resume(folder_.path(), other); }, "checkpoint was abc, now it is abd");
+      ErrorCode::kUnsupported, [&] { resumed(folder_.path(), other); }, "checkpoint was abc, now it is abd");
   expect_error(
-      ErrorCode::kUnsupported, [&] { RoundStore::resume(folder_.path(), less); },
-      "cpu was one, 2 of them, now it is nothing");
+      ErrorCode::kUnsupported, [&] { resumed(folder_.path(), less); }, "cpu was one, 2 of them, now it is nothing");
 }
 
 TEST_F(RoundStoreTest, OneThatIsThereIsNotOverwrittenAndNoneIsNotResumed) {
   expect_error(
-      ErrorCode::kInvalidArgument, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "no unfinished run");
+      ErrorCode::kInvalidArgument, [&] { resumed(folder_.path(), kIdentity); }, "no unfinished run");
   const RoundStore store = RoundStore::create(folder_.path(), kIdentity);
   expect_error(
       ErrorCode::kInvalidArgument, [&] { RoundStore::create(folder_.path(), kIdentity); }, "--resume");
   expect_error(
-      ErrorCode::kInvalidArgument, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "Another paceline");
+      ErrorCode::kInvalidArgument, [&] { resumed(folder_.path(), kIdentity); }, "Another paceline");
 }
 
 TEST_F(RoundStoreTest, ALineThatIsNoneOfOursIsCorrupt) {
@@ -99,9 +104,9 @@ TEST_F(RoundStoreTest, ALineThatIsNoneOfOursIsCorrupt) {
         std::string()}) {
     replace(head + bad + "\n");
     expect_error(
-        ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "rounds.jsonl:3");
+        ErrorCode::kCorruptData, [&] { resumed(folder_.path(), kIdentity); }, "rounds.jsonl:3");
     expect_error(
-        ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); }, "Delete the line");
+        ErrorCode::kCorruptData, [&] { resumed(folder_.path(), kIdentity); }, "Delete the line");
   }
 }
 
@@ -114,7 +119,7 @@ TEST_F(RoundStoreTest, ATurnThatStandsTwiceIsRefused) {
   const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
   replace(whole + whole.substr(last));
   expect_error(
-      ErrorCode::kCorruptData, [&] { RoundStore::resume(folder_.path(), kIdentity); },
+      ErrorCode::kCorruptData, [&] { resumed(folder_.path(), kIdentity); },
       "rounds.jsonl:4] a line above has the same turn. Delete the line");
 }
 
@@ -124,7 +129,7 @@ TEST_F(RoundStoreTest, AFileThatIsNotResumedStaysAsItIs) {
   const RunIdentity other{{"checkpoint", "abd"}, {"cpu", "one, 2 of them"}};
   for (const std::string& text : {torn, std::string("mine, in one line"), std::string("{}"), std::string("\n")}) {
     replace(text);
-    EXPECT_THROW(RoundStore::resume(folder_.path(), other), Error) << text;
+    EXPECT_THROW(resumed(folder_.path(), other), Error) << text;
     EXPECT_EQ(content(), text);
   }
 }
@@ -134,7 +139,7 @@ TEST_F(RoundStoreTest, ARunThatMeasuresNothingLeavesNoTrace) {
   const std::string torn = content() + R"({"key":"a","rou)";
   replace(torn);
   for (int run = 0; run < 3; ++run) {
-    EXPECT_EQ(RoundStore::resume(folder_.path(), kIdentity).continued(), 1);
+    EXPECT_EQ(resumed(folder_.path(), kIdentity).continued(), 1);
     EXPECT_EQ(content(), torn);
   }
 }
@@ -145,7 +150,7 @@ TEST_F(RoundStoreTest, ATornHeaderIsWrittenAgain) {
   const std::size_t header = whole.find('\n');
   for (std::size_t cut = 0; cut <= header; ++cut) {
     replace(whole.substr(0, cut));
-    RoundStore::resume(folder_.path(), kIdentity).append(turn_of("a", 0, 1.5), 3);
+    resumed(folder_.path(), kIdentity).append(turn_of("a", 0, 1.5), 3);
     EXPECT_THAT(content(), testing::StartsWith(whole)) << cut;
   }
 }

@@ -30,6 +30,9 @@ class TurnRunner {
     double expected_seconds = 0;
     bool of_single_texts = false;     ///< the times of the batches are wanted, too
     bool alike_in_every_run = false;  ///< always these batches, whatever was measured or chosen before
+    /// Whatever a run costs and whatever its work does, the turn has a share between that of the batches and that of
+    /// the floating-point operations.
+    double least_share = 1, most_share = 1;
   };
 
   /// Fills the turn's time (and share, where it comes from an earlier run). False where the contender is lost.

@@ -69,7 +69,8 @@ inline constexpr double kFewestSeconds = 1e-9;
 inline constexpr double kLeastShare = 1e-9;
 inline constexpr int64_t kMostRounds = 1'000'000;
 inline constexpr int64_t kMostTokens = int64_t{1} << 50;
-inline constexpr double kMostShare = 1 + 1e-9;  ///< sums of floating-point numbers in another order differ
+inline constexpr double kShareMargin = 1e-9;  ///< what a share differs by where its sums were taken in another order
+inline constexpr double kMostShare = 1 + kShareMargin;
 inline constexpr double kMostSeconds = 1e9;
 
 /// A turn of which nothing is missing: a measurement goes on from it.
