@@ -22,22 +22,32 @@ void check_sizes(std::span<const int32_t> sizes, const char* flag) {
   }
 }
 
-/// Takes what is above `most` out of the sizes, and returns it, each once, ascending.
-std::set<int32_t> take_above(std::vector<int32_t>& sizes, int64_t most) {
-  std::set<int32_t> taken;
-  for (const int32_t size : sizes) {
-    if (size > most) taken.insert(size);
-  }
-  std::erase_if(sizes, [&](int32_t size) { return size > most; });
-  return taken;
-}
+/// What limits batches by one measure, and how much of it the sample has.
+struct SampleLimit {
+  std::vector<int32_t>& sizes;
+  std::string_view name;  ///< "Batch size"
+  int64_t most = 0;
+  std::string sample;  ///< "20 texts"
+  bool needed = true;  ///< one has to be left
+};
 
-void note_left_out(std::vector<std::string>& notes, std::string_view what, const std::set<int32_t>& sizes,
-                   const std::string& sample) {
-  if (sizes.empty()) return;
-  const bool several = sizes.size() > 1;
-  notes.push_back(fmt::format("{}{} {} {} left out: the sample has {}.", what, several ? "s" : "",
-                              fmt::join(sizes, ", "), several ? "are" : "is", sample));
+/// Leaves out the sizes above the sample's, and says so.
+void leave_out(const SampleLimit& is, std::vector<std::string>& notes) {
+  std::set<int32_t> above;
+  for (const int32_t size : is.sizes) {
+    if (size > is.most) above.insert(size);
+  }
+  std::erase_if(is.sizes, [&](int32_t size) { return size > is.most; });
+  if (is.needed && is.sizes.empty() && !above.empty()) {
+    is.sizes.push_back(*above.begin());
+    notes.push_back(
+        fmt::format("{} {} puts the whole sample into one batch: it has {}.", is.name, *above.begin(), is.sample));
+    above.erase(above.begin());
+  }
+  if (above.empty()) return;
+  const bool several = above.size() > 1;
+  notes.push_back(fmt::format("{}{} {} {} left out: the sample has {}.", is.name, several ? "s" : "",
+                              fmt::join(above, ", "), several ? "are" : "is", is.sample));
 }
 
 GridPlan plan_of(std::span<const int32_t> lengths, int32_t batch_size, int32_t max_batch_tokens, Order order) {
@@ -75,26 +85,19 @@ CostModel fit_cost(double small_flops, double small_seconds, double large_flops,
 std::vector<std::string> leave_out_unfilled(GridOptions& options, std::span<const int32_t> lengths,
                                             std::string_view unit) {
   const int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  const std::string sequences_words = counted(std::ssize(lengths), unit);
-  const std::string tokens_words = counted(tokens, "token");
-  std::set<int32_t> sizes = take_above(options.batch_sizes, std::ssize(lengths));
-  std::set<int32_t> budgets = take_above(options.max_batch_tokens, tokens);
   std::vector<std::string> notes;
+  leave_out({.sizes = options.batch_sizes,
+             .name = "Batch size",
+             .most = std::ssize(lengths),
+             .sample = counted(std::ssize(lengths), unit)},
+            notes);
   // Backends that pad take no token budget: one that is left does not replace the batch sizes.
-  if (options.batch_sizes.empty() && !sizes.empty()) {
-    options.batch_sizes.push_back(*sizes.begin());
-    notes.push_back(
-        fmt::format("Batch size {} puts the whole sample into one batch: it has {}.", *sizes.begin(), sequences_words));
-    sizes.erase(sizes.begin());
-  }
-  if (options.batch_sizes.empty() && options.max_batch_tokens.empty() && !budgets.empty()) {
-    options.max_batch_tokens.push_back(*budgets.begin());
-    notes.push_back(fmt::format("Token budget {} puts the whole sample into one batch: it has {}.", *budgets.begin(),
-                                tokens_words));
-    budgets.erase(budgets.begin());
-  }
-  note_left_out(notes, "Batch size", sizes, sequences_words);
-  note_left_out(notes, "Token budget", budgets, tokens_words);
+  leave_out({.sizes = options.max_batch_tokens,
+             .name = "Token budget",
+             .most = tokens,
+             .sample = counted(tokens, "token"),
+             .needed = options.batch_sizes.empty()},
+            notes);
   return notes;
 }
 
