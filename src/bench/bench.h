@@ -74,7 +74,7 @@ struct BenchListener {
   /// Gets what the readers of the checkpoint and of the texts noticed, each a sentence without its full stop, before
   /// anything is measured.
   std::function<void(const std::string&)> on_notice;
-  /// Gets what takes time beside the budget, before it begins.
+  /// Gets what takes time beside the budget, or more than it, before it begins.
   std::function<void(const std::string&)> on_extra;
   std::function<void(const std::string&)> on_plan;  ///< gets the plan and its predicted time before cells are timed
 };

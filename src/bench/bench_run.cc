@@ -18,6 +18,7 @@
 #include "paceline/error.h"
 #include "paceline/version.h"
 #include "results/lookup.h"
+#include "words/counted.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -84,6 +85,22 @@ class BenchRun {
       } while (!contender.running() && revive_contender(contender, subject_, environment_));
       note_first_load(contender);
     }
+  }
+
+  /// Where the gate does not fit: how long the run takes, before it does.
+  void announce_overrun(double seconds_for_gate) const {
+    const GateOutlook gate = expected_gate(contenders_, subject_, seconds_for_gate);
+    if (gate.seconds <= seconds_for_gate || !options_.listener.on_extra) return;
+    const RunPlan plan =
+        plan_run(options_, subject_, contenders_,
+                 {.now = environment_.now() + gate.seconds, .started = started_, .extra_seconds = extra_seconds_});
+    if (!plan.beyond_budget) return;
+    announce(
+        fmt::format("The gate needs {} for {}, and cannot compare fewer{}. The whole run takes at least {}, more "
+                    "than the --budget of {}. Give a larger one, or fewer --backends{}.",
+                    format_duration(gate.seconds), counted(static_cast<int64_t>(gate.texts), "text"),
+                    all_fp32() ? "" : " in compute types other than fp32", format_duration(plan.predicted_seconds),
+                    format_duration(options_.method.budget_seconds), all_fp32() ? "" : " or --compute-types"));
   }
 
   /// In so many seconds where that is possible.
@@ -156,15 +173,24 @@ class BenchRun {
     options_.listener.progress->update(environment_.now() - started_, expected, what);
   }
 
+  void announce(const std::string& words) const {
+    if (options_.listener.progress != nullptr) options_.listener.progress->finish();
+    options_.listener.on_extra(words);
+  }
+
   /// What comes once per checkpoint is said before it begins.
   void announce_extras() const {
     const double seconds = expected_reference_seconds(subject_);
     if (seconds < kWorthSaying || !options_.listener.on_extra) return;
-    options_.listener.on_extra(fmt::format(
+    announce(fmt::format(
         "First run with this checkpoint. The scalar reference checks native fp32 (up to {:.0f} s), and backends "
         "that need an exported file get one. These steps do not count against the budget. Their results are "
         "cached.",
         seconds));
+  }
+
+  bool all_fp32() const {
+    return std::ranges::all_of(contenders_, [](const Contender& one) { return one.result.compute_type == "fp32"; });
   }
 
   void note_first_load(const Contender& contender) {
@@ -270,8 +296,10 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
   if (!options.method.article()) run.keep_to(options.method.budget_seconds);
   try {
     run.prepare();
-    run.pass_gate(options.method.article() ? std::numeric_limits<double>::infinity()
-                                           : kGateShare * options.method.budget_seconds);
+    const double for_gate =
+        options.method.article() ? std::numeric_limits<double>::infinity() : kGateShare * options.method.budget_seconds;
+    run.announce_overrun(for_gate);
+    run.pass_gate(for_gate);
     run.measure();
     run.measure_end_to_end();
   } catch (const Interrupted&) {

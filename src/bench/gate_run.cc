@@ -43,20 +43,28 @@ double gate_seconds(const Contender& contender, const GateTexts& gate, const Ben
          contender.cost.seconds_per_flop * work_of(gate.texts, subject);
 }
 
+double gate_seconds(const std::vector<const Contender*>& asked, const GateTexts& gate, const BenchSubject& subject) {
+  double all = 0;
+  for (const Contender* contender : asked) all += gate_seconds(*contender, gate, subject);
+  return all;
+}
+
 /// As many as the time allows.
 GateTexts choose_texts(const std::vector<const Contender*>& asked, const BenchSubject& subject, double seconds) {
-  const auto takes = [&](const GateTexts& gate) {
-    double all = 0;
-    for (const Contender* contender : asked) all += gate_seconds(*contender, gate, subject);
-    return all;
-  };
   const auto is_fp32 = [](const Contender* one) { return one->result.compute_type == "fp32"; };
   std::size_t count = kGateTexts;
   GateTexts gate = choose_texts(subject, count);
-  while (takes(gate) > seconds && count > kFewestGateTexts && std::ranges::all_of(asked, is_fp32)) {
+  while (gate_seconds(asked, gate, subject) > seconds && count > kFewestGateTexts &&
+         std::ranges::all_of(asked, is_fp32)) {
     gate = choose_texts(subject, count /= 2);
   }
   return gate;
+}
+
+std::vector<const Contender*> pointers_to(const std::vector<Contender>& contenders) {
+  std::vector<const Contender*> pointers;
+  for (const Contender& contender : contenders) pointers.push_back(&contender);
+  return pointers;
 }
 
 std::vector<float> answers(Contender& contender, const GateTexts& gate, const BenchSubject& subject) {
@@ -224,8 +232,7 @@ class Gate {
   }
 
   void choose_gate_texts() {
-    std::vector<const Contender*> asked;
-    for (const Contender& contender : contenders_) asked.push_back(&contender);
+    std::vector<const Contender*> asked = pointers_to(contenders_);
     if (proven_ == &aside_) asked.push_back(&aside_);
     gate_ = choose_texts(asked, subject_, options_.seconds);
     const std::size_t usual = std::min(kGateTexts, subject_.workload.lengths.size());
@@ -326,6 +333,12 @@ double expected_reference_seconds(const BenchSubject& subject) {
   std::vector<uint32_t> texts;
   for (std::size_t position : reference_positions(all.size())) texts.push_back(all[position]);
   return work_of(texts, subject) / kReferenceFlopsPerSecond;
+}
+
+GateOutlook expected_gate(const std::vector<Contender>& contenders, const BenchSubject& subject, double seconds) {
+  const std::vector<const Contender*> asked = pointers_to(contenders);
+  const GateTexts gate = choose_texts(asked, subject, seconds);
+  return {.seconds = gate_seconds(asked, gate, subject), .texts = gate.texts.size()};
 }
 
 GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,

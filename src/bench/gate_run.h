@@ -21,6 +21,13 @@ struct GateRun {
 /// About how long the scalar reference will take; 0 where its answer is remembered.
 double expected_reference_seconds(const BenchSubject& subject);
 
+/// About how long the backends take to answer, in so many seconds where that is possible, and on how many texts.
+struct GateOutlook {
+  double seconds = 0;
+  std::size_t texts = 0;
+};
+GateOutlook expected_gate(const std::vector<Contender>& contenders, const BenchSubject& subject, double seconds);
+
 struct GateRunOptions {
   double min_agreement = 0.995;
   /// Where it would take longer, fewer texts are compared, at least kFewestGateTexts, and a note says so; not where

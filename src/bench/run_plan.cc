@@ -110,9 +110,11 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
     }
   }
   const double in_budget = plan.predicted_seconds - spent.extra_seconds;
-  if (!options.method.article() && in_budget > kTolerableOverrun * options.method.budget_seconds) {
+  plan.beyond_budget = !options.method.article() && in_budget > kTolerableOverrun * options.method.budget_seconds;
+  if (plan.beyond_budget) {
     plan.notes.push_back(
-        fmt::format("The budget of {} is too small for the least that is worth measuring; expect about {}.",
+        fmt::format("The budget of {} is too small for the least that is worth measuring; expect about {}. Give a "
+                    "larger --budget, or fewer --backends, --compute-types or --batch-sizes.",
                     format_duration(options.method.budget_seconds), format_duration(plan.predicted_seconds)));
   }
   return plan;

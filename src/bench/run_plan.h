@@ -33,6 +33,7 @@ struct RunPlan {
   double confirmation_seconds = 0;
   double predicted_seconds = 0;  ///< of the whole run
   double extra_seconds = 0;      ///< of them beside the budget
+  bool beyond_budget = false;    ///< the least that is worth measuring takes longer
   std::string outlook{};         ///< what the confirmation will probably be cut to; empty where it is not
   std::vector<std::string> notes{};
 };

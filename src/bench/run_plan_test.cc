@@ -85,6 +85,31 @@ TEST_F(RunPlanTest, ASmallBudgetComparesFewerTextsInTheGateAndSaysSo) {
   EXPECT_EQ(backend("onnxruntime").gate.texts, 32);
 }
 
+/// The gate does not compare fewer texts in bf16, so a small budget is known to be too small before it begins.
+TEST_F(RunPlanTest, ABudgetThatTheGateExceedsIsToldBeforeTheGate) {
+  world_.backends["native bf16"] = {.fixed_seconds = 0.004, .seconds_per_token = 0.0005};
+  options_.choice.compute_types = {"fp32", "bf16"};
+  run();  // the scalar reference's answer is known from now on
+  std::string told;
+  double told_at = 0;
+  options_.listener.on_extra = [&](const std::string& words) {
+    told = words;
+    told_at = world_.now;
+  };
+  options_.method.budget_seconds = 600;
+  run();
+  EXPECT_EQ(told, "");
+  options_.method.budget_seconds = 20;
+  started_at_ = world_.now;
+  run();
+  EXPECT_THAT(told, HasSubstr("for 256 texts, and cannot compare fewer in compute types other than fp32. The whole"));
+  EXPECT_THAT(told,
+              HasSubstr("more than the --budget of 20 s. Give a larger one, or fewer --backends or --compute-types."));
+  EXPECT_LT(told_at - started_at_, 10) << "while the backends were loaded";
+  EXPECT_GT(spent(), 1.2 * options_.method.budget_seconds);
+  EXPECT_THAT(notes(), HasSubstr("Give a larger --budget"));
+}
+
 TEST_F(RunPlanTest, ATightBudgetConfirmsWithFewerRoundsAndSaysSo) {
   options_.method.budget_seconds = 40;
   std::string plan;
