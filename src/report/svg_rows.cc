@@ -55,7 +55,7 @@ void draw_bar(Canvas& canvas, const Panel& panel, const FigureRow& row, const Ro
       label = std::max(label, high);
     }
   }
-  canvas.text(label + 7, middle + 4, row.value_label, {.fill = canvas.ink()});
+  canvas.text(label + 7, middle + 4, row.value_label, {.fill = canvas.ink(), .halo = true});
   canvas.end_mark();
 }
 
@@ -70,7 +70,7 @@ void draw_dots(Canvas& canvas, const Panel& panel, const FigureRow& row, const R
     canvas.add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="{}" fill="transparent"/>)", x, middle, kHitRadius);
     canvas.end_mark();
   }
-  canvas.text(last + 9, middle + 4, row.value_label, {.fill = canvas.ink()});
+  canvas.text(last + 9, middle + 4, row.value_label, {.fill = canvas.ink(), .halo = true});
 }
 
 /// The least step at which no label touches the next: every tick has one, or every second, ...

@@ -1,9 +1,11 @@
 #include "results/time_ratios.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "results/random.h"
@@ -13,7 +15,7 @@ namespace paceline {
 namespace {
 
 /// A cell with the seconds of its rounds.
-CellResult cell_of(const char* backend, bool confirmation, const std::vector<double>& seconds) {
+CellResult cell_of(const std::string& backend, bool confirmation, const std::vector<double>& seconds) {
   CellResult cell;
   cell.configuration = {.backend = backend, .batch_size = 1};
   for (std::size_t round = 0; round < seconds.size(); ++round) {
@@ -40,7 +42,7 @@ std::vector<CellResult> run_of(Random& random, int cells, int rounds, double dev
   for (int i = 0; i < cells; ++i) {
     std::vector<double> seconds;
     for (const double disturbed : of_round) seconds.push_back(noisy(random, disturbed * (1 + i), deviation));
-    run.push_back(cell_of("abcdefgh" + i, true, seconds));
+    run.push_back(cell_of(fmt::format("backend {}", i), true, seconds));
   }
   return run;
 }
