@@ -69,7 +69,7 @@ EndToEndRun run_end_to_end(const EndToEndRequest& request, std::span<const Text>
   stream.answer.top_k = default_top_k(stream.answer.labels, checkpoint.problem_type());
   stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
   TextRows rows(texts, request.format);
-  const auto writer = RowWriter::make(writer_options(rows, classifier, stream.answer.top_k));
+  const auto writer = RowWriter::make(writer_options(rows, checkpoint, classifier.options(), stream.answer.top_k));
   classifier.answer(texts.first(std::min(texts.size(), kWarmUpTexts)), stream.answer);
   const double start = monotonic_seconds();
   EndToEndRun is;

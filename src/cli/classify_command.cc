@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <utility>
@@ -109,6 +110,16 @@ void note_summary(const ClassifySummary& summary, double seconds, Console& conso
   if (summary.windowed > 0) line += fmt::format("; {} in windows", count(summary.windowed));
   if (summary.errors > 0) line += fmt::format("; {} with an error", count(summary.errors));
   console.note(line);
+  if (summary.errors > 0) console.note(fmt::format("the first error: {}", summary.first_error));
+}
+
+std::unique_ptr<RowWriter> make_writer(const ClassifyFlags& flags, const RowReader& reader,
+                                       const Checkpoint& checkpoint, const RunOptions& run, int32_t top_k) {
+  RowWriterOptions written = writer_options(reader, checkpoint, run, top_k);
+  written.all_labels = flags.all_labels;
+  written.raw_logits = flags.raw_logits;
+  written.output_prefix = flags.output_prefix;
+  return RowWriter::make(written);
 }
 
 int run_classify(const ClassifyFlags& flags, Console& console) {
@@ -129,14 +140,10 @@ int run_classify(const ClassifyFlags& flags, Console& console) {
   rows.stop = stream.input.get_token();
   auto reader = interruptibly([&] { return RowReader::open(flags.input, rows); });
   for (const std::string& note : reader->notes()) console.note(fmt::format("paceline: {}.", note));
+  const auto writer = make_writer(flags, *reader, checkpoint, setup.run, top_k);
   TextClassifier classifier(std::move(checkpoint), setup.run);
   for (const std::string& note : classifier.tokenizer().notes()) console.note(fmt::format("paceline: {}.", note));
   if (!classifier.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
-  RowWriterOptions written = writer_options(*reader, classifier, top_k);
-  written.all_labels = flags.all_labels;
-  written.raw_logits = flags.raw_logits;
-  written.output_prefix = flags.output_prefix;
-  const auto writer = RowWriter::make(written);
   stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
   Output output = interruptibly([&] { return Output(flags.output, console); });
   const auto progress = make_progress(flags.quiet, "classify", "kB");

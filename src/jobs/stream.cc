@@ -41,7 +41,7 @@ class AnswerWriter {
  private:
   void write_answer(const Row& row, const Answer& answer);
   void write_error(const Row& row, std::string_view error) {
-    ++summary_.errors;
+    if (summary_.errors++ == 0) summary_.first_error = error;
     writer_.append_error(row, error, buffer_.text());
   }
 
@@ -207,15 +207,16 @@ TellsCut tells_cut(const RunOptions& run) {
 
 }  // namespace
 
-RowWriterOptions writer_options(const RowReader& reader, const TextClassifier& classifier, int32_t top_k) {
+RowWriterOptions writer_options(const RowReader& reader, const Checkpoint& checkpoint, const RunOptions& run,
+                                int32_t top_k) {
   return {.format = reader.format(),
           .columns = reader.columns(),
           .delimiter = reader.delimiter(),
           .csv_style = reader.csv_style(),
-          .labels = classifier.checkpoint().labels(),
+          .labels = checkpoint.labels(),
           .top_k = top_k,
-          .windows = in_windows(classifier.options().long_texts),
-          .truncated = tells_cut(classifier.options())};
+          .windows = in_windows(run.long_texts),
+          .truncated = tells_cut(run)};
 }
 
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextClassifier& classifier,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "base/progress.h"
@@ -28,12 +29,15 @@ struct StreamOptions {
   std::stop_source input{};
 };
 
-/// How the answers of a classifier stand beside the rows of a reader: what follows from the two and from top_k.
-RowWriterOptions writer_options(const RowReader& reader, const TextClassifier& classifier, int32_t top_k);
+/// How answers stand beside the rows of a reader: what follows from these rows, from the model, from how it is run and
+/// from top_k. Needs no weights: a column that is in the way is found before they are loaded.
+RowWriterOptions writer_options(const RowReader& reader, const Checkpoint& checkpoint, const RunOptions& run,
+                                int32_t top_k);
 
 struct ClassifySummary {
-  uint64_t rows = 0;       ///< written
-  uint64_t errors = 0;     ///< of them with an error instead of an answer
+  uint64_t rows = 0;    ///< written
+  uint64_t errors = 0;  ///< of them with an error instead of an answer
+  std::string first_error{};
   uint64_t truncated = 0;  ///< texts cut to max_length
   uint64_t windowed = 0;   ///< texts read in more than one window
   uint64_t tokens = 0;

@@ -55,8 +55,9 @@ ClassifySummary tokenize_stream(RowReader& reader, const Tokenizer& tokenizer, T
       ++summary.rows;
       const bool refused = row.error.empty() && error != encoded.errors.end() && error->text == text;
       if (refused || !row.error.empty()) {
-        ++summary.errors;
-        append_error(refused ? error_of_row(summary.rows, (error++)->message) : row.error, buffer.text());
+        const std::string why = refused ? error_of_row(summary.rows, (error++)->message) : row.error;
+        if (summary.errors++ == 0) summary.first_error = why;
+        append_error(why, buffer.text());
       } else {
         const Encoding& encoding = encoded.encodings[text];
         summary.tokens += encoding.input_ids.size();

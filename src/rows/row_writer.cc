@@ -19,11 +19,12 @@ void append_number(std::string& out, float value) { fmt::format_to(std::back_ins
 /// Nine digits tell any two floats apart.
 void append_logit(std::string& out, float value) { fmt::format_to(std::back_inserter(out), "{:.9g}", value); }
 
-[[noreturn]] void refuse_field(std::string_view name, std::string_view where) {
+/// `kind`: what the format calls it.
+[[noreturn]] void refuse_name(std::string_view kind, std::string_view name, std::string_view where) {
   throw Error{ErrorCode::kInvalidArgument,
-              fmt::format("[classify] the field \"{}\" would be added but {} already has it. Choose other names with "
+              fmt::format("[classify] the {} \"{}\" would be added, but {} already has it. Choose other names with "
                           "--output-prefix.",
-                          excerpt(name), where)};
+                          kind, excerpt(name), where)};
 }
 
 /// Empty where no label was good enough.
@@ -151,7 +152,7 @@ class JsonlWriter : public RowWriter {
   void check(const Row& row) const override {
     const TopLevelKeys keys = read_keys(row);
     // A row that is no JSON object gets an error of its own, whatever its fields seem to be.
-    if (keys.is_object() && keys.found()) refuse_field(*keys.found(), "a row of the input");
+    if (keys.is_object() && keys.found()) refuse_name("field", *keys.found(), "a row of the input");
   }
 
   void append_header(std::string& /*out*/) const override {}
@@ -327,7 +328,7 @@ class CsvWriter : public RowWriter {
     names_.push_back(options_.output_prefix + name);
     const auto& columns = options_.columns;
     if (std::find(columns.begin(), columns.end(), names_.back()) != columns.end()) {
-      refuse_field(names_.back(), "the input");
+      refuse_name("column", names_.back(), "the header of the input");
     }
   }
 

@@ -58,7 +58,7 @@ class RowErrorsTest(PacelineTest):
         result = self.paceline("classify", model, "--strict", stdin=f"a\n{UNKNOWN}\n".encode(), expect=3)
         quiet = self.paceline("classify", model, "--strict", "--quiet", stdin=f"a\n{UNKNOWN}\n".encode(), expect=3)
         self.assertEqual(quiet.stderr.decode(), "paceline: 1 row with an error; --strict gives exit code 3.\n")
-        self.assertIn("1 with an error", result.stderr.decode())
+        self.assertRegex(result.stderr.decode(), r"1 with an error\nthe first error: \[row 2, ")
         self.assertEqual(len(rows(result.stdout)), 2)
         self.assertEqual(len(rows(self.classify(model, f"{UNKNOWN}\n{UNKNOWN}\n"))), 2, "and where no row can be read")
 
