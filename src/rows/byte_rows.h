@@ -21,6 +21,7 @@ class ByteRows : public RowReader {
   }
   uint64_t bytes_read() const final { return input_.bytes.bytes_read(); }
   uint64_t bytes_total() const final { return input_.bytes.bytes_total(); }
+  std::vector<std::string> notes() const final { return input_.notes; }
 
  protected:
   explicit ByteRows(RowInput input) : input_(std::move(input)) {}
@@ -28,6 +29,7 @@ class ByteRows : public RowReader {
   ByteReader& bytes() { return input_.bytes; }
   const std::string& name() const { return input_.name; }
   const RowReaderOptions& options() const { return input_.options; }
+  void add_note(std::string note) { input_.notes.push_back(std::move(note)); }
   std::optional<TextFault> find_fault(std::string_view text) const {
     return find_text_fault(text, input_.bytes, input_.encoding);
   }

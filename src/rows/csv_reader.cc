@@ -57,7 +57,6 @@ class CsvReader : public ByteRows {
   const std::vector<std::string>& columns() const override { return columns_; }
   char delimiter() const override { return delimiter_; }
   CsvStyle csv_style() const override { return style_; }
-  std::vector<std::string> notes() const override { return notes_; }
 
  private:
   [[noreturn]] void throw_header(std::string_view problem) const {
@@ -119,7 +118,7 @@ class CsvReader : public ByteRows {
     use_header(read_header(possible.size() == 1 ? possible.front() : is_another_table ? of_most : ','));
     if (is_another_table) throw_no_column(missing_column(), of_most);
     if (possible.size() != 1) return;
-    notes_.push_back(
+    add_note(
         fmt::format("[{}] has {} between its fields, not a comma: only so its header has the column \"{}\". "
                     "--delimiter overrides this",
                     name(), delimiter_name(delimiter_), excerpt(options().text_column.value_or(kDefaultTextColumn))));
@@ -197,7 +196,6 @@ class CsvReader : public ByteRows {
   CsvScanner scanner_{bytes()};
   char delimiter_ = ',';
   CsvStyle style_;
-  std::vector<std::string> notes_;
   std::vector<std::string> columns_;
   std::size_t text_index_ = 0;
   std::optional<std::size_t> pair_index_;

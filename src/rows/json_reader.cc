@@ -154,6 +154,13 @@ class JsonReader : public ByteRows {
     return true;
   }
 
+  /// A row for a value on the last line, which the input's end cuts off: all that was taken since the mark.
+  bool cut_off(Row& row) {
+    in_array_ = false;
+    row.raw = readable(bytes().since_mark());
+    return unfinished(row);
+  }
+
   /// A row for the line from here on.
   bool refuse_line(Row& row, std::string_view problem) {
     ++elements_;
@@ -210,6 +217,8 @@ class JsonReader : public ByteRows {
     const bool is_string = bytes().peek() == '"';
     const Found found = take_value();
     if (found == Found::kUnfinished) {
+      const bool on_one_line = bytes().since_mark().find('\n') == std::string_view::npos;
+      if (on_one_line && bytes().peek() == ByteReader::kEnd) return cut_off(row);
       bytes().rewind();
       return refuse_line(row, "a value that does not end as it should");
     }

@@ -77,7 +77,10 @@ TEST(JsonReader, GoesOnBehindWhatIsBroken) {
   EXPECT_THAT(texts_of(rows_of("[\n{\"text\": \"a\",\n\"b\": {\n\"text\": \"b\"},\n{\"text\": \"c\"}\n]")),
               ElementsAre(HasSubstr("[element 1, line 2] a value that does not end"), key, key, "c"));
   const auto cut = texts_of(rows_of("[{\"text\": \"a\"},\n{\"text\": \"b\"},\n{\"text\": \"c"));
-  EXPECT_THAT(cut, ElementsAre("a", "b", HasSubstr("does not end"), HasSubstr("[element 4, line 4] the input ends")));
+  EXPECT_THAT(cut, ElementsAre("a", "b", HasSubstr("[element 3, line 3] the input ends within its JSON array")));
+  const std::vector<Row> in_a_key = rows_of("[{\"text\": \"a\"}, {\"te");
+  EXPECT_THAT(texts_of(in_a_key), ElementsAre("a", HasSubstr("[element 2, line 1] the input ends within")));
+  EXPECT_EQ(in_a_key.back().raw, "{\"te");
   EXPECT_THAT(texts_of(rows_of("[{\"text\": \"a\"}] and more\n[\"b\"]")),
               ElementsAre("a", HasSubstr("text outside the array"), "b"));
 }

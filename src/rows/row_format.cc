@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "paceline/error.h"
+#include "words/split.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -56,14 +58,65 @@ RowFormat format_of_ending(std::string_view ending, std::string_view start) {
   return RowFormat::kAuto;
 }
 
-RowFormat format_of(const std::filesystem::path& path, const RowReaderOptions& options, std::string_view start) {
-  if (options.format != RowFormat::kAuto) return options.format;
-  std::string ending = ending_of(path);
-  if (is_any(ending, {".gz", ".gzip", ".zst", ".zstd"})) ending = ending_of(path.stem());
-  const RowFormat format = format_of_ending(ending, start);
+bool is_column_name(std::string_view field) {
+  if (field.size() > 2 && field.starts_with('"') && field.ends_with('"')) field = field.substr(1, field.size() - 2);
+  const auto is_letter = [](char c) {  // of any script: a byte that is not ASCII
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  };
+  const auto is_part = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
+  return !field.empty() && is_letter(field.front()) && std::all_of(field.begin(), field.end(), is_part);
+}
+
+/// Whether the first line looks like the header of a table: names alone, and a second line behind it that has as many
+/// fields, or any where one of the names is the usual one. Prose has blanks.
+bool opens_table(std::string_view start, char delimiter) {
+  const std::size_t end = start.find('\n');
+  if (end == std::string_view::npos) return false;
+  const std::string_view rest = start.substr(end + 1);
+  const std::string_view second = rest.substr(0, rest.find('\n'));
+  const std::string_view first = start.substr(0, end);
+  const std::vector<std::string> names = split(first.substr(0, first.find('\r')), delimiter);
+  if (second.empty() || !std::all_of(names.begin(), names.end(), is_column_name)) return false;
+  if (std::find(names.begin(), names.end(), kDefaultTextColumn) != names.end()) return true;
+  return names.size() > 1 && std::count(second.begin(), second.end(), delimiter) + 1 >= std::ssize(names);
+}
+
+/// What `start`, read as txt, looks like instead: kCsv, kTsv or kTxt.
+RowFormat table_of_content(std::string_view start) {
+  const auto opens = [&](char delimiter) { return opens_table(start, delimiter); };
+  if (std::ranges::any_of(std::string_view(",;|"), opens)) return RowFormat::kCsv;
+  return opens('\t') ? RowFormat::kTsv : RowFormat::kTxt;
+}
+
+/// In lower case; of a packed file the one before .gz or .zst.
+std::string format_ending_of(const std::filesystem::path& path) {
+  const std::string ending = ending_of(path);
+  return is_any(ending, {".gz", ".gzip", ".zst", ".zstd"}) ? ending_of(path.stem()) : ending;
+}
+
+/// Nobody named a format: what the ending, the flags and the first bytes make of it. The note says what may surprise;
+/// plain text without an ending, as on standard input, does not.
+ChosenFormat guess_format(const std::string& name, std::string_view ending, char delimiter, std::string_view start) {
+  const RowFormat named = format_of_ending(ending, start);
   // Who names a delimiter has a table, whatever it is called.
-  if (options.delimiter != '\0' && is_any(row_format_name(format), {"auto", "txt", "tsv"})) return RowFormat::kCsv;
-  return format == RowFormat::kAuto ? format_of_content(start) : format;
+  if (delimiter != '\0' && is_any(row_format_name(named), {"auto", "txt", "tsv"})) {
+    if (named != RowFormat::kTxt) return {RowFormat::kCsv, ""};
+    return {RowFormat::kCsv, fmt::format("[{}] is read as csv, as --delimiter is given; its ending says txt", name)};
+  }
+  if (named != RowFormat::kAuto) return {named, ""};
+  const RowFormat format = format_of_content(start);
+  const std::string guess = fmt::format("[{}] is read as {}", name, row_format_name(format));
+  const RowFormat table = format == RowFormat::kTxt ? table_of_content(start) : RowFormat::kTxt;
+  if (table != RowFormat::kTxt) {
+    return {format, fmt::format("{}, a text on each line, but begins like a table. --format {} reads it as one", guess,
+                                row_format_name(table))};
+  }
+  if (!ending.empty()) {
+    return {format,
+            fmt::format("{}, as its ending {} names no format. --format overrides this", guess, excerpt(ending))};
+  }
+  if (format == RowFormat::kTxt) return {format, ""};
+  return {format, fmt::format("{}, as its first bytes look like it. --format overrides this", guess)};
 }
 
 [[noreturn]] void refuse(const std::string& name, RowFormat format, std::string_view problem) {
@@ -118,13 +171,16 @@ void check_json(const std::string& name, std::string_view start, RowFormat forma
 
 }  // namespace
 
-RowFormat choose_row_format(const std::filesystem::path& path, const std::string& name, const RowReaderOptions& options,
-                            std::string_view start) {
-  const RowFormat format = format_of(path, options, start);
-  check_columns(name, options, format);
-  check_delimiter(name, options, format);
-  check_json(name, start, format);
-  return format;
+ChosenFormat choose_row_format(const std::filesystem::path& path, const std::string& name,
+                               const RowReaderOptions& options, std::string_view start) {
+  ChosenFormat chosen{options.format, ""};
+  if (options.format == RowFormat::kAuto) {
+    chosen = guess_format(name, format_ending_of(path), options.delimiter, start);
+  }
+  check_columns(name, options, chosen.format);
+  check_delimiter(name, options, chosen.format);
+  check_json(name, start, chosen.format);
+  return chosen;
 }
 
 }  // namespace paceline

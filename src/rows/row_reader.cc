@@ -145,9 +145,10 @@ std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const s
   if (input.bytes.peek() == ByteReader::kEnd) {
     throw Error(ErrorCode::kCorruptData, fmt::format("[{}] empty, expected at least one text.", name));
   }
-  const RowFormat format = choose_row_format(path, name, options, input.bytes.preview());
+  ChosenFormat chosen = choose_row_format(path, name, options, input.bytes.preview());
+  if (!chosen.note.empty()) input.notes.push_back(std::move(chosen.note));
   std::unique_ptr<RowReader> rows;
-  switch (format) {
+  switch (chosen.format) {
     case RowFormat::kCsv:
       rows = make_csv_reader(std::move(input), options.delimiter);
       break;

@@ -435,6 +435,51 @@ TEST(CsvReader, FindsTheDelimiterWhereOnlyOneFits) {
       ErrorCode::kCorruptData, [] { open_text("x|text;text|y\n", "a.csv", {.pair_column = "y"}); }, "no column");
 }
 
+TEST(RowReader, SaysWhatWasGuessedWhereItMaySurprise) {
+  const auto notes = [](std::string_view bytes, const std::string& path, const RowReaderOptions& options = {}) {
+    return open_text(bytes, path, options)->notes();
+  };
+  constexpr std::string_view kTable = "id,label,text\n1,a,b\n";
+  constexpr std::string_view kObject = "{\"text\": \"a\"}\n";
+  EXPECT_THAT(notes(kTable, "-"), ElementsAre("[standard input] is read as txt, a text on each line, but begins like a "
+                                              "table. --format csv reads it as one"));
+  for (const char* table :
+       {"text\na\n", "\"id\";\"avis\"\n1;bon\n", "id|text\r\n\"1", "a_1,b-2\nx,y,z\n", "cat\xC3\xA9gorie,avis\nx,y"}) {
+    EXPECT_THAT(notes(table, "-"), ElementsAre(HasSubstr("--format csv reads"))) << table;
+  }
+  EXPECT_THAT(notes("label\ttext\n1\ta\n", "/dev/fd/63"), ElementsAre(HasSubstr("--format tsv reads")));
+  EXPECT_THAT(notes(kObject, "-"), ElementsAre(HasSubstr("[standard input] is read as jsonl, as its first bytes")));
+  EXPECT_THAT(notes("[\"a\"]", "texts"), ElementsAre(HasSubstr("[texts] is read as json, as its first bytes")));
+  EXPECT_THAT(notes("a\n", "a.log"), ElementsAre("[a.log] is read as txt, as its ending .log names no format. --format "
+                                                 "overrides this"));
+  EXPECT_THAT(notes(kTable, "a.log"), ElementsAre(HasSubstr("begins like a table")));
+  EXPECT_THAT(notes("text\nb\n", "a.txt", {.delimiter = ','}),
+              ElementsAre("[a.txt] is read as csv, as --delimiter is given; its ending says txt"));
+}
+
+TEST(RowReader, SaysNothingOfWhatIsUsual) {
+  const auto notes = [](std::string_view bytes, const std::string& path, const RowReaderOptions& options = {}) {
+    return open_text(bytes, path, options)->notes();
+  };
+  constexpr std::string_view kTable = "id,text\n1,b\n";
+  constexpr std::string_view kObject = "{\"text\": \"a\"}\n";
+  for (const char* prose : {"hello\n", "text\n", "yes,no\n", "Hello, world\nand, more\n", "yes,no\nmaybe\n",
+                            "1,2\n3,4\n", "one\ntwo\n", "wait...\nwhat\n"}) {
+    EXPECT_THAT(notes(prose, "-"), IsEmpty()) << prose;
+  }
+  EXPECT_THAT(notes(kTable, "a.txt"), IsEmpty());
+  EXPECT_THAT(notes(kTable, "a.CSV"), IsEmpty());
+  EXPECT_THAT(notes("id\ttext\n1\tb\n", "a.tab"), IsEmpty());
+  EXPECT_THAT(notes(kObject, "a.jsonl"), IsEmpty());
+  EXPECT_THAT(notes(kObject, "a.json.gz"), IsEmpty());
+  EXPECT_THAT(notes("a\n", "texts.gz"), IsEmpty());
+  for (const RowFormat format : {RowFormat::kTxt, RowFormat::kCsv}) {
+    EXPECT_THAT(notes(kTable, "-", {.format = format}), IsEmpty());
+    EXPECT_THAT(notes(kTable, "a.log", {.format = format}), IsEmpty());
+  }
+  EXPECT_THAT(notes(kTable, "-", {.delimiter = ','}), IsEmpty());
+}
+
 TEST(RowReader, NulsAreNoText) {
   const std::string nul("a long enough text\na\0b\nanother one\n", 35);
   EXPECT_THAT(texts_of(rows_of(nul, "a.txt")),

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rows/byte_reader.h"
 #include "rows/row_reader.h"
@@ -18,6 +19,7 @@ struct RowInput {
   std::string name;
   RowReaderOptions options;
   std::string_view encoding = "UTF-8";  ///< of the file; the bytes are UTF-8 by now
+  std::vector<std::string> notes{};     ///< RowReader::notes so far
 };
 
 /// RowReader::open over any source. `path` gives the ending that kAuto looks at, and the name in messages.

@@ -87,13 +87,37 @@ class ClassifyTest(PacelineTest):
 
     def test_an_existing_field_is_refused_with_the_way_out(self):
         target = self.folder / "out.jsonl"
-        self.fails("classify", self.model, "--output", target, stdin=b'{"text": "a", "label": 3}', expect=2,
-                   mentions="--output-prefix")
+        self.fails("classify", self.model, "--format", "jsonl", "--output", target, stdin=b'{"text": "a", "label": 3}',
+                   expect=2, mentions="--output-prefix")
         self.assertFalse(target.exists())
         row = json_rows(self.paceline("classify", self.model, "--output-prefix", "new_",
                                       stdin=b'{"text": "a", "label": 3}').stdout)[0]
         self.assertEqual(row["label"], 3)
         self.assertIn("new_label", row)
+
+    def test_a_column_in_the_way_is_found_before_the_model_is_loaded(self):
+        # A backend that is missing would be exit code 4.
+        target = self.folder / "out.csv"
+        arguments = ["classify", self.model, "--backends", "onnxruntime", "--output", target]
+        missing = self.environment(PACELINE_PLUGIN_DIR=str(self.folder))
+        for name, table in (("a.csv", "text,score\na,1\n"), ("a.tsv", "error\ttext\n1\ta\n")):
+            self.fails(*arguments, "--input", self.write(name, table), expect=2, env=missing,
+                       mentions=["column", "header of the input", "--output-prefix"])
+        self.fails(*arguments, "--input", self.write("b.csv", "text,points\na,1\n"), expect=4, env=missing,
+                   mentions="not installed")
+        self.assertFalse(target.exists())
+
+    def test_what_is_guessed_of_standard_input_is_said(self):
+        def notices(given, *flags):
+            error = self.paceline("classify", self.model, "--quiet", *flags, stdin=given).stderr.decode()
+            return error.splitlines()
+
+        self.assertEqual(notices(b"hello\nworld\n"), [])
+        self.assertEqual(notices(b"id,text\n1,a\n"), [
+            "paceline: [standard input] is read as txt, a text on each line, but begins like a table. --format csv reads "
+            "it as one."])
+        self.assertEqual(notices(b"id,text\n1,a\n", "--format", "csv"), [])
+        self.assertIn("is read as jsonl", notices(b'{"text": "a"}')[0])
 
     def test_output_file_and_quiet(self):
         texts = self.write("in.txt", "a\nb\n")
@@ -169,7 +193,8 @@ class ClassifyTest(PacelineTest):
         self.assertEqual([row.get("truncated", 0) for row in plain], [row["truncated"] for row in cut])
         self.assertNotIn("truncated", plain[0])
         self.fails("classify", self.model, "--stride", "2", stdin=given, expect=2, mentions="--long window")
-        self.fails("classify", self.model, "--long", "window", "--stride", "4000", stdin=given, expect=2, mentions="4000")
+        self.fails("classify", self.model, "--format", "jsonl", "--long", "window", "--stride", "4000", stdin=given,
+                   expect=2, mentions=["[stride]", "4000"])
 
     def test_a_closed_pipe_ends_quietly(self):
         with subprocess.Popen([PACELINE, "classify", str(self.model), "--quiet"], stdin=subprocess.PIPE,
