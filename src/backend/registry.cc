@@ -58,7 +58,7 @@ BackendStatus backend_status(const BackendEntry& entry) try {
   return {.available = false, .version = "", .reason = error.what()};
 }
 
-std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
+void check_compute_type(const BackendOptions& options) {
   const BackendEntry& entry = find_backend(options.name);
   const bool on_cpu = !parse_device(options.device).cuda;
   if (!on_cpu && entry.device_compute_types.empty()) {
@@ -68,10 +68,15 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
   const std::vector<std::string>& types = on_cpu ? entry.compute_types : entry.device_compute_types;
   const bool as_exported = !options.file.empty() && options.compute_type == kExportedType;
   if (!as_exported && std::find(types.begin(), types.end(), options.compute_type) == types.end()) {
-    throw Error(ErrorCode::kUnsupported,
+    throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[backend {}] Compute type \"{}\" was given, expected {} on {}.", entry.name,
                             excerpt(options.compute_type), fmt::join(types, ", "), options.device));
   }
+}
+
+std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const BackendOptions& options) {
+  check_compute_type(options);
+  const BackendEntry& entry = find_backend(options.name);
   if (!options.file.empty() && !entry.files) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("[backend {}] The file {} was given, and it runs no files.",
                                                          entry.name, options.file.string()));

@@ -61,6 +61,10 @@ inline constexpr const char* kReferenceBackendName = "reference";
 /// Throws Error{invalid_argument} with the nearest known name.
 const BackendEntry& find_backend(std::string_view name);
 
+/// Whether the backend has the compute type where it is to run, whether it is installed or not.
+/// Throws Error{invalid_argument, unavailable} for a backend, a device or a type that is not known there.
+void check_compute_type(const BackendOptions& options);
+
 /// Whether a backend can be created here, and in what version; else why not, with the command that mends it.
 struct BackendStatus {
   bool available = false;

@@ -67,7 +67,7 @@ TEST_F(Registry, KnowsTheReferenceWithoutListingIt) {
 TEST_F(Registry, RefusesComputeTypesAndDevicesThatABackendLacks) {
   const Checkpoint checkpoint = Checkpoint::open(folder_.path());
   expect_error(
-      ErrorCode::kUnsupported,
+      ErrorCode::kInvalidArgument,
       [&] { create_backend(checkpoint, {.name = "onnxruntime", .compute_type = "int4", .cache_dir = {}}); },
       "[backend onnxruntime]", "int4", "fp32");
   expect_error(
@@ -79,7 +79,7 @@ TEST_F(Registry, ADeviceHasComputeTypesOfItsOwn) {
   const Checkpoint checkpoint = Checkpoint::open(folder_.path());
   const auto refuse = [&](const std::string& compute_type, const std::string& device, const std::string& part) {
     expect_error(
-        ErrorCode::kUnsupported,
+        ErrorCode::kInvalidArgument,
         [&] { create_backend(checkpoint, {.name = "torch-eager", .compute_type = compute_type, .device = device}); },
         "[backend torch-eager]", compute_type, part);
   };

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "answer/predict.h"
+#include "backend/registry.h"
 #include "base/cache_folder.h"
 #include "base/file.h"
 #include "base/paths.h"
@@ -30,6 +32,18 @@ void refuse_model_file(const std::filesystem::path& given) {
                           given.string(), folder.string())};
 }
 
+/// Refuses the folder that bench wrote, and what else stands in it beside the plan.
+void refuse_report(const std::filesystem::path& given, PathKind kind) {
+  const bool whole = kind == PathKind::kFolder;
+  const std::filesystem::path folder = whole ? given : given.parent_path();
+  const bool is_other =
+      whole ? !path_exists(given / "config.json") : given.extension() != ".json" || given.filename() == "report.json";
+  if (!is_other || !path_exists(folder / "report.json") || !path_exists(folder / "plan.json")) return;
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("[plan] {} is {} of bench. Name its plan: {}.", given.string(),
+                          whole ? "a report" : "a file of a report", (folder / "plan.json").string())};
+}
+
 /// The plan's own labels, whatever was given instead: nobody means a threshold that no label can have.
 void check_plan_labels(const Deployment& deployment, const Checkpoint& checkpoint) {
   try {
@@ -40,12 +54,27 @@ void check_plan_labels(const Deployment& deployment, const Checkpoint& checkpoin
   }
 }
 
+/// What a flag names wrongly is its user's mistake, what the plan names wrongly the plan's.
+void check_backend(const Deployment& deployment) {
+  const BackendOptions& run = deployment.run.backend;
+  try {
+    check_compute_type(run);
+  } catch (const Error& error) {
+    const bool planned = deployment.plan && deployment.plan->run.backend.name == run.name &&
+                         deployment.plan->run.backend.compute_type == run.compute_type;
+    if (!planned || error.code() != ErrorCode::kInvalidArgument) throw;
+    const std::string_view what = error.what();
+    throw Error{ErrorCode::kCorruptData, fmt::format("[{}, {}", deployment.plan_file.string(), what.substr(1))};
+  }
+}
+
 }  // namespace
 
 Deployment read_deployment(const std::filesystem::path& model) {
   Deployment deployment{.model_dir = model, .run = {}, .plan = std::nullopt};
   const PathKind kind = path_kind(model);
   const bool there = kind != PathKind::kNothing;
+  if (there) refuse_report(model, kind);
   if (kind != PathKind::kFolder && (there || model.extension() == ".json")) {
     if (kind == PathKind::kFile) refuse_model_file(model);
     deployment.plan = read_plan(model);
@@ -96,6 +125,7 @@ void change_labels(LabelOptions& labels, const LabelOptions& changes) {
 }
 
 Checkpoint check_deployment(const Deployment& deployment) {
+  check_backend(deployment);
   Checkpoint checkpoint = Checkpoint::open(deployment.model_dir, deployment.run.checkpoint_options);
   if (deployment.plan) {
     const std::filesystem::path& cache_dir = deployment.run.backend.cache_dir;

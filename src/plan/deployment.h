@@ -28,9 +28,9 @@ void change_run(RunOptions& run, const ClassifierOptions& changes);
 /// The thresholds and class weights given replace the plan's, each kind as a whole.
 void change_labels(LabelOptions& labels, const LabelOptions& changes);
 
-/// Looks at the checkpoint before anything large is loaded, and gives it: that it is the plan's, as is the user's file
-/// where one is still to be run, and that it has labels to give.
-/// Throws Error{not_found, corrupt_data, unsupported}.
+/// Looks at the checkpoint before anything large is loaded, and gives it: that the backend has the compute type, that
+/// it is the plan's checkpoint, as is the user's file where one is still to be run, and that it has labels to give.
+/// Throws Error{invalid_argument, not_found, corrupt_data, unsupported, unavailable}.
 Checkpoint check_deployment(const Deployment& deployment);
 
 }  // namespace paceline

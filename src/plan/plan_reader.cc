@@ -1,6 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -32,7 +36,8 @@ void check_schema(const JsonFieldReader& visitor) {
 /// Names what fields() visits.
 struct FieldNames {
   static constexpr bool kReads = false;
-  std::vector<std::string> names{"schema_version", "paceline_version"};
+  std::vector<std::string> names{};
+  std::map<std::string, std::vector<std::string>> of_objects{};  ///< the names in each object
 
   void add(std::string_view key) { names.emplace_back(key); }
   void text(std::string_view key, const auto&, const TextRule& = {}) { add(key); }
@@ -45,21 +50,38 @@ struct FieldNames {
   void texts(std::string_view key, const auto&, const ListRule& = {}) { add(key); }
   void numbers_by_name(std::string_view key, const auto&, const ListRule& = {}) { add(key); }
   void choice(std::string_view key, const auto&, const auto&, const ChoiceRule& = {}) { add(key); }
-  void object(std::string_view key, const auto&) { add(key); }
+  void object(std::string_view key, const auto& visit) {
+    add(key);
+    FieldNames inner;
+    visit(inner);
+    of_objects.emplace(key, std::move(inner.names));
+  }
   void check(bool, const auto&) const {}
 };
+
+/// `owner` has the keys: "a plan", or an object in one.
+void refuse_unknown_keys(const Json& object, const std::vector<std::string>& known, std::string_view owner,
+                         std::string_view where) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::ranges::find(known, key) != known.end()) continue;
+    const std::string_view nearest = nearest_name(key, known);
+    throw Error{ErrorCode::kCorruptData,
+                fmt::format("[{}] {} has no key \"{}\". {}", where, owner, excerpt(key),
+                            nearest.empty() ? "Remove it." : fmt::format("Did you mean \"{}\"?", nearest))};
+  }
+}
 
 /// A key that is passed over would be a setting that somebody believes in.
 void refuse_unknown_keys(const JsonFieldReader& visitor) {
   FieldNames known;
+  known.names = {"schema_version", "paceline_version"};
   const Plan plan;
   fields(known, plan);
-  for (const auto& [key, value] : visitor.json().items()) {
-    if (std::ranges::find(known.names, key) != known.names.end()) continue;
-    const std::string_view nearest = nearest_name(key, known.names);
-    throw Error{ErrorCode::kCorruptData,
-                fmt::format("[{}] a plan has no key \"{}\". {}", visitor.where(), excerpt(key),
-                            nearest.empty() ? "Remove it." : fmt::format("Did you mean \"{}\"?", nearest))};
+  refuse_unknown_keys(visitor.json(), known.names, "a plan", visitor.where());
+  for (const auto& [object, names] : known.of_objects) {
+    const auto found = visitor.json().find(object);
+    if (found == visitor.json().end() || !found->is_object()) continue;  // reading it says what it is instead
+    refuse_unknown_keys(*found, names, fmt::format("\"{}\" of a plan", object), visitor.where());
   }
 }
 

@@ -131,6 +131,11 @@ TEST_F(PlanFile, AKeyThatNoPlanHasIsRefusedWithTheNearest) {
   json["zzzzzzzzzzzz"] = 1;
   expect_error(
       ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); }, "Remove it.");
+  json.erase("zzzzzzzzzzzz");
+  json["texts_per_second"]["medan"] = 1;
+  expect_error(
+      ErrorCode::kCorruptData, [&] { plan_from_json(json.dump(), file_); },
+      "\"texts_per_second\" of a plan has no key \"medan\". Did you mean \"median\"?");
 }
 
 TEST_F(PlanFile, WhatIsSaidOfWindowsNeedsWindows) {
@@ -167,6 +172,20 @@ TEST_F(PlanFile, LabelOptionsThatNoCheckpointHasNameThePlan) {
     expect_error(
         ErrorCode::kCorruptData, [&] { check_deployment(deployment); }, '[' + file_.string() + ']', what);
   }
+}
+
+TEST_F(PlanFile, AComputeTypeThatTheBackendLacksIsOfThePlanOrOfTheFlag) {
+  const std::filesystem::path model = PACELINE_TESTDATA "/models/roberta-fp32";
+  plan_.model_dir = model;
+  plan_.run.backend.name = "onnxruntime";
+  plan_.run.backend.compute_type = "bf16";
+  Deployment deployment{.model_dir = model, .run = plan_.run, .plan = plan_, .plan_file = file_, .labels = {}};
+  expect_error(
+      ErrorCode::kCorruptData, [&] { check_deployment(deployment); }, '[' + file_.string() + ", backend onnxruntime]",
+      "bf16", "fp32");
+  change_run(deployment.run, {.compute_type = "fp16"});
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { check_deployment(deployment); }, "[backend onnxruntime]", "fp16", "fp32");
 }
 
 TEST_F(PlanFile, ARelativeModelDirIsTakenFromThePlansFolder) {

@@ -56,6 +56,13 @@ class MannersTest(PacelineTest):
         self.fails("classify", self.model, "--compute-types", "fp23", expect=2, mentions="fp32")
         self.fails("classify", self.model, "--top-k", "many", expect=2, mentions="--top-k")
 
+    def test_a_compute_type_that_the_backend_lacks_is_wrong_usage_everywhere(self):
+        flags = ["--backends", "onnxruntime", "--compute-types", "bf16-autocast"]
+        texts = self.write("texts.txt", "a\n")
+        for command in (["classify", self.model, "--input", texts], ["verify", self.model],
+                        ["bench", self.model, "--text", texts, "--dry-run"]):
+            self.fails(*command, *flags, expect=2, mentions="bf16-autocast")
+
 
 class InspectTest(PacelineTest):
     def inspect(self, model):
