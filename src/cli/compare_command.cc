@@ -1,7 +1,12 @@
+#include <fmt/format.h>
+
+#include "base/paths.h"
 #include "cli/exit_code.h"
 #include "cli/subcommands.h"
+#include "paceline/error.h"
 #include "report/compare.h"
 #include "results/report_reader.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {
@@ -12,10 +17,23 @@ struct CompareOptions {
   bool json = false;
 };
 
+constexpr const char* kReportFile = "report.json";
+
+/// The page of a report, its samples, a chart: files beside report.json that hold no report to read.
+void refuse_other_file(const std::filesystem::path& path) {
+  const std::filesystem::path report = path.parent_path() / kReportFile;
+  if (path.extension() == ".json" || !path_exists(path) || !path_exists(report)) return;
+  throw Error{ErrorCode::kInvalidArgument,
+              fmt::format("[compare] {} was given, and what can be compared is the {} beside it. Name that, or the "
+                          "folder.",
+                          excerpt(path.string(), 200), kReportFile)};
+}
+
 /// report.json, or the folder that bench wrote it into.
 BenchResults read(const std::filesystem::path& path) {
-  std::error_code error;
-  return read_report(std::filesystem::is_directory(path, error) ? path / "report.json" : path);
+  if (is_folder(path)) return read_report(path / kReportFile);
+  refuse_other_file(path);
+  return read_report(path);
 }
 
 int run_compare_command(const CompareOptions& options, Console& console) {

@@ -35,6 +35,17 @@ class CompareTest(PacelineTest):
         self.assertIn("Nothing confirmed is slower beyond the tolerance of 2.0 %.", result.stdout.decode())
         self.assertNotIn("Differs", result.stdout.decode())
 
+    def test_the_page_of_a_report_names_what_is_read(self):
+        folder = self.folder / "report"
+        folder.mkdir()
+        (folder / "report.json").write_bytes(REPORT.read_bytes())
+        page = self.write("report/report.html", "<!doctype html>")
+        self.fails("compare", page, self.old, expect=2, mentions=[str(page), "report.json beside it"])
+        self.paceline("compare", folder, self.old)
+        plan = self.write("report/plan.json", "{}")
+        for given in (folder, page, folder / "report.json"):
+            self.fails("classify", given, stdin=b"a", expect=2, mentions=f"Name its plan: {plan}.")
+
     def test_a_slower_recommended_configuration_is_a_regression(self):
         slower = self.new(self.scale(1.2, lambda row: row["backend"] == "native" and row["confirmed"]))
         result = self.paceline("compare", self.old, slower, expect=5)
