@@ -116,6 +116,7 @@ int run_export(const ExportFlags& flags, Console& console) {
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(flags.model_dir), flags.checkpoint_options);
   refuse_overwriting("export", "--out", request.file, files_of(checkpoint));
   const ParentFolder folder(request.file);
+  note_result_file(request.file);
   try {
     export_for(exporter, checkpoint, request);
   } catch (const Error&) {

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -22,8 +24,29 @@ std::atomic<bool> interrupt_flag{false};
 std::atomic<bool> first_one_ends{false};
 std::atomic<bool> work_done{false};
 std::atomic<int> wake_up{-1};  ///< the end of a pipe that wakes the thread below
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free &&
+                  std::atomic<const void*>::is_always_lock_free,
               "a signal handler may only touch lock-free atomics");
+
+/// The file that is the result, and what stood under its name before.
+struct ResultFile {
+  std::string path;
+  struct stat before {};
+  bool was_there = false;
+};
+std::atomic<const ResultFile*> result_file{nullptr};
+
+/// Whether another file stands there now. stat is allowed in a handler.
+bool is_in_place(const ResultFile& result) {
+  struct stat now {};
+  if (::stat(result.path.c_str(), &now) != 0 || !S_ISREG(now.st_mode)) return false;
+  return !result.was_there || now.st_dev != result.before.st_dev || now.st_ino != result.before.st_ino;
+}
+
+bool is_done() {
+  const ResultFile* const result = result_file;
+  return work_done || (result != nullptr && is_in_place(*result));
+}
 
 void say(std::string_view text) {
   if (::write(STDERR_FILENO, text.data(), text.size()) < 0) {
@@ -35,7 +58,10 @@ void say(std::string_view text) {
 extern "C" void on_signal(int /*signal*/) {
   const int saved = errno;
   const bool again = interrupt_flag.exchange(true);
-  if (work_done && !again) return;
+  if (!again && is_done()) {
+    errno = saved;
+    return;
+  }
   if (again || first_one_ends) {
     say("\npaceline: ended by a signal; no unfinished file is left.\n");
     remove_temporary_paths();
@@ -106,6 +132,12 @@ void install_signal_handlers(bool ends_at_once) {
   }
   handle(SIGPIPE, SIG_IGN);
   handle(SIGXFSZ, SIG_IGN);
+}
+
+void note_result_file(const std::filesystem::path& file) {
+  auto& result = *new ResultFile{.path = file.string()};  // as long as the handler may come
+  result.was_there = ::stat(result.path.c_str(), &result.before) == 0;
+  if (!result.was_there || S_ISREG(result.before.st_mode)) result_file = &result;
 }
 
 void note_work_done() { work_done = true; }

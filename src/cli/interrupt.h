@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <stop_token>
 
 #include "paceline/error.h"
@@ -11,6 +12,10 @@ namespace paceline {
 /// ignored when the program starts stays ignored. Writing to a closed pipe or beyond the limit on a file's size becomes
 /// an error instead of a signal. Throws Error{resource_exhausted}.
 void install_signal_handlers(bool ends_at_once);
+
+/// What the program was asked for will be this file, under its name once it is complete. From that moment on it counts
+/// as done, though whoever wrote it has not returned yet. Not for what is written directly: a device, a pipe.
+void note_result_file(const std::filesystem::path& file);
 
 /// What the program was asked for is done and in its place: the first signal no longer changes how it ends. The second
 /// ends it at once, as ever.
