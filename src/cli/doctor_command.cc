@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
+#include "cli/text_table.h"
 #include "machine/machine.h"
 #include "network/architecture.h"
 #include "paceline/version.h"
@@ -105,14 +106,14 @@ std::string roof_text(const Roof& roof, int threads) {
 }
 
 std::string backends_text() {
-  std::string out = "backends\n";
+  std::vector<std::vector<std::string>> rows;
   for (const BackendEntry& entry : known_backends()) {
     const BackendStatus status = backend_status(entry);
-    out += fmt::format("  {:<22} {:<10} {:<24} {}\n", entry.name, status.available ? status.version : "missing",
-                       fmt::format("{}", fmt::join(entry.compute_types, ", ")),
-                       status.available ? entry.summary : status.reason);
+    rows.push_back({"  " + entry.name, status.available ? status.version : "missing",
+                    fmt::format("{}", fmt::join(entry.compute_types, ", ")),
+                    status.available ? entry.summary : status.reason});
   }
-  return out;
+  return "backends\n" + text_table(rows, "llll");
 }
 
 int run_doctor(const DoctorOptions& options, Console& console) {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "backend/registry.h"
 #include "bench/bench.h"
@@ -8,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/notices.h"
 #include "cli/subcommands.h"
+#include "cli/text_table.h"
 #include "paceline/error.h"
 
 namespace paceline {
@@ -39,16 +42,29 @@ int verdict_code(const BenchResults& results) {
   return no_room && std::none_of(backends.begin(), backends.end(), differs) ? kExitExhausted : kExitGateFailed;
 }
 
-std::string table_row(const BackendResult& result) {
+std::vector<std::string> table_row(const BackendResult& result) {
   const GateResult& gate = result.gate;
-  const std::string head = fmt::format("{:<22} {:<5} ", result.backend, result.compute_type);
   if (!gate.ran) {
     const char* verdict = result.no_room ? "no room" : has_failed(result) ? "failed" : "missing";
-    return fmt::format("{}{:<9} {}\n", head, verdict, result.error);
+    return {result.backend, result.compute_type, verdict, result.error};
   }
-  return fmt::format("{}{:<9} {:>10.2e} {:>10.2e} {:>10.2e} {:>9.2f} % {:>6}  {}\n", head,
-                     gate.accepted ? "accepted" : "rejected", gate.max_abs_logit_diff, gate.mean_abs_logit_diff,
-                     gate.max_relative_diff, 100 * gate.agreement, gate.texts, gate.oracle);
+  const auto difference = [](double value) { return fmt::format("{:.2e}", value); };
+  return {result.backend,
+          result.compute_type,
+          gate.accepted ? "accepted" : "rejected",
+          difference(gate.max_abs_logit_diff),
+          difference(gate.mean_abs_logit_diff),
+          difference(gate.max_relative_diff),
+          fmt::format("{:.2f} %", 100 * gate.agreement),
+          std::to_string(gate.texts),
+          gate.oracle};
+}
+
+std::string results_table(const BenchResults& results) {
+  std::vector<std::vector<std::string>> rows{
+      {"backend", "type", "verdict", "max diff", "mean diff", "relative", "agreement", "texts", "oracle"}};
+  for (const BackendResult& result : results.backends) rows.push_back(table_row(result));
+  return text_table(rows, "lllrrrrrl");
 }
 
 /// Flags that say how texts are read, where none are.
@@ -71,9 +87,7 @@ int run_verify_command(VerifyFlags& flags, Console& console) {
   note_notices(flags.bench, console);
   const BenchResults results = run_verify(flags.bench);
   progress->finish();
-  std::string table = fmt::format("{:<22} {:<5} {:<9} {:>10} {:>10} {:>10} {:>11} {:>6}  {}\n", "backend", "type",
-                                  "verdict", "max diff", "mean diff", "relative", "agreement", "texts", "oracle");
-  for (const BackendResult& result : results.backends) table += table_row(result);
+  std::string table = results_table(results);
   for (const BackendResult& result : results.backends) {
     if (!result.gate.ran || result.gate.accepted) continue;
     table += fmt::format("{} {} is rejected: {}\n", result.backend, result.compute_type, result.gate.verdict);
