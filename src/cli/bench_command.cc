@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
+#include "cli/output.h"
 #include "cli/subcommands.h"
 #include "model_folder/model_folder.h"
 #include "paceline/error.h"
@@ -115,6 +116,16 @@ void check_protocol(const BenchFlags& flags) {
   }
 }
 
+/// That the report can be written, and replaces neither the texts nor a file that is measured.
+void check_out(const BenchFlags& flags) {
+  std::vector<std::filesystem::path> read{flags.bench.texts.file};
+  for (const UserFile& file : flags.bench.choice.files) read.push_back(file.path);
+  for (const std::string& name : names_of_a_report()) {
+    refuse_overwriting("bench", "--out", flags.out / name, read);
+  }
+  check_report_folder(flags.out);
+}
+
 /// Before hours of measuring.
 void check_labels(const BenchFlags& flags) {
   const LabelOptions& labels = flags.bench.labels;
@@ -195,7 +206,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   }
   check_protocol(flags);
   check_labels(flags);
-  if (!bench.method.dry_run) check_report_folder(flags.out);
+  if (!bench.method.dry_run) check_out(flags);
   const auto progress = make_progress(flags.quiet, "bench", "s");
   bench.method.rounds_dir = flags.out;
   bench.listener.progress = progress.get();

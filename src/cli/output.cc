@@ -65,7 +65,7 @@ void refuse_overwriting(std::string_view command, std::string_view flag, const s
     const auto source = regular_file(file, STDIN_FILENO);
     if (!source || source->st_dev != target->st_dev || source->st_ino != target->st_ino) continue;
     throw Error{ErrorCode::kInvalidArgument,
-                fmt::format("[{}] {} {} would replace a file that is read, {}. Name another file.", command, flag,
+                fmt::format("[{}] {} {} would replace a file that is read, {}. Name another.", command, flag,
                             name_of(written, "(standard output)"), name_of(file, "standard input"))};
   }
 }

@@ -123,15 +123,6 @@ bool add_charts(StagedFiles& staged, const BenchResults& results) {
   return drawn;
 }
 
-/// Every file that a report of some run has.
-std::vector<std::string> names_of_a_report() {
-  std::vector<std::string> names{"report.html", "report.json", "samples.csv", "plan.json"};
-  for (const char* chart : kChartNames) {
-    for (const char* ending : {".svg", ".png"}) names.push_back(fmt::format("charts/{}{}", chart, ending));
-  }
-  return names;
-}
-
 /// The report of an earlier run that was not complete. What cannot be removed stays: it is beside the report.
 void remove_incomplete(const fs::path& out_dir) {
   const fs::path folder = out_dir / kIncompleteFolder;
@@ -176,6 +167,14 @@ void check_folder(const fs::path& out_dir, const std::vector<std::string>& names
 }
 
 }  // namespace
+
+std::vector<std::string> names_of_a_report() {
+  std::vector<std::string> names{"report.html", "report.json", "samples.csv", "plan.json"};
+  for (const char* chart : kChartNames) {
+    for (const char* ending : {".svg", ".png"}) names.push_back(fmt::format("charts/{}{}", chart, ending));
+  }
+  return names;
+}
 
 void check_report_folder(const fs::path& out_dir) { check_folder(out_dir, names_of_a_report()); }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "results/results.h"
 
@@ -30,6 +31,9 @@ std::string write_report(const BenchResults& results, const std::filesystem::pat
 /// "incomplete" where `out_dir` holds the report of a complete run and this one is not; nowhere where this one was
 /// interrupted before anything was measured and there is an earlier report.
 std::optional<std::filesystem::path> report_folder(const BenchResults& results, const std::filesystem::path& out_dir);
+
+/// Every file that a report of some run has, relative to its folder.
+std::vector<std::string> names_of_a_report();
 
 /// Before hours of measuring: whether a report can be written there. Leaves everything as it is; throws what
 /// write_report() would.

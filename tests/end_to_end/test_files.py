@@ -90,6 +90,12 @@ class OutputTest(PacelineTest):
             self.assertEqual((model / name).read_bytes(), before)
         self.fails("tokenize", model, "--output", model / "tokenizer.json", stdin=b"hi\n", expect=2,
                    mentions="would replace")
+        out = self.folder / "out"
+        out.mkdir()
+        samples = self.write("out/samples.csv", "text\nhi\n")
+        self.fails("bench", self.model, "--text", samples, "--out", out, expect=2,
+                   mentions=["--out", str(samples), "would replace"])
+        self.assertEqual([path.name for path in out.iterdir()], ["samples.csv"])
         self.paceline("export", model, "--to", "onnx", "--out", model / "model.onnx")
         self.paceline("export", model, "--to", "onnx", "--out", model / "model.onnx")
 
