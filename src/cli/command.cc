@@ -74,6 +74,23 @@ void refuse_repeated(const Command& command, const CLI::App& app) {
   }
 }
 
+/// The flag that CLI11's words are about ("--name: 1 required TEXT missing", "Could not convert: --quiet = maybe");
+/// null where they name none.
+const Flag* flag_of(const Command& command, std::string_view words) {
+  const auto found = std::ranges::find_if(command.flags, [&](const Flag& flag) {
+    return words.starts_with(flag.name + ':') || words.find(": " + flag.name + ' ') != std::string_view::npos;
+  });
+  return found == command.flags.end() ? nullptr : &*found;
+}
+
+/// A flag without its value, or a switch with one.
+[[noreturn]] void refuse_parsing(const Command& command, const CLI::ParseError& error) {
+  const Flag* flag = flag_of(command, error.what());
+  if (flag == nullptr) refuse(command, fmt::format("{}.", error.what()));
+  if (flag->value.empty()) refuse(command, fmt::format("{} was given a value, and it takes none.", flag->name));
+  refuse(command, fmt::format("{} was given without a value, {} was expected behind it.", flag->name, flag->value));
+}
+
 void check_required(const Command& command, const CLI::App& app) {
   for (const Flag& flag : command.flags) {
     if (flag.required && app.get_option(flag.name)->count() == 0) {
@@ -128,7 +145,7 @@ void parse_arguments(const Command& command, const std::vector<std::string>& arg
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {
     refuse_repeated(command, app);
-    refuse(command, fmt::format("{}.", error.what()));
+    refuse_parsing(command, error);
   }
   const std::vector<std::string> unknown = app.remaining();
   const auto flag =

@@ -87,7 +87,10 @@ TEST(Arguments, WhatMayBeRepeatedCountsEachTime) {
 TEST(Arguments, WhatIsMissingIsNamed) {
   EXPECT_NE(refusal({"model"}).find("--name is missing"), std::string::npos);
   EXPECT_NE(refusal({"--name", "a"}).find("MODEL_DIR is missing"), std::string::npos);
-  EXPECT_NE(refusal({"model", "--name"}).find("--name"), std::string::npos);
+  EXPECT_EQ(refusal({"model", "--name"}),
+            "[example] --name was given without a value, NAME was expected behind it. See paceline example --help.");
+  EXPECT_EQ(refusal({"model", "--name", "a", "--quiet=maybe"}),
+            "[example] --quiet was given a value, and it takes none. See paceline example --help.");
 }
 
 TEST(Arguments, AnUnknownFlagGetsTheNearest) {
