@@ -208,8 +208,8 @@ Tokenizer Tokenizer::load(const std::map<std::string, std::string>& contents, co
   const auto pair_room = options.max_length - static_cast<int64_t>(paceline_tokenizer_special_tokens(rust, true));
   if (options.windows && (options.max_length == 0 || options.stride < 0 || 2 * int64_t{options.stride} >= pair_room)) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[{}] stride is {} tokens, expected 0 to {} for windows of {}.", state->path,
-                            options.stride, std::max<int64_t>(0, (pair_room - 1) / 2), options.max_length));
+                fmt::format("[stride] {} tokens were given, expected 0 to {} for windows of {}.", options.stride,
+                            std::max<int64_t>(0, (pair_room - 1) / 2), options.max_length));
   }
   return Tokenizer(std::move(state));
 }

@@ -420,7 +420,7 @@ TEST(Tokenizer, RefusesAStrideThatLeavesNoStep) {
     expect_error(
         ErrorCode::kInvalidArgument,
         [&] { Tokenizer::load(kFolder / "wordpiece", {.max_length = 16, .windows = true, .stride = stride}); },
-        std::to_string(stride));
+        "[stride] " + std::to_string(stride) + " tokens were given, expected 0 to 6 for windows of 16");
   }
 }
 
