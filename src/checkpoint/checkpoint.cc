@@ -238,6 +238,7 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, const CheckpointOptions& 
     checkpoint.notices_.push_back(std::move(notice));
   }
   checkpoint.saved_by_ = paceline::saved_by(loaded.config, {});
+  if (!checkpoint.saved_by_.notice.empty()) checkpoint.notices_.push_back(checkpoint.saved_by_.notice);
   checkpoint.take_weights(read.network, weights);
   // The weights of a term that is left out are there and not read.
   checkpoint.token_types_ = apply_token_types(options.token_types, input.types, read.network);

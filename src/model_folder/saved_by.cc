@@ -12,6 +12,8 @@
 namespace paceline {
 namespace {
 
+constexpr const char* kVersionKey = "transformers_version";
+
 std::string text_at(const Json& object, std::string_view key) {
   if (!object.is_object()) return "";
   const auto field = object.find(key);
@@ -27,6 +29,18 @@ int reading_of(std::string_view version) {
 
 bool has(const Json& object, std::string_view key) {
   return object.is_object() && object.contains(key) && !object.at(std::string(key)).is_null();
+}
+
+/// Where config.json gives as its version what is none. `read_as`: the version whose reading is taken instead.
+std::string notice_of(const Json& config, int read_as) {
+  if (!has(config, kVersionKey)) return "";
+  const Json& given = config.at(kVersionKey);
+  const std::string version = text_at(config, kVersionKey);
+  if ((given.is_string() && version.empty()) || reading_of(version) != 0) return "";
+  return fmt::format(
+      "{} of config.json is {}, a version such as \"5.1.0\" was expected; the file is read as by "
+      "version {}",
+      kVersionKey, excerpt(given.dump(-1, ' ', true, Json::error_handler_t::replace)), read_as);
 }
 
 constexpr const char* kTokenizerConfig = "tokenizer_config.json";
@@ -84,10 +98,10 @@ Shown shown_by(const Json& config) {
 SavedBy saved_by(const Json& config, const Json& tokenizer_config) {
   SavedBy saved;
   const char* file = "config.json";
-  saved.version = text_at(config, "transformers_version");
+  saved.version = text_at(config, kVersionKey);
   if (saved.version.empty()) {
     file = kTokenizerConfig;
-    saved.version = text_at(tokenizer_config, "transformers_version");
+    saved.version = text_at(tokenizer_config, kVersionKey);
   }
   const int written = reading_of(saved.version);
   // 4 keeps this key where it saves a file of 5 again, and then writes its own version.
@@ -95,14 +109,17 @@ SavedBy saved_by(const Json& config, const Json& tokenizer_config) {
   saved.model = written != 0 ? written : unnamed_five ? 5 : 4;
   const Shown shown = shown_by(tokenizer_config);
   saved.tokenizer = shown.version != 0 ? shown.version : written != 0 ? written : 4;
-  const std::string version = fmt::format("{}'s transformers_version", file);
+  saved.notice = notice_of(config, saved.model);
+  const std::string version = fmt::format("{}'s {}", file, kVersionKey);
   if (shown.version != 0) {
     const bool differs = written != 0 && written != shown.version;
     saved.tokenizer_because =
         fmt::format("as {}'s {} shows{}", kTokenizerConfig, shown.mark,
                     differs ? fmt::format(", though {} is {}", version, excerpt(saved.version)) : "");
-  } else if (!saved.version.empty()) {
+  } else if (written != 0) {
     saved.tokenizer_because = fmt::format("as {} {} shows", version, excerpt(saved.version));
+  } else if (!saved.version.empty()) {
+    saved.tokenizer_because = fmt::format("as {} {} is no version", version, excerpt(saved.version));
   } else {
     saved.tokenizer_because = "as nothing shows another version";
   }

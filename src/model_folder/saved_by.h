@@ -12,6 +12,7 @@ struct SavedBy {
   int model = 4;                    ///< 4 or 5: whose reading of config.json; 4 where nothing says
   int tokenizer = 4;                ///< 4 or 5: whose reading of the tokenizer's files
   std::string tokenizer_because{};  ///< "as tokenizer_config.json's backend shows"
+  std::string notice{};             ///< a clause where config.json names a version that cannot be read; else empty
 };
 
 /// `config` is the content of config.json, `tokenizer_config` that of tokenizer_config.json; null or empty where there

@@ -52,6 +52,20 @@ TEST(SavedBy, KnowsATokenizerOfFourBesideAnyModel) {
   expect_saved(five, R"({"tokenizer_class":"BertTokenizer","do_lower_case":true})", "5.1.0", 5, 5);
 }
 
+TEST(SavedBy, SaysWhichVersionCannotBeRead) {
+  const auto notice = [](const char* config) { return saved_by(Json::parse(config), Json()).notice; };
+  for (const char* fine : {"{}", "null", R"({"transformers_version":null})", R"({"transformers_version":""})",
+                           R"({"transformers_version":"5.0.0.dev0"})"}) {
+    EXPECT_EQ(notice(fine), "") << fine;
+  }
+  EXPECT_EQ(
+      notice(R"({"transformers_version":"99999999999999999999"})"),
+      "transformers_version of config.json is \"99999999999999999999\", a version such as \"5.1.0\" was expected; "
+      "the file is read as by version 4");
+  EXPECT_NE(notice(R"({"transformers_version":5})").find("is 5, "), std::string::npos);
+  EXPECT_NE(notice(R"({"transformers_version":"v5","rope_parameters":{}})").find("as by version 5"), std::string::npos);
+}
+
 TEST(SavedBy, SaysWhatShowsIt) {
   const auto because = [](const char* config, const char* tokenizer_config) {
     return saved_by(Json::parse(config), Json::parse(tokenizer_config)).tokenizer_because;
