@@ -45,7 +45,7 @@ std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
 std::string usage(const BenchResults& results, const HtmlOptions& options) {
   if (!options.plan_path.empty()) {
     return html_paragraph("plan.json holds this configuration. To classify with it:", "use") +
-           html_command(fmt::format("paceline classify {} --input texts.txt --output labels.tsv", options.plan_path));
+           html_command(fmt::format("paceline classify {} --input YOUR_TEXTS --output YOUR_LABELS", options.plan_path));
   }
   return results.recommendation.valid ? ""
                                       : html_paragraph("No plan.json was written, as this run recommends nothing.");

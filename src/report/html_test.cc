@@ -45,7 +45,7 @@ TEST(HtmlTest, SaysTheRecommendationWithItsInterval) {
   EXPECT_THAT(html, HasSubstr("Use native fp32 with batches of 64 texts, sorted by length."));
   EXPECT_THAT(html, HasSubstr("A million texts take 6 h 41 min and cost 1.21 at 0.180 an hour."));
   EXPECT_THAT(html, HasSubstr("<td class=\"wrap\">takes 1.38 times as long (1.37 to 1.39)</td>"));
-  EXPECT_THAT(html, HasSubstr("paceline classify out/plan.json"));
+  EXPECT_THAT(html, HasSubstr("paceline classify out/plan.json --input YOUR_TEXTS --output YOUR_LABELS"));
 }
 
 TEST(HtmlTest, SaysThatWeightsAreRandomOnlyWhereTheyAre) {
