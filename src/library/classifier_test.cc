@@ -73,7 +73,7 @@ TEST(Classifier, RefusesWhatItCannotDo) {
   expect_error(ErrorCode::kUnsupported, open(PACELINE_TESTDATA "/models/roberta-encoder", {}),
                "without a classification");
   expect_error(ErrorCode::kInvalidArgument, open(kModel, {.backend = "natve"}), "natve", "native");
-  expect_error(ErrorCode::kUnsupported, open(kModel, {.compute_type = "int3"}), "int3");
+  expect_error(ErrorCode::kInvalidArgument, open(kModel, {.compute_type = "int3"}), "int3");
   expect_error(ErrorCode::kInvalidArgument, open(kModel, {.threads = -2}), "-2");
   expect_error(ErrorCode::kInvalidArgument, open(kModel, {.instances = 0}), "0 were given");
   expect_error(ErrorCode::kInvalidArgument, open(kModel, {.batch_size = -1}), "batch_size -1");
