@@ -151,6 +151,7 @@ BenchResults begin(const BenchOptions& options) {
 
 BenchEnvironment real_environment(const BenchOptions& options) {
   BenchEnvironment environment;
+  environment.began = monotonic_seconds();
   environment.start_worker = make_process_workers({.command = options.worker, .stop = options.stop});
   return environment;
 }
@@ -181,7 +182,7 @@ std::string unread_note(const Workload& workload) {
 /// What bench and verify have in common: `run` fills the results from the subject.
 template <class Run>
 BenchResults with_subject(const BenchOptions& options, const Run& run) {
-  const double started = monotonic_seconds();
+  const BenchEnvironment environment = real_environment(options);
   BenchResults results = begin(options);
   const Checkpoint checkpoint = Checkpoint::open(find_model_folder(options.model_dir), options.checkpoint_options);
   for (const std::string& notice : checkpoint.notices()) {
@@ -192,24 +193,26 @@ BenchResults with_subject(const BenchOptions& options, const Run& run) {
   results.workload = subject.workload.summary;
   if (results.workload.in_windows()) results.notes.push_back(windows_note(results.workload));
   if (subject.workload.passed_over > 0) results.notes.push_back(unread_note(subject.workload));
-  run(subject, results);
-  finish(results, started);
+  run(subject, environment, results);
+  finish(results, *environment.began);
   return results;
 }
 
 }  // namespace
 
 BenchResults run_bench(const BenchOptions& options) {
-  return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
-    results.roof = measure_roof(subject.threads);
-    run_measurement(options, subject, real_environment(options), results);
-  });
+  return with_subject(options,
+                      [&](const BenchSubject& subject, const BenchEnvironment& environment, BenchResults& results) {
+                        results.roof = measure_roof(subject.threads);
+                        run_measurement(options, subject, environment, results);
+                      });
 }
 
 BenchResults run_profile(const BenchOptions& options) {
   check_profile_options(options);
-  return with_subject(
-      options, [&](const BenchSubject& subject, BenchResults& results) { profile_stages(options, subject, results); });
+  return with_subject(options, [&](const BenchSubject& subject, const BenchEnvironment&, BenchResults& results) {
+    profile_stages(options, subject, results);
+  });
 }
 
 std::filesystem::path saved_rounds(const std::filesystem::path& rounds_dir) { return round_store_file(rounds_dir); }
@@ -220,9 +223,8 @@ void remove_saved_rounds(const std::filesystem::path& rounds_dir) {
 }
 
 BenchResults run_verify(const BenchOptions& options) {
-  return with_subject(options, [&](const BenchSubject& subject, BenchResults& results) {
-    run_gate_alone(options, subject, real_environment(options), results);
-  });
+  return with_subject(options, [&](const BenchSubject& subject, const BenchEnvironment& environment,
+                                   BenchResults& results) { run_gate_alone(options, subject, environment, results); });
 }
 
 }  // namespace paceline

@@ -67,6 +67,7 @@ class BenchRun {
 
   void prepare() {
     started_ = environment_.now();
+    if (environment_.began) before_ = started_ - *environment_.began;
     if (options_.method.article() && !options_.method.dry_run) read_saved_rounds();
     results_.constraints = options_.constraints;
     results_.protocol = options_.method.article() ? "article" : "budget";
@@ -91,9 +92,7 @@ class BenchRun {
   void announce_overrun(double seconds_for_gate) const {
     const GateOutlook gate = expected_gate(contenders_, subject_, seconds_for_gate);
     if (gate.seconds <= seconds_for_gate || !options_.listener.on_extra) return;
-    const RunPlan plan =
-        plan_run(options_, subject_, contenders_,
-                 {.now = environment_.now() + gate.seconds, .started = started_, .extra_seconds = extra_seconds_});
+    const RunPlan plan = plan_run(options_, subject_, contenders_, spent(environment_.now() + gate.seconds));
     if (!plan.beyond_budget) return;
     announce(
         fmt::format("The gate needs {} for {}, and cannot compare fewer{}. The whole run takes at least {}, more "
@@ -115,8 +114,7 @@ class BenchRun {
   }
 
   void measure() {
-    RunPlan plan = plan_run(options_, subject_, contenders_,
-                            {.now = environment_.now(), .started = started_, .extra_seconds = extra_seconds_});
+    RunPlan plan = plan_run(options_, subject_, contenders_, spent(environment_.now()));
     results_.notes.insert(results_.notes.end(), plan.notes.begin(), plan.notes.end());
     results_.predicted_seconds = plan.predicted_seconds;
     results_.baseline = plan.grid.cells[plan.baseline].configuration;
@@ -131,7 +129,7 @@ class BenchRun {
                              .turns = turns,
                              .seed = options_.texts.seed,
                              .progress = options_.listener.progress,
-                             .started = started_,
+                             .started = started_ - before_,
                              .expected = results_.predicted_seconds,
                              .confirmation = plan.confirmation_seconds,
                              .after = sweep_seconds(plan.sweep) + end_to_end_seconds(options_.method),
@@ -170,7 +168,11 @@ class BenchRun {
   void show(const std::string& what) const {
     if (options_.listener.progress == nullptr) return;
     const double expected = results_.predicted_seconds > 0 ? results_.predicted_seconds : budget_seconds_;
-    options_.listener.progress->update(environment_.now() - started_, expected, what);
+    options_.listener.progress->update(environment_.now() - started_ + before_, expected, what);
+  }
+
+  SpentTime spent(double now) const {
+    return {.now = now, .started = started_, .extra_seconds = extra_seconds_, .before_seconds = before_};
   }
 
   void announce(const std::string& words) const {
@@ -283,6 +285,7 @@ class BenchRun {
   BenchResults& results_;
   std::vector<Contender> contenders_;
   double started_ = 0;
+  double before_ = 0;          ///< seconds of the command before that; beside the budget
   double budget_seconds_ = 0;  ///< 0: none
   double extra_seconds_ = 0;   ///< beside the budget: what is done once per checkpoint
   std::optional<RoundStore> store_;

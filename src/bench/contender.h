@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct BenchEnvironment {
   WorkerFactory start_worker;
   std::function<double()> now = monotonic_seconds;
   std::function<void(const std::string&)> show = [](const std::string&) {};  ///< what is going on, for the progress bar
+  std::optional<double> began = {};  ///< when the command began: it then read the texts and measured the roof
 };
 
 /// A backend at a compute type with the worker that holds it.

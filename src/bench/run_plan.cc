@@ -58,8 +58,9 @@ RunPlan choose_cells(const BenchOptions& options, const BenchSubject& subject, c
                     .orders = options.choice.orders};
   std::vector<std::string> unfilled =
       leave_out_unfilled(sizes, subject.workload.lengths, subject.workload.summary.unit());
-  RunPlan plan{
-      .grid = grid_of(sizes, subject, contenders), .extra_seconds = spent.extra_seconds, .notes = std::move(unfilled)};
+  RunPlan plan{.grid = grid_of(sizes, subject, contenders),
+               .extra_seconds = spent.extra_seconds + spent.before_seconds,
+               .notes = std::move(unfilled)};
   std::ranges::move(plan.grid.notes, std::back_inserter(plan.notes));
   if (options.method.article()) {
     set_texts_per_turn(plan.grid, std::numeric_limits<int32_t>::max());
@@ -98,7 +99,7 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
   plan.confirm_until = spent.now + plan.left;
   plan.round_seconds = round_seconds(plan.grid, costs, subject.work);
   const double exploration = exploration_seconds(plan, costs, subject.work, options.method.article());
-  plan.predicted_seconds = spent.now - spent.started + exploration + sweep_seconds(plan.sweep) +
+  plan.predicted_seconds = spent.before_seconds + spent.now - spent.started + exploration + sweep_seconds(plan.sweep) +
                            end_to_end_reserve(options.method, contenders);
   const std::vector<Finalist> finalists = predicted_finalists(plan.grid, costs, subject.work, plan.baseline);
   if (!finalists.empty()) {
@@ -109,7 +110,7 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
       plan.outlook = fmt::format("The confirmation will have about {}.", confirmation.words(finalists.size()));
     }
   }
-  const double in_budget = plan.predicted_seconds - spent.extra_seconds;
+  const double in_budget = plan.predicted_seconds - plan.extra_seconds;
   plan.beyond_budget = !options.method.article() && in_budget > kTolerableOverrun * options.method.budget_seconds;
   if (plan.beyond_budget) {
     plan.notes.push_back(

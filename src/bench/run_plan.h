@@ -18,7 +18,8 @@ inline constexpr double kWorthSaying = 1;
 struct SpentTime {
   double now = 0;
   double started = 0;
-  double extra_seconds = 0;  ///< beside the budget: what is done once per checkpoint
+  double extra_seconds = 0;   ///< beside the budget: what is done once per checkpoint
+  double before_seconds = 0;  ///< of the command before it started, beside the budget, too
 };
 
 /// What is measured, and when each part of it is to end.

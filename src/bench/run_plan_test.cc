@@ -164,6 +164,21 @@ TEST_F(RunPlanTest, ADryRunPlansAndPredictsOnly) {
   }
 }
 
+TEST_F(RunPlanTest, ThePredictionHasWhatTheCommandTookBefore) {
+  options_.method.dry_run = true;
+  BenchEnvironment environment = world_.environment();
+  run_measurement(options_, subject_, environment, results_);
+  const double without = results_.predicted_seconds;
+  world_.now = 100;
+  world_.random = Random(1);
+  environment.began = world_.now - 30;
+  options_.texts.seed = 0;
+  subject_.checkpoint_hash = "another";
+  run_measurement(options_, subject_, environment, results_);
+  EXPECT_NEAR(results_.predicted_seconds, without + 30, 0.05 * without);
+  EXPECT_THAT(notes(), testing::Not(HasSubstr("too small"))) << "it is no part of the budget";
+}
+
 TEST_F(RunPlanTest, TokenBudgetsAreMeasuredForPackedBackends) {
   options_.choice.backends = {"native"};
   options_.choice.batch_sizes = {8};
