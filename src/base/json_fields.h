@@ -275,7 +275,6 @@ class JsonFieldReader {
   }
 
  private:
-  /// Whether there is nothing to read, nor to refuse.
   /// Whether the field is missing. Throws where it is null and that is refused; `expected` says what may stand there.
   bool lacks(std::string_view key, std::string_view expected) const;
   [[noreturn]] void refuse_null(std::string_view key, std::string_view expected) const;

@@ -98,8 +98,8 @@ class BenchRun {
         fmt::format("The gate needs {} for {}, and cannot compare fewer{}. The whole run takes at least {}, more "
                     "than the --budget of {}. Give a larger one, or fewer --backends{}.",
                     format_duration(gate.seconds), counted(static_cast<int64_t>(gate.texts), "text"),
-                    all_fp32() ? "" : " in compute types other than fp32", format_duration(plan.predicted_seconds),
-                    format_duration(options_.method.budget_seconds), all_fp32() ? "" : " or --compute-types"));
+                    gate.all_fp32 ? "" : " in compute types other than fp32", format_duration(plan.predicted_seconds),
+                    format_duration(options_.method.budget_seconds), gate.all_fp32 ? "" : " or --compute-types"));
   }
 
   /// In so many seconds where that is possible.
@@ -189,10 +189,6 @@ class BenchRun {
         "that need an exported file get one. These steps do not count against the budget. Their results are "
         "cached.",
         seconds));
-  }
-
-  bool all_fp32() const {
-    return std::ranges::all_of(contenders_, [](const Contender& one) { return one.result.compute_type == "fp32"; });
   }
 
   void note_first_load(const Contender& contender) {

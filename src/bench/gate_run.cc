@@ -49,13 +49,17 @@ double gate_seconds(const std::vector<const Contender*>& asked, const GateTexts&
   return all;
 }
 
+/// A share of equal labels, which other types are judged by, needs every text.
+bool all_fp32(const std::vector<const Contender*>& asked) {
+  return std::ranges::all_of(asked, [](const Contender* one) { return one->result.compute_type == "fp32"; });
+}
+
 /// As many as the time allows.
 GateTexts choose_texts(const std::vector<const Contender*>& asked, const BenchSubject& subject, double seconds) {
-  const auto is_fp32 = [](const Contender* one) { return one->result.compute_type == "fp32"; };
+  const bool may_be_fewer = all_fp32(asked);
   std::size_t count = kGateTexts;
   GateTexts gate = choose_texts(subject, count);
-  while (gate_seconds(asked, gate, subject) > seconds && count > kFewestGateTexts &&
-         std::ranges::all_of(asked, is_fp32)) {
+  while (may_be_fewer && count > kFewestGateTexts && gate_seconds(asked, gate, subject) > seconds) {
     gate = choose_texts(subject, count /= 2);
   }
   return gate;
@@ -338,7 +342,7 @@ double expected_reference_seconds(const BenchSubject& subject) {
 GateOutlook expected_gate(const std::vector<Contender>& contenders, const BenchSubject& subject, double seconds) {
   const std::vector<const Contender*> asked = pointers_to(contenders);
   const GateTexts gate = choose_texts(asked, subject, seconds);
-  return {.seconds = gate_seconds(asked, gate, subject), .texts = gate.texts.size()};
+  return {.seconds = gate_seconds(asked, gate, subject), .texts = gate.texts.size(), .all_fp32 = all_fp32(asked)};
 }
 
 GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,

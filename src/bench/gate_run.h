@@ -25,6 +25,7 @@ double expected_reference_seconds(const BenchSubject& subject);
 struct GateOutlook {
   double seconds = 0;
   std::size_t texts = 0;
+  bool all_fp32 = true;  ///< only then may it compare fewer texts
 };
 GateOutlook expected_gate(const std::vector<Contender>& contenders, const BenchSubject& subject, double seconds);
 

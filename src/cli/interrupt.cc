@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -135,9 +136,11 @@ void install_signal_handlers(bool ends_at_once) {
 }
 
 void note_result_file(const std::filesystem::path& file) {
-  auto& result = *new ResultFile{.path = file.string()};  // as long as the handler may come
-  result.was_there = ::stat(result.path.c_str(), &result.before) == 0;
-  if (!result.was_there || S_ISREG(result.before.st_mode)) result_file = &result;
+  auto result = std::make_unique<ResultFile>();
+  result->path = file.string();
+  result->was_there = ::stat(result->path.c_str(), &result->before) == 0;
+  const bool named_once_complete = !result->was_there || S_ISREG(result->before.st_mode);
+  if (named_once_complete) result_file = result.release();  // for as long as the handler may come
 }
 
 void note_work_done() { work_done = true; }
