@@ -12,8 +12,8 @@
 #include "bench/testing/bench_run_fixture.h"
 #include "paceline/error.h"
 #include "results/describe.h"
-#include "results/random.h"
 #include "results/series.h"
+#include "statistics/random.h"
 
 namespace paceline {
 namespace {

@@ -12,8 +12,8 @@
 #include "bench/length_sweep.h"
 #include "bench/testing/bench_run_fixture.h"
 #include "results/describe.h"
-#include "results/random.h"
 #include "results/series.h"
+#include "statistics/random.h"
 
 namespace paceline {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "batch/batch_planner.h"
 #include "bench/warm_up.h"
-#include "results/random.h"
+#include "statistics/random.h"
 #include "results/results.h"
 
 namespace paceline {

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <tuple>
 
-#include "results/random.h"
+#include "statistics/random.h"
 #include "results/statistics.h"
 
 namespace paceline {

@@ -8,8 +8,8 @@
 #include "bench/budget_planner.h"
 #include "bench/testing/bench_run_fixture.h"
 #include "results/lookup.h"
-#include "results/random.h"
 #include "results/statistics.h"
+#include "statistics/random.h"
 
 namespace paceline {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "paceline/error.h"
-#include "results/random.h"
+#include "statistics/random.h"
 #include "results/statistics.h"
 #include "words/counted.h"
 

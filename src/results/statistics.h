@@ -15,9 +15,6 @@ double median(std::span<const double> values);
 /// The smallest value with at least `share` of all values at or below it. `values` not empty, 0 < share <= 1.
 double nearest_rank(std::span<const double> values, double share);
 
-/// The number that a Student t variable of `degrees` >= 1 degrees of freedom stays below with `probability`, (0, 1).
-double student_t_quantile(double probability, double degrees);
-
 /// Median and 95 % interval of positive numbers, one per round. Below ten: Student t on their logarithms (two rounds
 /// say little, and the interval shows it); from ten: percentile bootstrap of the median, seeded. One number has no
 /// interval: low = median = high.

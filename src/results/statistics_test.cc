@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "results/random.h"
+#include "statistics/random.h"
 
 namespace paceline {
 namespace {
@@ -51,19 +51,6 @@ TEST(Statistics, NearestRankTakesAValueThatOccurred) {
   EXPECT_EQ(nearest_rank(values, 1.00), 100);
   EXPECT_EQ(nearest_rank(std::vector<double>{15, 20, 35, 40, 50}, 0.05), 15);
   EXPECT_EQ(nearest_rank(std::vector<double>{15, 20, 35, 40, 50}, 0.40), 20);
-}
-
-TEST(Statistics, StudentQuantilesMatchThePublishedTable) {
-  // Two-sided 95 % (0.975) and 99 % (0.995) columns of the usual table, three decimals.
-  EXPECT_NEAR(student_t_quantile(0.975, 1), 12.706, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.975, 2), 4.303, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.975, 5), 2.571, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.975, 9), 2.262, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.975, 30), 2.042, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.995, 4), 4.604, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.95, 10), 1.812, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.975, 1e6), 1.960, 5e-4);
-  EXPECT_NEAR(student_t_quantile(0.025, 5), -2.571, 5e-4);
 }
 
 TEST(Statistics, IntervalBelowTenRoundsIsStudentTOnLogarithms) {

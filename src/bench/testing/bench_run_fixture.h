@@ -14,7 +14,7 @@
 #include "batch/batch_planner.h"
 #include "bench/bench_run.h"
 #include "bench/testing/simulated_worker.h"
-#include "results/random.h"
+#include "statistics/random.h"
 
 namespace paceline {
 

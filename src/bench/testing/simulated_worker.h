@@ -13,7 +13,7 @@
 
 #include "bench/contender.h"
 #include "paceline/error.h"
-#include "results/random.h"
+#include "statistics/random.h"
 
 namespace paceline {
 

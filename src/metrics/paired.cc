@@ -1,0 +1,75 @@
+#include "metrics/paired.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "metrics/proportion.h"
+#include "statistics/distributions.h"
+#include "statistics/resampling.h"
+
+namespace paceline {
+namespace {
+
+double macro_f1_difference(std::span<const LabelCounts> first, std::span<const LabelCounts> second) {
+  return macro_f1(second, MeanOver::kOccurring) - macro_f1(first, MeanOver::kOccurring);
+}
+
+Score macro_f1_difference(const SingleLabels& first, const SingleLabels& second) {
+  std::vector<LabelCounts> of_first = count_labels(first);
+  std::vector<LabelCounts> of_second = count_labels(second);
+  const double difference = macro_f1_difference(of_first, of_second);
+  const std::size_t size = first.expected.size();
+  return bootstrap(difference, size, size + of_first.size(), [&](std::span<const uint32_t> drawn) {
+    count_labels(first, drawn, of_first);
+    count_labels(second, drawn, of_second);
+    return macro_f1_difference(of_first, of_second);
+  });
+}
+
+}  // namespace
+
+double mcnemar_p_value(int64_t only_first, int64_t only_second) {
+  const int64_t fewer = std::min(only_first, only_second);
+  return std::min(1.0, 2 * fair_binomial_probability(fewer, only_first + only_second));
+}
+
+Score paired_difference(std::span<const double> first, std::span<const double> second) {
+  std::vector<double> differences(first.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    differences[i] = second[i] - first[i];
+    sum += differences[i];
+  }
+  const auto count = static_cast<double>(first.size());
+  return bootstrap(sum / count, first.size(), first.size(), [&](std::span<const uint32_t> drawn) {
+    double total = 0;
+    for (std::size_t i = 0; i < drawn.size(); ++i) total += drawn[i] * differences[i];
+    return total / count;
+  });
+}
+
+PairedScores compare(const SingleLabels& first, const SingleLabels& second) {
+  const std::size_t size = first.expected.size();
+  PairedScores scores{.texts = static_cast<int64_t>(size)};
+  std::vector<double> first_right(size);
+  std::vector<double> second_right(size);
+  int64_t equal = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const bool a = first.predicted[i] == first.expected[i];
+    const bool b = second.predicted[i] == first.expected[i];
+    first_right[i] = a ? 1 : 0;
+    second_right[i] = b ? 1 : 0;
+    scores.both_right += a && b ? 1 : 0;
+    scores.only_first += a && !b ? 1 : 0;
+    scores.only_second += b && !a ? 1 : 0;
+    equal += first.predicted[i] == second.predicted[i] ? 1 : 0;
+  }
+  scores.accuracy = paired_difference(first_right, second_right);
+  scores.agreement = proportion(equal, scores.texts);
+  scores.p_value = mcnemar_p_value(scores.only_first, scores.only_second);
+  scores.macro_f1 = macro_f1_difference(first, second);
+  return scores;
+}
+
+}  // namespace paceline

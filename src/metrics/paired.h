@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "metrics/single_label.h"
+#include "statistics/score.h"
+
+namespace paceline {
+
+/// Two models on the same texts.
+struct PairedScores {
+  int64_t texts = 0;
+  int64_t both_right = 0;
+  int64_t only_first = 0;   ///< texts that the first has right and the second wrong
+  int64_t only_second = 0;  ///< the other way round
+  Score accuracy{};         ///< the second's accuracy minus the first's, with a bootstrap interval over texts
+  Score macro_f1{};         ///< the same of macro-F1
+  Score agreement{};        ///< share of texts that both give the same label, right or wrong, with Wilson's interval
+  double p_value = 1;       ///< McNemar's exact test that both are equally often right
+};
+
+/// The same texts in the same order, at least one.
+PairedScores compare(const SingleLabels& first, const SingleLabels& second);
+
+/// McNemar's exact test: a fair coin for each text that only one of the two has right.
+double mcnemar_p_value(int64_t only_first, int64_t only_second);
+
+/// mean of second[i] - first[i] with a bootstrap interval over texts: of any figure of single texts, e.g. squared
+/// error.
+Score paired_difference(std::span<const double> first, std::span<const double> second);
+
+}  // namespace paceline

@@ -1,0 +1,89 @@
+#include "metrics/regression.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include "statistics/distributions.h"
+
+namespace paceline {
+namespace {
+
+constexpr std::size_t kFewestForCorrelation = 4;
+
+double mean_of(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// Of errors, which are not negative.
+Score mean_error(std::span<const double> errors) {
+  const double mean = mean_of(errors);
+  if (errors.size() < 2) return {mean, mean, mean};
+  double squares = 0;
+  for (double error : errors) squares += (error - mean) * (error - mean);
+  const auto n = static_cast<double>(errors.size());
+  const double reach = student_t_quantile(0.975, n - 1) * std::sqrt(squares / (n - 1) / n);
+  return {mean, std::max(0.0, mean - reach), mean + reach};
+}
+
+std::optional<double> correlation(std::span<const double> x, std::span<const double> y) {
+  const double mean_x = mean_of(x);
+  const double mean_y = mean_of(y);
+  double xx = 0;
+  double yy = 0;
+  double xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    yy += (y[i] - mean_y) * (y[i] - mean_y);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  if (xx == 0 || yy == 0) return std::nullopt;
+  return std::clamp(xy / std::sqrt(xx) / std::sqrt(yy), -1.0, 1.0);
+}
+
+/// From 1; equal values share the mean of their ranks.
+std::vector<double> ranks_of(std::span<const double> values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t end = first + 1;
+    while (end < order.size() && values[order[end]] == values[order[first]]) ++end;
+    const double rank = static_cast<double>(first + end + 1) / 2;
+    for (; first < end; ++first) ranks[order[first]] = rank;
+  }
+  return ranks;
+}
+
+/// Its inverse hyperbolic tangent is near to normal, with `deviation`.
+Score fisher_interval(double r, double deviation) {
+  if (std::fabs(r) == 1) return {r, r, r};
+  const double z = std::atanh(r);
+  return {r, std::tanh(z - kNormal975 * deviation), std::tanh(z + kNormal975 * deviation)};
+}
+
+}  // namespace
+
+RegressionScores score(std::span<const double> expected, std::span<const double> predicted) {
+  std::vector<double> squared(expected.size());
+  std::vector<double> absolute(expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    absolute[i] = std::fabs(predicted[i] - expected[i]);
+    squared[i] = absolute[i] * absolute[i];
+  }
+  RegressionScores scores{.texts = static_cast<int64_t>(expected.size()),
+                          .mean_squared_error = mean_error(squared),
+                          .mean_absolute_error = mean_error(absolute)};
+  if (expected.size() < kFewestForCorrelation) return scores;
+  const double free = static_cast<double>(expected.size()) - 3;
+  if (const auto r = correlation(expected, predicted)) scores.pearson = fisher_interval(*r, std::sqrt(1 / free));
+  if (const auto r = correlation(ranks_of(expected), ranks_of(predicted))) {
+    scores.spearman = fisher_interval(*r, std::sqrt((1 + *r * *r / 2) / free));
+  }
+  return scores;
+}
+
+}  // namespace paceline

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "statistics/score.h"
+
+namespace paceline {
+
+struct RegressionScores {
+  int64_t texts = 0;
+  Score mean_squared_error{};       ///< with Student's interval of a mean, at least 0
+  Score mean_absolute_error{};      ///< the same
+  std::optional<Score> pearson{};   ///< with Fisher's interval; none for a constant, or below four texts
+  std::optional<Score> spearman{};  ///< with the interval of Bonett and Wright (2000); none as above
+};
+
+/// Expected and predicted values of the same texts, at least one.
+RegressionScores score(std::span<const double> expected, std::span<const double> predicted);
+
+}  // namespace paceline

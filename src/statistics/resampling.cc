@@ -1,0 +1,54 @@
+#include "statistics/resampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "statistics/random.h"
+
+namespace paceline {
+namespace {
+
+constexpr uint64_t kSeed = 0x5EED;
+constexpr std::size_t kMostSamples = 1000;
+constexpr std::size_t kFewestSamples = 200;
+constexpr std::size_t kWork = 100'000'000;
+
+std::size_t samples_for(std::size_t work) {
+  return std::clamp(kWork / std::max<std::size_t>(work, 1), kFewestSamples, kMostSamples);
+}
+
+/// The smallest value with at least `share` of all values at or below it.
+double sorted_rank(const std::vector<double>& sorted, double share) {
+  const double rank = std::ceil(share * static_cast<double>(sorted.size()) - 1e-9);
+  return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
+}
+
+/// Two items from each random number: the high half of half a number times the count of items, which favours none by
+/// more than items / 2^32.
+void draw(Random& random, std::vector<uint32_t>& drawn) {
+  const uint64_t items = drawn.size();
+  std::fill(drawn.begin(), drawn.end(), 0);
+  for (uint64_t i = 0; i < items; i += 2) {
+    const uint64_t number = random.next();
+    ++drawn[(number >> 32) * items >> 32];
+    if (i + 1 < items) ++drawn[(number & 0xFFFFFFFF) * items >> 32];
+  }
+}
+
+}  // namespace
+
+Score bootstrap(double value, std::size_t items, std::size_t work,
+                FunctionRef<double(std::span<const uint32_t> drawn)> figure) {
+  Random random(kSeed);
+  std::vector<uint32_t> drawn(items);
+  std::vector<double> figures(samples_for(work));
+  for (double& one : figures) {
+    draw(random, drawn);
+    one = figure(drawn);
+  }
+  std::sort(figures.begin(), figures.end());
+  return {value, std::min(value, sorted_rank(figures, 0.025)), std::max(value, sorted_rank(figures, 0.975))};
+}
+
+}  // namespace paceline

@@ -1,0 +1,53 @@
+#include "statistics/resampling.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+namespace paceline {
+namespace {
+
+TEST(Bootstrap, IntervalOfAMeanIsItsStandardErrors) {
+  // 0 and 1 in turn: the mean of 400 has a standard error of 0.5 / 20; 1,000 samples miss an end by some 4 % of it.
+  const auto mean = [](std::span<const uint32_t> drawn) {
+    double sum = 0;
+    for (std::size_t i = 1; i < drawn.size(); i += 2) sum += drawn[i];
+    return sum / static_cast<double>(drawn.size());
+  };
+  const Score score = bootstrap(0.5, 400, 400, mean);
+  EXPECT_EQ(score.value, 0.5);
+  EXPECT_NEAR(score.low, 0.5 - 1.96 * 0.025, 0.004);
+  EXPECT_NEAR(score.high, 0.5 + 1.96 * 0.025, 0.004);
+  EXPECT_EQ(score, bootstrap(0.5, 400, 400, mean));
+}
+
+TEST(Bootstrap, EachSampleHasAsManyItemsAsThereAre) {
+  for (const std::size_t items : {1, 2, 7, 100}) {
+    int samples = 0;
+    bootstrap(0, items, 1, [&](std::span<const uint32_t> drawn) {
+      EXPECT_EQ(std::accumulate(drawn.begin(), drawn.end(), std::size_t{0}), items);
+      ++samples;
+      return 0.0;
+    });
+    EXPECT_EQ(samples, 1000);
+  }
+}
+
+TEST(Bootstrap, DearFiguresAreAskedForLessOften) {
+  int samples = 0;
+  bootstrap(0, 3, std::size_t{1} << 40, [&](std::span<const uint32_t>) {
+    ++samples;
+    return 0.0;
+  });
+  EXPECT_EQ(samples, 200);
+}
+
+TEST(Bootstrap, AFigureOutsideItsOwnSamplesIsHeldAllTheSame) {
+  const Score score = bootstrap(5, 10, 10, [](std::span<const uint32_t>) { return 1.0; });
+  EXPECT_EQ(score.low, 1);
+  EXPECT_EQ(score.high, 5);
+}
+
+}  // namespace
+}  // namespace paceline
