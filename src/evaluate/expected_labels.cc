@@ -1,0 +1,166 @@
+#include "evaluate/expected_labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "paceline/error.h"
+#include "words/counted.h"
+#include "words/split.h"
+#include "words/suggest.h"
+
+namespace paceline {
+namespace {
+
+/// Labels that a message lists.
+constexpr std::size_t kListedLabels = 20;
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// A finite number and nothing else.
+std::optional<double> number_of(std::string_view text) {
+  const std::string_view digits = trimmed(text);
+  double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+[[noreturn]] void throw_label(const std::string& sentence) { throw Error(ErrorCode::kCorruptData, sentence); }
+
+[[noreturn]] void throw_no_number(std::string_view text) {
+  throw_label(fmt::format("the label is \"{}\", expected a number: the model is a regression.", excerpt(text)));
+}
+
+/// What stands between the parts of a field.
+char separator_of(std::string_view field) {
+  for (const char separator : {'|', ';', ','}) {
+    if (field.find(separator) != std::string_view::npos) return separator;
+  }
+  return '|';
+}
+
+bool is_zero_or_one(const Json& value) {
+  return value.is_boolean() || (value.is_number() && (value.get<double>() == 0 || value.get<double>() == 1));
+}
+
+bool says_true(const Json& value) { return value.is_boolean() ? value.get<bool>() : value.get<double>() == 1; }
+
+}  // namespace
+
+ExpectedLabels::ExpectedLabels(const std::vector<std::string>& labels, ProblemType type)
+    : labels_(labels), type_(type) {
+  if (type == ProblemType::kRegression && labels.size() != 1) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("[evaluate] the model is a regression with {} outputs, expected one.", labels.size()));
+  }
+  for (std::size_t i = 0; i < labels.size(); ++i) numbers_.emplace(labels[i], static_cast<int32_t>(i));
+}
+
+Expected ExpectedLabels::of_field(std::string_view field) {
+  if (type_ == ProblemType::kMultiLabelClassification) return several_of_field(field);
+  if (trimmed(field).empty()) throw_label("the text has no label: the field is empty.");
+  if (type_ == ProblemType::kSingleLabelClassification) return {.labels = {label(field)}};
+  const std::optional<double> value = number_of(field);
+  if (!value) throw_no_number(field);
+  return {.value = *value};
+}
+
+Expected ExpectedLabels::of_json(const Json& value) {
+  if (type_ == ProblemType::kMultiLabelClassification) return several_of_json(value);
+  if (value.is_null()) throw_label("the text has no label: it is null.");
+  if (type_ == ProblemType::kSingleLabelClassification) return {.labels = {label_of_json(value)}};
+  if (value.is_string()) return of_field(value.get<std::string>());
+  if (!value.is_number()) throw_no_number(value.dump());
+  return {.value = value.get<double>()};
+}
+
+Expected ExpectedLabels::several(std::vector<int32_t> labels) const {
+  std::sort(labels.begin(), labels.end());
+  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+  return {.labels = std::move(labels)};
+}
+
+Expected ExpectedLabels::several_of_field(std::string_view field) {
+  const std::string_view text = trimmed(field);
+  if (text.empty()) return {};
+  if (numbers_.contains(std::string(text))) return several({label(text)});
+  if (text.front() == '[') return several_of_json(parse_json(text, "label"));
+  std::vector<int32_t> labels;
+  for (const std::string& part : split(text, separator_of(text))) labels.push_back(label(part));
+  return several(std::move(labels));
+}
+
+Expected ExpectedLabels::several_of_json(const Json& value) {
+  if (value.is_null()) return {};
+  if (value.is_string()) return several_of_field(value.get<std::string>());
+  if (!value.is_array()) return several({label_of_json(value)});
+  if (const auto of_each = indicators(value)) return *of_each;
+  std::vector<int32_t> labels;
+  for (const Json& part : value) labels.push_back(label_of_json(part));
+  return several(std::move(labels));
+}
+
+/// A list that says of each label whether the text has it; none where it is a list of labels.
+std::optional<Expected> ExpectedLabels::indicators(const Json& list) const {
+  if (list.size() != labels_.size() || !std::all_of(list.begin(), list.end(), is_zero_or_one)) return std::nullopt;
+  const bool integers = std::all_of(list.begin(), list.end(), [](const Json& one) { return one.is_number_integer(); });
+  if (integers && list.size() == 1) return std::nullopt;
+  if (integers && list.size() == 2 && list[0] != list[1]) {
+    throw_label(
+        fmt::format("the label is {}, which may be the labels 0 and 1 or say whether the text has each. "
+                    "Write true and false, or names.",
+                    list.dump()));
+  }
+  Expected expected;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (says_true(list[i])) expected.labels.push_back(static_cast<int32_t>(i));
+  }
+  return expected;
+}
+
+int32_t ExpectedLabels::label(std::string_view text) {
+  for (const std::string_view name : {text, trimmed(text)}) {
+    if (const auto found = numbers_.find(std::string(name)); found != numbers_.end()) {
+      return remember(LabelForm::kNames, found->second, text);
+    }
+  }
+  const std::optional<double> number = number_of(text);
+  if (!number || *number != std::floor(*number) || *number < 0 || *number >= static_cast<double>(labels_.size())) {
+    refuse(text);
+  }
+  return remember(LabelForm::kNumbers, static_cast<int32_t>(*number), text);
+}
+
+int32_t ExpectedLabels::label_of_json(const Json& value) {
+  if (value.is_string()) return label(value.get<std::string>());
+  if (!value.is_number() && !value.is_boolean()) {
+    throw_label(fmt::format("the label is a JSON {}, expected a name or a number.", value.type_name()));
+  }
+  return label(value.dump());
+}
+
+int32_t ExpectedLabels::remember(LabelForm form, int32_t label, std::string_view text) {
+  if (!form_) form_ = form;
+  if (*form_ == form) return label;
+  throw_label(fmt::format("the label is {} \"{}\", but those before are {}. Use one of the two.",
+                          form == LabelForm::kNames ? "the name" : "the number", excerpt(text),
+                          form == LabelForm::kNames ? "numbers" : "names"));
+}
+
+void ExpectedLabels::refuse(std::string_view text) const {
+  std::vector<std::string> known(
+      labels_.begin(), labels_.begin() + static_cast<std::ptrdiff_t>(std::min(labels_.size(), kListedLabels)));
+  for (std::string& label : known) label = excerpt(label);
+  throw_label(fmt::format("the model has no label \"{}\". {} Their numbers are 0 to {}.", excerpt(text),
+                          suggestion(text, known), labels_.size() - 1));
+}
+
+}  // namespace paceline
