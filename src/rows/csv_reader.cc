@@ -28,6 +28,7 @@ class CsvReader : public ByteRows {
     choose_delimiter(delimiter);
     text_index_ = index_of(options().text_column.value_or(kDefaultTextColumn));
     if (!options().pair_column.empty()) pair_index_ = index_of(options().pair_column);
+    if (!options().label_column.empty()) label_index_ = index_of(options().label_column);
   }
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
@@ -45,6 +46,7 @@ class CsvReader : public ByteRows {
     if (row.error.empty()) {
       row.text.first = row.fields[text_index_];
       if (pair_index_) row.text.second = row.fields[*pair_index_];
+      if (label_index_) row.label = row.fields[*label_index_];
       return true;
     }
     for (std::string& field : row.fields) {
@@ -199,6 +201,7 @@ class CsvReader : public ByteRows {
   std::vector<std::string> columns_;
   std::size_t text_index_ = 0;
   std::optional<std::size_t> pair_index_;
+  std::optional<std::size_t> label_index_;
 };
 
 }  // namespace

@@ -24,15 +24,20 @@ constexpr std::size_t kListedKeys = 20;
               fmt::format("[{}] no key \"{}\". {}", where, excerpt(key), suggestion(key, keys)));
 }
 
-/// The string under `key`.
-std::string text_of(const Json& object, const std::string& key, std::string_view where) {
+const Json& value_of(const Json& object, const std::string& key, std::string_view where) {
   const auto field = object.find(key);
   if (field == object.end()) throw_missing_key(object, key, where);
-  if (!field->is_string()) {
+  return *field;
+}
+
+/// The string under `key`.
+std::string text_of(const Json& object, const std::string& key, std::string_view where) {
+  const Json& field = value_of(object, key, where);
+  if (!field.is_string()) {
     throw Error(ErrorCode::kCorruptData, fmt::format("[{}] the value of \"{}\" is a JSON {}, expected a string.", where,
-                                                     excerpt(key), field->type_name()));
+                                                     excerpt(key), field.type_name()));
   }
-  return field->get<std::string>();
+  return field.get<std::string>();
 }
 
 }  // namespace
@@ -46,6 +51,7 @@ void parse_json_row(std::string_view object, std::string_view where, const RowRe
     }
     row.text.first = text_of(parsed, options.text_column.value_or(kDefaultTextColumn), where);
     if (!options.pair_column.empty()) row.text.second = text_of(parsed, options.pair_column, where);
+    if (!options.label_column.empty()) row.label = value_of(parsed, options.label_column, where).dump();
   } catch (const Error& error) {
     row.text = Text();
     row.error = error.what();

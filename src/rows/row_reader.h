@@ -36,6 +36,7 @@ struct RowReaderOptions {
   RowFormat format = RowFormat::kAuto;       ///< kAuto: by the file's ending, else by its first bytes
   std::optional<std::string> text_column{};  ///< CSV and JSON; empty: kDefaultTextColumn
   std::string pair_column = "";              ///< empty: no pairs
+  std::string label_column = "";             ///< what is expected of the text; CSV and JSON; empty: nothing is known
   char delimiter = '\0';  ///< between the fields of CSV; 0: a comma, unless the header says otherwise
   std::size_t max_row_bytes = std::size_t{64} << 20;
   std::stop_token stop{};  ///< once it is asked for, the rows end; also while a pipe is waited for
@@ -47,6 +48,7 @@ struct Row {
   Text text;        ///< empty where there is an error
   std::string raw;  ///< txt, JSONL: the line; U+FFFD for invalid UTF-8, the start of one that is too long
   std::vector<std::string> fields;  ///< CSV: as many as columns, missing ones empty, those beyond dropped
+  std::string label;  ///< of label_column: CSV the field, JSON the value as JSON
   std::string error;
 };
 
