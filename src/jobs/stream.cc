@@ -26,72 +26,86 @@ struct Work {
   std::vector<float> logits;  ///< [sequences, K]
 };
 
-/// Writes rows and counts them.
-class AnswerWriter {
+/// Hands rows and answers on, and counts them.
+class Counter {
  public:
-  AnswerWriter(const RowWriter& writer, const TextClassifier& classifier, const AnswerOptions& options, TextSink& sink)
-      : writer_(writer), classifier_(classifier), options_(options), buffer_(sink) {
-    writer.append_header(buffer_.text());
-  }
+  Counter(const TextClassifier& classifier, const AnswerOptions& options, AnswerTaker& taker)
+      : classifier_(classifier), options_(options), taker_(taker) {}
 
-  void write(const Work& work);
-  void flush() { buffer_.flush(); }
+  void take(const Work& work);
   const ClassifySummary& summary() const { return summary_; }
 
  private:
-  void write_answer(const Row& row, const Answer& answer);
-  void write_error(const Row& row, std::string_view error) {
+  void take(const Row& row, const Answer& answer);
+  void take_error(const Row& row, std::string_view error) {
     if (summary_.errors++ == 0) summary_.first_error = error;
-    writer_.append_error(row, error, buffer_.text());
+    taker_.take_error(row, error);
   }
 
-  const RowWriter& writer_;
   const TextClassifier& classifier_;
   AnswerOptions options_;
-  SinkBuffer buffer_;
+  AnswerTaker& taker_;
   ClassifySummary summary_;
 };
 
-void AnswerWriter::write_answer(const Row& row, const Answer& answer) {
-  if (answer.refused()) {
-    write_error(row, error_of_row(summary_.rows, answer.error));
-    return;
-  }
+void Counter::take(const Row& row, const Answer& answer) {
+  if (answer.refused()) return take_error(row, error_of_row(summary_.rows, answer.error));
   if (answer.error.empty()) {
-    writer_.append(row, answer, buffer_.text());
+    taker_.take(row, answer);
   } else {
-    write_error(row, answer.error);
+    take_error(row, answer.error);
   }
   summary_.tokens += static_cast<uint64_t>(answer.tokens);
   if (answer.truncated > 0) ++summary_.truncated;
   if (answer.windows > 1) ++summary_.windowed;
 }
 
-void AnswerWriter::write(const Work& work) {
+void Counter::take(const Work& work) {
   const std::vector<Answer> answers = classifier_.decide(work.sequences, work.logits, options_);
   auto answer = answers.begin();
   for (const Row& row : work.chunk.rows()) {
     ++summary_.rows;
     if (row.error.empty()) {
-      write_answer(row, *answer++);
+      take(row, *answer++);
     } else {
-      write_error(row, row.error);
+      take_error(row, row.error);
     }
+  }
+  taker_.end_chunk();
+}
+
+/// Writes each answer beside its row.
+class AnswerWriter : public AnswerTaker {
+ public:
+  AnswerWriter(const RowWriter& writer, TextSink& sink) : writer_(writer), buffer_(sink) {
+    writer.append_header(buffer_.text());
+  }
+
+  void check(const Row& row) override { writer_.check(row); }
+  void take(const Row& row, const Answer& answer) override {
+    writer_.append(row, answer, buffer_.text());
     buffer_.flush_if_full();
   }
-  buffer_.flush();
-}
+  void take_error(const Row& row, std::string_view error) override {
+    writer_.append_error(row, error, buffer_.text());
+    buffer_.flush_if_full();
+  }
+  void end_chunk() override { buffer_.flush(); }
+
+ private:
+  const RowWriter& writer_;
+  SinkBuffer buffer_;
+};
 
 /// The stages and what stands between them. Chunks go round: read, run, written, and free to be read again.
 class Stages {
  public:
-  Stages(RowReader& reader, const RowWriter& writer, TextClassifier& classifier, const StreamOptions& options,
-         TextSink& sink)
+  Stages(RowReader& reader, TextClassifier& classifier, const StreamOptions& options, AnswerTaker& taker)
       : reader_(reader),
-        writer_(writer),
         classifier_(classifier),
         options_(options),
-        output_(writer, classifier, options.answer, sink) {
+        taker_(taker),
+        counter_(classifier, options.answer, taker) {
     for (int i = 0; i < kChunks; ++i) free_.push({});
   }
   Stages(const Stages&) = delete;
@@ -100,7 +114,7 @@ class Stages {
 
   ClassifySummary run(Progress& progress) {
     reading_ = start([this] { read(); });
-    writing_ = start([this] { write(); });
+    taking_ = start([this] { take(); });
     uint64_t rows = 0;
     while (std::optional<Work> work = encoded_.pop(running_.get_token())) {
       if (!answer(*work, rows, progress)) break;
@@ -108,9 +122,9 @@ class Stages {
       answered_.push(std::move(*work));
     }
     end();
-    writing_.get();
+    taking_.get();
     reading_.get();
-    ClassifySummary summary = output_.summary();
+    ClassifySummary summary = counter_.summary();
     summary.interrupted = stopped();
     return summary;
   }
@@ -129,13 +143,13 @@ class Stages {
     }
   }
 
-  /// No more is read, what was answered is written.
+  /// No more is read, what was answered is taken.
   void end() {
     unwanted_.request_stop();
     options_.input.request_stop();
     answered_.close();
     if (reading_.valid()) reading_.wait();
-    if (writing_.valid()) writing_.wait();
+    if (taking_.valid()) taking_.wait();
   }
 
   /// Nothing more is to be read or run.
@@ -148,7 +162,7 @@ class Stages {
   void read() {
     try {
       while (std::optional<Work> work = free_.pop(unwanted_.get_token())) {
-        if (!work->chunk.read(reader_, options_, [this](const Row& row) { writer_.check(row); })) break;
+        if (!work->chunk.read(reader_, options_, [this](const Row& row) { taker_.check(row); })) break;
         work->sequences = classifier_.encode(work->chunk.texts());
         encoded_.push(std::move(*work));
       }
@@ -171,13 +185,12 @@ class Stages {
     return classifier_.run(sequences, work.logits, {.stop = running_.get_token(), .done = report});
   }
 
-  void write() {
+  void take() {
     try {
       while (std::optional<Work> work = answered_.pop()) {
-        output_.write(*work);
+        counter_.take(*work);
         free_.push(std::move(*work));
       }
-      output_.flush();
     } catch (...) {
       stop_working();
       throw;
@@ -185,17 +198,17 @@ class Stages {
   }
 
   RowReader& reader_;
-  const RowWriter& writer_;
   TextClassifier& classifier_;
   StreamOptions options_;
-  AnswerWriter output_;        // of the writing thread, until that has ended
-  std::stop_source running_;   // stopped where the caller asks for it, and where nothing can be written
+  AnswerTaker& taker_;
+  Counter counter_;            // of the taking thread, until that has ended
+  std::stop_source running_;   // stopped where the caller asks for it, and where nothing can be taken
   std::stop_source unwanted_;  // stopped then, and where nothing more is to be read
   Channel<Work> free_;
   Channel<Work> encoded_;
   Channel<Work> answered_;
   std::future<void> reading_;
-  std::future<void> writing_;
+  std::future<void> taking_;
   std::stop_callback<std::function<void()>> on_stop_{options_.stop, [this] { stop_working(); }};
 };
 
@@ -219,10 +232,18 @@ RowWriterOptions writer_options(const RowReader& reader, const Checkpoint& check
           .truncated = tells_cut(run)};
 }
 
+ClassifySummary answer_stream(RowReader& reader, TextClassifier& classifier, const StreamOptions& options,
+                              AnswerTaker& taker, Progress& progress) {
+  const ClassifySummary summary = Stages(reader, classifier, options, taker).run(progress);
+  progress.finish();
+  return summary;
+}
+
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextClassifier& classifier,
                                 const StreamOptions& options, TextSink& sink, Progress& progress) {
-  const ClassifySummary summary = Stages(reader, writer, classifier, options, sink).run(progress);
-  progress.finish();
+  AnswerWriter taker(writer, sink);
+  const ClassifySummary summary = answer_stream(reader, classifier, options, taker, progress);
+  taker.end_chunk();  // the header of an input without rows
   return summary;
 }
 

@@ -29,13 +29,28 @@ struct StreamOptions {
   std::stop_source input{};
 };
 
+/// What becomes of rows and their answers.
+class AnswerTaker {
+ public:
+  /// Each row as soon as it is read, on the reading thread; what it throws ends the work before the row's chunk is run.
+  virtual void check(const Row& row) = 0;
+  /// Each row in the input's order, on the writing thread. The row's text has been moved away; `answer` may say why
+  /// there is none.
+  virtual void take(const Row& row, const Answer& answer) = 0;
+  /// The same of a row that cannot be read: `error` says why.
+  virtual void take_error(const Row& row, std::string_view error) = 0;
+  /// All rows of a chunk were taken.
+  virtual void end_chunk() {}
+  virtual ~AnswerTaker() = default;
+};
+
 /// How answers stand beside the rows of a reader: what follows from these rows, from the model, from how it is run and
 /// from top_k. Needs no weights: a column that is in the way is found before they are loaded.
 RowWriterOptions writer_options(const RowReader& reader, const Checkpoint& checkpoint, const RunOptions& run,
                                 int32_t top_k);
 
 struct ClassifySummary {
-  uint64_t rows = 0;    ///< written
+  uint64_t rows = 0;    ///< taken
   uint64_t errors = 0;  ///< of them with an error instead of an answer
   std::string first_error{};
   uint64_t truncated = 0;  ///< texts cut to max_length
@@ -47,13 +62,17 @@ struct ClassifySummary {
 /// Rows in, answers out, in the rows' order and in memory that a chunk bounds, however long the input is.
 ///
 /// Three stages work side by side, each on the next chunk as soon as it has handed on the last: reading and encoding,
-/// planning and running (this thread), writing. So an engine that leaves CPUs idle, as one on another device does,
+/// planning and running (this thread), taking. So an engine that leaves CPUs idle, as one on another device does,
 /// never waits for text; one that uses them all gives up what the others need, no more. At most three chunks are in
 /// memory.
 ///
-/// What was run is written, whatever stops the work; the chunk in work is not.
-/// Throws Error: what the reader, the writer, the backend and the sink throw, e.g. invalid_argument for a row that
-/// already has a field of the name of a new one.
+/// What was run is taken, whatever stops the work; the chunk in work is not.
+/// Throws Error: what the reader, the taker and the backend throw.
+ClassifySummary answer_stream(RowReader& reader, TextClassifier& classifier, const StreamOptions& options,
+                              AnswerTaker& taker, Progress& progress);
+
+/// The same, with the answers written. Throws also what the writer and the sink throw, e.g. invalid_argument for a row
+/// that already has a field of the name of a new one.
 ClassifySummary classify_stream(RowReader& reader, const RowWriter& writer, TextClassifier& classifier,
                                 const StreamOptions& options, TextSink& sink, Progress& progress);
 
