@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "report/findings.h"
+#include "report/html_page.h"
 #include "report/html_parts.h"
 #include "report/measure_again.h"
 #include "results/describe.h"
@@ -15,31 +16,26 @@
 namespace paceline {
 namespace {
 
-std::string tile(std::string_view value, std::string_view unit, std::string_view explanation) {
-  return fmt::format("<div class=\"tile\"><b>{}</b> {}<small>{}</small></div>\n", escape_markup(value),
-                     escape_markup(unit), escape_markup(explanation));
-}
-
 std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
   const auto interval = [](const Estimate& estimate) {
     const std::string words = format_interval(estimate);
     return words.empty() ? "no interval: too few rounds" : "95 % interval " + words;
   };
-  std::string html = tile(format_number(cell.ms_per_text.median), "ms per text", interval(cell.ms_per_text));
-  html += tile(format_number(cell.texts_per_second), "texts/s",
+  std::string html = html_tile(format_number(cell.ms_per_text.median), "ms per text", interval(cell.ms_per_text));
+  html += html_tile(format_number(cell.texts_per_second), "texts/s",
                fmt::format("{} tokens/s", format_number(cell.tokens_per_second)));
   if (results.baseline && !is_baseline(results, cell) && has_median(cell.speedup)) {
-    html += tile(format_ratio(cell.speedup.median), "the baseline's speed", interval(cell.speedup));
+    html += html_tile(format_ratio(cell.speedup.median), "the baseline's speed", interval(cell.speedup));
   }
-  if (cell.roof_share > 0) html += tile(format_percent(cell.roof_share, 0), "of the machine's roof", "arithmetic peak");
+  if (cell.roof_share > 0) html += html_tile(format_percent(cell.roof_share, 0), "of the machine's roof", "arithmetic peak");
   if (results.end_to_end.ms_per_text > 0) {
-    html += tile(format_number(results.end_to_end.ms_per_text), "ms end to end", "from text to label");
+    html += html_tile(format_number(results.end_to_end.ms_per_text), "ms end to end", "from text to label");
   }
   if (results.recommendation.cost_per_million > 0) {
-    html += tile(format_number(results.recommendation.cost_per_million), "per million texts",
+    html += html_tile(format_number(results.recommendation.cost_per_million), "per million texts",
                  fmt::format("at {} an hour", format_number(results.constraints.price_per_hour)));
   }
-  return "<div class=\"tiles\">\n" + html + "</div>\n";
+  return html_tiles(html);
 }
 
 std::string usage(const BenchResults& results, const HtmlOptions& options) {
