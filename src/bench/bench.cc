@@ -1,6 +1,5 @@
 #include "bench/bench.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <filesystem>
 
 #include "base/cache_folder.h"
+#include "base/clock.h"
 #include "base/cpu_topology.h"
 #include "base/paths.h"
 #include "bench/bench_run.h"
@@ -19,6 +19,7 @@
 #include "model_folder/model_folder.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
+#include "results/checkpoint_summary.h"
 #include "words/counted.h"
 
 namespace paceline {
@@ -29,11 +30,6 @@ constexpr double kNoisyShare = 0.10;
 /// Texts of verify without a text file, and their longest: every tile edge and several batches, in seconds.
 constexpr int32_t kMadeUpTexts = 64;
 constexpr int32_t kMadeUpTokens = 160;
-
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
-}
 
 void check_options(const BenchOptions& options) {
   if (!(options.method.budget_seconds > 0)) {
@@ -120,16 +116,7 @@ BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpo
 }
 
 CheckpointSummary summarize_checkpoint(const Checkpoint& checkpoint, const BenchSubject& subject) {
-  CheckpointSummary summary;
-  summary.model_dir = subject.model_dir.string();
-  summary.options = checkpoint.options();
-  summary.hash = subject.checkpoint_hash;
-  summary.architecture = checkpoint.network().architecture;
-  summary.dtype = dtype_name(checkpoint.dtype());
-  summary.parameters = parameter_count(checkpoint.network());
-  summary.random_weights = checkpoint.random_weights();
-  summary.labels = checkpoint.labels();
-  if (checkpoint.has_head()) summary.problem_type = problem_type_name(checkpoint.problem_type());
+  CheckpointSummary summary = summarize(checkpoint, subject.checkpoint_hash);
   const int32_t mean = std::max(1, static_cast<int32_t>(subject.workload.summary.mean_tokens + 0.5));
   summary.mflops_per_token = forward_flops(checkpoint.network(), mean) / mean / 1e6;
   return summary;

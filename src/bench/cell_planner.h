@@ -9,8 +9,8 @@
 
 #include "batch/batch_planner.h"
 #include "bench/warm_up.h"
-#include "statistics/random.h"
 #include "results/results.h"
+#include "statistics/random.h"
 
 namespace paceline {
 

@@ -8,8 +8,8 @@
 #include <numeric>
 #include <tuple>
 
-#include "statistics/random.h"
 #include "results/statistics.h"
+#include "statistics/random.h"
 
 namespace paceline {
 namespace {

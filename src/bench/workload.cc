@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "paceline/error.h"
-#include "statistics/random.h"
 #include "results/statistics.h"
+#include "statistics/random.h"
 #include "words/counted.h"
 
 namespace paceline {

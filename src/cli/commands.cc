@@ -9,6 +9,7 @@ std::span<const CommandEntry> commands() {
   static constexpr auto kCommands = std::to_array<CommandEntry>({{"bench", make_bench_command},
                                                                  {"compare", make_compare_command, kEndsAtOnce},
                                                                  {"classify", make_classify_command},
+                                                                 {"evaluate", make_evaluate_command},
                                                                  {"export", make_export_command, kEndsAtOnce},
                                                                  {"verify", make_verify_command},
                                                                  {"tokenize", make_tokenize_command},

@@ -23,9 +23,11 @@ struct SingleLabels {
 class Confusion {
  public:
   explicit Confusion(const SingleLabels& texts);
-  int32_t labels() const { return labels_; }
   /// `predicted`: a label or kNothingPredicted.
   int64_t count(int32_t expected, int32_t predicted) const { return counts_[place(expected, predicted)]; }
+
+  /// [K, K + 1]
+  std::span<const int64_t> counts() const { return counts_; }
 
  private:
   std::size_t place(int32_t expected, int32_t predicted) const {

@@ -65,12 +65,13 @@ std::vector<Section> page_sections(const BenchResults& results) {
 }  // namespace
 
 std::string report_html(const BenchResults& results, const HtmlOptions& options) {
-  return html_page({.title = "Paceline report",
-                    .subjects = page_subjects(results),
-                    .answer = html_answer(results, options),
-                    .sections = page_sections(results),
-                    .footer = fmt::format("Paceline {}. {}.{} The same figures: report.json; every timing: samples.csv.",
-                                          results.paceline_version, results.build_id, took_words(results))});
+  return html_page(
+      {.title = "Paceline report",
+       .subjects = page_subjects(results),
+       .answer = html_answer(results, options),
+       .sections = page_sections(results),
+       .footer = fmt::format("Paceline {}. {}.{} The same figures: report.json; every timing: samples.csv.",
+                             results.paceline_version, results.build_id, took_words(results))});
 }
 
 }  // namespace paceline

@@ -23,17 +23,18 @@ std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
   };
   std::string html = html_tile(format_number(cell.ms_per_text.median), "ms per text", interval(cell.ms_per_text));
   html += html_tile(format_number(cell.texts_per_second), "texts/s",
-               fmt::format("{} tokens/s", format_number(cell.tokens_per_second)));
+                    fmt::format("{} tokens/s", format_number(cell.tokens_per_second)));
   if (results.baseline && !is_baseline(results, cell) && has_median(cell.speedup)) {
     html += html_tile(format_ratio(cell.speedup.median), "the baseline's speed", interval(cell.speedup));
   }
-  if (cell.roof_share > 0) html += html_tile(format_percent(cell.roof_share, 0), "of the machine's roof", "arithmetic peak");
+  if (cell.roof_share > 0)
+    html += html_tile(format_percent(cell.roof_share, 0), "of the machine's roof", "arithmetic peak");
   if (results.end_to_end.ms_per_text > 0) {
     html += html_tile(format_number(results.end_to_end.ms_per_text), "ms end to end", "from text to label");
   }
   if (results.recommendation.cost_per_million > 0) {
     html += html_tile(format_number(results.recommendation.cost_per_million), "per million texts",
-                 fmt::format("at {} an hour", format_number(results.constraints.price_per_hour)));
+                      fmt::format("at {} an hour", format_number(results.constraints.price_per_hour)));
   }
   return html_tiles(html);
 }

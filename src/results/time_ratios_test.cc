@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "results/random.h"
 #include "results/series.h"
+#include "statistics/random.h"
 
 namespace paceline {
 namespace {

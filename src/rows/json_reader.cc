@@ -253,9 +253,11 @@ class JsonReader : public ByteRows {
     }
     row.raw = on_one_line(value);
     if (!is_string) return parse_json_row(value, where(), options(), row);
-    const bool wants_key = options().text_column.has_value() || !options().pair_column.empty();
-    const std::string key = options().pair_column.empty() ? options().text_column.value_or("") : options().pair_column;
-    if (wants_key) {
+    std::string key = options().text_column.value_or("");
+    for (const std::string& other : {options().pair_column, options().label_column}) {
+      if (!other.empty()) key = other;
+    }
+    if (!key.empty()) {
       row.error = fmt::format("[{}] a JSON string, expected an object with the key \"{}\".", where(), excerpt(key));
       return;
     }

@@ -133,6 +133,11 @@ void check_columns(const std::string& name, const RowReaderOptions& options, Row
                        "--format, or leave the flag out.",
                        pair ? "pair" : "text", excerpt(pair ? options.pair_column : *options.text_column)));
   }
+  if (!table && !options.label_column.empty()) {
+    refuse(name, format,
+           fmt::format("which has no column \"{}\" with labels. Use CSV, TSV or JSON and name it with --format.",
+                       excerpt(options.label_column)));
+  }
   if (table && options.text_column && options.text_column->empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[{}] no name was given for the column of the texts, expected one.", name));

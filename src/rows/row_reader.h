@@ -48,7 +48,7 @@ struct Row {
   Text text;        ///< empty where there is an error
   std::string raw;  ///< txt, JSONL: the line; U+FFFD for invalid UTF-8, the start of one that is too long
   std::vector<std::string> fields;  ///< CSV: as many as columns, missing ones empty, those beyond dropped
-  std::string label;  ///< of label_column: CSV the field, JSON the value as JSON
+  std::string label;                ///< of label_column: CSV the field, JSON the value as JSON
   std::string error;
 };
 

@@ -88,6 +88,17 @@ class PacelineTest(unittest.TestCase):
         content.update(changes)
         path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
 
+    def wait_for_handler(self, process):
+        """Until the process handles Ctrl-C."""
+        status = Path(f"/proc/{process}/status")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            caught = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+            if int(caught, 16) & 1 << (signal.SIGINT - 1):
+                return
+            time.sleep(0.01)
+        self.fail("it never handled Ctrl-C")
+
     def assert_nothing_left(self, folder, *names):
         """Only these names stand in the folder: no temporary file, nothing half-written."""
         self.assertEqual(sorted(entry.name for entry in folder.iterdir()), sorted(names))

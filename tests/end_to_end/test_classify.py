@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 import unittest
-from pathlib import Path
 
 from harness import MODELS, PACELINE, PATIENCE, TEXTS, PacelineTest, json_rows, rows
 
@@ -260,17 +259,6 @@ class ClassifyTest(PacelineTest):
             said = process.stderr.read()
             self.assertIn(b"again to stop at once", said)
             self.assertNotIn(b"[standard input]", said)
-
-    def wait_for_handler(self, process):
-        """Until the process handles Ctrl-C."""
-        status = Path(f"/proc/{process}/status")
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            caught = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt"))
-            if int(caught, 16) & 1 << (signal.SIGINT - 1):
-                return
-            time.sleep(0.01)
-        self.fail("it never handled Ctrl-C")
 
     def test_closed_standard_input_is_named(self):
         for command in ("classify", "tokenize"):

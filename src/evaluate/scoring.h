@@ -1,0 +1,22 @@
+#pragma once
+
+#include "checkpoint/checkpoint.h"
+#include "evaluate/answer_collector.h"
+#include "results/evaluation.h"
+
+namespace paceline {
+
+/// At least one text.
+TaskScores score(const CollectedAnswers& answers, ProblemType type);
+
+/// None for a regression.
+std::optional<Calibration> calibrate(const CollectedAnswers& answers, ProblemType type);
+
+/// Confusion as Evaluation has it; empty but for a single label.
+std::vector<int64_t> confusion_of(const CollectedAnswers& answers, ProblemType type);
+
+/// The paired figures of two models on the same texts: `answers` minus `others`.
+void compare(const CollectedAnswers& others, const CollectedAnswers& answers, ProblemType type,
+             EvaluatedAgainst& against);
+
+}  // namespace paceline

@@ -1,0 +1,123 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "metrics/single_label.h"
+#include "report/evaluation_charts.h"
+#include "report/evaluation_report.h"
+#include "report/evaluation_text.h"
+#include "results/evaluation_json.h"
+
+namespace paceline {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+/// Three labels, eight texts of which five are right; one label has markup in its name.
+Evaluation example() {
+  const SingleLabels texts{3, {0, 0, 0, 1, 1, 1, 2, 0}, {0, 0, 0, 1, 0, 1, kNothingPredicted, 1}};
+  Evaluation evaluation{.paceline_version = "0.2.0", .build_id = "test", .command = "paceline evaluate model"};
+  evaluation.model.checkpoint.model_dir = "/models/example";
+  evaluation.model.checkpoint.labels = {"<b>spam", "ham", "rare"};
+  evaluation.model.backend = "native";
+  evaluation.model.compute_type = "fp32";
+  evaluation.data = {.source = "test.csv", .label_column = "label", .texts = 8, .rows_skipped = 1};
+  evaluation.scores.single = score(texts);
+  const Confusion confusion(texts);
+  evaluation.confusion = {confusion.counts().begin(), confusion.counts().end()};
+  std::vector<float> logits;
+  for (int i = 0; i < 8; ++i) logits.insert(logits.end(), {2.0F, 0.1F * static_cast<float>(i), -1.0F});
+  evaluation.calibration = calibrate_single(logits, texts.expected, 3);
+  evaluation.wrong = {{.row = 5, .text = "a <script> text", .expected = "ham", .predicted = "<b>spam", .loss = 1.5}};
+  return evaluation;
+}
+
+EvaluatedAgainst other() {
+  const SingleLabels mine{3, {0, 0, 1}, {0, 0, 1}};
+  const SingleLabels others{3, {0, 0, 1}, {0, 1, 1}};
+  EvaluatedAgainst against;
+  against.model.checkpoint.model_dir = "/models/other";
+  against.model.checkpoint.labels = example().model.checkpoint.labels;
+  against.scores.single = score(others);
+  against.single = compare(others, mine);
+  return against;
+}
+
+TEST(EvaluationPage, ShowsFiguresAndEscapesWhatComesFromOutside) {
+  Evaluation evaluation = example();
+  evaluation.against = other();
+  const std::string page = evaluation_html(evaluation);
+  for (const char* words :
+       {"Right for 62.5 % of 8 texts", "macro-F1", "most frequent label", "&lt;b&gt;spam", "a &lt;script&gt; text",
+        "Confusion matrix", "McNemar", "1 row could not be read", "Evaluate again"}) {
+    EXPECT_THAT(page, HasSubstr(words));
+  }
+  EXPECT_THAT(page, Not(HasSubstr("<b>spam")));
+  EXPECT_THAT(page, Not(HasSubstr("a <script> text")));
+}
+
+TEST(EvaluationPage, OfARegressionHasNoPartsOfLabels) {
+  Evaluation evaluation = example();
+  evaluation.scores = {.regression = score(std::vector<double>{1, 2, 3, 5}, std::vector<double>{1, 2, 4, 4})};
+  evaluation.confusion.clear();
+  evaluation.calibration.reset();
+  const std::string page = evaluation_html(evaluation);
+  EXPECT_THAT(page, HasSubstr("Pearson"));
+  EXPECT_THAT(page, Not(HasSubstr("Confusions")));
+  EXPECT_THAT(page, Not(HasSubstr("Probabilities")));
+  EXPECT_TRUE(evaluation_figures(evaluation).empty());
+}
+
+TEST(EvaluationText, FitsItsWidth) {
+  Evaluation evaluation = example();
+  evaluation.against = other();
+  for (const int width : {40, 80}) {
+    std::istringstream lines(evaluation_text(evaluation, {.width = width}));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), static_cast<std::size_t>(width)) << line;
+  }
+}
+
+TEST(EvaluationText, SaysWhichOfTwoIsBetterOnlyWhereTheTextsDecide) {
+  Evaluation evaluation = example();
+  evaluation.against = other();
+  EXPECT_THAT(evaluation_text(evaluation, {.width = 400}), HasSubstr("not decided by these texts"));
+  evaluation.against->single->accuracy = {0.02, 0.01, 0.03};
+  EXPECT_THAT(evaluation_text(evaluation, {.width = 400}),
+              HasSubstr("Accuracy: +2.00 points (95 % interval +1.00 to +3.00), better than the other."));
+}
+
+TEST(EvaluationCharts, PointsStandWhereTheirBinsAre) {
+  const Figure figure = reliability_figure(example());
+  ASSERT_EQ(figure.panels.size(), 1u);
+  ASSERT_EQ(figure.panels[0].lines.size(), 2u);
+  int64_t predictions = 0;
+  const Evaluation evaluation = example();
+  for (const ReliabilityBin& bin : evaluation.calibration->plain.bins) predictions += bin.predictions;
+  EXPECT_EQ(predictions, 8);
+  for (const Point& point : figure.panels[0].lines[1].points) {
+    EXPECT_LE(point.low, point.y);
+    EXPECT_GE(point.high, point.y);
+    EXPECT_GT(point.x, 33);
+  }
+}
+
+TEST(EvaluationJson, HasEveryFigureOfItsTaskAndNoOther) {
+  Evaluation evaluation = example();
+  evaluation.against = other();
+  const Json json = Json::parse(evaluation_json(evaluation));
+  EXPECT_EQ(json["scores"]["accuracy"]["value"], 0.625);
+  EXPECT_EQ(json["scores"]["labels"].size(), 3u);
+  EXPECT_EQ(json["confusion"], Json::parse("[[3, 1, 0, 0], [1, 2, 0, 0], [0, 0, 0, 1]]"));
+  EXPECT_EQ(json["against"]["difference"]["only_this_right"], 1);
+  EXPECT_EQ(json["calibration"]["bins"].size(), 15u);
+  EXPECT_EQ(json["most_wrong"][0]["row"], 5);
+  EXPECT_FALSE(json["scores"].contains("pearson"));
+}
+
+}  // namespace
+}  // namespace paceline

@@ -1,0 +1,163 @@
+#include "results/evaluation_json.h"
+
+#include <cstddef>
+
+#include "base/json_text.h"
+
+namespace paceline {
+namespace {
+
+OrderedJson json_of(const Score& score) {
+  return {
+      {"value", finite_or_null(score.value)}, {"low", finite_or_null(score.low)}, {"high", finite_or_null(score.high)}};
+}
+
+OrderedJson json_of(const std::optional<Score>& score) { return score ? json_of(*score) : OrderedJson(); }
+
+OrderedJson json_of(const EvaluatedModel& model) {
+  return {{"model_dir", model.checkpoint.model_dir},
+          {"plan", text_or_null(model.plan)},
+          {"hash", model.checkpoint.hash},
+          {"architecture", model.checkpoint.architecture},
+          {"parameters", model.checkpoint.parameters},
+          {"random_weights", model.checkpoint.random_weights},
+          {"labels", model.checkpoint.labels},
+          {"problem_type", model.checkpoint.problem_type},
+          {"backend", model.backend},
+          {"compute_type", model.compute_type},
+          {"device", model.device}};
+}
+
+OrderedJson json_of(const LabelledData& data) {
+  return {{"source", data.source},
+          {"label_column", data.label_column},
+          {"labels_are", data.labels_are_numbers ? "numbers" : "names"},
+          {"texts", data.texts},
+          {"rows_skipped", data.rows_skipped},
+          {"truncated_texts", data.truncated_texts},
+          {"windowed_texts", data.windowed_texts}};
+}
+
+/// A row for each label.
+OrderedJson label_rows(const std::vector<LabelCounts>& labels, const std::vector<std::string>& names) {
+  OrderedJson rows = OrderedJson::array();
+  for (std::size_t k = 0; k < labels.size(); ++k) {
+    rows.push_back({{"label", names[k]},
+                    {"expected", labels[k].expected},
+                    {"predicted", labels[k].predicted},
+                    {"right", labels[k].right},
+                    {"precision", labels[k].precision()},
+                    {"recall", labels[k].recall()},
+                    {"f1", labels[k].f1()}});
+  }
+  return rows;
+}
+
+OrderedJson json_of(const TaskScores& scores, const std::vector<std::string>& names) {
+  OrderedJson json = OrderedJson::object();
+  if (scores.single) {
+    json["accuracy"] = json_of(scores.single->accuracy);
+    json["macro_f1"] = json_of(scores.single->macro_f1);
+    json["majority_accuracy"] = scores.single->majority;
+    json["labels"] = label_rows(scores.single->labels, names);
+  }
+  if (scores.multi) {
+    json["exact"] = json_of(scores.multi->exact);
+    json["micro_f1"] = json_of(scores.multi->micro_f1);
+    json["macro_f1"] = json_of(scores.multi->macro_f1);
+    json["average_precision"] = json_of(scores.multi->average_precision);
+    json["labels"] = label_rows(scores.multi->labels, names);
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      const std::optional<double>& one = scores.multi->label_average_precision[k];
+      json["labels"][k]["average_precision"] = one ? OrderedJson(*one) : OrderedJson();
+    }
+  }
+  if (scores.regression) {
+    json["mean_squared_error"] = json_of(scores.regression->mean_squared_error);
+    json["mean_absolute_error"] = json_of(scores.regression->mean_absolute_error);
+    json["pearson"] = json_of(scores.regression->pearson);
+    json["spearman"] = json_of(scores.regression->spearman);
+  }
+  return json;
+}
+
+/// A list of K rows of K + 1 counts.
+OrderedJson confusion_rows(const std::vector<int64_t>& counts, std::size_t labels) {
+  OrderedJson rows = OrderedJson::array();
+  for (std::size_t k = 0; k < labels; ++k) {
+    const auto first = counts.begin() + static_cast<std::ptrdiff_t>(k * (labels + 1));
+    rows.push_back(std::vector<int64_t>(first, first + static_cast<std::ptrdiff_t>(labels + 1)));
+  }
+  return rows;
+}
+
+OrderedJson json_of(const Reliability& reliability) {
+  OrderedJson bins = OrderedJson::array();
+  for (const ReliabilityBin& bin : reliability.bins) {
+    bins.push_back({{"low", bin.low},
+                    {"high", bin.high},
+                    {"predictions", bin.predictions},
+                    {"probability", bin.probability},
+                    {"right", bin.right}});
+  }
+  return {{"expected_calibration_error", reliability.error}, {"log_loss", reliability.log_loss}, {"bins", bins}};
+}
+
+OrderedJson json_of(const Calibration& calibration) {
+  OrderedJson json = json_of(calibration.plain);
+  json["temperature"] = calibration.temperature ? OrderedJson(*calibration.temperature) : OrderedJson();
+  json["with_temperature"] = json_of(calibration.tempered);
+  return json;
+}
+
+OrderedJson json_of(const PairedScores& paired) {
+  return {{"accuracy_difference", json_of(paired.accuracy)},
+          {"macro_f1_difference", json_of(paired.macro_f1)},
+          {"agreement", json_of(paired.agreement)},
+          {"both_right", paired.both_right},
+          {"only_this_right", paired.only_second},
+          {"only_other_right", paired.only_first},
+          {"mcnemar_p_value", paired.p_value}};
+}
+
+OrderedJson json_of(const EvaluatedAgainst& against) {
+  OrderedJson json = {{"model", json_of(against.model)},
+                      {"scores", json_of(against.scores, against.model.checkpoint.labels)}};
+  if (against.single) json["difference"] = json_of(*against.single);
+  if (against.exact) json["difference"] = {{"exact_difference", json_of(*against.exact)}};
+  if (against.squared_error) {
+    json["difference"] = {{"mean_squared_error_difference", json_of(*against.squared_error)}};
+  }
+  return json;
+}
+
+OrderedJson json_of(const WrongText& wrong) {
+  return {{"row", wrong.row},
+          {"expected", wrong.expected},
+          {"predicted", wrong.predicted},
+          {"loss", finite_or_null(wrong.loss)},
+          {"text", wrong.text}};
+}
+
+}  // namespace
+
+std::string evaluation_json(const Evaluation& evaluation) {
+  const std::vector<std::string>& labels = evaluation.model.checkpoint.labels;
+  OrderedJson json = {{"schema_version", Evaluation::kSchemaVersion},
+                      {"paceline_version", evaluation.paceline_version},
+                      {"build_id", evaluation.build_id},
+                      {"command", evaluation.command},
+                      {"started_at", evaluation.started_at},
+                      {"seconds", evaluation.seconds},
+                      {"model", json_of(evaluation.model)},
+                      {"data", json_of(evaluation.data)},
+                      {"scores", json_of(evaluation.scores, labels)}};
+  if (!evaluation.confusion.empty()) json["confusion"] = confusion_rows(evaluation.confusion, labels.size());
+  if (evaluation.calibration) json["calibration"] = json_of(*evaluation.calibration);
+  if (evaluation.against) json["against"] = json_of(*evaluation.against);
+  json["most_wrong"] = OrderedJson::array();
+  for (const WrongText& wrong : evaluation.wrong) json["most_wrong"].push_back(json_of(wrong));
+  return json_text(json);
+}
+
+}  // namespace paceline
