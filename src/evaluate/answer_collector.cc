@@ -32,9 +32,34 @@ double log_loss(float logit, bool expected) {
   return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
 }
 
+/// Appends the item `place` of a list of items of `width` numbers, where the list has any.
+template <class Number>
+void copy_item(const std::vector<Number>& from, std::size_t place, std::size_t width, std::vector<Number>& to) {
+  if (from.empty()) return;
+  const auto first = from.begin() + static_cast<std::ptrdiff_t>(place * width);
+  to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(width));
+}
+
 bool less_wrong(const WrongText& a, const WrongText& b) { return a.loss > b.loss; }
 
 }  // namespace
+
+CollectedAnswers of_rows(const CollectedAnswers& answers, std::span<const int64_t> rows) {
+  CollectedAnswers kept;
+  kept.single.labels = answers.single.labels;
+  kept.multi.labels = answers.multi.labels;
+  for (std::size_t i = 0; i < answers.rows.size(); ++i) {
+    if (!std::ranges::binary_search(rows, answers.rows[i])) continue;
+    kept.rows.push_back(answers.rows[i]);
+    copy_item(answers.single.expected, i, 1, kept.single.expected);
+    copy_item(answers.single.predicted, i, 1, kept.single.predicted);
+    copy_item(answers.multi.expected, i, static_cast<std::size_t>(answers.multi.labels), kept.multi.expected);
+    copy_item(answers.multi.predicted, i, static_cast<std::size_t>(answers.multi.labels), kept.multi.predicted);
+    copy_item(answers.expected, i, 1, kept.expected);
+    copy_item(answers.predicted, i, 1, kept.predicted);
+  }
+  return kept;
+}
 
 Expected LabelPlace::read(ExpectedLabels& labels, const Row& row, int64_t number) const {
   try {
@@ -66,6 +91,7 @@ void AnswerCollector::check(const Row& row) {
 void AnswerCollector::take(const Row& row, const Answer& answer) {
   ++rows_taken_;
   const Expected expected = place_.read(expected_, row, rows_taken_);
+  collected_.rows.push_back(rows_taken_);
   switch (type_) {
     case ProblemType::kSingleLabelClassification:
       take_single(expected, answer);
@@ -81,7 +107,10 @@ void AnswerCollector::take(const Row& row, const Answer& answer) {
   remember(row, expected, answer);
 }
 
-void AnswerCollector::take_error(const Row&, std::string_view) { ++rows_taken_; }
+void AnswerCollector::take_error(const Row&, std::string_view error) {
+  ++rows_taken_;
+  if (first_error_.empty()) first_error_ = error;
+}
 
 void AnswerCollector::take_single(const Expected& expected, const Answer& answer) {
   const int32_t best = answer.predictions.front().label;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct LabelPlace {
 
 /// Answers beside what was expected of them, by the model's task, in the texts' order.
 struct CollectedAnswers {
+  std::vector<int64_t> rows{};      ///< of the data, from 1, rising: those that the model answered
   SingleLabels single{};            ///< of a model with one label per text
   MultiLabels multi{};              ///< of one with several; its scores are logits
   std::vector<double> expected{};   ///< of a regression
@@ -35,6 +37,9 @@ struct CollectedAnswers {
   std::vector<float> logits{};      ///< [N, K]; with several labels they are multi.scores
   std::vector<WrongText> wrong{};   ///< the worst, by falling loss
 };
+
+/// The answers to those of the texts whose row is in `rows`, which rise; without the worst ones.
+CollectedAnswers of_rows(const CollectedAnswers& answers, std::span<const int64_t> rows);
 
 /// Collects the answers to labelled rows.
 class AnswerCollector : public AnswerTaker {
@@ -50,6 +55,8 @@ class AnswerCollector : public AnswerTaker {
 
   /// Once all rows were taken.
   CollectedAnswers finish();
+  /// Why the first row that was not answered was not; empty where all were.
+  const std::string& first_error() const { return first_error_; }
   std::optional<LabelForm> form() const { return expected_.form(); }
 
  private:
@@ -70,6 +77,7 @@ class AnswerCollector : public AnswerTaker {
   ExpectedLabels expected_;  ///< of the taking thread
   int64_t rows_taken_ = 0;
   CollectedAnswers collected_;
+  std::string first_error_;
 };
 
 }  // namespace paceline

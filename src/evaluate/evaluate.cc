@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "base/clock.h"
@@ -19,6 +20,12 @@ namespace paceline {
 namespace {
 
 constexpr float kDefaultThreshold = 0.5F;
+
+/// Whether what is read from there can be read once more: not so of pipes.
+bool is_read_again(const std::filesystem::path& data) {
+  std::error_code ignored;
+  return data != "-" && std::filesystem::is_regular_file(data, ignored);
+}
 
 /// One model's answers to all texts.
 struct ModelRun {
@@ -50,21 +57,25 @@ class Run {
  public:
   Run(const EvaluateOptions& options, Progress& progress) : options_(options), progress_(progress) {}
 
-  /// Of a file: every label, before a model is loaded.
+  /// Of a file that can be read again: every label, before a model is loaded.
   void check_labels(const Checkpoint& checkpoint) const {
-    if (options_.data == "-") return;
+    if (!is_read_again(options_.data)) return;
     const auto reader = open();
     for (const std::string& note : reader->notes()) notice(note + ".");
     const LabelPlace place{options_.rows.label_column, reader->format()};
     ExpectedLabels labels(checkpoint.labels(), checkpoint.problem_type());
     Row row;
     int64_t texts = 0;
+    std::string first_error;
     for (int64_t number = 1; reader->next(row) && !options_.stop.stop_requested(); ++number) {
-      if (!row.error.empty()) continue;
+      if (!row.error.empty()) {
+        if (first_error.empty()) first_error = row.error;
+        continue;
+      }
       place.read(labels, row, number);
       ++texts;
     }
-    if (texts == 0 && !options_.stop.stop_requested()) throw_no_text();
+    if (texts == 0 && !options_.stop.stop_requested()) throw_no_text(first_error);
   }
 
   std::optional<ModelRun> run(const Deployment& deployment, Checkpoint checkpoint) {
@@ -81,7 +92,7 @@ class Run {
     one.summary = answer_stream(*reader, classifier, stream, collector, progress_);
     if (one.summary.interrupted) return std::nullopt;
     if (!reader->damage().empty()) throw Error(ErrorCode::kCorruptData, reader->damage());
-    if (one.summary.rows == one.summary.errors) throw_no_text();
+    if (one.summary.rows == one.summary.errors) throw_no_text(one.summary.first_error);
     one.answers = collector.finish();
     one.form = collector.form();
     return one;
@@ -96,15 +107,23 @@ class Run {
   void notice(const std::string& text) const {
     if (options_.notice) options_.notice(text);
   }
-  [[noreturn]] void throw_no_text() const {
+  [[noreturn]] void throw_no_text(const std::string& first_error) const {
     throw Error(ErrorCode::kCorruptData,
-                fmt::format("[{}] has no text that can be read, expected at least one with its label.",
-                            options_.data.string()));
+                fmt::format("[{}] no text was answered, expected at least one with its label.{}{}",
+                            options_.data.string(), first_error.empty() ? "" : " The first error: ", first_error));
   }
 
   const EvaluateOptions& options_;
   Progress& progress_;
 };
+
+/// The data are read once for each model.
+void check_read_again(const EvaluateOptions& options) {
+  if (is_read_again(options.data)) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[evaluate] --against reads the data twice, which {} does not allow. Save them in a file.",
+                          options.data == "-" ? "standard input" : options.data.string()));
+}
 
 void check_same_labels(const Checkpoint& model, const Checkpoint& other) {
   if (model.problem_type() != other.problem_type()) {
@@ -156,6 +175,7 @@ std::optional<Evaluation> evaluate(const Deployment& deployment, const std::opti
   if (options.opened) options.opened(checkpoint);
   std::optional<Checkpoint> other;
   if (against) {
+    check_read_again(options);
     other = check_deployment(*against);
     if (options.opened) options.opened(*other);
     check_same_labels(checkpoint, *other);

@@ -47,6 +47,19 @@ char separator_of(std::string_view field) {
   return '|';
 }
 
+/// Parts of a field that are all 0 or 1, as a list of JSON; none where there is a single one, or another.
+std::optional<Json> zeros_and_ones(const std::vector<std::string>& parts) {
+  Json list = Json::array();
+  for (const std::string& part : parts) {
+    const std::optional<double> number = number_of(part);
+    if (!number || (*number != 0 && *number != 1)) return std::nullopt;
+    const bool integer = trimmed(part).find('.') == std::string_view::npos;
+    list.push_back(integer ? Json(static_cast<int64_t>(*number)) : Json(*number));
+  }
+  if (list.size() < 2) return std::nullopt;
+  return list;
+}
+
 bool is_zero_or_one(const Json& value) {
   return value.is_boolean() || (value.is_number() && (value.get<double>() == 0 || value.get<double>() == 1));
 }
@@ -93,8 +106,10 @@ Expected ExpectedLabels::several_of_field(std::string_view field) {
   if (text.empty()) return {};
   if (numbers_.contains(std::string(text))) return several({label(text)});
   if (text.front() == '[') return several_of_json(parse_json(text, "label"));
+  const std::vector<std::string> parts = split(text, separator_of(text));
+  if (const std::optional<Json> list = zeros_and_ones(parts)) return several_of_json(*list);
   std::vector<int32_t> labels;
-  for (const std::string& part : split(text, separator_of(text))) labels.push_back(label(part));
+  for (const std::string& part : parts) labels.push_back(label(part));
   return several(std::move(labels));
 }
 
@@ -104,7 +119,11 @@ Expected ExpectedLabels::several_of_json(const Json& value) {
   if (!value.is_array()) return several({label_of_json(value)});
   if (const auto of_each = indicators(value)) return *of_each;
   std::vector<int32_t> labels;
-  for (const Json& part : value) labels.push_back(label_of_json(part));
+  for (const Json& part : value) {
+    if (part.is_boolean() || part.is_number_float()) refuse_indicators(value);
+    labels.push_back(label_of_json(part));
+    if (part.is_number() && std::ranges::count(labels, labels.back()) > 1) refuse_indicators(value);
+  }
   return several(std::move(labels));
 }
 
@@ -153,6 +172,13 @@ int32_t ExpectedLabels::remember(LabelForm form, int32_t label, std::string_view
   throw_label(fmt::format("the label is {} \"{}\", but those before are {}. Use one of the two.",
                           form == LabelForm::kNames ? "the name" : "the number", excerpt(text),
                           form == LabelForm::kNames ? "numbers" : "names"));
+}
+
+void ExpectedLabels::refuse_indicators(const Json& list) const {
+  throw_label(
+      fmt::format("the label is {}. A list that says of each label whether the text has it needs {}, one for each "
+                  "label; a list of labels names each once.",
+                  excerpt(list.dump()), counted(static_cast<int64_t>(labels_.size()), "item")));
 }
 
 void ExpectedLabels::refuse(std::string_view text) const {

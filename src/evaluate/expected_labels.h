@@ -27,9 +27,10 @@ enum class LabelForm {
 /// Turns what stands in the label column into labels of the model.
 ///
 /// - One label: its name or its number (also "2.0", as tables with gaps are saved).
-/// - Several: a JSON list of names or numbers, or names or numbers with | or ; or a comma between them. A JSON list of
-///   K true and false or 0.0 and 1.0 says of each label whether the text has it; so does one of 0 and 1 where it cannot
-///   be numbers of labels. An empty field or list is a text without any label.
+/// - Several: a JSON list of names or numbers, or names or numbers with | or ; or a comma between them, each once. A
+/// list
+///   of K true and false, 0.0 and 1.0 or 0 and 1 says of each label whether the text has it; with two labels 0 and 1
+///   may be either and are refused. An empty field or list is a text without any label.
 /// - A regression: a number.
 ///
 /// The first label of the data decides whether they are names or numbers; what is a name and a number, is a name.
@@ -56,6 +57,7 @@ class ExpectedLabels {
   int32_t label_of_json(const Json& value);
   int32_t remember(LabelForm form, int32_t label, std::string_view text);
   [[noreturn]] void refuse(std::string_view text) const;
+  [[noreturn]] void refuse_indicators(const Json& list) const;
 
   std::vector<std::string> labels_;
   std::unordered_map<std::string, int32_t> numbers_;

@@ -89,7 +89,16 @@ TEST(ExpectedLabels, ListsOfZerosAndOnesSayWhichLabelsThereAre) {
   EXPECT_THAT(labels.of_json({0, 0, 1}).labels, ElementsAre(2));
   EXPECT_EQ(labels.form(), std::nullopt);
   EXPECT_THAT(labels.of_json({0, 2}).labels, ElementsAre(0, 2));
+  EXPECT_THAT(labels.of_field("1,0,1").labels, ElementsAre(0, 2));
+  EXPECT_THAT(labels.of_field("0.0|0.0|0.0").labels, IsEmpty());
+  EXPECT_THAT(labels.of_field("0,1").labels, ElementsAre(0, 1));
+  for (const char* wrong : {"1,0,0,1", "0.0,1.0", "[1.0, 0.0]", "[true]", "[2, 2]"}) {
+    expect_error(
+        kCorrupt, [&] { labels.of_field(wrong); }, "needs 3 items, one for each label");
+  }
   ExpectedLabels two({"a", "b"}, kMulti);
+  expect_error(
+      kCorrupt, [&] { two.of_field("0,1"); }, "[0,1], which may be the labels 0 and 1");
   EXPECT_THAT(two.of_json({1, 1}).labels, ElementsAre(0, 1));
   expect_error(
       kCorrupt,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace paceline {
@@ -16,15 +17,22 @@ std::vector<double> squared_errors(const CollectedAnswers& answers) {
   return errors;
 }
 
-/// 1 for each text with all labels right.
-std::vector<double> exact_texts(const MultiLabels& texts) {
-  const auto labels = static_cast<std::ptrdiff_t>(texts.labels);
-  std::vector<double> exact;
-  for (auto expected = texts.expected.begin(), predicted = texts.predicted.begin(); expected != texts.expected.end();
-       expected += labels, predicted += labels) {
-    exact.push_back(std::equal(expected, expected + labels, predicted) ? 1 : 0);
+/// The difference of the shares of texts with all labels right.
+Score exact_difference(const MultiLabels& first, const MultiLabels& second) {
+  const auto labels = static_cast<std::size_t>(first.labels);
+  const auto is_exact = [&](const MultiLabels& texts, std::size_t text) {
+    const auto row = std::span(texts.expected).subspan(text * labels, labels);
+    return std::ranges::equal(row, std::span(texts.predicted).subspan(text * labels, labels));
+  };
+  int64_t only_first = 0;
+  int64_t only_second = 0;
+  for (std::size_t i = 0; i < first.texts(); ++i) {
+    const bool a = is_exact(first, i);
+    const bool b = is_exact(second, i);
+    only_first += a && !b ? 1 : 0;
+    only_second += b && !a ? 1 : 0;
   }
-  return exact;
+  return share_difference(only_first, only_second, static_cast<int64_t>(first.texts()));
 }
 
 }  // namespace
@@ -61,15 +69,19 @@ std::vector<int64_t> confusion_of(const CollectedAnswers& answers, ProblemType t
 
 void compare(const CollectedAnswers& others, const CollectedAnswers& answers, ProblemType type,
              EvaluatedAgainst& against) {
+  const CollectedAnswers first = of_rows(others, answers.rows);
+  const CollectedAnswers second = of_rows(answers, others.rows);
+  against.texts = static_cast<int64_t>(first.rows.size());
+  if (first.rows.empty()) return;
   switch (type) {
     case ProblemType::kSingleLabelClassification:
-      against.single = compare(others.single, answers.single);
+      against.single = compare(first.single, second.single);
       break;
     case ProblemType::kMultiLabelClassification:
-      against.exact = paired_difference(exact_texts(others.multi), exact_texts(answers.multi));
+      against.exact = exact_difference(first.multi, second.multi);
       break;
     case ProblemType::kRegression:
-      against.squared_error = paired_difference(squared_errors(others), squared_errors(answers));
+      against.squared_error = paired_difference(squared_errors(first), squared_errors(second));
       break;
   }
 }

@@ -15,7 +15,8 @@ std::optional<Calibration> calibrate(const CollectedAnswers& answers, ProblemTyp
 /// Confusion as Evaluation has it; empty but for a single label.
 std::vector<int64_t> confusion_of(const CollectedAnswers& answers, ProblemType type);
 
-/// The paired figures of two models on the same texts: `answers` minus `others`.
+/// The paired figures of two models on the texts that both answered: `answers` minus `others`. Nothing but
+/// `against.texts` where there is none.
 void compare(const CollectedAnswers& others, const CollectedAnswers& answers, ProblemType type,
              EvaluatedAgainst& against);
 

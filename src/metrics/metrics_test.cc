@@ -73,7 +73,8 @@ TEST(PairedScores, AModelAgainstItselfDiffersInNothing) {
   Random random(32);
   const SingleLabels texts = four_of_five_right(random);
   const PairedScores scores = compare(texts, texts);
-  EXPECT_EQ(scores.accuracy, (Score{0, 0, 0}));
+  EXPECT_EQ(scores.accuracy.value, 0);
+  EXPECT_DOUBLE_EQ(scores.accuracy.low, -scores.accuracy.high);
   EXPECT_EQ(scores.macro_f1, (Score{0, 0, 0}));
   EXPECT_EQ(scores.p_value, 1);
   EXPECT_EQ(scores.agreement.value, 1);
@@ -91,6 +92,22 @@ TEST(PairedScores, SeesASmallLossThatTwoIntervalsApartHide) {
   EXPECT_NEAR(scores.p_value, 2 * std::ldexp(1, -20), 1e-18);
   EXPECT_GT(score(first).accuracy.low, score(second).accuracy.low);
   EXPECT_LT(score(first).accuracy.low, score(second).accuracy.high);
+}
+
+TEST(PairedScores, AFewTextsDecideNothingThatMcNemarDoesNot) {
+  // All differences go one way: the exact test needs six.
+  for (const int64_t texts : {10, 100, 10'000}) {
+    for (int64_t better = 1; better <= 12; ++better) {
+      if (better > texts) break;
+      const Score difference = share_difference(0, better, texts);
+      EXPECT_EQ(difference.low > 0, mcnemar_p_value(0, better) < 0.05) << better << " of " << texts;
+      EXPECT_DOUBLE_EQ(share_difference(better, 0, texts).high, -difference.low);
+    }
+  }
+  const Score one = share_difference(0, 1, 1);
+  EXPECT_EQ(one.value, 1);
+  EXPECT_EQ(one.high, 1);
+  EXPECT_LT(one.low, 0);
 }
 
 TEST(McNemar, HandComputedCases) {

@@ -1,6 +1,7 @@
 #include "metrics/paired.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -34,6 +35,16 @@ double mcnemar_p_value(int64_t only_first, int64_t only_second) {
   return std::min(1.0, 2 * fair_binomial_probability(fewer, only_first + only_second));
 }
 
+Score share_difference(int64_t only_first, int64_t only_second, int64_t texts) {
+  const auto n = static_cast<double>(texts);
+  const double first = static_cast<double>(only_first + 1) / (n + 2);
+  const double second = static_cast<double>(only_second + 1) / (n + 2);
+  const double middle = second - first;
+  const double reach = kNormal975 * std::sqrt((first + second - middle * middle) / (n + 2));
+  const double value = static_cast<double>(only_second - only_first) / n;
+  return {value, std::max(-1.0, std::min(value, middle - reach)), std::min(1.0, std::max(value, middle + reach))};
+}
+
 Score paired_difference(std::span<const double> first, std::span<const double> second) {
   std::vector<double> differences(first.size());
   double sum = 0;
@@ -52,20 +63,16 @@ Score paired_difference(std::span<const double> first, std::span<const double> s
 PairedScores compare(const SingleLabels& first, const SingleLabels& second) {
   const std::size_t size = first.expected.size();
   PairedScores scores{.texts = static_cast<int64_t>(size)};
-  std::vector<double> first_right(size);
-  std::vector<double> second_right(size);
   int64_t equal = 0;
   for (std::size_t i = 0; i < size; ++i) {
     const bool a = first.predicted[i] == first.expected[i];
     const bool b = second.predicted[i] == first.expected[i];
-    first_right[i] = a ? 1 : 0;
-    second_right[i] = b ? 1 : 0;
     scores.both_right += a && b ? 1 : 0;
     scores.only_first += a && !b ? 1 : 0;
     scores.only_second += b && !a ? 1 : 0;
     equal += first.predicted[i] == second.predicted[i] ? 1 : 0;
   }
-  scores.accuracy = paired_difference(first_right, second_right);
+  scores.accuracy = share_difference(scores.only_first, scores.only_second, scores.texts);
   scores.agreement = proportion(equal, scores.texts);
   scores.p_value = mcnemar_p_value(scores.only_first, scores.only_second);
   scores.macro_f1 = macro_f1_difference(first, second);

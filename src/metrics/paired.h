@@ -14,7 +14,7 @@ struct PairedScores {
   int64_t both_right = 0;
   int64_t only_first = 0;   ///< texts that the first has right and the second wrong
   int64_t only_second = 0;  ///< the other way round
-  Score accuracy{};         ///< the second's accuracy minus the first's, with a bootstrap interval over texts
+  Score accuracy{};         ///< the second's accuracy minus the first's: see share_difference
   Score macro_f1{};         ///< the same of macro-F1
   Score agreement{};        ///< share of texts that both give the same label, right or wrong, with Wilson's interval
   double p_value = 1;       ///< McNemar's exact test that both are equally often right
@@ -25,6 +25,11 @@ PairedScores compare(const SingleLabels& first, const SingleLabels& second);
 
 /// McNemar's exact test: a fair coin for each text that only one of the two has right.
 double mcnemar_p_value(int64_t only_first, int64_t only_second);
+
+/// The second's share of right texts minus the first's, with the interval of Bonett and Price (Journal of Educational
+/// and Behavioral Statistics 37, 2012): a normal one with a text more of each kind that only one has right. With few of
+/// those it holds 0 where McNemar's exact test does not tell the two apart.
+Score share_difference(int64_t only_first, int64_t only_second, int64_t texts);
 
 /// mean of second[i] - first[i] with a bootstrap interval over texts: of any figure of single texts, e.g. squared
 /// error.

@@ -39,27 +39,47 @@ std::string signed_points(double share) {
   return fmt::format("{}{}", points > 0 ? "+" : "", format_decimals(points, 2));
 }
 
-/// "higher", "lower", or that nothing is decided.
+/// Which is better, or that nothing is decided.
 std::string verdict(const Score& difference, std::string_view high, std::string_view low) {
   if (difference.low > 0) return std::string(high);
   if (difference.high < 0) return std::string(low);
-  if (difference == Score{}) return "as good as the other on these texts";
   return "not decided by these texts";
 }
 
-std::string points_sentence(std::string_view name, const Score& difference) {
+std::string points_sentence(std::string_view name, const Score& difference, std::string_view said) {
   return fmt::format("{}: {} points (95 % interval {} to {}), {}.", name, signed_points(difference.value),
-                     signed_points(difference.low), signed_points(difference.high),
-                     verdict(difference, "better than the other", "worse than the other"));
+                     signed_points(difference.low), signed_points(difference.high), said);
 }
 
+std::string points_verdict(const Score& difference) {
+  return verdict(difference, "better than the other", "worse than the other");
+}
+
+/// With fewer texts that only one has right, McNemar's test can decide nothing, and a bootstrap that draws from them
+/// must not.
+constexpr int64_t kFewestDeciding = 6;
+
 std::vector<std::string> single_sentences(const PairedScores& paired) {
-  return {points_sentence("Accuracy", paired.accuracy), points_sentence("Macro-F1", paired.macro_f1),
+  if (paired.agreement.value == 1) return {"Both give the same label for every text."};
+  const int64_t deciding = paired.only_first + paired.only_second;
+  return {points_sentence("Accuracy", paired.accuracy, points_verdict(paired.accuracy)),
+          points_sentence("Macro-F1", paired.macro_f1,
+                          deciding < kFewestDeciding ? "not decided by these texts" : points_verdict(paired.macro_f1)),
           fmt::format("The two give the same label for {} of the texts. {} {} right with this model alone, {} with the "
                       "other alone: McNemar's p-value is {}.",
                       format_percent(paired.agreement.value, 2), counted(paired.only_second, "text"),
                       paired.only_second == 1 ? "is" : "are", format_count(paired.only_first),
                       format_number(paired.p_value, 2))};
+}
+
+std::vector<std::string> difference_sentences(const EvaluatedAgainst& is) {
+  if (is.single) return single_sentences(*is.single);
+  if (is.exact) return {points_sentence("All labels right", *is.exact, points_verdict(*is.exact))};
+  if (!is.squared_error) return {};
+  const Score& difference = *is.squared_error;
+  return {fmt::format("Mean squared error: {} (95 % interval {} to {}), {}.", format_number(difference.value),
+                      format_number(difference.low), format_number(difference.high),
+                      verdict(difference, "larger than the other's", "smaller than the other's"))};
 }
 
 }  // namespace
@@ -129,13 +149,11 @@ std::string calibration_sentence(const Evaluation& evaluation) {
 std::vector<std::string> against_sentences(const Evaluation& evaluation) {
   if (!evaluation.against) return {};
   const EvaluatedAgainst& is = *evaluation.against;
-  if (is.single) return single_sentences(*is.single);
-  if (is.exact) return {points_sentence("All labels right", *is.exact)};
-  if (!is.squared_error) return {};
-  const Score& difference = *is.squared_error;
-  return {fmt::format("Mean squared error: {} (95 % interval {} to {}), {}.", format_number(difference.value),
-                      format_number(difference.low), format_number(difference.high),
-                      verdict(difference, "larger than the other's", "smaller than the other's"))};
+  std::vector<std::string> sentences = difference_sentences(is);
+  if (is.texts < evaluation.data.texts) {
+    sentences.push_back(fmt::format("Only {} were answered by both and are compared.", counted(is.texts, "text")));
+  }
+  return sentences;
 }
 
 }  // namespace paceline

@@ -56,6 +56,7 @@ struct WrongText {
 struct EvaluatedAgainst {
   EvaluatedModel model;
   TaskScores scores;
+  int64_t texts = 0;                     ///< that both answered: those that are compared
   std::optional<PairedScores> single{};  ///< this model's figures minus the other's: the other is the first
   std::optional<Score> exact{};          ///< of several labels: difference of the share with all labels right
   std::optional<Score> squared_error{};  ///< of a regression: difference of the mean squared error

@@ -122,7 +122,8 @@ OrderedJson json_of(const PairedScores& paired) {
 
 OrderedJson json_of(const EvaluatedAgainst& against) {
   OrderedJson json = {{"model", json_of(against.model)},
-                      {"scores", json_of(against.scores, against.model.checkpoint.labels)}};
+                      {"scores", json_of(against.scores, against.model.checkpoint.labels)},
+                      {"compared_texts", against.texts}};
   if (against.single) json["difference"] = json_of(*against.single);
   if (against.exact) json["difference"] = {{"exact_difference", json_of(*against.exact)}};
   if (against.squared_error) {
