@@ -28,7 +28,7 @@ double mcnemar_p_value(int64_t only_first, int64_t only_second);
 
 /// The second's share of right texts minus the first's, with the interval of Bonett and Price (Journal of Educational
 /// and Behavioral Statistics 37, 2012): a normal one with a text more of each kind that only one has right. With few of
-/// those it holds 0 where McNemar's exact test does not tell the two apart.
+/// those, and 50 texts or more, it holds 0 where McNemar's exact test does not tell the two apart.
 Score share_difference(int64_t only_first, int64_t only_second, int64_t texts);
 
 /// mean of second[i] - first[i] with a bootstrap interval over texts: of any figure of single texts, e.g. squared

@@ -85,8 +85,9 @@ TEST(EvaluationText, FitsItsWidth) {
 TEST(EvaluationText, SaysWhichOfTwoIsBetterOnlyWhereTheTextsDecide) {
   Evaluation evaluation = example();
   evaluation.against = other();
-  EXPECT_THAT(evaluation_text(evaluation, {.width = 400}), HasSubstr("not decided by these texts"));
   evaluation.against->single->accuracy = {0.02, 0.01, 0.03};
+  EXPECT_THAT(evaluation_text(evaluation, {.width = 400}), HasSubstr("+3.00), not decided by these texts."));
+  evaluation.against->single->only_second = 8;
   EXPECT_THAT(evaluation_text(evaluation, {.width = 400}),
               HasSubstr("Accuracy: +2.00 points (95 % interval +1.00 to +3.00), better than the other."));
 }

@@ -39,11 +39,13 @@ std::string signed_points(double share) {
   return fmt::format("{}{}", points > 0 ? "+" : "", format_decimals(points, 2));
 }
 
+constexpr const char* kUndecided = "not decided by these texts";
+
 /// Which is better, or that nothing is decided.
 std::string verdict(const Score& difference, std::string_view high, std::string_view low) {
   if (difference.low > 0) return std::string(high);
   if (difference.high < 0) return std::string(low);
-  return "not decided by these texts";
+  return kUndecided;
 }
 
 std::string points_sentence(std::string_view name, const Score& difference, std::string_view said) {
@@ -55,16 +57,17 @@ std::string points_verdict(const Score& difference) {
   return verdict(difference, "better than the other", "worse than the other");
 }
 
-/// With fewer texts that only one has right, McNemar's test can decide nothing, and a bootstrap that draws from them
-/// must not.
+/// With fewer texts that only one has right, McNemar's test can decide nothing, and an interval must not.
 constexpr int64_t kFewestDeciding = 6;
 
 std::vector<std::string> single_sentences(const PairedScores& paired) {
   if (paired.agreement.value == 1) return {"Both give the same label for every text."};
-  const int64_t deciding = paired.only_first + paired.only_second;
-  return {points_sentence("Accuracy", paired.accuracy, points_verdict(paired.accuracy)),
-          points_sentence("Macro-F1", paired.macro_f1,
-                          deciding < kFewestDeciding ? "not decided by these texts" : points_verdict(paired.macro_f1)),
+  const bool too_few = paired.only_first + paired.only_second < kFewestDeciding;
+  const auto said = [&](const Score& difference) {
+    return too_few ? std::string(kUndecided) : points_verdict(difference);
+  };
+  return {points_sentence("Accuracy", paired.accuracy, said(paired.accuracy)),
+          points_sentence("Macro-F1", paired.macro_f1, said(paired.macro_f1)),
           fmt::format("The two give the same label for {} of the texts. {} {} right with this model alone, {} with the "
                       "other alone: McNemar's p-value is {}.",
                       format_percent(paired.agreement.value, 2), counted(paired.only_second, "text"),
