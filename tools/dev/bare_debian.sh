@@ -21,8 +21,8 @@ why_no_bare_debian() {
 }
 
 debian_mirror() {
-  python3 -c 'import sys; sys.path.insert(0, "tools/dev"); import dev_setup
-print(dev_setup.debian_mirror()["uris"].split()[0])'
+  python3 -c 'import sys; sys.path.insert(0, "tools/dev"); import registries
+print(registries.debian_mirror()["uris"].split()[0])'
 }
 
 # FOLDER: a bare Debian 12 from this machine's mirror.

