@@ -22,6 +22,7 @@ import tempfile
 
 WANTED = [
     "transformers==4.57.1",
+    "accelerate==1.15.0",
     "torch==2.11.0",
     "onnx==1.23.*",
     "onnxruntime==1.30.0",
@@ -34,7 +35,7 @@ WANTED = [
 ]
 
 # What the second venv is for. peft merges adapters, which is compared with.
-WANTED_5 = ["transformers==5.24.0", "peft==0.21.2", "accelerate", "sacremoses", "sentencepiece", "torch"]
+WANTED_5 = ["transformers==5.24.0", "peft==0.21.2", "sacremoses", "sentencepiece", "torch"]
 OF_ANOTHER_VERSION = {"transformers", "tokenizers", "huggingface-hub"}
 
 # Compilers, profilers and solvers for a GPU.
