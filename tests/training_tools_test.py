@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""tools/compare_training.py and tools/study/batching_study.py without training anything: a program that writes a
-training.json stands in for Paceline, and figures that are known for Trainer."""
+"""What trains, without training anything (tools/compare_training.py, tools/study/batching_study.py, the demo): a
+program that writes a training.json stands in for Paceline, and figures that are known for Trainer."""
 
 import contextlib
 import io
@@ -14,9 +14,10 @@ import unittest
 from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tools/study")]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tools/study"), str(ROOT / "tools/demo")]
 import batching_study  # noqa: E402
 import compare_training  # noqa: E402
+import make_demo  # noqa: E402
 
 # Writes what it was given into training.json; a learning rate of 1 makes it fail, as a loss that is no number does.
 FAKE = """#!/usr/bin/env python3
@@ -27,7 +28,7 @@ if sys.argv[1] != "finetune" or flags["--learning-rate"] == "1":
 out = pathlib.Path(flags["--out"])
 out.mkdir(parents=True)
 texts = len(open(flags["--train"], encoding="utf-8").readlines())
-accuracy = 0.5 + int(flags["--seed"]) / 100 + (flags["--batching"] == "length-grouped") / 10
+accuracy = 0.5 + int(flags["--seed"]) / 100 + (flags.get("--batching") == "length-grouped") / 10
 scores = {"accuracy": {"value": accuracy}, "macro_f1": {"value": accuracy / 2}}
 (out / "training.json").write_text(json.dumps({
     "history": {"texts": texts, "seconds": texts / 40}, "evaluation": {"scores": scores},
@@ -171,6 +172,59 @@ class StudyTest(ToolTest):
         code, said = self.study("--dry-run")
         self.assertEqual(code, 0)
         self.assertIn("12 trainings", said)
+
+
+class DemoTest(ToolTest):
+    def setUp(self):
+        super().setUp()
+        for name, path in (("DEMO", "demo"), ("TOKENIZER", "demo/tokenizer"), ("MINILM", "minilm"),
+                           ("DESCRIPTIONS", "descriptions")):
+            patch = mock.patch.object(make_demo, name, self.folder / path)
+            patch.start()
+            self.addCleanup(patch.stop)
+            (self.folder / path).mkdir(exist_ok=True)
+        (self.folder / "minilm/model.safetensors").write_bytes(b"weights")
+        for split in ("train", "eval", "test"):
+            (self.folder / f"descriptions/en-{split}.jsonl").write_text(self.data.read_text(encoding="utf-8") * 20,
+                                                                       encoding="utf-8")
+        self.out = self.folder / "demo/sections"
+        self.binary.write_text(FAKE.replace("out.mkdir(parents=True)", "out.mkdir(exist_ok=True)\n"
+                                            "for name in ('config.json', 'model.safetensors'): (out / name).touch()"),
+                               encoding="utf-8")
+
+    def make(self):
+        step = make_demo.classifier_step(self.folder, "full")
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            if not step.is_done():
+                make_demo.run(step)
+
+    def test_the_classifier_is_trained_once_and_again_from_other_texts(self):
+        self.make()
+        self.assertEqual(len(compare_training.read_rows(self.folder / "demo/sections-test.jsonl")), 1000)
+        (self.out / "training.json").write_text("kept", encoding="utf-8")
+        self.make()
+        self.assertEqual((self.out / "training.json").read_text(encoding="utf-8"), "kept")
+        (self.folder / "descriptions/en-train.jsonl").write_text(self.data.read_text(encoding="utf-8"), encoding="utf-8")
+        self.make()
+        self.assertEqual(json.loads((self.out / "training.json").read_text(encoding="utf-8"))["history"]["texts"], 100)
+
+    def test_an_interrupted_training_goes_on_from_its_folder_unless_it_is_another(self):
+        program = self.binary.read_text(encoding="utf-8")
+        self.binary.write_text(program.replace("(out / \"training", "sys.exit(1)\n(out / \"training"), encoding="utf-8")
+        with self.assertRaises(SystemExit):
+            self.make()
+        (self.out / "checkpoint").touch()
+        self.binary.write_text(program, encoding="utf-8")
+        self.make()
+        self.assertTrue((self.out / "checkpoint").exists())
+        (self.folder / "minilm/model.safetensors").write_bytes(b"other weights")
+        self.make()
+        self.assertFalse((self.out / "checkpoint").exists())
+
+    def test_what_is_missing_is_named_with_the_command_that_fetches_it(self):
+        (self.folder / "descriptions/en-eval.jsonl").unlink()
+        with self.assertRaisesRegex(SystemExit, r"en-eval.jsonl\].*\./dev setup minilm descriptions"):
+            self.make()
 
 
 if __name__ == "__main__":
