@@ -131,7 +131,7 @@ class MailsTest(FolderTest):
 
 
 class IndexTest(FolderTest):
-    RELEASE = "Version: 12.16\nMD5Sum:\n 00 4 main/x\nSHA256:\n {digest} 4 main/x\n 11 4 main/x.xz\n"
+    RELEASE = "Version: 12.16\nCodename: bookworm\nMD5Sum:\n 00 4 main/x\nSHA256:\n {digest} 4 main/x\n 11 4 main/x.xz\n"
     PIN = registries.Pin("descriptions", "apt-index:bookworm", "main/x", "12.15", 4, "0" * 64)
 
     def fetch(self, digest, pin=PIN):
@@ -168,6 +168,10 @@ class IndexTest(FolderTest):
         for digest in ("0" * 64, self.digest[:-1]):
             with self.assertRaisesRegex(registries.Problem, "another sha256"):
                 self.fetch(digest)
+
+    def test_the_index_of_another_suite_is_refused(self):
+        with self.assertRaisesRegex(registries.Problem, "another one"):
+            self.fetch(self.digest, dataclasses.replace(self.PIN, client="apt-index:trixie"))
 
     def test_a_release_without_a_signature_is_refused(self):
         path = self.write("InRelease", self.RELEASE.format(digest=self.digest))

@@ -257,6 +257,8 @@ def fetch_index(pin):
     if not path:
         raise Problem(f"[setup] the mirror has no {pin.package} of Debian {suite}, expected one. Name another one in /etc/apt.")
     release = verified_release(path.with_name(path.name.removesuffix(pin.package.replace("/", "_")) + "InRelease"))
+    if f"\nCodename: {suite}\n" not in release:
+        raise Problem(f"[setup] what the mirror signs as Debian {suite} is of another one. Name another mirror in /etc/apt.")
     found = sha256_of(path)
     if found != release_sha256(release, pin.package):
         raise Problem(f"[setup] {path.name}: the signed InRelease names another sha256 than {found}, which it has. "
