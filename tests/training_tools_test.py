@@ -31,8 +31,8 @@ texts = len(open(flags["--train"], encoding="utf-8").readlines())
 accuracy = 0.5 + int(flags["--seed"]) / 100 + (flags.get("--batching") == "length-grouped") / 10
 scores = {"accuracy": {"value": accuracy}, "macro_f1": {"value": accuracy / 2}}
 (out / "training.json").write_text(json.dumps({
-    "history": {"texts": texts, "seconds": texts / 40}, "evaluation": {"scores": scores},
-    "length_relation": {"measure": "eta^2", "value": 0.25}, "flags": flags}))
+    "history": {"texts": texts, "seconds": texts / 40}, "scores": scores,
+    "label_and_length": {"measure": "eta^2", "value": 0.25}, "flags": flags}))
 """
 
 

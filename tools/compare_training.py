@@ -102,7 +102,7 @@ def finetune(binary, task, out, *flags):
         "--seed", task.seed, "--threads", task.threads, "--compute-type", task.compute_type, *flags])
     about = json.loads((pathlib.Path(out) / "training.json").read_text(encoding="utf-8"))
     history = about["history"]
-    return Trained(history["texts"], history["seconds"], peak, about["evaluation"]["scores"]["accuracy"]["value"], about)
+    return Trained(history["texts"], history["seconds"], peak, about["scores"]["accuracy"]["value"], about)
 
 
 def read_rows(path):

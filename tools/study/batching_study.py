@@ -90,9 +90,9 @@ class Run:
 
     @classmethod
     def of(cls, name, batching, seed, trained):
-        relation = trained.about["length_relation"]["value"]
+        relation = trained.about["label_and_length"]["value"]
         return cls(name, batching, seed, trained.seconds, trained.texts, trained.peak_bytes, trained.accuracy,
-                   trained.about["evaluation"]["scores"]["macro_f1"]["value"], relation)
+                   trained.about["scores"]["macro_f1"]["value"], relation)
 
 
 def order(seed):
