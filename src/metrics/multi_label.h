@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "metrics/label_counts.h"
@@ -28,6 +29,9 @@ struct MultiLabelScores {
   std::vector<LabelCounts> labels{};         ///< [K]
   std::vector<std::optional<double>> label_average_precision{};  ///< [K]; none for a label that no text has
 };
+
+/// [K], each text counted as often as it was `drawn`.
+std::vector<LabelCounts> count_labels(const MultiLabels& texts, std::span<const uint32_t> drawn);
 
 /// At least one text.
 MultiLabelScores score(const MultiLabels& texts);

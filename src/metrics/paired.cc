@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "metrics/proportion.h"
 #include "statistics/distributions.h"
 #include "statistics/resampling.h"
@@ -26,6 +27,37 @@ Score macro_f1_difference(const SingleLabels& first, const SingleLabels& second)
     count_labels(second, drawn, of_second);
     return macro_f1_difference(of_first, of_second);
   });
+}
+
+std::span<const uint8_t> row_of(std::span<const uint8_t> values, const MultiLabels& texts, std::size_t text) {
+  const auto labels = static_cast<std::size_t>(texts.labels);
+  return values.subspan(text * labels, labels);
+}
+
+bool is_exact(const MultiLabels& texts, std::size_t text) {
+  return std::ranges::equal(row_of(texts.expected, texts, text), row_of(texts.predicted, texts, text));
+}
+
+Score exact_difference(const MultiLabels& first, const MultiLabels& second) {
+  int64_t only_first = 0;
+  int64_t only_second = 0;
+  for (std::size_t i = 0; i < first.texts(); ++i) {
+    const bool a = is_exact(first, i);
+    const bool b = is_exact(second, i);
+    only_first += a && !b ? 1 : 0;
+    only_second += b && !a ? 1 : 0;
+  }
+  return share_difference(only_first, only_second, static_cast<int64_t>(first.texts()));
+}
+
+/// Of a figure of the labels' counts.
+Score count_difference(const MultiLabels& first, const MultiLabels& second,
+                       FunctionRef<double(std::span<const LabelCounts>)> figure) {
+  const auto difference = [&](std::span<const uint32_t> drawn) {
+    return figure(count_labels(second, drawn)) - figure(count_labels(first, drawn));
+  };
+  const std::vector<uint32_t> once(first.texts(), 1);
+  return bootstrap(difference(once), once.size(), 2 * first.expected.size(), difference);
 }
 
 }  // namespace
@@ -58,6 +90,24 @@ Score paired_difference(std::span<const double> first, std::span<const double> s
     for (std::size_t i = 0; i < drawn.size(); ++i) total += drawn[i] * differences[i];
     return total / count;
   });
+}
+
+Score micro_f1_difference(const MultiLabels& first, const MultiLabels& second) {
+  return count_difference(first, second, [](std::span<const LabelCounts> counts) { return micro_f1(counts); });
+}
+
+PairedMultiScores compare(const MultiLabels& first, const MultiLabels& second) {
+  const auto macro = [](std::span<const LabelCounts> counts) { return macro_f1(counts, MeanOver::kAll); };
+  const auto texts = static_cast<int64_t>(first.texts());
+  int64_t equal = 0;
+  for (std::size_t i = 0; i < first.texts(); ++i) {
+    equal += std::ranges::equal(row_of(first.predicted, first, i), row_of(second.predicted, second, i)) ? 1 : 0;
+  }
+  return {.exact = exact_difference(first, second),
+          .micro_f1 = micro_f1_difference(first, second),
+          .macro_f1 = count_difference(first, second, macro),
+          .agreement = proportion(equal, texts),
+          .differing = texts - equal};
 }
 
 PairedScores compare(const SingleLabels& first, const SingleLabels& second) {

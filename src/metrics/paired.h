@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 
+#include "metrics/multi_label.h"
 #include "metrics/single_label.h"
 #include "statistics/score.h"
 
@@ -23,6 +24,17 @@ struct PairedScores {
 /// The same texts in the same order, at least one.
 PairedScores compare(const SingleLabels& first, const SingleLabels& second);
 
+/// The same of several labels: the second's figures minus the first's.
+struct PairedMultiScores {
+  Score exact{};          ///< of the share of texts with all labels right: see share_difference
+  Score micro_f1{};       ///< with a bootstrap interval over texts
+  Score macro_f1{};       ///< the same, over all labels
+  Score agreement{};      ///< share of texts that both give the same labels, right or wrong, with Wilson's interval
+  int64_t differing = 0;  ///< texts that they do not
+};
+
+PairedMultiScores compare(const MultiLabels& first, const MultiLabels& second);
+
 /// McNemar's exact test: a fair coin for each text that only one of the two has right.
 double mcnemar_p_value(int64_t only_first, int64_t only_second);
 
@@ -34,5 +46,8 @@ Score share_difference(int64_t only_first, int64_t only_second, int64_t texts);
 /// mean of second[i] - first[i] with a bootstrap interval over texts: of any figure of single texts, e.g. squared
 /// error.
 Score paired_difference(std::span<const double> first, std::span<const double> second);
+
+/// The second's micro-F1 minus the first's, with a bootstrap interval over texts. The same texts in the same order.
+Score micro_f1_difference(const MultiLabels& first, const MultiLabels& second);
 
 }  // namespace paceline

@@ -43,6 +43,18 @@ std::optional<double> correlation(std::span<const double> x, std::span<const dou
   return std::clamp(xy / std::sqrt(xx) / std::sqrt(yy), -1.0, 1.0);
 }
 
+/// Divided by a power of 2 that leaves none above 1, so that squares of any numbers stay finite. A correlation is the
+/// same, to the last bit where no number is tiny.
+std::vector<double> scaled(std::span<const double> values) {
+  double largest = 0;
+  for (const double value : values) largest = std::max(largest, std::fabs(value));
+  int exponent = 0;
+  std::frexp(largest, &exponent);
+  std::vector<double> small(values.size());
+  std::ranges::transform(values, small.begin(), [&](double value) { return std::ldexp(value, -exponent); });
+  return small;
+}
+
 /// From 1; equal values share the mean of their ranks.
 std::vector<double> ranks_of(std::span<const double> values) {
   std::vector<std::size_t> order(values.size());
@@ -79,7 +91,8 @@ RegressionScores score(std::span<const double> expected, std::span<const double>
                           .mean_absolute_error = mean_error(absolute)};
   if (expected.size() < kFewestForCorrelation) return scores;
   const double free = static_cast<double>(expected.size()) - 3;
-  if (const auto r = correlation(expected, predicted)) scores.pearson = fisher_interval(*r, std::sqrt(1 / free));
+  if (const auto r = correlation(scaled(expected), scaled(predicted)))
+    scores.pearson = fisher_interval(*r, std::sqrt(1 / free));
   if (const auto r = correlation(ranks_of(expected), ranks_of(predicted))) {
     scores.spearman = fisher_interval(*r, std::sqrt((1 + *r * *r / 2) / free));
   }

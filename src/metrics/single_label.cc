@@ -12,10 +12,11 @@ namespace {
 Score macro_f1_of(const SingleLabels& texts, std::span<const LabelCounts> all) {
   std::vector<LabelCounts> counts(all.size());
   const std::size_t size = texts.expected.size();
-  return bootstrap(macro_f1(all, MeanOver::kOccurring), size, size + all.size(), [&](std::span<const uint32_t> drawn) {
-    count_labels(texts, drawn, counts);
-    return macro_f1(counts, MeanOver::kOccurring);
-  });
+  return bootstrap_share(macro_f1(all, MeanOver::kOccurring), size, size + all.size(),
+                         [&](std::span<const uint32_t> drawn) {
+                           count_labels(texts, drawn, counts);
+                           return macro_f1(counts, MeanOver::kOccurring);
+                         });
 }
 
 }  // namespace

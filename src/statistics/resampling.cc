@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "statistics/random.h"
 
 namespace paceline {
 namespace {
+
+using Figure = FunctionRef<double(std::span<const uint32_t> drawn)>;
 
 constexpr uint64_t kSeed = 0x5EED;
 constexpr std::size_t kMostSamples = 1000;
@@ -36,10 +39,8 @@ void draw(Random& random, std::vector<uint32_t>& drawn) {
   }
 }
 
-}  // namespace
-
-Score bootstrap(double value, std::size_t items, std::size_t work,
-                FunctionRef<double(std::span<const uint32_t> drawn)> figure) {
+/// The figure of each sample, rising.
+std::vector<double> sample_figures(std::size_t items, std::size_t work, Figure figure) {
   Random random(kSeed);
   std::vector<uint32_t> drawn(items);
   std::vector<double> figures(samples_for(work));
@@ -48,7 +49,30 @@ Score bootstrap(double value, std::size_t items, std::size_t work,
     one = figure(drawn);
   }
   std::sort(figures.begin(), figures.end());
+  return figures;
+}
+
+/// A share on the scale on which its spread is about the same everywhere, 0 to pi / 2; and back.
+double to_angle(double share) { return std::asin(std::sqrt(std::clamp(share, 0.0, 1.0))); }
+double to_share(double angle) {
+  const double root = std::sin(std::clamp(angle, 0.0, std::numbers::pi / 2));
+  return root * root;
+}
+
+}  // namespace
+
+Score bootstrap(double value, std::size_t items, std::size_t work, Figure figure) {
+  const std::vector<double> figures = sample_figures(items, work, figure);
   return {value, std::min(value, sorted_rank(figures, 0.025)), std::max(value, sorted_rank(figures, 0.975))};
+}
+
+Score bootstrap_share(double value, std::size_t items, std::size_t work, Figure figure) {
+  const std::vector<double> figures = sample_figures(items, work, figure);
+  const auto reflected = [&](double rank) {
+    const double sample = sorted_rank(figures, rank);
+    return sample == value ? value : to_share(2 * to_angle(value) - to_angle(sample));
+  };
+  return {value, std::min(value, reflected(0.975)), std::max(value, reflected(0.025))};
 }
 
 }  // namespace paceline

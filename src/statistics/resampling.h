@@ -18,4 +18,12 @@ namespace paceline {
 Score bootstrap(double value, std::size_t items, std::size_t work,
                 FunctionRef<double(std::span<const uint32_t> drawn)> figure);
 
+/// The same of a figure from 0 to 1 whose samples lie to one side of it, as those of average precision and F1 do where
+/// a label is rare: the basic interval, which reflects the samples at `value`, on the scale asin(sqrt(figure)).
+///
+/// Over labels with six texts each, 97 % of such intervals of average precision hold the truth, of percentile ones 48
+/// %. Logits as the scale do worse near 1, where reflecting makes them reach far too low.
+Score bootstrap_share(double value, std::size_t items, std::size_t work,
+                      FunctionRef<double(std::span<const uint32_t> drawn)> figure);
+
 }  // namespace paceline

@@ -43,6 +43,17 @@ TEST(Bootstrap, DearFiguresAreAskedForLessOften) {
   EXPECT_EQ(samples, 200);
 }
 
+TEST(BootstrapShare, ReflectsSamplesAndStaysAShare) {
+  // Samples that all lie at 0.75 say that the figure comes out too high by as much: 60 degrees instead of 45.
+  const Score high = bootstrap_share(0.5, 10, 10, [](std::span<const uint32_t>) { return 0.75; });
+  EXPECT_NEAR(high.low, 0.25, 1e-12);
+  EXPECT_EQ(high.high, 0.5);
+  const Score beyond = bootstrap_share(0.01, 10, 10, [](std::span<const uint32_t>) { return 0.5; });
+  EXPECT_EQ(beyond.low, 0);
+  const Score always = bootstrap_share(0.3, 10, 10, [](std::span<const uint32_t>) { return 0.3; });
+  EXPECT_EQ(always, (Score{0.3, 0.3, 0.3}));
+}
+
 TEST(Bootstrap, AFigureOutsideItsOwnSamplesIsHeldAllTheSame) {
   const Score score = bootstrap(5, 10, 10, [](std::span<const uint32_t>) { return 1.0; });
   EXPECT_EQ(score.low, 1);
