@@ -28,6 +28,16 @@ void softmax(std::vector<Prediction>& predictions) {
   }
 }
 
+/// log(p / (1 - p)) of the probability sigmoid(logit) times `weight`, of at most the largest float below 1.
+float weighed_logit(float logit, float weight) {
+  if (weight == 1) return logit;
+  constexpr double kMissing = 0x1p-24;  // to 1
+  const double x = logit;
+  const double log_p = std::log(static_cast<double>(weight)) + std::min(x, 0.0) - std::log1p(std::exp(-std::fabs(x)));
+  const double bounded = std::min(log_p, std::log1p(-kMissing));
+  return static_cast<float>(bounded - std::log(-std::expm1(bounded)));
+}
+
 /// Of labels that stand each for itself.
 void weigh(std::vector<Prediction>& predictions, const std::vector<float>& weights) {
   for (Prediction& prediction : predictions) {
@@ -126,6 +136,14 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
   if (weighted && type == ProblemType::kMultiLabelClassification) weigh(predictions, rules.weights);
   choose(predictions, type, top_k, rules.thresholds);
   return predictions;
+}
+
+void weigh_logits(std::span<float> logits, ProblemType type, const std::vector<float>& weights) {
+  if (weights.empty() || type == ProblemType::kRegression) return;
+  const bool single = type == ProblemType::kSingleLabelClassification;
+  for (std::size_t k = 0; k < logits.size(); ++k) {
+    logits[k] = single ? logits[k] + std::log(weights[k]) : weighed_logit(logits[k], weights[k]);
+  }
 }
 
 bool all_finite(std::span<const float> logits) {

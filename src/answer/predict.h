@@ -42,6 +42,10 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
                                 const LabelRules& rules = {});
 inline constexpr int32_t kNoLabel = -1;
 
+/// Logits whose probabilities are those that predict() gives with class weights. Of several labels a probability that
+/// weights make 1 becomes the largest float below. Nothing happens without weights, or for a regression.
+void weigh_logits(std::span<float> logits, ProblemType type, const std::vector<float>& weights);
+
 /// Whether predict() may be given them.
 bool all_finite(std::span<const float> logits);
 

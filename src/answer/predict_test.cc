@@ -49,6 +49,33 @@ TEST(Predict, MultiLabelScoresEachLabelByItself) {
   EXPECT_EQ(best[1].score, 0.5F);
 }
 
+TEST(WeighLogits, GiveTheProbabilitiesOfPredict) {
+  const std::vector<float> logits{-30.0F, -1.0F, 0.5F, 2.0F};
+  const LabelRules rules{.thresholds = {}, .weights = {4.0F, 0.25F, 1.0F, 1.1F}};
+  const auto probabilities = [&](ProblemType type, std::vector<float> from, const LabelRules& with) {
+    std::vector<float> by_label(from.size());
+    for (const Prediction& one : predict(from, type, 0, with))
+      by_label[static_cast<std::size_t>(one.label)] = one.score;
+    return by_label;
+  };
+  for (const ProblemType type : {ProblemType::kSingleLabelClassification, ProblemType::kMultiLabelClassification}) {
+    std::vector<float> weighed = logits;
+    weigh_logits(weighed, type, rules.weights);
+    const std::vector<float> expected = probabilities(type, logits, rules);
+    const std::vector<float> found = probabilities(type, weighed, {});
+    // A float logit of up to 30 is off by 2^-20, and so is a probability, relatively.
+    for (std::size_t k = 0; k < found.size(); ++k) EXPECT_NEAR(found[k], expected[k], expected[k] * 0x1p-19) << k;
+  }
+}
+
+TEST(WeighLogits, ACertaintyStaysFinite) {
+  std::vector<float> logits{30.0F, 90.0F, -90.0F};
+  weigh_logits(logits, ProblemType::kMultiLabelClassification, {8.0F, 1.0F, 1e6F});
+  EXPECT_NEAR(logits[0], 24 * std::log(2.0), 1e-5);
+  EXPECT_EQ(logits[1], 90) << "a weight of 1 changes nothing";
+  EXPECT_NEAR(logits[2], -90 + std::log(1e6), 1e-5);
+}
+
 TEST(Predict, RegressionKeepsValuesAndOrder) {
   const std::vector<float> logits{-1.5F, 40.0F};
   const std::vector<Prediction> values = predict(logits, ProblemType::kRegression, 0);

@@ -5,6 +5,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
+#include "cli/output.h"
 #include "cli/subcommands.h"
 #include "evaluate/evaluate.h"
 #include "paceline/error.h"
@@ -35,14 +36,33 @@ Deployment read_setup(const EvaluateFlags& flags) {
   return setup;
 }
 
+/// Run as its plan says, on the same CPUs.
+std::optional<Deployment> read_other(const EvaluateFlags& flags) {
+  if (flags.against.empty()) return std::nullopt;
+  Deployment other = read_deployment(flags.against);
+  change_run(other.run, {.threads = flags.changes.threads, .cache_dir = flags.changes.cache_dir});
+  return other;
+}
+
+/// That the report replaces none of the files that are read.
+void check_not_read(const EvaluateFlags& flags, const std::vector<std::filesystem::path>& read) {
+  if (flags.out.empty()) return;
+  for (const std::string& name : names_of_an_evaluation()) {
+    refuse_overwriting("evaluate", "--out", flags.out / name, read);
+  }
+}
+
 int run_evaluate(EvaluateFlags& flags, Console& console) {
   EvaluateOptions& options = flags.evaluate;
+  check_not_read(flags, {options.data, flags.model, flags.against});
   const Deployment setup = read_setup(flags);
-  std::optional<Deployment> against;
-  if (!flags.against.empty()) against = read_deployment(flags.against);
+  const std::optional<Deployment> against = read_other(flags);
   if (!flags.out.empty()) check_evaluation_folder(flags.out);
   options.stop = stop_by_signal();
-  options.opened = [&](const Checkpoint& checkpoint) { note_checkpoint(checkpoint, console); };
+  options.opened = [&](const Checkpoint& checkpoint) {
+    check_not_read(flags, files_of(checkpoint));
+    note_checkpoint(checkpoint, console);
+  };
   options.notice = [&](const std::string& note) { console.note("paceline: " + note); };
   const auto progress = make_progress(flags.quiet, "evaluate", "kB");
   const auto evaluation = interruptibly([&] { return evaluate(setup, against, options, *progress); });
@@ -78,7 +98,8 @@ Command make_evaluate_command() {
        set_path(options.data), true},
       {"--label-column", "NAME", "column or field that holds the label (default label)",
        set_string(options.rows.label_column)},
-      {"--against", "MODEL", "another model or plan on the same texts (default none)", set_path(flags->against)},
+      {"--against", "MODEL", "another model or plan on the same texts, run as its plan says (default none)",
+       set_path(flags->against)},
       {"--out", "DIR", "folder for evaluation.html and evaluation.json (default: no files)", set_path(flags->out)},
       {"--json", "", "print JSON (default: text)", set_switch(flags->json)}};
   for (auto&& part :
@@ -96,7 +117,9 @@ Command make_evaluate_command() {
       .notes =
           "Answers are those of classify. A label is a name of the model's or its number; of several labels a list, "
           "or names with | between them. Intervals are of 95 %: other texts of the same kind would give a figure "
-          "within them.",
+          "within them. Flags that say how a model is run are those of MODEL_DIR; only --threads and --cache-dir hold "
+          "of "
+          "--against, too.",
       .run = [flags](const Invocation& invocation) {
         flags->evaluate.command = invocation.command_line;
         return run_evaluate(*flags, invocation.console);

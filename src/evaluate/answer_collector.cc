@@ -42,7 +42,74 @@ void copy_item(const std::vector<Number>& from, std::size_t place, std::size_t w
 
 bool less_wrong(const WrongText& a, const WrongText& b) { return a.loss > b.loss; }
 
+/// As in "3 rows are left out: no label."
+std::string_view reason_of(RowFault fault) {
+  switch (fault) {
+    case RowFault::kUnreadable:
+      return "unreadable";
+    case RowFault::kNoToken:
+      return "an empty text, for which the model has no token";
+    case RowFault::kUnlabelled:
+      return "no label";
+    case RowFault::kRefused:
+      return "refused by the tokenizer or the model";
+    case RowFault::kNotANumber:
+      break;
+  }
+  return "the model's answer is not a number";
+}
+
+void add_single(CollectedAnswers& collected, const Expected& expected, const Answer& answer) {
+  const int32_t best = answer.predictions.front().label;
+  collected.single.expected.push_back(expected.labels.front());
+  collected.single.predicted.push_back(best == kNoLabel ? kNothingPredicted : best);
+  collected.logits.insert(collected.logits.end(), answer.logits.begin(), answer.logits.end());
+}
+
+void add_multi(MultiLabels& to, const Expected& expected, const Answer& answer) {
+  const std::size_t first = to.expected.size();
+  const auto labels = static_cast<std::size_t>(to.labels);
+  to.expected.resize(first + labels);
+  to.predicted.resize(first + labels);
+  for (const int32_t label : expected.labels) to.expected[first + static_cast<std::size_t>(label)] = 1;
+  for (const Prediction& given : answer.predictions) {
+    if (given.label != kNoLabel) to.predicted[first + static_cast<std::size_t>(given.label)] = 1;
+  }
+  to.scores.insert(to.scores.end(), answer.logits.begin(), answer.logits.end());
+}
+
 }  // namespace
+
+AnswerOptions scored_answers(const LabelOptions& labels, const Checkpoint& checkpoint, std::string_view where) {
+  const ProblemType type = checkpoint.problem_type();
+  LabelRules rules = resolve_labels(labels, checkpoint.labels(), type, where);
+  const bool several = type == ProblemType::kMultiLabelClassification;
+  if (several && rules.thresholds.empty()) rules.thresholds.assign(checkpoint.labels().size(), kDefaultThreshold);
+  return {.labels = std::move(rules), .top_k = several || type == ProblemType::kRegression ? 0 : 1};
+}
+
+CollectedAnswers no_answers(std::size_t labels) {
+  CollectedAnswers none;
+  none.single.labels = none.multi.labels = static_cast<int32_t>(labels);
+  return none;
+}
+
+void add_answer(CollectedAnswers& collected, ProblemType type, int64_t row, const Expected& expected,
+                const Answer& answer) {
+  collected.rows.push_back(row);
+  switch (type) {
+    case ProblemType::kSingleLabelClassification:
+      add_single(collected, expected, answer);
+      break;
+    case ProblemType::kMultiLabelClassification:
+      add_multi(collected.multi, expected, answer);
+      break;
+    case ProblemType::kRegression:
+      collected.expected.push_back(expected.value);
+      collected.predicted.push_back(static_cast<double>(answer.logits.front()));
+      break;
+  }
+}
 
 CollectedAnswers of_rows(const CollectedAnswers& answers, std::span<const int64_t> rows) {
   CollectedAnswers kept;
@@ -70,64 +137,58 @@ Expected LabelPlace::read(ExpectedLabels& labels, const Row& row, int64_t number
   }
 }
 
-AnswerCollector::AnswerCollector(const Checkpoint& checkpoint, LabelPlace place, const RowReader& reader,
-                                 const std::string& text_column)
+AnswerCollector::AnswerCollector(const Checkpoint& checkpoint, const RowReader& reader, const RowReaderOptions& rows,
+                                 std::vector<float> weights)
     : type_(checkpoint.problem_type()),
       labels_(checkpoint.labels()),
-      place_(std::move(place)),
-      text_column_(text_column),
+      place_{rows.label_column, reader.format()},
+      weights_(std::move(weights)),
+      text_columns_{rows.text_column.value_or(kDefaultTextColumn)},
       checked_(labels_, type_),
-      expected_(labels_, type_) {
-  const auto& columns = reader.columns();
-  text_index_ = static_cast<std::size_t>(std::find(columns.begin(), columns.end(), text_column) - columns.begin());
-  collected_.single.labels = collected_.multi.labels = static_cast<int32_t>(labels_.size());
+      expected_(labels_, type_),
+      collected_(no_answers(labels_.size())) {
+  if (!rows.pair_column.empty()) text_columns_.push_back(rows.pair_column);
+  const std::vector<std::string>& columns = reader.columns();
+  if (columns.empty()) return;
+  for (const std::string& name : text_columns_) {
+    text_indices_.push_back(static_cast<std::size_t>(std::ranges::find(columns, name) - columns.begin()));
+  }
 }
 
 void AnswerCollector::check(const Row& row) {
   ++rows_checked_;
-  if (row.error.empty()) place_.read(checked_, row, rows_checked_);
+  if (!row.error.empty()) return;
+  place_.read(checked_, row, rows_checked_);
+  if (is_blank(row.text.first) && is_blank(row.text.second.value_or(""))) ++empty_texts_;
 }
 
 void AnswerCollector::take(const Row& row, const Answer& answer) {
   ++rows_taken_;
   const Expected expected = place_.read(expected_, row, rows_taken_);
-  collected_.rows.push_back(rows_taken_);
-  switch (type_) {
-    case ProblemType::kSingleLabelClassification:
-      take_single(expected, answer);
-      break;
-    case ProblemType::kMultiLabelClassification:
-      take_multi(expected, answer);
-      break;
-    case ProblemType::kRegression:
-      collected_.expected.push_back(expected.value);
-      collected_.predicted.push_back(static_cast<double>(answer.logits.front()));
-      break;
-  }
+  if (weights_.empty()) return add(row, expected, answer);
+  Answer weighed = answer;
+  weigh_logits(weighed.logits, type_, weights_);
+  add(row, expected, weighed);
+}
+
+void AnswerCollector::add(const Row& row, const Expected& expected, const Answer& answer) {
+  add_answer(collected_, type_, rows_taken_, expected, answer);
   remember(row, expected, answer);
 }
 
-void AnswerCollector::take_error(const Row&, std::string_view error) {
+void AnswerCollector::take_error(const Row&, RowFault fault, std::string_view error) {
   ++rows_taken_;
-  if (first_error_.empty()) first_error_ = error;
+  SkippedRows& skipped = skipped_[fault];
+  if (skipped.rows++ > 0) return;
+  skipped.reason = reason_of(fault);
+  // The model's own errors do not say which row it was.
+  skipped.first = fault == RowFault::kNotANumber ? fmt::format("[row {}] {}", rows_taken_, error) : std::string(error);
 }
 
-void AnswerCollector::take_single(const Expected& expected, const Answer& answer) {
-  const int32_t best = answer.predictions.front().label;
-  collected_.single.expected.push_back(expected.labels.front());
-  collected_.single.predicted.push_back(best == kNoLabel ? kNothingPredicted : best);
-  collected_.logits.insert(collected_.logits.end(), answer.logits.begin(), answer.logits.end());
-}
-
-void AnswerCollector::take_multi(const Expected& expected, const Answer& answer) {
-  const std::size_t first = collected_.multi.expected.size();
-  collected_.multi.expected.resize(first + labels_.size());
-  collected_.multi.predicted.resize(first + labels_.size());
-  for (const int32_t label : expected.labels) collected_.multi.expected[first + static_cast<std::size_t>(label)] = 1;
-  for (const Prediction& given : answer.predictions) {
-    if (given.label != kNoLabel) collected_.multi.predicted[first + static_cast<std::size_t>(given.label)] = 1;
-  }
-  collected_.multi.scores.insert(collected_.multi.scores.end(), answer.logits.begin(), answer.logits.end());
+std::vector<SkippedRows> AnswerCollector::skipped() const {
+  std::vector<SkippedRows> all;
+  for (const auto& [fault, rows] : skipped_) all.push_back(rows);
+  return all;
 }
 
 double AnswerCollector::loss_of(const Expected& expected, const Answer& answer) const {
@@ -166,18 +227,23 @@ void AnswerCollector::remember(const Row& row, const Expected& expected, const A
   }
   wrong.push_back(
       {.row = rows_taken_,
-       .text = excerpt(text_of(row), kExcerptBytes),
+       .text = {},
        .expected = regression ? format_number(expected.value) : words_of(expected.labels),
        .predicted = regression ? format_number(static_cast<double>(answer.logits.front())) : words_of(given),
        .loss = loss});
+  show_texts(row, wrong.back());
   std::ranges::push_heap(wrong, less_wrong);
 }
 
-std::string AnswerCollector::text_of(const Row& row) const {
-  if (text_index_ < row.fields.size()) return row.fields[text_index_];
-  const Json object = parse_json(row.raw, "row");
-  const auto text = object.find(text_column_);
-  return text != object.end() && text->is_string() ? text->get<std::string>() : "";
+void AnswerCollector::show_texts(const Row& row, WrongText& wrong) const {
+  std::vector<std::string> texts;
+  for (const std::size_t index : text_indices_) texts.push_back(row.fields[index]);
+  if (text_indices_.empty()) {
+    const Json object = parse_json(row.raw, "row");
+    for (const std::string& name : text_columns_) texts.push_back(object.value(name, ""));
+  }
+  wrong.text = excerpt(texts.front(), kExcerptBytes);
+  if (texts.size() > 1) wrong.pair = excerpt(texts.back(), kExcerptBytes);
 }
 
 std::string AnswerCollector::words_of(const std::vector<int32_t>& labels) const {

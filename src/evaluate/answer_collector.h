@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,9 +34,22 @@ struct CollectedAnswers {
   MultiLabels multi{};              ///< of one with several; its scores are logits
   std::vector<double> expected{};   ///< of a regression
   std::vector<double> predicted{};  ///< of a regression
-  std::vector<float> logits{};      ///< [N, K]; with several labels they are multi.scores
+  std::vector<float> logits{};      ///< [N, K], with the class weights; with several labels they are multi.scores
   std::vector<WrongText> wrong{};   ///< the worst, by falling loss
 };
+
+/// Of several labels, as transformers and most metrics take them.
+inline constexpr float kDefaultThreshold = 0.5F;
+
+/// How logits become the answers that are scored: with these labels' rules; of several labels those of at least
+/// kDefaultThreshold where no threshold says otherwise. Throws what resolve_labels does; `where` opens the message.
+AnswerOptions scored_answers(const LabelOptions& labels, const Checkpoint& checkpoint, std::string_view where);
+
+/// No answer yet, of a model with so many labels.
+CollectedAnswers no_answers(std::size_t labels);
+/// Appends a text's answer, which has no error.
+void add_answer(CollectedAnswers& collected, ProblemType type, int64_t row, const Expected& expected,
+                const Answer& answer);
 
 /// The answers to those of the texts whose row is in `rows`, which rise; without the worst ones.
 CollectedAnswers of_rows(const CollectedAnswers& answers, std::span<const int64_t> rows);
@@ -44,40 +57,42 @@ CollectedAnswers of_rows(const CollectedAnswers& answers, std::span<const int64_
 /// Collects the answers to labelled rows.
 class AnswerCollector : public AnswerTaker {
  public:
-  /// `columns` and `text_column`: where a CSV row has its text, for the worst ones.
-  AnswerCollector(const Checkpoint& checkpoint, LabelPlace place, const RowReader& reader,
-                  const std::string& text_column);
+  /// `rows`: how `reader` was opened. `weights`: of the labels' rules; what is scored is what they make of the logits.
+  AnswerCollector(const Checkpoint& checkpoint, const RowReader& reader, const RowReaderOptions& rows,
+                  std::vector<float> weights);
 
   /// Throws where a row's label is not one of the model's.
   void check(const Row& row) override;
   void take(const Row& row, const Answer& answer) override;
-  void take_error(const Row& row, std::string_view error) override;
+  void take_error(const Row& row, RowFault fault, std::string_view error) override;
 
   /// Once all rows were taken.
   CollectedAnswers finish();
-  /// Why the first row that was not answered was not; empty where all were.
-  const std::string& first_error() const { return first_error_; }
-  std::optional<LabelForm> form() const { return expected_.form(); }
+  /// Texts of blanks among those that could be read.
+  int64_t empty_texts() const { return empty_texts_; }
+  std::vector<SkippedRows> skipped() const;
+  const ExpectedLabels& expected_labels() const { return expected_; }
 
  private:
-  void take_single(const Expected& expected, const Answer& answer);
-  void take_multi(const Expected& expected, const Answer& answer);
+  void add(const Row& row, const Expected& expected, const Answer& answer);
   void remember(const Row& row, const Expected& expected, const Answer& answer);
   double loss_of(const Expected& expected, const Answer& answer) const;
-  std::string text_of(const Row& row) const;
+  void show_texts(const Row& row, WrongText& wrong) const;
   std::string words_of(const std::vector<int32_t>& labels) const;
 
   ProblemType type_;
   std::vector<std::string> labels_;
   LabelPlace place_;
-  std::string text_column_;
-  std::size_t text_index_ = 0;  ///< CSV
-  ExpectedLabels checked_;      ///< of the reading thread
+  std::vector<float> weights_;
+  std::vector<std::string> text_columns_;  ///< one, or two of pairs
+  std::vector<std::size_t> text_indices_;  ///< of the same in a row's fields; none where rows are JSON
+  ExpectedLabels checked_;                 ///< of the reading thread
   int64_t rows_checked_ = 0;
+  int64_t empty_texts_ = 0;
   ExpectedLabels expected_;  ///< of the taking thread
   int64_t rows_taken_ = 0;
   CollectedAnswers collected_;
-  std::string first_error_;
+  std::map<RowFault, SkippedRows> skipped_;
 };
 
 }  // namespace paceline

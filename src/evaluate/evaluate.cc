@@ -19,8 +19,6 @@
 namespace paceline {
 namespace {
 
-constexpr float kDefaultThreshold = 0.5F;
-
 /// Whether what is read from there can be read once more: not so of pipes.
 bool is_read_again(const std::filesystem::path& data) {
   std::error_code ignored;
@@ -32,25 +30,41 @@ struct ModelRun {
   EvaluatedModel model;
   ProblemType type = ProblemType::kSingleLabelClassification;
   CollectedAnswers answers{};
-  ClassifySummary summary{};
-  std::optional<LabelForm> form{};
+  LabelledData data{};
 };
-
-AnswerOptions answer_options(const Deployment& deployment, const Checkpoint& checkpoint) {
-  const ProblemType type = checkpoint.problem_type();
-  LabelRules rules = resolve_labels(deployment.labels, checkpoint.labels(), type, "evaluate");
-  const bool several = type == ProblemType::kMultiLabelClassification;
-  if (several && rules.thresholds.empty()) rules.thresholds.assign(checkpoint.labels().size(), kDefaultThreshold);
-  return {.labels = std::move(rules), .top_k = several || type == ProblemType::kRegression ? 0 : 1};
-}
 
 EvaluatedModel describe(const Deployment& deployment, const Checkpoint& checkpoint) {
   const BackendOptions& backend = deployment.run.backend;
-  return {.checkpoint = summarize(checkpoint, checkpoint.hash(backend.cache_dir)),
-          .plan = deployment.plan_file.string(),
-          .backend = backend.name,
-          .compute_type = backend.compute_type,
-          .device = backend.device};
+  EvaluatedModel model{.checkpoint = summarize(checkpoint, checkpoint.hash(backend.cache_dir)),
+                       .plan = deployment.plan_file.string(),
+                       .backend = backend.name,
+                       .compute_type = backend.compute_type,
+                       .device = backend.device,
+                       .labels = deployment.labels,
+                       .long_texts = deployment.run.long_texts.value_or(LongTextOptions{})};
+  if (checkpoint.problem_type() == ProblemType::kMultiLabelClassification && !model.labels.has_threshold()) {
+    model.labels.threshold = kDefaultThreshold;
+  }
+  return model;
+}
+
+/// How the data say what is expected.
+std::string labels_are(const ExpectedLabels& labels, ProblemType type) {
+  if (type == ProblemType::kRegression) return LabelledData::kValues;
+  if (labels.form()) return *labels.form() == LabelForm::kNames ? LabelledData::kNames : LabelledData::kNumbers;
+  return labels.said_yes_or_no() ? LabelledData::kYesOrNo : "";
+}
+
+LabelledData describe_data(const EvaluateOptions& options, const ClassifySummary& summary,
+                           const AnswerCollector& collector, ProblemType type) {
+  return {.source = options.data == "-" ? "standard input" : options.data.filename().string(),
+          .label_column = options.rows.label_column,
+          .labels_are = labels_are(collector.expected_labels(), type),
+          .texts = static_cast<int64_t>(summary.rows - summary.errors),
+          .skipped = collector.skipped(),
+          .empty_texts = collector.empty_texts(),
+          .truncated_texts = static_cast<int64_t>(summary.truncated),
+          .windowed_texts = static_cast<int64_t>(summary.windowed)};
 }
 
 class Run {
@@ -60,7 +74,7 @@ class Run {
   /// Of a file that can be read again: every label, before a model is loaded.
   void check_labels(const Checkpoint& checkpoint) const {
     if (!is_read_again(options_.data)) return;
-    const auto reader = open();
+    const auto reader = open(checkpoint.problem_type());
     for (const std::string& note : reader->notes()) notice(note + ".");
     const LabelPlace place{options_.rows.label_column, reader->format()};
     ExpectedLabels labels(checkpoint.labels(), checkpoint.problem_type());
@@ -80,29 +94,29 @@ class Run {
 
   std::optional<ModelRun> run(const Deployment& deployment, Checkpoint checkpoint) {
     ModelRun one{.model = describe(deployment, checkpoint), .type = checkpoint.problem_type()};
-    StreamOptions stream{.answer = answer_options(deployment, checkpoint), .stop = options_.stop};
+    StreamOptions stream{.answer = scored_answers(deployment.labels, checkpoint, "evaluate"), .stop = options_.stop};
     RunOptions how = deployment.run;
     how.counts_cut = true;
-    auto reader = open();
+    auto reader = open(one.type);
     TextClassifier classifier(std::move(checkpoint), how);
     if (!classifier.tokenizer().adds_special_tokens()) reader = refuse_empty_rows(std::move(reader));
-    AnswerCollector collector(classifier.checkpoint(), {options_.rows.label_column, reader->format()}, *reader,
-                              options_.rows.text_column.value_or(kDefaultTextColumn));
+    AnswerCollector collector(classifier.checkpoint(), *reader, options_.rows, stream.answer.labels.weights);
     stream.chunk = static_cast<int32_t>(classifier.chunk_texts());
-    one.summary = answer_stream(*reader, classifier, stream, collector, progress_);
-    if (one.summary.interrupted) return std::nullopt;
+    const ClassifySummary summary = answer_stream(*reader, classifier, stream, collector, progress_);
+    if (summary.interrupted) return std::nullopt;
     if (!reader->damage().empty()) throw Error(ErrorCode::kCorruptData, reader->damage());
-    if (one.summary.rows == one.summary.errors) throw_no_text(one.summary.first_error);
+    if (summary.rows == summary.errors) throw_no_text(summary.first_error);
     one.answers = collector.finish();
-    one.form = collector.form();
+    one.data = describe_data(options_, summary, collector, one.type);
     return one;
   }
 
  private:
-  std::unique_ptr<RowReader> open() const {
+  /// Of several labels an empty field is a text without any.
+  std::unique_ptr<RowReader> open(ProblemType type) const {
     RowReaderOptions rows = options_.rows;
     rows.stop = options_.stop;
-    return RowReader::open(options_.data, rows);
+    return refuse_unlabelled_rows(RowReader::open(options_.data, rows), type != ProblemType::kMultiLabelClassification);
   }
   void notice(const std::string& text) const {
     if (options_.notice) options_.notice(text);
@@ -142,23 +156,13 @@ void check_same_labels(const Checkpoint& model, const Checkpoint& other) {
                   words(model), words(other)));
 }
 
-LabelledData describe_data(const EvaluateOptions& options, const ModelRun& run) {
-  return {.source = options.data == "-" ? "standard input" : options.data.filename().string(),
-          .label_column = options.rows.label_column,
-          .labels_are_numbers = run.form == LabelForm::kNumbers,
-          .texts = static_cast<int64_t>(run.summary.rows - run.summary.errors),
-          .rows_skipped = static_cast<int64_t>(run.summary.errors),
-          .truncated_texts = static_cast<int64_t>(run.summary.truncated),
-          .windowed_texts = static_cast<int64_t>(run.summary.windowed)};
-}
-
 /// What was run, before the clock and the other model.
 Evaluation evaluation_of(const EvaluateOptions& options, const ModelRun& run) {
   return {.paceline_version = std::string(version()),
           .build_id = std::string(build_id()),
           .command = options.command,
           .model = run.model,
-          .data = describe_data(options, run),
+          .data = run.data,
           .scores = score(run.answers, run.type),
           .confusion = confusion_of(run.answers, run.type),
           .calibration = calibrate(run.answers, run.type),
@@ -171,6 +175,11 @@ std::optional<Evaluation> evaluate(const Deployment& deployment, const std::opti
                                    const EvaluateOptions& options, Progress& progress) {
   const std::string started_at = utc_now();
   const double start = monotonic_seconds();
+  if (options.rows.label_column.empty()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "[evaluate] no name was given for the column of the labels, expected one. Name it with --label-column.");
+  }
   Checkpoint checkpoint = check_deployment(deployment);
   if (options.opened) options.opened(checkpoint);
   std::optional<Checkpoint> other;

@@ -27,11 +27,12 @@ struct EvaluateOptions {
 
 /// Runs a model on labelled texts and scores its answers, as classify would give them: with the plan's thresholds,
 /// class weights, windows and backend. A model with several labels per text and no threshold gives those of at least
-/// 0.5. With `against`, that one is run on the same texts, too.
+/// 0.5. With `against`, that one is run on the same texts, too. A row without what an answer or its score needs is left
+/// out and counted.
 ///
 /// Throws Error: what the reader, the checkpoint and the backend throw; corrupt_data for a label that the model lacks
 /// (of a file, before a model is loaded) and for data without a text; invalid_argument where the two models have
-/// different labels. None where it was stopped.
+/// different labels, and without a label column. None where it was stopped.
 std::optional<Evaluation> evaluate(const Deployment& deployment, const std::optional<Deployment>& against,
                                    const EvaluateOptions& options, Progress& progress);
 

@@ -74,7 +74,9 @@ ExpectedLabels::ExpectedLabels(const std::vector<std::string>& labels, ProblemTy
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("[evaluate] the model is a regression with {} outputs, expected one.", labels.size()));
   }
-  for (std::size_t i = 0; i < labels.size(); ++i) numbers_.emplace(labels[i], static_cast<int32_t>(i));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (!numbers_.emplace(labels[i], static_cast<int32_t>(i)).second) twice_.push_back(labels[i]);
+  }
 }
 
 Expected ExpectedLabels::of_field(std::string_view field) {
@@ -87,8 +89,8 @@ Expected ExpectedLabels::of_field(std::string_view field) {
 }
 
 Expected ExpectedLabels::of_json(const Json& value) {
-  if (type_ == ProblemType::kMultiLabelClassification) return several_of_json(value);
   if (value.is_null()) throw_label("the text has no label: it is null.");
+  if (type_ == ProblemType::kMultiLabelClassification) return several_of_json(value);
   if (type_ == ProblemType::kSingleLabelClassification) return {.labels = {label_of_json(value)}};
   if (value.is_string()) return of_field(value.get<std::string>());
   if (!value.is_number()) throw_no_number(value.dump());
@@ -114,7 +116,6 @@ Expected ExpectedLabels::several_of_field(std::string_view field) {
 }
 
 Expected ExpectedLabels::several_of_json(const Json& value) {
-  if (value.is_null()) return {};
   if (value.is_string()) return several_of_field(value.get<std::string>());
   if (!value.is_array()) return several({label_of_json(value)});
   if (const auto of_each = indicators(value)) return *of_each;
@@ -128,7 +129,7 @@ Expected ExpectedLabels::several_of_json(const Json& value) {
 }
 
 /// A list that says of each label whether the text has it; none where it is a list of labels.
-std::optional<Expected> ExpectedLabels::indicators(const Json& list) const {
+std::optional<Expected> ExpectedLabels::indicators(const Json& list) {
   if (list.size() != labels_.size() || !std::all_of(list.begin(), list.end(), is_zero_or_one)) return std::nullopt;
   const bool integers = std::all_of(list.begin(), list.end(), [](const Json& one) { return one.is_number_integer(); });
   if (integers && list.size() == 1) return std::nullopt;
@@ -138,6 +139,7 @@ std::optional<Expected> ExpectedLabels::indicators(const Json& list) const {
                     "Write true and false, or names.",
                     list.dump()));
   }
+  said_yes_or_no_ = true;
   Expected expected;
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (says_true(list[i])) expected.labels.push_back(static_cast<int32_t>(i));
@@ -148,6 +150,7 @@ std::optional<Expected> ExpectedLabels::indicators(const Json& list) const {
 int32_t ExpectedLabels::label(std::string_view text) {
   for (const std::string_view name : {text, trimmed(text)}) {
     if (const auto found = numbers_.find(std::string(name)); found != numbers_.end()) {
+      refuse_ambiguous(found->first);
       return remember(LabelForm::kNames, found->second, text);
     }
   }
@@ -179,6 +182,14 @@ void ExpectedLabels::refuse_indicators(const Json& list) const {
       fmt::format("the label is {}. A list that says of each label whether the text has it needs {}, one for each "
                   "label; a list of labels names each once.",
                   excerpt(list.dump()), counted(static_cast<int64_t>(labels_.size()), "item")));
+}
+
+void ExpectedLabels::refuse_ambiguous(const std::string& name) const {
+  if (std::ranges::find(twice_, name) == twice_.end()) return;
+  throw_label(fmt::format(
+      "the label is \"{}\", which config.json calls {} of its labels, so it does not say which. Give each a "
+      "name of its own in id2label, or use numbers.",
+      excerpt(name), std::ranges::count(labels_, name)));
 }
 
 void ExpectedLabels::refuse(std::string_view text) const {

@@ -63,6 +63,13 @@ TEST(ExpectedLabels, WhatTheModelLacksIsNamed) {
       kCorrupt, [&] { labels.of_json(Json::array({1})); }, "a JSON array");
 }
 
+TEST(ExpectedLabels, ANameThatTwoLabelsHaveSaysNothing) {
+  ExpectedLabels labels({"good", "bad", "good"}, kSingle);
+  expect_error(
+      kCorrupt, [&] { labels.of_field("good"); }, "\"good\", which config.json calls 2 of its labels");
+  EXPECT_THAT(labels.of_field("2").labels, ElementsAre(2));
+}
+
 TEST(ExpectedLabels, SeveralStandInListsAndFields) {
   ExpectedLabels labels(kMoods, kMulti);
   EXPECT_THAT(labels.of_field("").labels, IsEmpty());
@@ -72,7 +79,8 @@ TEST(ExpectedLabels, SeveralStandInListsAndFields) {
   EXPECT_THAT(labels.of_field("joy, anger,joy").labels, ElementsAre(0, 1));
   EXPECT_THAT(labels.of_field(R"(["joy","fear, cold"])").labels, ElementsAre(0, 2));
   EXPECT_THAT(labels.of_json(Json::array()).labels, IsEmpty());
-  EXPECT_THAT(labels.of_json(nullptr).labels, IsEmpty());
+  expect_error(
+      kCorrupt, [&] { labels.of_json(nullptr); }, "no label: it is null");
   EXPECT_THAT(labels.of_json({"anger", "joy"}).labels, ElementsAre(0, 1));
   expect_error(
       kCorrupt,
@@ -84,7 +92,9 @@ TEST(ExpectedLabels, SeveralStandInListsAndFields) {
 
 TEST(ExpectedLabels, ListsOfZerosAndOnesSayWhichLabelsThereAre) {
   ExpectedLabels labels(kMoods, kMulti);
+  EXPECT_FALSE(labels.said_yes_or_no());
   EXPECT_THAT(labels.of_json({0.0, 1.0, 1.0}).labels, ElementsAre(1, 2));
+  EXPECT_TRUE(labels.said_yes_or_no());
   EXPECT_THAT(labels.of_json({true, false, false}).labels, ElementsAre(0));
   EXPECT_THAT(labels.of_json({0, 0, 1}).labels, ElementsAre(2));
   EXPECT_EQ(labels.form(), std::nullopt);

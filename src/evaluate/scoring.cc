@@ -1,8 +1,6 @@
 #include "evaluate/scoring.h"
 
-#include <algorithm>
 #include <cstddef>
-#include <span>
 #include <vector>
 
 namespace paceline {
@@ -15,24 +13,6 @@ std::vector<double> squared_errors(const CollectedAnswers& answers) {
     errors[i] = error * error;
   }
   return errors;
-}
-
-/// The difference of the shares of texts with all labels right.
-Score exact_difference(const MultiLabels& first, const MultiLabels& second) {
-  const auto labels = static_cast<std::size_t>(first.labels);
-  const auto is_exact = [&](const MultiLabels& texts, std::size_t text) {
-    const auto row = std::span(texts.expected).subspan(text * labels, labels);
-    return std::ranges::equal(row, std::span(texts.predicted).subspan(text * labels, labels));
-  };
-  int64_t only_first = 0;
-  int64_t only_second = 0;
-  for (std::size_t i = 0; i < first.texts(); ++i) {
-    const bool a = is_exact(first, i);
-    const bool b = is_exact(second, i);
-    only_first += a && !b ? 1 : 0;
-    only_second += b && !a ? 1 : 0;
-  }
-  return share_difference(only_first, only_second, static_cast<int64_t>(first.texts()));
 }
 
 }  // namespace
@@ -78,7 +58,7 @@ void compare(const CollectedAnswers& others, const CollectedAnswers& answers, Pr
       against.single = compare(first.single, second.single);
       break;
     case ProblemType::kMultiLabelClassification:
-      against.exact = exact_difference(first.multi, second.multi);
+      against.multi = compare(first.multi, second.multi);
       break;
     case ProblemType::kRegression:
       against.squared_error = paired_difference(squared_errors(first), squared_errors(second));

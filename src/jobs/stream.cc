@@ -37,9 +37,9 @@ class Counter {
 
  private:
   void take(const Row& row, const Answer& answer);
-  void take_error(const Row& row, std::string_view error) {
+  void take_error(const Row& row, RowFault fault, std::string_view error) {
     if (summary_.errors++ == 0) summary_.first_error = error;
-    taker_.take_error(row, error);
+    taker_.take_error(row, fault, error);
   }
 
   const TextClassifier& classifier_;
@@ -49,11 +49,11 @@ class Counter {
 };
 
 void Counter::take(const Row& row, const Answer& answer) {
-  if (answer.refused()) return take_error(row, error_of_row(summary_.rows, answer.error));
+  if (answer.refused()) return take_error(row, RowFault::kRefused, error_of_row(summary_.rows, answer.error));
   if (answer.error.empty()) {
     taker_.take(row, answer);
   } else {
-    take_error(row, answer.error);
+    take_error(row, RowFault::kNotANumber, answer.error);
   }
   summary_.tokens += static_cast<uint64_t>(answer.tokens);
   if (answer.truncated > 0) ++summary_.truncated;
@@ -68,7 +68,7 @@ void Counter::take(const Work& work) {
     if (row.error.empty()) {
       take(row, *answer++);
     } else {
-      take_error(row, row.error);
+      take_error(row, row.fault, row.error);
     }
   }
   taker_.end_chunk();
@@ -86,7 +86,7 @@ class AnswerWriter : public AnswerTaker {
     writer_.append(row, answer, buffer_.text());
     buffer_.flush_if_full();
   }
-  void take_error(const Row& row, std::string_view error) override {
+  void take_error(const Row& row, RowFault, std::string_view error) override {
     writer_.append_error(row, error, buffer_.text());
     buffer_.flush_if_full();
   }

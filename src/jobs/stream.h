@@ -34,11 +34,10 @@ class AnswerTaker {
  public:
   /// Each row as soon as it is read, on the reading thread; what it throws ends the work before the row's chunk is run.
   virtual void check(const Row& row) = 0;
-  /// Each row in the input's order, on the writing thread. The row's text has been moved away; `answer` may say why
-  /// there is none.
+  /// Each row in the input's order, on the writing thread. The row's text has been moved away.
   virtual void take(const Row& row, const Answer& answer) = 0;
-  /// The same of a row that cannot be read: `error` says why.
-  virtual void take_error(const Row& row, std::string_view error) = 0;
+  /// The same of a row without an answer: `error` says why in a sentence, `fault` in a word.
+  virtual void take_error(const Row& row, RowFault fault, std::string_view error) = 0;
   /// All rows of a chunk were taken.
   virtual void end_chunk() {}
   virtual ~AnswerTaker() = default;

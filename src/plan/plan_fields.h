@@ -15,11 +15,6 @@ namespace paceline {
 inline constexpr double kMostRate = 1e12;
 inline constexpr int64_t kMostPlanThreads = 1024;
 
-inline constexpr EnumNames<LongTextOptions::Combine, 3> kCombineNames = {{{LongTextOptions::Combine::kMean, "mean"},
-                                                                          {LongTextOptions::Combine::kMax, "max"},
-                                                                          {LongTextOptions::Combine::kFirst, "first"}}};
-inline constexpr EnumNames<bool, 2> kCombineOverNames = {{{false, "probabilities"}, {true, "logits"}}};
-
 void fields(auto& visitor, FieldsOf<CheckpointOptions> auto& is) {
   visitor.path("weights", is.file, {.written = !is.file.empty()});
   visitor.text("prefix", is.prefix, {.written = !is.prefix.empty()});

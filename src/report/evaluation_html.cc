@@ -49,13 +49,19 @@ std::string tiles(const Evaluation& evaluation) {
   return html_tiles(html);
 }
 
+/// The model and all that was asked for.
+std::string run_words(const EvaluatedModel& model) {
+  const std::string settings = settings_words(model);
+  return model_words(model) + (settings.empty() ? "" : "; " + settings);
+}
+
 std::string answer(const Evaluation& evaluation) {
   std::string html = "<section class=\"hero\" id=\"answer\" aria-labelledby=\"answer-title\">\n";
   if (evaluation.model.checkpoint.random_weights) {
     html += html_paragraph("The weights of this model are random: its labels mean nothing.", "notice");
   }
   html += fmt::format("<h2 id=\"answer-title\">{}</h2>\n", escape_markup(title_of(evaluation)));
-  html += html_paragraph(model_words(evaluation.model) + ".");
+  html += html_paragraph(run_words(evaluation.model) + ".");
   for (const std::string& sentence : data_sentences(evaluation.data)) html += html_paragraph(sentence);
   return html + tiles(evaluation) + "</section>\n";
 }
@@ -85,7 +91,7 @@ std::string label_table(const Evaluation& evaluation) {
     }
     rows.push_back(std::move(row));
   }
-  return html_table("Labels", columns, rows);
+  return html_table("Labels", columns, rows) + html_list(label_sentences(evaluation));
 }
 
 struct ConfusedPair {
@@ -110,6 +116,15 @@ std::vector<ConfusedPair> most_confused(const Evaluation& evaluation) {
   return pairs;
 }
 
+/// Whether a text got no label.
+bool gives_none(const Evaluation& evaluation) {
+  const std::size_t labels = evaluation.model.checkpoint.labels.size();
+  for (std::size_t i = labels; i < evaluation.confusion.size(); i += labels + 1) {
+    if (evaluation.confusion[i] > 0) return true;
+  }
+  return false;
+}
+
 std::string confused_table(const Evaluation& evaluation) {
   std::vector<TableRow> rows;
   for (const ConfusedPair& pair : most_confused(evaluation)) {
@@ -120,21 +135,18 @@ std::string confused_table(const Evaluation& evaluation) {
                               count_cell(pair.texts),
                               {.text = format_percent(share), .bar = share, .value = share}}});
   }
-  return rows.empty() ? ""
-                      : html_table("Most frequent confusions",
-                                   {{"Expected"}, {"Predicted"}, {"Texts", true}, {"Of the expected", true}}, rows);
+  if (rows.empty()) return "";
+  const std::string none =
+      gives_none(evaluation) ? html_paragraph("\"none\": no label reached its threshold, which counts as wrong.") : "";
+  return none + html_table("Most frequent confusions",
+                           {{"Expected"}, {"Predicted"}, {"Texts", true}, {"Of the expected", true}}, rows);
 }
 
 /// Each row filled by its shares.
 std::string confusion_matrix(const Evaluation& evaluation) {
   const std::size_t labels = evaluation.model.checkpoint.labels.size();
   if (evaluation.confusion.empty() || labels > kMatrixLabels) return "";
-  const bool any_none = [&] {
-    for (std::size_t k = 0; k < labels; ++k) {
-      if (evaluation.confusion[k * (labels + 1) + labels] > 0) return true;
-    }
-    return false;
-  }();
+  const bool any_none = gives_none(evaluation);
   std::vector<TableColumn> columns{{"Expected \\ predicted"}};
   for (std::size_t k = 0; k < labels + (any_none ? 1 : 0); ++k)
     columns.push_back({predicted_name(evaluation, k), true});
@@ -155,8 +167,8 @@ std::string confusion_matrix(const Evaluation& evaluation) {
 
 std::string against_part(const Evaluation& evaluation) {
   if (!evaluation.against) return "";
-  std::string html = html_paragraph(fmt::format("{} against {}, on the same texts.", model_words(evaluation.model),
-                                                model_words(evaluation.against->model)));
+  std::string html = html_paragraph(fmt::format("This: {}. The other: {}. Both on the same texts.",
+                                                run_words(evaluation.model), run_words(evaluation.against->model)));
   html += html_list(against_sentences(evaluation));
   std::vector<TableRow> rows;
   const auto mine = named_scores(evaluation.scores);
@@ -177,46 +189,79 @@ std::string against_part(const Evaluation& evaluation) {
 std::string wrong_table(const Evaluation& evaluation) {
   if (evaluation.wrong.empty()) return html_paragraph("No answer is wrong.");
   std::vector<TableRow> rows;
+  const bool pairs = std::ranges::any_of(evaluation.wrong, [](const WrongText& one) { return !one.pair.empty(); });
+  const bool regression = evaluation.scores.regression.has_value();
+  // The text comes second: on a narrow screen the last columns are out of sight.
+  std::vector<TableColumn> columns{{"Row", true}, {pairs ? "First text" : "Text"}};
+  if (pairs) columns.push_back({"Second text"});
+  for (const char* title : {"Expected", "Predicted"}) columns.push_back({title});
+  columns.push_back({regression ? "Squared error" : "Loss", true});
   for (const WrongText& wrong : evaluation.wrong) {
-    rows.push_back({.cells = {count_cell(wrong.row),
-                              {.text = wrong.expected, .css_class = "name"},
-                              {.text = wrong.predicted, .css_class = "name"},
-                              {.text = format_number(wrong.loss), .value = wrong.loss},
-                              {.text = wrong.text, .css_class = "wrap"}}});
+    TableRow row{.cells = {count_cell(wrong.row), {.text = wrong.text, .css_class = "wrap"}}};
+    if (pairs) row.cells.push_back({.text = wrong.pair, .css_class = "wrap"});
+    row.cells.push_back({.text = wrong.expected, .css_class = "name"});
+    row.cells.push_back({.text = wrong.predicted, .css_class = "name"});
+    row.cells.push_back({.text = format_number(wrong.loss), .value = wrong.loss});
+    rows.push_back(std::move(row));
   }
-  return html_paragraph(
-             evaluation.scores.regression
-                 ? "By the squared error, the largest first."
-                 : "By the loss, -log of the probability that the model gave to what was expected. Where the "
-                   "model is sure and wrong, look at the label first: it may be the data.") +
-         html_table("Most wrong", {{"Row", true}, {"Expected"}, {"Predicted"}, {"Loss", true}, {"Text"}}, rows);
+  return html_paragraph(regression
+                            ? "By the squared error, the largest first."
+                            : "By the loss, -log of the probability that the model gave to what was expected. Where "
+                              "the model is sure and wrong, look at the label first: it may be the data.") +
+         html_table("Most wrong", columns, rows);
+}
+
+std::vector<Fact> model_facts(const EvaluatedModel& model) {
+  const CheckpointSummary& is = model.checkpoint;
+  const std::string settings = settings_words(model);
+  return {{"Model", is.model_dir},
+          {"Architecture", fmt::format("{}, {} parameters", is.architecture, format_count(is.parameters))},
+          {"Backend", fmt::format("{} {}", model.backend, model.compute_type)},
+          {"Settings", settings.empty() ? "the defaults" : settings}};
 }
 
 std::string facts(const Evaluation& evaluation) {
-  const CheckpointSummary& model = evaluation.model.checkpoint;
   const LabelledData& data = evaluation.data;
   const auto count = [](int64_t value) { return value > 0 ? format_count(value) : ""; };
-  return html_facts(
-      {{"Model", model.model_dir},
-       {"Plan", evaluation.model.plan},
-       {"Architecture", fmt::format("{}, {} parameters", model.architecture, format_count(model.parameters))},
-       {"Backend", fmt::format("{} {}", evaluation.model.backend, evaluation.model.compute_type)},
-       {"Data", data.source},
-       {"Texts", format_count(data.texts)},
-       {"Labels", fmt::format("column {}, as {}", data.label_column, data.labels_are_numbers ? "numbers" : "names")},
-       {"Rows left out", count(data.rows_skipped)},
-       {"Texts cut", count(data.truncated_texts)},
-       {"Texts in windows", count(data.windowed_texts)}});
+  const std::string form = data.labels_are.empty() ? "" : ", as " + data.labels_are;
+  std::string html = html_facts({{"Data", data.source},
+                                 {"Texts", format_count(data.texts)},
+                                 {"Labels", fmt::format("column {}{}", data.label_column, form)},
+                                 {"Rows left out", count(data.rows_skipped())},
+                                 {"Empty texts", count(data.empty_texts)},
+                                 {"Texts cut", count(data.truncated_texts)},
+                                 {"Texts in windows", count(data.windowed_texts)}});
+  html += "<h3>The model</h3>\n" + html_facts(model_facts(evaluation.model));
+  if (evaluation.against) html += "<h3>The other model</h3>\n" + html_facts(model_facts(evaluation.against->model));
+  return html;
 }
 
-std::string method() {
-  return html_list(
-      {"Answers are those that classify gives with the same model or plan.",
-       "The interval of a share is Wilson's. That of F1, average precision and differences is a bootstrap over texts: "
-       "the texts are drawn again, with replacement, up to 1,000 times. That of a mean error is Student's, those of "
-       "correlations are Fisher's and Bonett and Wright's.",
-       "Macro-F1 is the mean over labels that are expected or predicted; of several labels per text, over all.",
-       "The calibration error is the expected one over 15 bins of equal width."});
+/// What holds of the model's task.
+std::string method(const TaskScores& scores) {
+  std::vector<std::string> sentences{"Answers are those that classify gives with the same model or plan."};
+  if (scores.regression) {
+    sentences.push_back(
+        "The interval of a mean error is Student's, those of correlations are Fisher's (Pearson) and Bonett and "
+        "Wright's (Spearman).");
+  } else {
+    sentences.push_back(
+        "The interval of a share is Wilson's. That of F1 and average precision is a bootstrap over texts: the texts "
+        "are "
+        "drawn again, with replacement, up to 1,000 times. It is the basic one, on the scale asin(sqrt(figure)).");
+  }
+  sentences.push_back(
+      "A difference of two models is paired: both answer the same texts, which are drawn together. That of shares is "
+      "Bonett and Price's, any other is the percentile bootstrap.");
+  sentences.push_back(
+      "A figure has no interval where it would come out the same however the texts were drawn, and where the texts are "
+      "too few for one.");
+  if (scores.regression) return html_list(sentences);
+  sentences.push_back(scores.multi
+                          ? "Macro-F1 is the mean over all labels. Average precision is the mean over the labels "
+                            "that a text has; scikit-learn counts 0 for the others."
+                          : "Macro-F1 is the mean over the labels that are expected or predicted.");
+  sentences.push_back("The calibration error is the expected one over 15 bins of equal width.");
+  return html_list(sentences);
 }
 
 }  // namespace
@@ -238,7 +283,7 @@ std::string evaluation_html(const Evaluation& evaluation) {
                          chart("reliability", reliability_figure(evaluation))},
                     {"wrong", "Most wrong", wrong_table(evaluation)},
                     {"data", "Data and model", facts(evaluation)},
-                    {"method", "How it was computed", method()},
+                    {"method", "How it was computed", method(evaluation.scores)},
                     {"repeat", "Evaluate again", html_command(evaluation.command)}},
        .footer = fmt::format("Paceline {}. {}. Evaluated in {}. The same figures: evaluation.json.",
                              evaluation.paceline_version, evaluation.build_id, format_duration(evaluation.seconds))});

@@ -1,13 +1,10 @@
 #include "report/evaluation_report.h"
 
-#include <array>
-
 #include "report/evaluation_charts.h"
 #include "report/staged_files.h"
 #include "results/evaluation_json.h"
 
 namespace paceline {
-namespace {
 
 std::vector<std::string> names_of_an_evaluation() {
   std::vector<std::string> names{"evaluation.html", "evaluation.json"};
@@ -16,8 +13,6 @@ std::vector<std::string> names_of_an_evaluation() {
   }
   return names;
 }
-
-}  // namespace
 
 std::string write_evaluation(const Evaluation& evaluation, const std::filesystem::path& out_dir) {
   StagedFiles staged(out_dir, names_of_an_evaluation());

@@ -26,7 +26,10 @@ Evaluation example() {
   evaluation.model.checkpoint.labels = {"<b>spam", "ham", "rare"};
   evaluation.model.backend = "native";
   evaluation.model.compute_type = "fp32";
-  evaluation.data = {.source = "test.csv", .label_column = "label", .texts = 8, .rows_skipped = 1};
+  evaluation.data = {.source = "test.csv",
+                     .label_column = "label",
+                     .texts = 8,
+                     .skipped = {{"no label", 1, "[row 9] no label, expected one."}}};
   evaluation.scores.single = score(texts);
   const Confusion confusion(texts);
   evaluation.confusion = {confusion.counts().begin(), confusion.counts().end()};
@@ -54,7 +57,7 @@ TEST(EvaluationPage, ShowsFiguresAndEscapesWhatComesFromOutside) {
   const std::string page = evaluation_html(evaluation);
   for (const char* words :
        {"Right for 62.5 % of 8 texts", "macro-F1", "most frequent label", "&lt;b&gt;spam", "a &lt;script&gt; text",
-        "Confusion matrix", "McNemar", "1 row could not be read", "Evaluate again"}) {
+        "Confusion matrix", "McNemar", "1 row is left out: no label. The first: [row 9]", "Evaluate again"}) {
     EXPECT_THAT(page, HasSubstr(words));
   }
   EXPECT_THAT(page, Not(HasSubstr("<b>spam")));

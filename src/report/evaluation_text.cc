@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 
+#include "report/evaluation_charts.h"
 #include "report/evaluation_words.h"
 #include "report/terminal_page.h"
 #include "words/counted.h"
@@ -47,18 +49,33 @@ void print_labels(TerminalPage& page, const Evaluation& evaluation) {
   }
 }
 
+void print_settings(TerminalPage& page, const EvaluatedModel& model) {
+  const std::string settings = settings_words(model);
+  if (!settings.empty()) page.paragraph(printable("With " + settings + "."), 2, kDim);
+}
+
 void print_against(TerminalPage& page, const Evaluation& evaluation) {
   if (!evaluation.against) return;
   page.line("");
   page.paragraph("Against " + printable(model_words(evaluation.against->model)), 0, kBold);
+  print_settings(page, evaluation.against->model);
   for (const std::string& sentence : against_sentences(evaluation)) page.paragraph(sentence, 2);
 }
 
-void print_files(TerminalPage& page, const TerminalOptions& options) {
+void print_remarks(TerminalPage& page, const Evaluation& evaluation) {
+  std::vector<std::string> remarks = label_sentences(evaluation);
+  std::ranges::copy(data_sentences(evaluation.data), std::back_inserter(remarks));
+  if (evaluation.calibration) remarks.insert(remarks.begin(), calibration_sentence(evaluation));
+  if (!remarks.empty()) page.line("");
+  for (const std::string& remark : remarks) page.paragraph(printable(remark));
+}
+
+void print_files(TerminalPage& page, const Evaluation& evaluation, const TerminalOptions& options) {
   if (options.out_dir.empty()) return;
   page.line("");
   page.line(fmt::format("Report: {}", printable((options.out_dir / "evaluation.html").string())), kBold);
-  page.paragraph("Also there: evaluation.json, charts/.", 2);
+  const bool drawn = !evaluation_figures(evaluation).empty();
+  page.paragraph(fmt::format("Also there: evaluation.json{}.", drawn ? ", charts/" : ""), 2);
   page.paragraph(options.remark, 2);
 }
 
@@ -69,6 +86,7 @@ std::string evaluation_text(const Evaluation& evaluation, const TerminalOptions&
   page.paragraph(fmt::format("{} on {} of {}", printable(model_words(evaluation.model)),
                              counted(evaluation.data.texts, "text"), printable(evaluation.data.source)),
                  0, kBold);
+  print_settings(page, evaluation.model);
   print_scores(page, evaluation.scores);
   if (evaluation.scores.single) {
     page.paragraph(fmt::format("Always giving the most frequent label would be right for {}.",
@@ -76,11 +94,9 @@ std::string evaluation_text(const Evaluation& evaluation, const TerminalOptions&
                    2, kDim);
   }
   print_labels(page, evaluation);
-  page.line("");
-  page.paragraph(calibration_sentence(evaluation));
-  for (const std::string& sentence : data_sentences(evaluation.data)) page.paragraph(sentence);
+  print_remarks(page, evaluation);
   print_against(page, evaluation);
-  print_files(page, options);
+  print_files(page, evaluation, options);
   return page.take();
 }
 

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 
+#include "base/long_mode_names.h"
 #include "report/html_page.h"
 #include "words/counted.h"
 #include "words/numbers.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {
@@ -19,9 +23,16 @@ NamedScore percent(std::string name, const Score& score) {
           fmt::format("{} to {}", format_decimals(100 * score.low, 1), format_percent(score.high))};
 }
 
+/// Whether there is an interval: not where drawing the texts again changes nothing, and not of infinite figures.
+bool has_interval(const Score& score) {
+  return std::isfinite(score.low) && std::isfinite(score.high) && score.low < score.high;
+}
+
 NamedScore number(std::string name, const Score& score, int decimals = 3) {
   return {std::move(name), format_decimals(score.value, decimals),
-          fmt::format("{} to {}", format_decimals(score.low, decimals), format_decimals(score.high, decimals))};
+          has_interval(score)
+              ? fmt::format("{} to {}", format_decimals(score.low, decimals), format_decimals(score.high, decimals))
+              : ""};
 }
 
 NamedScore number(std::string name, const std::optional<Score>& score) {
@@ -31,6 +42,10 @@ NamedScore number(std::string name, const std::optional<Score>& score) {
 
 /// A figure with an error's unit: three digits.
 NamedScore error_figure(std::string name, const Score& score) {
+  if (!is_plain(score.value)) {
+    return {std::move(name), format_number(score.value),
+            has_interval(score) ? fmt::format("{} to {}", format_number(score.low), format_number(score.high)) : ""};
+  }
   return number(std::move(name), score, decimals_of(score.value, 3));
 }
 
@@ -57,7 +72,7 @@ std::string points_verdict(const Score& difference) {
   return verdict(difference, "better than the other", "worse than the other");
 }
 
-/// With fewer texts that only one has right, McNemar's test can decide nothing, and an interval must not.
+/// With fewer texts that tell the two apart, McNemar's test can decide nothing, and an interval must not.
 constexpr int64_t kFewestDeciding = 6;
 
 std::vector<std::string> single_sentences(const PairedScores& paired) {
@@ -75,15 +90,37 @@ std::vector<std::string> single_sentences(const PairedScores& paired) {
                       format_number(paired.p_value, 2))};
 }
 
+std::vector<std::string> multi_sentences(const PairedMultiScores& paired) {
+  if (paired.differing == 0) return {"Both give the same labels for every text."};
+  const auto sentence = [&](std::string_view name, const Score& difference) {
+    const std::string said = paired.differing < kFewestDeciding ? kUndecided : points_verdict(difference);
+    return points_sentence(name, difference, said);
+  };
+  return {sentence("Micro-F1", paired.micro_f1), sentence("Macro-F1", paired.macro_f1),
+          sentence("All labels right", paired.exact),
+          fmt::format("The two give the same labels for {} of the texts.", format_percent(paired.agreement.value, 2))};
+}
+
 std::vector<std::string> difference_sentences(const EvaluatedAgainst& is) {
   if (is.single) return single_sentences(*is.single);
-  if (is.exact) return {points_sentence("All labels right", *is.exact, points_verdict(*is.exact))};
+  if (is.multi) return multi_sentences(*is.multi);
   if (!is.squared_error) return {};
   const Score& difference = *is.squared_error;
   return {fmt::format("Mean squared error: {} (95 % interval {} to {}), {}.", format_number(difference.value),
                       format_number(difference.low), format_number(difference.high),
                       verdict(difference, "larger than the other's", "smaller than the other's"))};
 }
+
+/// Names in a sentence, not all of many.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 8;
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) shown.push_back(excerpt(names[i]));
+  const std::string more = names.size() > kShown ? fmt::format(" and {} more", names.size() - kShown) : "";
+  return fmt::format("{}{}", fmt::join(shown, ", "), more);
+}
+
+constexpr std::size_t kPathBytes = 200;
 
 }  // namespace
 
@@ -120,14 +157,45 @@ std::string model_words(const EvaluatedModel& model) {
   return fmt::format("{}, {} {}{}", name, model.backend, model.compute_type, device);
 }
 
+std::string settings_words(const EvaluatedModel& model) {
+  std::vector<std::string> parts;
+  const auto by_label = [](const std::map<std::string, float>& values) {
+    std::vector<std::string> items;
+    for (const auto& [label, value] : values) items.push_back(fmt::format("{} for {}", value, excerpt(label)));
+    return fmt::format("{}", fmt::join(items, ", "));
+  };
+  if (!model.plan.empty()) parts.push_back("plan " + excerpt(model.plan, kPathBytes));
+  const CheckpointOptions& files = model.checkpoint.options;
+  if (!files.file.empty()) parts.push_back("weights " + excerpt(files.file.string(), kPathBytes));
+  if (!files.base.empty()) parts.push_back("base " + excerpt(files.base.string(), kPathBytes));
+  if (model.labels.threshold) parts.push_back(fmt::format("threshold {}", *model.labels.threshold));
+  if (!model.labels.label_thresholds.empty()) parts.push_back("thresholds " + by_label(model.labels.label_thresholds));
+  if (!model.labels.class_weights.empty()) parts.push_back("class weights " + by_label(model.labels.class_weights));
+  const LongTextOptions& long_texts = model.long_texts;
+  if (long_texts.mode == LongTextOptions::Mode::kWindow) {
+    parts.push_back(fmt::format("windows that share {}, {} over {}", counted(long_texts.stride, "token"),
+                                name_of(long_texts.combine, kCombineNames),
+                                name_of(long_texts.over_logits, kCombineOverNames)));
+  }
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
 std::vector<std::string> data_sentences(const LabelledData& data) {
   std::vector<std::string> sentences;
-  if (data.labels_are_numbers) {
+  if (data.labels_are == LabelledData::kNumbers) {
     sentences.push_back("The file calls labels by their numbers, which were taken as the model numbers them.");
   }
-  if (data.rows_skipped > 0) {
-    sentences.push_back(fmt::format("{} could not be read and {} left out.", counted(data.rows_skipped, "row"),
-                                    data.rows_skipped == 1 ? "is" : "are"));
+  if (data.labels_are == LabelledData::kYesOrNo) {
+    sentences.push_back("The file says of each label, in the model's order, whether a text has it.");
+  }
+  for (const SkippedRows& one : data.skipped) {
+    sentences.push_back(fmt::format("{} {} left out: {}. The first: {}", counted(one.rows, "row"),
+                                    one.rows == 1 ? "is" : "are", one.reason, one.first));
+  }
+  if (data.empty_texts > 0) {
+    const bool one = data.empty_texts == 1;
+    sentences.push_back(fmt::format("{} {} empty; {} like any other.", counted(data.empty_texts, "text"),
+                                    one ? "is" : "are", one ? "it counts" : "they count"));
   }
   if (data.truncated_texts > 0) {
     sentences.push_back(fmt::format("{} {} longer than the model reads and {} cut.",
@@ -137,12 +205,39 @@ std::vector<std::string> data_sentences(const LabelledData& data) {
   return sentences;
 }
 
+std::vector<std::string> label_sentences(const Evaluation& evaluation) {
+  const std::vector<LabelCounts>* labels = labels_of(evaluation.scores);
+  if (labels == nullptr) return {};
+  std::vector<std::string> absent;
+  std::vector<std::string> single;
+  for (std::size_t k = 0; k < labels->size(); ++k) {
+    const std::string& name = evaluation.model.checkpoint.labels[k];
+    if ((*labels)[k].expected == 0) absent.push_back(name);
+    if ((*labels)[k].expected == 1) single.push_back(name);
+  }
+  std::vector<std::string> sentences;
+  if (!absent.empty()) {
+    const std::string_view mean =
+        evaluation.scores.multi ? " Average precision is the mean over the others; scikit-learn counts these as 0."
+                                : "";
+    sentences.push_back(fmt::format("No text of the data has {}: {}.{}",
+                                    absent.size() == 1 ? "this label" : "these labels", listed(absent), mean));
+  }
+  if (!single.empty()) {
+    sentences.push_back(fmt::format("Only one text has {}, so that its figures say little: {}.",
+                                    single.size() == 1 ? "this label" : "each of these labels", listed(single)));
+  }
+  return sentences;
+}
+
 std::string calibration_sentence(const Evaluation& evaluation) {
   if (!evaluation.calibration) return "";
   const Calibration& is = *evaluation.calibration;
   std::string text = fmt::format("Probabilities are off by {} on average (expected calibration error).",
                                  format_percent(is.plain.error));
-  if (is.temperature) {
+  if (!is.temperature) {
+    text += " There is no best temperature: every text is right, or the logits say nothing of the labels.";
+  } else {
     text += fmt::format(" Logits divided by {} would leave {}: that temperature was fitted on these same texts.",
                         format_number(*is.temperature), format_percent(is.tempered.error));
   }

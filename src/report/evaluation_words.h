@@ -14,7 +14,7 @@ namespace paceline {
 struct NamedScore {
   std::string name;
   std::string value;     ///< "91.2 %", "0.871"
-  std::string interval;  ///< "90.1 to 92.2 %"; empty: none
+  std::string interval;  ///< "90.1 to 92.2 %"; empty: none, as drawing the texts again changes nothing
 };
 
 /// The figures of the model's task, the most important first.
@@ -28,8 +28,14 @@ std::vector<std::size_t> labels_by_frequency(const std::vector<LabelCounts>& lab
 /// "model-dir, native fp32"
 std::string model_words(const EvaluatedModel& model);
 
+/// What the plan or flags asked for beside that: "threshold 0.3; class weights 2 for spam"; empty: nothing.
+std::string settings_words(const EvaluatedModel& model);
+
 /// Whether the data were read as the user meant them, and what was left out: a sentence each.
 std::vector<std::string> data_sentences(const LabelledData& data);
+
+/// Labels that no text has, or a single one: a sentence each.
+std::vector<std::string> label_sentences(const Evaluation& evaluation);
 
 /// What is said of the probabilities; empty for a regression.
 std::string calibration_sentence(const Evaluation& evaluation);

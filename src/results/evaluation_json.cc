@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "base/json_text.h"
+#include "base/long_mode_names.h"
 
 namespace paceline {
 namespace {
@@ -14,26 +15,54 @@ OrderedJson json_of(const Score& score) {
 
 OrderedJson json_of(const std::optional<Score>& score) { return score ? json_of(*score) : OrderedJson(); }
 
+/// As plan.json names them; those that were not asked for are left out.
+void add_settings(const EvaluatedModel& model, OrderedJson& json) {
+  const CheckpointOptions& files = model.checkpoint.options;
+  if (!files.file.empty()) json["weights"] = files.file.string();
+  if (!files.base.empty()) json["base"] = files.base.string();
+  if (model.labels.threshold) json["threshold"] = *model.labels.threshold;
+  if (!model.labels.label_thresholds.empty()) json["label_thresholds"] = model.labels.label_thresholds;
+  if (!model.labels.class_weights.empty()) json["class_weights"] = model.labels.class_weights;
+  const LongTextOptions& long_texts = model.long_texts;
+  json["long"] = name_of(long_texts.mode, kLongModeNames);
+  if (long_texts.mode != LongTextOptions::Mode::kWindow) return;
+  json["stride"] = long_texts.stride;
+  json["combine"] = name_of(long_texts.combine, kCombineNames);
+  json["combine_over"] = name_of(long_texts.over_logits, kCombineOverNames);
+}
+
 OrderedJson json_of(const EvaluatedModel& model) {
-  return {{"model_dir", model.checkpoint.model_dir},
-          {"plan", text_or_null(model.plan)},
-          {"hash", model.checkpoint.hash},
-          {"architecture", model.checkpoint.architecture},
-          {"parameters", model.checkpoint.parameters},
-          {"random_weights", model.checkpoint.random_weights},
-          {"labels", model.checkpoint.labels},
-          {"problem_type", model.checkpoint.problem_type},
-          {"backend", model.backend},
-          {"compute_type", model.compute_type},
-          {"device", model.device}};
+  OrderedJson json = {{"model_dir", model.checkpoint.model_dir},
+                      {"plan", text_or_null(model.plan)},
+                      {"hash", model.checkpoint.hash},
+                      {"architecture", model.checkpoint.architecture},
+                      {"parameters", model.checkpoint.parameters},
+                      {"random_weights", model.checkpoint.random_weights},
+                      {"labels", model.checkpoint.labels},
+                      {"problem_type", model.checkpoint.problem_type},
+                      {"backend", model.backend},
+                      {"compute_type", model.compute_type},
+                      {"device", model.device}};
+  add_settings(model, json);
+  return json;
+}
+
+OrderedJson json_of(const std::vector<SkippedRows>& skipped) {
+  OrderedJson rows = OrderedJson::array();
+  for (const SkippedRows& one : skipped) {
+    rows.push_back({{"reason", one.reason}, {"rows", one.rows}, {"first", one.first}});
+  }
+  return rows;
 }
 
 OrderedJson json_of(const LabelledData& data) {
   return {{"source", data.source},
           {"label_column", data.label_column},
-          {"labels_are", data.labels_are_numbers ? "numbers" : "names"},
+          {"labels_are", text_or_null(data.labels_are)},
           {"texts", data.texts},
-          {"rows_skipped", data.rows_skipped},
+          {"rows_skipped", data.rows_skipped()},
+          {"skipped", json_of(data.skipped)},
+          {"empty_texts", data.empty_texts},
           {"truncated_texts", data.truncated_texts},
           {"windowed_texts", data.windowed_texts}};
 }
@@ -120,12 +149,19 @@ OrderedJson json_of(const PairedScores& paired) {
           {"mcnemar_p_value", paired.p_value}};
 }
 
+OrderedJson json_of(const PairedMultiScores& paired) {
+  return {{"exact_difference", json_of(paired.exact)},
+          {"micro_f1_difference", json_of(paired.micro_f1)},
+          {"macro_f1_difference", json_of(paired.macro_f1)},
+          {"agreement", json_of(paired.agreement)}};
+}
+
 OrderedJson json_of(const EvaluatedAgainst& against) {
   OrderedJson json = {{"model", json_of(against.model)},
                       {"scores", json_of(against.scores, against.model.checkpoint.labels)},
                       {"compared_texts", against.texts}};
   if (against.single) json["difference"] = json_of(*against.single);
-  if (against.exact) json["difference"] = {{"exact_difference", json_of(*against.exact)}};
+  if (against.multi) json["difference"] = json_of(*against.multi);
   if (against.squared_error) {
     json["difference"] = {{"mean_squared_error_difference", json_of(*against.squared_error)}};
   }
@@ -133,11 +169,13 @@ OrderedJson json_of(const EvaluatedAgainst& against) {
 }
 
 OrderedJson json_of(const WrongText& wrong) {
-  return {{"row", wrong.row},
-          {"expected", wrong.expected},
-          {"predicted", wrong.predicted},
-          {"loss", finite_or_null(wrong.loss)},
-          {"text", wrong.text}};
+  OrderedJson json = {{"row", wrong.row},
+                      {"expected", wrong.expected},
+                      {"predicted", wrong.predicted},
+                      {"loss", finite_or_null(wrong.loss)},
+                      {"text", wrong.text}};
+  if (!wrong.pair.empty()) json["pair"] = wrong.pair;
+  return json;
 }
 
 }  // namespace
@@ -153,7 +191,11 @@ std::string evaluation_json(const Evaluation& evaluation) {
                       {"model", json_of(evaluation.model)},
                       {"data", json_of(evaluation.data)},
                       {"scores", json_of(evaluation.scores, labels)}};
-  if (!evaluation.confusion.empty()) json["confusion"] = confusion_rows(evaluation.confusion, labels.size());
+  if (!evaluation.confusion.empty()) {
+    json["confusion_columns"] = labels;
+    json["confusion_columns"].push_back(nullptr);  // no label was good enough
+    json["confusion"] = confusion_rows(evaluation.confusion, labels.size());
+  }
   if (evaluation.calibration) json["calibration"] = json_of(*evaluation.calibration);
   if (evaluation.against) json["against"] = json_of(*evaluation.against);
   json["most_wrong"] = OrderedJson::array();

@@ -138,6 +138,14 @@ void check_columns(const std::string& name, const RowReaderOptions& options, Row
            fmt::format("which has no column \"{}\" with labels. Use CSV, TSV or JSON and name it with --format.",
                        excerpt(options.label_column)));
   }
+  for (const auto& [flag, column] :
+       {std::pair{"text", options.text_column.value_or(kDefaultTextColumn)}, std::pair{"pair", options.pair_column}}) {
+    if (options.label_column.empty() || options.label_column != column) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("[{}] the column of the labels is \"{}\", which is that of --{}-column, too. Name another "
+                            "with --label-column.",
+                            name, excerpt(column), flag));
+  }
   if (table && options.text_column && options.text_column->empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[{}] no name was given for the column of the texts, expected one.", name));

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/json.h"
 #include "paceline/error.h"
 #include "rows/row_format.h"
 #include "rows/row_readers.h"
@@ -54,11 +55,42 @@ class FilledRows : public WrappedRows {
     if (row.error.empty() && is_empty(row.text)) {
       row.error = fmt::format("[row {}] an empty text, expected a character: this model has no token for it.", count_);
       row.text = {};
+      row.fault = RowFault::kNoToken;
     }
     return true;
   }
 
  private:
+  uint64_t count_ = 0;
+};
+
+/// Rows whose labels are wanted.
+class LabelledRows : public WrappedRows {
+ public:
+  LabelledRows(std::unique_ptr<RowReader> rows, bool blank_too) : WrappedRows(std::move(rows)), blank_too_(blank_too) {}
+
+  bool next(Row& row) override {
+    if (!rows().next(row)) return false;
+    ++count_;
+    if (row.error.empty() && lacks_label(row)) {
+      row.error = fmt::format("[row {}] no label, expected one.", count_);
+      row.text = {};
+      row.fault = RowFault::kUnlabelled;
+    }
+    return true;
+  }
+
+ private:
+  bool lacks_label(const Row& row) const {
+    if (format() == RowFormat::kCsv) return blank_too_ && is_blank(row.label);
+    if (row.label == "null") return true;
+    // The value as JSON: most are known from their first two bytes.
+    if (!blank_too_ || row.label.size() < 2 || row.label[0] != '"') return false;
+    if (std::string_view(" \\\"").find(row.label[1]) == std::string_view::npos) return false;
+    return is_blank(parse_json(row.label, "label").get<std::string>());
+  }
+
+  bool blank_too_;
   uint64_t count_ = 0;
 };
 
@@ -110,6 +142,8 @@ std::string_view delimiter_name(char delimiter) {
       return "";
   }
 }
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
 std::string row_error(uint64_t line, std::string_view problem) { return fmt::format("[line {}] {}", line, problem); }
 
@@ -171,6 +205,10 @@ std::unique_ptr<RowReader> open_rows(std::unique_ptr<ByteSource> source, const s
 
 std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows) {
   return std::make_unique<FilledRows>(std::move(rows));
+}
+
+std::unique_ptr<RowReader> refuse_unlabelled_rows(std::unique_ptr<RowReader> rows, bool blank_too) {
+  return std::make_unique<LabelledRows>(std::move(rows), blank_too);
 }
 
 std::unique_ptr<RowReader> RowReader::open(const std::filesystem::path& path, const RowReaderOptions& options) {

@@ -32,6 +32,9 @@ std::string_view delimiter_name(char delimiter);
 
 inline constexpr const char* kDefaultTextColumn = "text";
 
+/// Whether there is nothing but blanks, tabs and line ends.
+bool is_blank(std::string_view text);
+
 struct RowReaderOptions {
   RowFormat format = RowFormat::kAuto;       ///< kAuto: by the file's ending, else by its first bytes
   std::optional<std::string> text_column{};  ///< CSV and JSON; empty: kDefaultTextColumn
@@ -42,6 +45,15 @@ struct RowReaderOptions {
   std::stop_token stop{};  ///< once it is asked for, the rows end; also while a pipe is waited for
 };
 
+/// Why a row has no answer: in a word, beside its sentence.
+enum class RowFault {
+  kUnreadable,  ///< as CSV or JSON or UTF-8, or without a field that was asked for
+  kNoToken,     ///< an empty text, for a model that has no token for it
+  kUnlabelled,  ///< a text of which nothing is known
+  kRefused,     ///< a text that the tokenizer or the model refuses
+  kNotANumber   ///< what the model gave
+};
+
 /// One row of the input. `error` is empty, or says in a sentence why the row cannot be classified: not UTF-8, too long,
 /// no JSON object, no such key, a value that is no string, ragged CSV. Nothing in a row holds invalid UTF-8.
 struct Row {
@@ -50,6 +62,7 @@ struct Row {
   std::vector<std::string> fields;  ///< CSV: as many as columns, missing ones empty, those beyond dropped
   std::string label;                ///< of label_column: CSV the field, JSON the value as JSON
   std::string error;
+  RowFault fault = RowFault::kUnreadable;  ///< of `error`
 };
 
 /// How a CSV was saved, which spreadsheets look at.
@@ -88,6 +101,10 @@ class RowReader {
 /// The same rows, where one without a character in its texts has an error: for models without special tokens, which
 /// have no token for it.
 std::unique_ptr<RowReader> refuse_empty_rows(std::unique_ptr<RowReader> rows);
+
+/// The same rows, where one without a label has an error: JSON's null, and where `blank_too` also a field or a string
+/// of blanks. For rows that were opened with a label_column.
+std::unique_ptr<RowReader> refuse_unlabelled_rows(std::unique_ptr<RowReader> rows, bool blank_too);
 
 /// Every usable text of a file, for bench and verify. Rows with an error are counted, not returned. Throws what open
 /// throws, and corrupt_data for packed data that cannot be read to their end.

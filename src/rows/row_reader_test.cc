@@ -1,6 +1,7 @@
 #include "rows/row_reader.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -509,6 +510,44 @@ TEST(RowReader, AStopEndsTheWaitForAPipe) {
   EXPECT_FALSE(reader->next(row));
   stopper.join();
   ::close(writer);
+}
+
+TEST(RowReader, RefusesRowsWithoutALabelWhereAsked) {
+  const TemporaryFolder folder;
+  const RowReaderOptions options{.label_column = "label"};
+  const auto faults = [&](const std::string& name, std::string_view content, bool blank_too) {
+    write_file_atomically(folder / name, content);
+    const auto reader = refuse_unlabelled_rows(RowReader::open(folder / name, options), blank_too);
+    std::vector<bool> lacking;
+    for (Row row; reader->next(row);) {
+      lacking.push_back(!row.error.empty());
+      if (row.error.empty()) continue;
+      EXPECT_EQ(row.fault, RowFault::kUnlabelled);
+      EXPECT_EQ(row.error, fmt::format("[row {}] no label, expected one.", lacking.size()));
+      EXPECT_EQ(row.text.first, "");
+    }
+    return lacking;
+  };
+  const std::string csv = "text,label\na,x\nb,\nc, \nd,null\n";
+  EXPECT_THAT(faults("a.csv", csv, true), testing::ElementsAre(false, true, true, false));
+  EXPECT_THAT(faults("b.csv", csv, false), testing::Each(false));
+  const std::string json =
+      R"([{"text":"a","label":null},{"text":"b","label":""},{"text":"c","label":" \n"},{"text":"d","label":"null"},)"
+      R"({"text":"e","label":[]},{"text":"f","label":" x"},{"text":"g","label":0}])";
+  EXPECT_THAT(faults("a.json", json, true), testing::ElementsAre(true, true, true, false, false, false, false));
+  EXPECT_THAT(faults("b.json", json, false), testing::ElementsAre(true, false, false, false, false, false, false));
+}
+
+TEST(RowReader, TheColumnOfLabelsIsAnother) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a.csv", "text,pair,label\na,b,c\n");
+  for (const RowReaderOptions& options :
+       {RowReaderOptions{.label_column = "text"}, RowReaderOptions{.text_column = "label", .label_column = "label"},
+        RowReaderOptions{.pair_column = "pair", .label_column = "pair"}}) {
+    expect_error(
+        ErrorCode::kInvalidArgument, [&] { RowReader::open(folder / "a.csv", options); },
+        "Name another with --label-column");
+  }
 }
 
 TEST(RowReader, RefusesEmptyRowsWhereAsked) {

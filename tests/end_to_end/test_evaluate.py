@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import math
+import os
 import signal
+import struct
 import subprocess
 import unittest
 
@@ -140,6 +143,90 @@ class EvaluateTest(PacelineTest):
         found = self.evaluate(data)
         self.assertEqual((found["data"]["texts"], found["data"]["rows_skipped"]), (len(WORDS), 1))
 
+    def test_rows_without_what_they_need_are_counted_by_reason(self):
+        rows = [{"text": text, "label": label} for text, label in zip(WORDS, self.answers)]
+        rows[1]["label"] = None
+        rows[2]["label"] = " "
+        del rows[3]["label"]
+        del rows[4]["text"]
+        rows[5]["text"] = ""
+        data = self.write("gaps.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        found = self.evaluate(data)["data"]
+        self.assertEqual((found["texts"], found["rows_skipped"], found["empty_texts"]), (len(WORDS) - 4, 4, 1))
+        self.assertEqual([(one["reason"], one["rows"]) for one in found["skipped"]], [("unreadable", 2), ("no label", 2)])
+        self.assertIn("row 2", found["skipped"][1]["first"])
+        short = self.table(self.answers)
+        short.write_text(short.read_text() + f"no label\n,\n{WORDS[0]},\n")
+        found = self.evaluate(short)["data"]
+        self.assertEqual([(one["reason"], one["rows"]) for one in found["skipped"]], [("unreadable", 1), ("no label", 2)])
+        shown = self.paceline("evaluate", self.model, "--data", short, "--quiet").stdout.decode()
+        self.assertIn("2 rows are left out: no label. The first: [row", " ".join(shown.split()))
+
+    def test_an_answer_that_is_not_a_number_is_counted(self):
+        model = self.copy_model()
+        tokens = self.paceline("tokenize", model, "--quiet", stdin=b"zzz\n").stdout.decode()
+        token = json.loads(tokens)["input_ids"][1]
+        weights = bytearray((model / "model.safetensors").read_bytes())
+        header = 8 + int.from_bytes(weights[:8], "little")
+        tensors = json.loads(weights[8:header])
+        embedding = next(tensors[name] for name in tensors if name.endswith("word_embeddings.weight"))
+        place = header + embedding["data_offsets"][0] + 4 * token * embedding["shape"][1]
+        weights[place:place + 8] = struct.pack("<2f", 3e38, 3e38)  # their sum overflows
+        (model / "model.safetensors").write_bytes(weights)
+        data = self.table(self.answers)
+        data.write_text(data.read_text() + f"zzz,{self.labels[0]}\n")
+        found = self.evaluate(data, model=model)
+        self.assertEqual(found["data"]["texts"], len(WORDS))
+        self.assertEqual([(one["reason"], one["rows"]) for one in found["data"]["skipped"]],
+                         [("the model's answer is not a number", 1)])
+        self.assertIn(f"[row {len(WORDS) + 1}]", found["data"]["skipped"][0]["first"])
+
+    def test_several_labels_tell_none_from_unknown(self):
+        rows = [{"text": "a", "label": []}, {"text": "b", "label": ""}, {"text": "c", "label": None}]
+        data = self.write("none.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        found = self.evaluate(data, "--against", MODELS / "camembert-multi-label", "--threshold", "0",
+                              model=MODELS / "camembert-multi-label")
+        self.assertEqual((found["data"]["texts"], found["data"]["rows_skipped"]), (2, 1))
+        self.assertIsNone(found["data"]["labels_are"])
+        self.assertEqual((found["model"]["threshold"], found["against"]["model"]["threshold"]), (0, 0.5))
+        for name in ("exact", "micro_f1", "macro_f1"):
+            self.assertIn(f"{name}_difference", found["against"]["difference"])
+
+    def test_class_weights_change_what_is_scored(self):
+        weights = ",".join(f"{label}={weight}" for label, weight in zip(self.labels, (0.1, 20, 1)))
+        found = self.evaluate(self.table(self.answers), "--class-weights", weights)
+        plain = self.evaluate(self.table(self.answers))
+        self.assertEqual(found["model"]["class_weights"][self.labels[1]], 20)
+        rows = "".join(json.dumps({"text": text}) + "\n" for text in WORDS)
+        out = self.paceline("classify", self.model, "--format", "jsonl", "--quiet", "--all-labels", "--class-weights",
+                            weights, stdin=rows.encode()).stdout.decode()
+        loss = 0
+        for line, expected in zip(out.splitlines(), self.answers):
+            scores = {one["label"]: one["score"] for one in json.loads(line)["labels"]}
+            loss -= math.log(scores[expected]) / len(WORDS)
+        self.assertAlmostEqual(found["calibration"]["log_loss"], loss, places=4)
+        self.assertNotAlmostEqual(plain["calibration"]["log_loss"], loss, places=2)
+
+    def test_pairs_show_both_texts(self):
+        rows = [{"a": text, "b": f"second {i}", "label": self.other(self.answers[i])} for i, text in enumerate(WORDS)]
+        data = self.write("pairs.json", json.dumps(rows))
+        out = self.folder / "out"
+        found = self.evaluate(data, "--text-column", "a", "--pair-column", "b", "--out", out)
+        for one in found["most_wrong"]:
+            self.assertEqual((one["text"], one["pair"]), (WORDS[one["row"] - 1], f"second {one['row'] - 1}"))
+        self.assertIn("Second text", (out / "evaluation.html").read_text())
+
+    def test_the_report_replaces_nothing_that_is_read(self):
+        data = self.table(self.answers, "evaluation.json")
+        before = data.read_bytes()
+        self.fails("evaluate", self.model, "--data", data, "--format", "csv", "--out", data.parent, expect=2,
+                   mentions=["--out", "would replace", "evaluation.json"])
+        self.assertEqual(data.read_bytes(), before)
+        config = self.model / "config.json"
+        os.symlink(config, self.folder / "evaluation.html")
+        self.fails("evaluate", self.model, "--data", self.table(self.answers), "--out", self.folder, expect=2,
+                   mentions=["--out", "would replace", "config.json"])
+
     def test_bad_input(self):
         good = self.table(self.answers)
         unknown = self.table([*self.answers[:-1], "no such label"], "unknown.csv")
@@ -148,8 +235,11 @@ class EvaluateTest(PacelineTest):
                    mentions=[f"row {len(WORDS)}", "no such label", self.labels[0]])
         mixed = self.table([*self.answers[:-1], "0"], "mixed.csv")
         self.fails("evaluate", self.model, "--data", mixed, expect=3, mentions=["number", "names"])
-        self.fails("evaluate", self.model, "--data", self.table(["", *self.answers[1:]], "gap.csv"), expect=3,
-                   mentions=["row 1", "no label"])
+        self.fails("evaluate", self.model, "--data", self.table([""] * len(WORDS), "gap.csv"), expect=3,
+                   mentions=["no text", "row 1", "no label"])
+        self.fails("evaluate", self.model, "--data", good, "--label-column", "", expect=2, mentions="--label-column")
+        self.fails("evaluate", self.model, "--data", good, "--label-column", "text", expect=2,
+                   mentions=["\"text\"", "--text-column"])
         self.fails("evaluate", self.model, "--data", self.table(self.answers, "other.csv", "class"), expect=3,
                    mentions=["label", "class"])
         self.fails("evaluate", self.model, "--data", self.write("plain.txt", "a\nb\n"), expect=2,

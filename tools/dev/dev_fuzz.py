@@ -29,6 +29,7 @@ PARSERS = {
                "src/network/roberta.cc", "src/network/summary_head.cc", "src/network/xlm.cc", "src/network/xlnet.cc",
                "src/checkpoint/model_config.cc"],
     "csv_reader": ["src/rows/csv_reader.cc", "src/rows/csv_scanner.cc"],
+    "expected_labels": ["src/evaluate/expected_labels.cc"],
     "json_reader": ["src/rows/json_reader.cc", "src/rows/json_row.cc"],
     "jsonl_reader": ["src/rows/jsonl_reader.cc", "src/rows/json_row.cc"],
     "onnx_external_data": ["src/export/onnx_external_data.cc"],
