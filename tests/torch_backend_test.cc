@@ -194,7 +194,7 @@ TEST_P(Torch, SaysWhatItIs) {
   const Checkpoint checkpoint = tiny();
   const auto backend = create(checkpoint, GetParam());
   EXPECT_EQ(backend->info().name, GetParam().backend);
-  EXPECT_TRUE(backend->info().padded);
+  EXPECT_EQ(backend->info().padded, GetParam().backend != "torch-eager-unpadded");
   EXPECT_EQ(backend->info().device, "cpu");
   EXPECT_EQ(backend->info().dtype, "fp32");
   EXPECT_EQ(backend->info().outputs, 3);
@@ -204,10 +204,12 @@ TEST_P(Torch, SaysWhatItIs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, Torch,
-                         testing::Values(Way{"torch-eager", ""}, Way{"torchscript", ""}, Way{"torchscript", "trace"},
+                         testing::Values(Way{"torch-eager", ""}, Way{"torch-eager-unpadded", ""},
+                                         Way{"torchscript", ""}, Way{"torchscript", "trace"},
                                          Way{"torchscript", "script"}),
                          [](const auto& test) {
                            if (test.param.backend == "torch-eager") return std::string("Eager");
+                           if (test.param.backend == "torch-eager-unpadded") return std::string("Unpadded");
                            if (test.param.how.empty()) return std::string("Cached");
                            return test.param.how == "trace" ? std::string("Traced") : std::string("Scripted");
                          });

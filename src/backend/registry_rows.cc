@@ -83,6 +83,10 @@ std::vector<BackendEntry> registry_rows() {
        .summary = "PyTorch's operators one by one, as transformers runs them",
        .oracle = OracleRole::kOriginal,
        .baseline_rank = 0},
+      {.name = "torch-eager-unpadded",
+       .plugin = torch_plugin(),
+       .compute_types = {"fp32", "bf16", "bf16-autocast"},
+       .summary = "PyTorch's operators one by one on real tokens only"},
   };
 }
 

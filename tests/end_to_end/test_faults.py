@@ -12,7 +12,7 @@ import unittest
 
 from harness import PACELINE, PATIENCE, PacelineTest
 
-BACKENDS = ("native", "onnxruntime", "onnxruntime-unpadded", "torchscript", "torch-eager")
+BACKENDS = ("native", "onnxruntime", "onnxruntime-unpadded", "torchscript", "torch-eager", "torch-eager-unpadded")
 HOSTILE = "\x1b]0;PWNED\x07\x1b[2Jlow\u202e"
 MB = 1 << 20
 

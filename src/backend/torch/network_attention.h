@@ -2,10 +2,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <map>
 
 #include "backend/torch/forward_state.h"
 #include "backend/torch/network_weights.h"
+#include "backend/torch/position_scores.h"
 #include "network/network.h"
 
 namespace paceline {
@@ -19,22 +21,25 @@ class NetworkAttention {
   /// What the layers of a pass over these inputs share.
   ForwardState start(const ForwardInputs& inputs) const;
 
-  /// x [B, S, C] -> [B, S, C]
-  at::Tensor attend(const at::Tensor& x, const SelfAttention& attention, ForwardState& pass) const;
+  /// x [B, S, C] -> [B, S, C]; with a layout [T, C] -> [T, C], or [B, C] of the pooled rows alone.
+  at::Tensor attend(const at::Tensor& x, const SelfAttention& attention, ForwardState& pass, bool pooled) const;
 
  private:
-  at::Tensor distance_bias(const ForwardState& pass) const;
-  at::Tensor position_table(const ForwardState& pass) const;
-  at::Tensor rotate(const at::Tensor& x, const Rotary& rotary, ForwardState& pass) const;
-  at::Tensor mask_of(const SelfAttention& attention, ForwardState& pass) const;
-  at::Tensor relative_scores(const at::Tensor& query, const at::Tensor& key, const SelfAttention& attention,
-                             const ForwardState& pass) const;
-  at::Tensor segment_scores(const at::Tensor& query, const SelfAttention& attention, const ForwardState& pass) const;
+  AttentionState start_padded(const ForwardInputs& inputs) const;
+  AttentionState start_group(const SequenceGroup& sequences, int64_t longest, bool one_query) const;
+  void place(AttentionState& group) const;
+  at::Tensor context(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
+                     const SelfAttention& attention, const ProjectedPositions& positions, AttentionState& group) const;
+  at::Tensor rotate(const at::Tensor& x, const Rotary& rotary, const at::Tensor& at_places,
+                    AttentionState& group) const;
+  at::Tensor mask_of(const SelfAttention& attention, AttentionState& group) const;
 
   const Network& network_;
   const NetworkWeights& weights_;
+  PositionScores positions_;
   std::map<Rotary, at::Tensor> frequencies_;  ///< fp32, as transformers has them
-  at::Tensor relative_rows_;                  ///< [2 max tokens - 1], the table's row for each distance
+  bool places_matter_ = false;
+  bool types_matter_ = false;
 };
 
 }  // namespace paceline

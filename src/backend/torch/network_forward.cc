@@ -4,6 +4,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/gelu.h>
@@ -58,15 +59,18 @@ at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
   at::Tensor x = embed(inputs);
   for (std::size_t i = 0; i < network_.layers.size(); ++i) {
     const bool convolved = i == 0 && network_.convolution.exists();
+    const bool pooled = inputs.layout != nullptr && network_.pools_one_row() && i + 1 == network_.layers.size();
     const at::Tensor convolution = convolved ? convolve(x, inputs) : at::Tensor();
-    x = run_block(x, network_.layer(i), pass);
+    x = run_block(x, network_.layer(i), pass, pooled);
     if (convolved) x = weights_.normalise(x + convolution, network_.convolution.norm);
   }
-  x = pool(weights_.normalise(x, network_.final_norm), inputs);
+  x = weights_.normalise(x, network_.final_norm);
+  x = inputs.layout == nullptr ? pool(x, inputs) : pool_rows(x, *inputs.layout);
   for (const HeadStep& step : network_.head) {
     x = weights_.normalise(activate(weights_.dense(x, step.dense), step.activation), step.norm);
   }
-  return x.scalar_type() == at::kFloat ? x : x.to(at::kFloat);
+  if (inputs.layout != nullptr) x = x.index_select(0, inputs.layout->places);
+  return x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
 }
 
 // Summed in the order of transformers, so that every bit is the same. Positions are counted, not numbered by a size.
@@ -84,7 +88,9 @@ at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
   }
   if (embeddings.positions.exists()) {
     at::Tensor rows;
-    if (embeddings.uncounted_id >= 0) {
+    if (inputs.layout != nullptr) {
+      rows = inputs.layout->position_rows;
+    } else if (embeddings.uncounted_id >= 0) {
       const at::Tensor counted = ids.ne(embeddings.uncounted_id).to(at::kLong);
       rows = counted.cumsum(1) * counted + (embeddings.position_offset - 1);
     } else {
@@ -98,12 +104,15 @@ at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
   return x;
 }
 
-at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, ForwardState& pass) const {
+at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, ForwardState& pass, bool pooled) const {
+  const at::Tensor going_on = pooled ? x.index_select(0, pass.layout->pooled) : x;
   if (block.norm_before) {
-    const at::Tensor y = x + attention_.attend(weights_.normalise(x, block.attention_norm), block.attention, pass);
+    const at::Tensor y =
+        going_on + attention_.attend(weights_.normalise(x, block.attention_norm), block.attention, pass, pooled);
     return y + feed_forward(weights_.normalise(y, block.ffn_norm), block.ffn);
   }
-  const at::Tensor y = weights_.normalise(attention_.attend(x, block.attention, pass) + x, block.attention_norm);
+  const at::Tensor y =
+      weights_.normalise(attention_.attend(x, block.attention, pass, pooled) + going_on, block.attention_norm);
   return weights_.normalise(feed_forward(y, block.ffn) + y, block.ffn_norm);
 }
 
@@ -116,11 +125,32 @@ at::Tensor NetworkForward::feed_forward(const at::Tensor& x, const FeedForward& 
 // Padding counts as zeros.
 at::Tensor NetworkForward::convolve(const at::Tensor& x, const ForwardInputs& inputs) const {
   const Convolution& layer = network_.convolution;
-  const at::Tensor real = x * real_tokens(inputs, x);
-  const at::Tensor y =
-      at::conv1d(real.transpose(1, 2), weights_.find(layer.weight), weights_.find_or_none(layer.bias), /*stride=*/1,
-                 /*padding=*/layer.kernel / 2, /*dilation=*/1, layer.groups);
-  return activate(y.transpose(1, 2), layer.activation);
+  const auto along_tokens = [&](const at::Tensor& padded) {
+    return at::conv1d(padded.transpose(1, 2), weights_.find(layer.weight), weights_.find_or_none(layer.bias),
+                      /*stride=*/1, /*padding=*/layer.kernel / 2, /*dilation=*/1, layer.groups)
+        .transpose(1, 2);
+  };
+  if (inputs.layout == nullptr) return activate(along_tokens(x * real_tokens(inputs, x)), layer.activation);
+  std::vector<at::Tensor> groups = x.split_with_sizes(inputs.layout->group_rows());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const SequenceGroup& group = inputs.layout->groups[i];
+    groups[i] = take_rows(along_tokens(pad_rows(groups[i], group)), group);
+  }
+  return activate(at::cat(groups), layer.activation);
+}
+
+/// x [T, C], or [B, C] where the last layer made the pooled rows alone -> [B, C] in the order of the layout.
+at::Tensor NetworkForward::pool_rows(const at::Tensor& x, const RowLayout& layout) const {
+  if (network_.pools_one_row()) return x;
+  if (network_.pooling != Pooling::kMean) return x.index_select(0, layout.pooled);
+  const std::vector<at::Tensor> groups = x.split_with_sizes(layout.group_rows());
+  std::vector<at::Tensor> means;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const at::Tensor sum = pad_rows(groups[i], layout.groups[i]).sum(1);
+    const at::Tensor& keep = layout.groups[i].keep;
+    means.push_back(keep.defined() ? sum / keep.squeeze(1).sum(-1) : sum / layout.groups[i].longest());
+  }
+  return at::cat(means);
 }
 
 at::Tensor NetworkForward::pool(const at::Tensor& x, const ForwardInputs& inputs) const {

@@ -13,9 +13,10 @@
 
 namespace paceline {
 
-/// A checkpoint's network on ATen's operators, computed as transformers does with attn_implementation="sdpa": padded on
-/// the right, every layer for every token. The same function runs eagerly, under autocast and under the tracer, so it
-/// reads no size of an input.
+/// A checkpoint's network on ATen's operators. Padded inputs are computed as transformers does with
+/// attn_implementation="sdpa": every layer for every token. With a layout, only real tokens are computed, and of the
+/// last layer no more than the head reads. The same function runs eagerly, under autocast, under autograd and, on
+/// padded inputs, under the tracer, so it reads no size of those.
 class NetworkForward {
  public:
   /// Copies the weights, converted to `dtype`, to `device`. Throws Error, c10::Error.
@@ -23,7 +24,7 @@ class NetworkForward {
   NetworkForward(const NetworkForward&) = delete;
   NetworkForward& operator=(const NetworkForward&) = delete;
 
-  /// Logits [B, outputs], fp32.
+  /// Logits [B, outputs] in the order of the batch: fp64 with such weights, else fp32.
   at::Tensor operator()(const ForwardInputs& inputs) const;
 
   /// Every weight under its name in the checkpoint, in the order of the forward pass.
@@ -33,7 +34,8 @@ class NetworkForward {
  private:
   at::Tensor embed(const ForwardInputs& inputs) const;
   at::Tensor pool(const at::Tensor& x, const ForwardInputs& inputs) const;
-  at::Tensor run_block(const at::Tensor& x, const Block& block, ForwardState& pass) const;
+  at::Tensor pool_rows(const at::Tensor& x, const RowLayout& layout) const;
+  at::Tensor run_block(const at::Tensor& x, const Block& block, ForwardState& pass, bool pooled) const;
   at::Tensor feed_forward(const at::Tensor& x, const FeedForward& ffn) const;
   at::Tensor convolve(const at::Tensor& x, const ForwardInputs& inputs) const;
 

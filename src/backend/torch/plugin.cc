@@ -30,7 +30,7 @@ bool create(const Checkpoint* checkpoint, const BackendOptions* options, Backend
     if (options->name == "torchscript") {
       made = std::make_unique<TorchscriptBackend>(*checkpoint, *options);
     } else {
-      made = std::make_unique<EagerBackend>(*checkpoint, *options);
+      made = std::make_unique<EagerBackend>(*checkpoint, *options, options->name != "torch-eager-unpadded");
     }
     *backend = made.release();
   });
