@@ -27,13 +27,13 @@ struct Distillation {
 
 /// How a checkpoint is trained. Nothing of it changes while a Trainer lives.
 struct TrainerOptions {
-  std::string compute_type = "fp32";   ///< or "bf16-autocast": weights and moments stay fp32
-  int32_t threads = 0;                 ///< 0: all that the process may use
-  bool padded = false;                 ///< every layer computes padding too, as transformers does: for comparison
-  bool dropout = true;                 ///< as config.json has it; false: none
-  uint64_t seed = 42;                  ///< of dropout: with the number of the update it decides every mask
-  std::vector<std::string> frozen{};   ///< weights that stay as they are, by their names in the checkpoint
-  double weight_decay = 0.01;          ///< not of biases and norms
+  std::string compute_type = "fp32";  ///< or "bf16-autocast": weights and moments stay fp32
+  int32_t threads = 0;                ///< 0: all that the process may use
+  bool padded = false;                ///< every layer computes padding too, as transformers does: for comparison
+  bool dropout = true;                ///< as config.json has it; false: none
+  uint64_t seed = 42;                 ///< of dropout: with the number of the update it decides every mask
+  std::vector<std::string> frozen{};  ///< weights that stay as they are, by their names in the checkpoint
+  double weight_decay = 0.01;         ///< not of biases and norms
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
@@ -89,5 +89,8 @@ class Trainer {
 /// The checkpoint and the teacher must outlive the trainer. Throws Error{invalid_argument} for a frozen weight that the
 /// network has not or for nothing left to train, unsupported for a compute type.
 std::unique_ptr<Trainer> create_trainer(const Checkpoint& checkpoint, const TrainerOptions& options);
+
+/// Whether an engine here can train, found out without a checkpoint. Throws as create_trainer.
+void check_trainer();
 
 }  // namespace paceline

@@ -44,6 +44,8 @@ Network describe_albert(const ArchitectureInput& input) {
   }
   const std::string prefix = stored_prefix(input, "albert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  network.dropout = read_bert_dropout(config, 0);
+  network.dropout.ffn_output = 0;  // transformers has the layer, and does not call it
   network.embeddings = bert_embeddings(prefix, sizes, width);
   network.embeddings.projection = make_dense(prefix + "encoder.embedding_hidden_mapping_in", width, sizes.hidden_size);
   for (int32_t group = 0; group < groups; ++group) {
@@ -58,7 +60,11 @@ Network describe_albert(const ArchitectureInput& input) {
     const auto group = static_cast<int32_t>(layer / (static_cast<double>(sizes.layers) / groups));
     for (int32_t i = 0; i < inner; ++i) network.layers.push_back(group * inner + i);
   }
-  add_two_layer_head(input, {.first = prefix + "pooler", .activation = Activation::kTanh, .last = "classifier"},
+  add_two_layer_head(input,
+                     {.first = prefix + "pooler",
+                      .activation = Activation::kTanh,
+                      .last = "classifier",
+                      .last_dropout = config.share("classifier_dropout_prob", 0.1)},
                      network);
   return network;
 }

@@ -11,9 +11,14 @@ Network describe_bert(const ArchitectureInput& input) {
   sizes.token_types = read_token_types(config);
   const std::string prefix = stored_prefix(input, "bert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  network.dropout = read_bert_dropout(config);
   network.embeddings = bert_embeddings(prefix, sizes, sizes.hidden_size);
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(bert_layer(prefix, i), sizes));
-  add_two_layer_head(input, {.first = prefix + "pooler.dense", .activation = Activation::kTanh, .last = "classifier"},
+  add_two_layer_head(input,
+                     {.first = prefix + "pooler.dense",
+                      .activation = Activation::kTanh,
+                      .last = "classifier",
+                      .last_dropout = read_classifier_dropout(config, network.dropout)},
                      network);
   return network;
 }

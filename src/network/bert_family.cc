@@ -21,6 +21,18 @@ EncoderSizes read_bert_sizes(const ConfigReader& config, int32_t default_pad) {
   return sizes;
 }
 
+Dropout read_bert_dropout(const ConfigReader& config, double fallback) {
+  const double hidden = config.share("hidden_dropout_prob", fallback);
+  return {.embeddings = hidden,
+          .attention = config.share("attention_probs_dropout_prob", fallback),
+          .attention_output = hidden,
+          .ffn_output = hidden};
+}
+
+double read_classifier_dropout(const ConfigReader& config, const Dropout& dropout) {
+  return config.share("classifier_dropout", dropout.embeddings);
+}
+
 int32_t read_token_types(const ConfigReader& config) { return config.size("type_vocab_size", kMostTokenTypes, 2); }
 
 Embeddings bert_embeddings(const std::string& prefix, const EncoderSizes& sizes, int32_t width) {

@@ -15,6 +15,13 @@ namespace paceline {
 /// Refuses what would change the arithmetic and is not built. Throws as ConfigReader.
 EncoderSizes read_bert_sizes(const ConfigReader& config, int32_t default_pad);
 
+/// "hidden_dropout_prob" of the embeddings and of what each layer's parts add, "attention_probs_dropout_prob" of the
+/// probabilities; `fallback` is the architecture's own for both.
+Dropout read_bert_dropout(const ConfigReader& config, double fallback = 0.1);
+
+/// Of the head's layers: "classifier_dropout", or that of the layers where there is none.
+double read_classifier_dropout(const ConfigReader& config, const Dropout& dropout);
+
 /// Rows of the token type table.
 int32_t read_token_types(const ConfigReader& config);
 

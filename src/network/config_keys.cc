@@ -29,11 +29,8 @@ constexpr std::string_view kWithoutEffect[] = {
     // Ids that the tokenizer has by its own files.
     "bos_token_id", "cls_token_id", "decoder_start_token_id", "eos_token_id", "eos_token_ids", "mask_token_id",
     "pad_token_ids", "prefix", "sep_token_id", "unk_token_id",
-    // Initial values and dropout, under the names that several classes have.
-    "attention_dropout", "attention_probs_dropout_prob", "attn_pdrop", "classifier_dropout", "classifier_dropout_prob",
-    "cls_dropout", "dropout", "embd_pdrop", "embed_init_std", "embedding_dropout", "hidden_dropout_prob", "init_std",
-    "initializer_cutoff_factor", "initializer_range", "layerdrop", "mlp_dropout", "pooler_dropout", "qa_dropout",
-    "resid_pdrop", "seq_classif_dropout", "summary_first_dropout", "summary_last_dropout",
+    // Initial values.
+    "embed_init_std", "init_std", "initializer_cutoff_factor", "initializer_range",
     // Generation.
     "assistant_confidence_threshold", "assistant_early_exit", "assistant_ensemble_weight", "assistant_lookbehind",
     "bad_words_ids", "begin_suppress_tokens", "cache_implementation", "constraints", "disable_compile",
@@ -49,20 +46,32 @@ constexpr std::string_view kWithoutEffect[] = {
     "typical_p", "use_mtp", "watermarking_config"};
 
 // bert_family.cc reads them.
-constexpr std::string_view kBertFamily[] = {
-    "hidden_act",         "hidden_size",    "intermediate_size",       "is_decoder",
-    "is_encoder_decoder", "layer_norm_eps", "num_attention_heads",     "max_position_embeddings",
-    "num_hidden_layers",  "pad_token_id",   "position_embedding_type", "vocab_size"};
+constexpr std::string_view kBertFamily[] = {"attention_probs_dropout_prob",
+                                            "hidden_dropout_prob",
+                                            "hidden_act",
+                                            "hidden_size",
+                                            "intermediate_size",
+                                            "is_decoder",
+                                            "is_encoder_decoder",
+                                            "layer_norm_eps",
+                                            "num_attention_heads",
+                                            "max_position_embeddings",
+                                            "num_hidden_layers",
+                                            "pad_token_id",
+                                            "position_embedding_type",
+                                            "vocab_size"};
 // The pooler of early multilingual files, which no version of transformers reads.
 constexpr std::string_view kBertUnread[] = {
     "directionality",       "embedding_size",       "pooler_fc_size", "pooler_num_attention_heads",
     "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type"};
-constexpr std::string_view kTokenTypes[] = {"type_vocab_size"};
+constexpr std::string_view kBert[] = {"classifier_dropout", "type_vocab_size"};
 
-constexpr std::string_view kElectra[] = {"embedding_size", "type_vocab_size"};
-constexpr std::string_view kElectraUnread[] = {"summary_activation", "summary_type", "summary_use_proj"};
+constexpr std::string_view kElectra[] = {"classifier_dropout", "embedding_size", "type_vocab_size"};
+constexpr std::string_view kElectraUnread[] = {"summary_activation", "summary_last_dropout", "summary_type",
+                                               "summary_use_proj"};
 
-constexpr std::string_view kAlbert[] = {"embedding_size", "inner_group_num", "num_hidden_groups", "type_vocab_size"};
+constexpr std::string_view kAlbert[] = {"classifier_dropout_prob", "embedding_size", "inner_group_num",
+                                        "num_hidden_groups", "type_vocab_size"};
 constexpr std::string_view kAlbertUnread[] = {"down_scale_factor", "gap_size", "net_structure_type",
                                               "num_memory_blocks"};
 
@@ -70,19 +79,34 @@ constexpr std::string_view kMpnet[] = {"relative_attention_num_buckets"};
 constexpr std::string_view kMpnetUnread[] = {"type_vocab_size"};
 
 constexpr std::string_view kDeberta[] = {
-    "attention_head_size",    "conv_act",         "conv_groups",        "conv_kernel_size",   "embedding_size",
-    "max_relative_positions", "norm_rel_ebd",     "pooler_hidden_act",  "pooler_hidden_size", "pos_att_type",
-    "position_biased_input",  "position_buckets", "relative_attention", "share_att_key",      "type_vocab_size"};
+    "attention_head_size", "cls_dropout",    "pooler_dropout",         "conv_act",         "conv_groups",
+    "conv_kernel_size",    "embedding_size", "max_relative_positions", "norm_rel_ebd",     "pooler_hidden_act",
+    "pooler_hidden_size",  "pos_att_type",   "position_biased_input",  "position_buckets", "relative_attention",
+    "share_att_key",       "type_vocab_size"};
 constexpr std::string_view kDebertaUnread[] = {"legacy"};
 
-constexpr std::string_view kDistilbert[] = {
-    "activation", "dim",      "hidden_dim",   "is_decoder", "is_encoder_decoder", "max_position_embeddings",
-    "n_heads",    "n_layers", "pad_token_id", "vocab_size"};
-constexpr std::string_view kDistilbertUnread[] = {"sinusoidal_pos_embds", "tie_weights_"};
+constexpr std::string_view kDistilbert[] = {"activation",
+                                            "attention_dropout",
+                                            "dropout",
+                                            "seq_classif_dropout",
+                                            "dim",
+                                            "hidden_dim",
+                                            "is_decoder",
+                                            "is_encoder_decoder",
+                                            "max_position_embeddings",
+                                            "n_heads",
+                                            "n_layers",
+                                            "pad_token_id",
+                                            "vocab_size"};
+constexpr std::string_view kDistilbertUnread[] = {"qa_dropout", "sinusoidal_pos_embds", "tie_weights_"};
 constexpr KeyAlias kDistilbertAliases[] = {
     {"hidden_size", "dim"}, {"num_attention_heads", "n_heads"}, {"num_hidden_layers", "n_layers"}};
 
 constexpr std::string_view kModernbert[] = {"attention_bias",
+                                            "attention_dropout",
+                                            "classifier_dropout",
+                                            "embedding_dropout",
+                                            "mlp_dropout",
                                             "classifier_activation",
                                             "classifier_bias",
                                             "classifier_pooling",
@@ -115,6 +139,9 @@ constexpr std::string_view kModernbertUnread[] = {
     "reference_compile", "repad_logits_with_grad",   "sparse_pred_ignore_index", "sparse_prediction"};
 
 constexpr std::string_view kGpt2[] = {"activation_function",
+                                      "attn_pdrop",
+                                      "embd_pdrop",
+                                      "resid_pdrop",
                                       "layer_norm_epsilon",
                                       "n_embd",
                                       "n_head",
@@ -126,15 +153,26 @@ constexpr std::string_view kGpt2[] = {"activation_function",
                                       "scale_attn_weights",
                                       "vocab_size"};
 // A decoder that classifies reads neither; the attention's order of operations is the same arithmetic.
-constexpr std::string_view kGpt2Unread[] = {
-    "is_decoder",         "is_encoder_decoder",     "n_ctx",        "predict_special_tokens", "reorder_and_upcast_attn",
-    "summary_activation", "summary_proj_to_labels", "summary_type", "summary_use_proj"};
+constexpr std::string_view kGpt2Unread[] = {"is_decoder",
+                                            "is_encoder_decoder",
+                                            "n_ctx",
+                                            "predict_special_tokens",
+                                            "reorder_and_upcast_attn",
+                                            "summary_activation",
+                                            "summary_first_dropout",
+                                            "summary_last_dropout",
+                                            "summary_proj_to_labels",
+                                            "summary_type",
+                                            "summary_use_proj"};
 constexpr KeyAlias kGpt2Aliases[] = {{"hidden_size", "n_embd"},
                                      {"max_position_embeddings", "n_positions"},
                                      {"num_attention_heads", "n_head"},
                                      {"num_hidden_layers", "n_layer"}};
 
 constexpr std::string_view kXlnet[] = {"attn_type",
+                                       "dropout",
+                                       "summary_first_dropout",
+                                       "summary_last_dropout",
                                        "bi_data",
                                        "clamp_len",
                                        "d_head",
@@ -160,7 +198,11 @@ constexpr KeyAlias kXlnetAliases[] = {{"hidden_size", "d_model"},
                                       {"num_attention_heads", "n_head"},
                                       {"num_hidden_layers", "n_layer"}};
 
-constexpr std::string_view kXlm[] = {"causal",
+constexpr std::string_view kXlm[] = {"attention_dropout",
+                                     "causal",
+                                     "dropout",
+                                     "summary_first_dropout",
+                                     "summary_last_dropout",
                                      "emb_dim",
                                      "gelu_activation",
                                      "is_decoder",
@@ -177,7 +219,7 @@ constexpr std::string_view kXlm[] = {"causal",
                                      "summary_type",
                                      "summary_use_proj",
                                      "vocab_size"};
-constexpr std::string_view kFlaubert[] = {"pre_norm"};
+constexpr std::string_view kFlaubert[] = {"layerdrop", "pre_norm"};
 // Languages, which nothing gives a classifier; ids of words; other heads.
 constexpr std::string_view kXlmUnread[] = {"asm",         "asm_cutoffs", "asm_div_value", "bos_index",
                                            "end_n_top",   "eos_index",   "id2lang",       "lang2id",
@@ -189,10 +231,10 @@ constexpr KeyAlias kXlmAliases[] = {{"hidden_size", "emb_dim"},
                                     {"num_hidden_layers", "n_layers"}};
 
 constexpr ConfigKeys kKnown[] = {
-    {"bert", kBertFamily, kTokenTypes, kBertUnread, {}},
-    {"roberta", kBertFamily, kTokenTypes, kBertUnread, {}},
-    {"camembert", kBertFamily, kTokenTypes, kBertUnread, {}},
-    {"xlm-roberta", kBertFamily, kTokenTypes, kBertUnread, {}},
+    {"bert", kBertFamily, kBert, kBertUnread, {}},
+    {"roberta", kBertFamily, kBert, kBertUnread, {}},
+    {"camembert", kBertFamily, kBert, kBertUnread, {}},
+    {"xlm-roberta", kBertFamily, kBert, kBertUnread, {}},
     {"distilbert", {}, kDistilbert, kDistilbertUnread, kDistilbertAliases},
     {"electra", kBertFamily, kElectra, kElectraUnread, {}},
     {"albert", kBertFamily, kAlbert, kAlbertUnread, {}},

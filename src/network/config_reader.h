@@ -34,6 +34,8 @@ class ConfigReader {
   /// From 0 to `most`.
   int32_t count(std::string_view key, int64_t most, int32_t fallback) const;
   double number(std::string_view key, double low, double high, double fallback) const;
+  /// Of dropout, from 0 to 1.
+  double share(std::string_view key, double fallback) const { return number(key, 0, 1, fallback); }
   bool flag(std::string_view key, bool fallback) const;
   std::string text(std::string_view key, std::string_view fallback) const;
   /// A list of numbers from `low` to `high`.

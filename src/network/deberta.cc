@@ -132,6 +132,9 @@ Network describe_deberta(const ArchitectureInput& input) {
   sizes.head_dim = config.size("attention_head_size", kMostHidden, sizes.head_dim);
   const std::string prefix = stored_prefix(input, "deberta.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  network.dropout = read_bert_dropout(config);
+  network.dropout.positions = network.dropout.embeddings;
+  network.dropout.convolution = network.dropout.embeddings;
   network.embeddings = make_embeddings(prefix, sizes, config, token_types);
   network.relative = read_relative_positions(config, prefix, sizes);
   network.convolution = read_convolution(prefix, sizes, config);
@@ -154,9 +157,12 @@ Network describe_deberta(const ArchitectureInput& input) {
       config.contradiction(fmt::format("\"pooler_hidden_size\" is {} and \"hidden_size\" is {}, the same was expected.",
                                        pooled, sizes.hidden_size));
     }
-    set_head(network, {{.dense = make_dense("pooler.dense", sizes.hidden_size, sizes.hidden_size),
-                        .activation = config.activation("pooler_hidden_act", "gelu")},
-                       {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
+    HeadStep pooler{.dense = make_dense("pooler.dense", sizes.hidden_size, sizes.hidden_size)};
+    pooler.activation = config.activation("pooler_hidden_act", "gelu");
+    pooler.dropout = config.share("pooler_dropout", 0);
+    HeadStep classifier{.dense = make_dense("classifier", sizes.hidden_size, labels)};
+    classifier.dropout = config.share("cls_dropout", network.dropout.embeddings);
+    set_head(network, {pooler, classifier});
   }
   return network;
 }

@@ -45,12 +45,18 @@ Network describe_distilbert(const ArchitectureInput& input) {
   const EncoderSizes sizes = read_sizes(config);
   const std::string prefix = stored_prefix(input, "distilbert.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  const double dropout = config.share("dropout", 0.1);
+  network.dropout = {.embeddings = dropout, .attention = config.share("attention_dropout", 0.1), .ffn_output = dropout};
   network.embeddings = {
       .words = {prefix + "embeddings.word_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
       .positions = {prefix + "embeddings.position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
       .norm = make_layer_norm(prefix + "embeddings.LayerNorm", sizes.hidden_size, sizes.epsilon)};
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
-  add_two_layer_head(input, {.first = "pre_classifier", .activation = Activation::kRelu, .last = "classifier"},
+  add_two_layer_head(input,
+                     {.first = "pre_classifier",
+                      .activation = Activation::kRelu,
+                      .last = "classifier",
+                      .last_dropout = config.share("seq_classif_dropout", 0.2)},
                      network);
   return network;
 }

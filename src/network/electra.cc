@@ -13,13 +13,20 @@ Network describe_electra(const ArchitectureInput& input) {
   const int32_t width = config.size("embedding_size", kMostHidden, 128);
   const std::string prefix = stored_prefix(input, "electra.", "embeddings.word_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  network.dropout = read_bert_dropout(config);
   network.embeddings = bert_embeddings(prefix, sizes, width);
   if (width != sizes.hidden_size) {
     network.embeddings.projection = make_dense(prefix + "embeddings_project", width, sizes.hidden_size);
   }
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(bert_layer(prefix, i), sizes));
-  add_two_layer_head(
-      input, {.first = "classifier.dense", .activation = Activation::kGelu, .last = "classifier.out_proj"}, network);
+  const double dropout = read_classifier_dropout(config, network.dropout);
+  add_two_layer_head(input,
+                     {.first = "classifier.dense",
+                      .activation = Activation::kGelu,
+                      .last = "classifier.out_proj",
+                      .first_dropout = dropout,
+                      .last_dropout = dropout},
+                     network);
   return network;
 }
 

@@ -110,9 +110,10 @@ void set_head(Network& network, std::vector<HeadStep> head) {
 void add_two_layer_head(const ArchitectureInput& input, const TwoLayerHead& head, Network& network) {
   const int32_t labels = classifier_outputs(input, head.last + ".weight");
   if (labels == 0) return;
-  set_head(network,
-           {{.dense = make_dense(head.first, network.hidden_size, network.hidden_size), .activation = head.activation},
-            {.dense = make_dense(head.last, network.hidden_size, labels)}});
+  set_head(network, {{.dense = make_dense(head.first, network.hidden_size, network.hidden_size),
+                      .activation = head.activation,
+                      .dropout = head.first_dropout},
+                     {.dense = make_dense(head.last, network.hidden_size, labels), .dropout = head.last_dropout}});
 }
 
 }  // namespace paceline

@@ -61,6 +61,8 @@ struct TwoLayerHead {
   std::string first;
   Activation activation = Activation::kTanh;
   std::string last;
+  double first_dropout = 0;
+  double last_dropout = 0;
 };
 
 /// Gives the network that head where one is asked for (classifier_outputs, by the last layer). Throws as that.

@@ -77,6 +77,11 @@ Network describe_gpt2(const ArchitectureInput& input) {
   const std::string prefix = stored_prefix(input, "transformer.", "wte.weight");
   Network network = start_network(sizes, sizes.positions);
   network.without_types = WithoutTypes::kNothing;
+  const double added = config.share("resid_pdrop", 0.1);
+  network.dropout = {.embeddings = config.share("embd_pdrop", 0.1),
+                     .attention = config.share("attn_pdrop", 0.1),
+                     .attention_output = added,
+                     .ffn_output = added};
   const Weight words{prefix + "wte.weight", {sizes.vocab_size, sizes.hidden_size}};
   network.embeddings = {
       .words = words, .positions = {prefix + "wpe.weight", {sizes.positions, sizes.hidden_size}}, .token_types = words};

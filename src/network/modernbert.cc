@@ -112,6 +112,11 @@ Network describe_modernbert(const ArchitectureInput& input) {
   const Variant variant = read_variant(input, config, sizes);
   const std::string prefix = stored_prefix(input, "model.", "embeddings.tok_embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
+  const double attention_dropout = config.share("attention_dropout", 0);
+  network.dropout = {.embeddings = config.share("embedding_dropout", 0),
+                     .attention = attention_dropout,
+                     .attention_output = attention_dropout,
+                     .ffn_inner = config.share("mlp_dropout", 0)};
   network.embeddings = {.words = {prefix + "embeddings.tok_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
                         .norm = norm(prefix + "embeddings.norm", sizes, variant)};
   for (int32_t i = 0; i < sizes.layers; ++i) {
@@ -121,12 +126,13 @@ Network describe_modernbert(const ArchitectureInput& input) {
   const std::string pooling = config.one_of("classifier_pooling", {"cls", "mean"}, "cls");
   if (const int32_t labels = classifier_outputs(input, "classifier.weight"); labels > 0) {
     if (pooling == "mean") network.pooling = Pooling::kMean;
-    set_head(
-        network,
-        {{.dense = dense("head.dense", sizes.hidden_size, sizes.hidden_size, config.flag("classifier_bias", false)),
-          .activation = config.activation("classifier_activation", "gelu"),
-          .norm = norm("head.norm", sizes, variant)},
-         {.dense = make_dense("classifier", sizes.hidden_size, labels)}});
+    const bool bias = config.flag("classifier_bias", false);
+    HeadStep first{.dense = dense("head.dense", sizes.hidden_size, sizes.hidden_size, bias)};
+    first.activation = config.activation("classifier_activation", "gelu");
+    first.norm = norm("head.norm", sizes, variant);
+    HeadStep classifier{.dense = make_dense("classifier", sizes.hidden_size, labels)};
+    classifier.dropout = config.share("classifier_dropout", 0);
+    set_head(network, {first, classifier});
   }
   return network;
 }

@@ -47,10 +47,16 @@ Network describe_mpnet(const ArchitectureInput& input) {
   embeddings.token_types = {};
   Network network = start_network(sizes, count_positions_from(kPaddingId, sizes, config, embeddings));
   network.embeddings = embeddings;
+  network.dropout = read_bert_dropout(config);
   network.relative = read_relative_positions(config, prefix, sizes.heads);
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
-  add_two_layer_head(
-      input, {.first = "classifier.dense", .activation = Activation::kTanh, .last = "classifier.out_proj"}, network);
+  add_two_layer_head(input,
+                     {.first = "classifier.dense",
+                      .activation = Activation::kTanh,
+                      .last = "classifier.out_proj",
+                      .first_dropout = network.dropout.embeddings,
+                      .last_dropout = network.dropout.embeddings},
+                     network);
   return network;
 }
 

@@ -97,7 +97,7 @@ struct Rotary {
   bool exists() const { return !frequencies.empty(); }
   double cosine(int32_t place, std::size_t d) const;
   double sine(int32_t place, std::size_t d) const;
-  auto operator<=>(const Rotary&) const = default;
+  auto operator<=>(const Rotary&) const = default;  // NOLINT(modernize-use-nullptr): there is none
 };
 
 /// softmax(scale * score + bias) v per head over the keys that a query sees. score = q k^T and, for relative
@@ -176,6 +176,22 @@ struct HeadStep {
   Dense dense{};
   Activation activation = Activation::kNone;
   LayerNorm norm{};
+  double dropout = 0;  ///< of what it reads: see Dropout
+};
+
+/// Shares of numbers that training sets to zero, others in each pass; what is left grows by 1 / (1 - share). Read by
+/// nobody else.
+struct Dropout {
+  double embeddings = 0;        ///< behind their norm, before a projection that follows
+  double positions = 0;         ///< of the relative positions' table: kSinusoid once, kLearned in each layer
+  double attention = 0;         ///< of the probabilities
+  double attention_output = 0;  ///< of what attention adds
+  double ffn_inner = 0;         ///< of what FeedForward::down reads
+  double ffn_output = 0;        ///< of what the feed-forward adds
+  double convolution = 0;       ///< before its activation
+  double layers = 0;            ///< of the layers, each left out as a whole
+  double last = 0;              ///< behind the last layer and its norm
+  double logits = 0;
 };
 
 /// What a model does where nothing hands it token types.
@@ -202,7 +218,8 @@ struct Network {
   Pooling pooling = Pooling::kFirstToken;
   int32_t pooling_skips = -1;
   std::vector<HeadStep> head{};  ///< empty: an encoder, whose output is the pooled hidden state [B, C]
-  int32_t outputs = 0;           ///< K labels, or C without a head
+  Dropout dropout{};
+  int32_t outputs = 0;  ///< K labels, or C without a head
 
   int32_t embedding_size() const { return static_cast<int32_t>(embeddings.words.shape.back()); }  ///< E
   /// Whether the last layer need compute one row of each sequence only.

@@ -14,9 +14,16 @@ Network describe_roberta(const ArchitectureInput& input) {
   Embeddings embeddings = bert_embeddings(prefix, sizes, sizes.hidden_size);
   Network network = start_network(sizes, count_positions_from(sizes.pad_token_id, sizes, config, embeddings));
   network.embeddings = embeddings;
+  network.dropout = read_bert_dropout(config);
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(bert_block(bert_layer(prefix, i), sizes));
-  add_two_layer_head(
-      input, {.first = "classifier.dense", .activation = Activation::kTanh, .last = "classifier.out_proj"}, network);
+  const double dropout = read_classifier_dropout(config, network.dropout);
+  add_two_layer_head(input,
+                     {.first = "classifier.dense",
+                      .activation = Activation::kTanh,
+                      .last = "classifier.out_proj",
+                      .first_dropout = dropout,
+                      .last_dropout = dropout},
+                     network);
   return network;
 }
 

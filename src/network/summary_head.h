@@ -12,10 +12,16 @@ struct SummaryDefaults {
   std::string_view type;        ///< of summary_type
   std::string_view activation;  ///< of summary_activation; empty: none
   bool to_labels = false;       ///< of summary_proj_to_labels
+  double first_dropout = 0;     ///< of summary_first_dropout
+  double last_dropout = 0;      ///< of summary_last_dropout
+};
+
+struct Summary {
+  std::vector<HeadStep> steps{};  ///< one, or none
+  double dropout_behind = 0;      ///< of what comes out
 };
 
 /// Sets the pooling and returns the head's first step, if any. Throws as ConfigReader.
-std::vector<HeadStep> read_summary(const ConfigReader& config, const SummaryDefaults& defaults, int32_t labels,
-                                   Network& network);
+Summary read_summary(const ConfigReader& config, const SummaryDefaults& defaults, int32_t labels, Network& network);
 
 }  // namespace paceline

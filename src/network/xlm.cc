@@ -52,12 +52,19 @@ Network describe_xlm(const ArchitectureInput& input) {
   const std::string prefix = stored_prefix(input, "transformer.", "embeddings.weight");
   Network network = start_network(sizes, sizes.positions);
   network.without_types = WithoutTypes::kNothing;
+  const double dropout = config.share("dropout", 0.1);
+  network.dropout = {.embeddings = dropout,
+                     .attention = config.share("attention_dropout", 0.1),
+                     .attention_output = dropout,
+                     .ffn_output = dropout};
   const Weight words{prefix + "embeddings.weight", {sizes.vocab_size, sizes.hidden_size}};
   network.embeddings = {.words = words,
                         .positions = {prefix + "position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
                         .token_types = words,
                         .norm = make_layer_norm(prefix + "layer_norm_emb", sizes.hidden_size, sizes.epsilon)};
-  const bool norm_before = config.text("model_type", "") == "flaubert" && config.flag("pre_norm", false);
+  const bool flaubert = config.text("model_type", "") == "flaubert";
+  const bool norm_before = flaubert && config.flag("pre_norm", false);
+  if (flaubert) network.dropout.layers = config.share("layerdrop", 0);
   const bool causal = config.flag("causal", false);
   for (int32_t i = 0; i < sizes.layers; ++i) {
     Block block = make_layer(prefix, sizes, i);
@@ -66,14 +73,16 @@ Network describe_xlm(const ArchitectureInput& input) {
     network.blocks.push_back(block);
   }
   if (const int32_t labels = classifier_outputs(input, "sequence_summary.summary.weight"); labels > 0) {
-    std::vector<HeadStep> head =
-        read_summary(config, {.type = "first", .activation = "", .to_labels = true}, labels, network);
-    if (head.empty() || head.back().dense.out != labels) {
+    const SummaryDefaults defaults{
+        .type = "first", .activation = "", .to_labels = true, .first_dropout = 0.1, .last_dropout = 0};
+    Summary summary = read_summary(config, defaults, labels, network);
+    if (summary.steps.empty() || summary.steps.back().dense.out != labels) {
       config.refuse(
           "\"summary_use_proj\" and \"summary_proj_to_labels\" were expected to be true: without them the "
           "summary is no classification.");
     }
-    set_head(network, std::move(head));
+    network.dropout.logits = summary.dropout_behind;
+    set_head(network, std::move(summary.steps));
   }
   return network;
 }

@@ -86,6 +86,14 @@ Network describe_xlnet(const ArchitectureInput& input) {
   const std::string prefix = stored_prefix(input, "transformer.", "word_embedding.weight");
   Network network = start_network(sizes, kMaxTokens);
   network.without_types = WithoutTypes::kNothing;
+  const double dropout = config.share("dropout", 0.1);
+  network.dropout = {.embeddings = dropout,
+                     .positions = dropout,
+                     .attention = dropout,
+                     .attention_output = dropout,
+                     .ffn_inner = dropout,
+                     .ffn_output = dropout,
+                     .last = dropout};
   network.embeddings.words = {prefix + "word_embedding.weight", {sizes.vocab_size, sizes.hidden_size}};
   const double clamp = config.number("clamp_len", -1, kMostPositions, -1);
   network.relative = {.kind = RelativeKind::kSinusoid, .max_distance = clamp < 1 ? 0 : static_cast<int32_t>(clamp)};
@@ -95,10 +103,12 @@ Network describe_xlnet(const ArchitectureInput& input) {
   network.pooling = Pooling::kLastToken;
   if (const int32_t labels = classifier_outputs(input, "logits_proj.weight"); labels > 0) {
     config.refuse_flag("summary_proj_to_labels", "a summary that keeps its width");
-    std::vector<HeadStep> head =
-        read_summary(config, {.type = "last", .activation = "tanh", .to_labels = false}, labels, network);
-    head.push_back({.dense = make_dense("logits_proj", sizes.hidden_size, labels)});
-    set_head(network, std::move(head));
+    const SummaryDefaults defaults{
+        .type = "last", .activation = "tanh", .to_labels = false, .first_dropout = 0, .last_dropout = 0.1};
+    Summary summary = read_summary(config, defaults, labels, network);
+    summary.steps.push_back(
+        {.dense = make_dense("logits_proj", sizes.hidden_size, labels), .dropout = summary.dropout_behind});
+    set_head(network, std::move(summary.steps));
   }
   return network;
 }
