@@ -9,6 +9,7 @@
 
 #include "backend/plugin_loader.h"
 #include "backend/registry.h"
+#include "backend/trainer.h"
 #include "base/testing/expect_error.h"
 #include "base/testing/temporary_folder.h"
 #include "checkpoint/testing/tiny_checkpoint.h"
@@ -292,6 +293,36 @@ TEST_F(Torch, ExportRefusesWhatItDoesNotKnowAndLeavesNothing) {
   refuse(ErrorCode::kInvalidArgument, torchscript({{"--how", "guess"}}), "trace or script");
   refuse(ErrorCode::kUnsupported, torchscript({}, "int8"), "int8");
   refuse(ErrorCode::kInvalidArgument, torchscript({{"--device", "tpu"}}), "cuda:N");
+}
+
+TEST_F(Torch, TrainsThroughThePlugin) {
+  const Checkpoint checkpoint = tiny();
+  check_trainer();
+  const auto trainer = create_trainer(checkpoint, {.threads = 1});
+  EXPECT_EQ(trainer->info().threads, 1);
+  TrainingBatch batch{.sequences = batch_of({{2, 3, 4}, {5}}), .targets = {1, 0, 0, 0, 0, 1}, .weights = {1, 1}};
+  const double before = trainer->accumulate(batch, 0.5);
+  EXPECT_GT(trainer->update(1e-3, 1), 0);
+  EXPECT_EQ(trainer->updates(), 1);
+  for (int i = 0; i < 20; ++i) {
+    trainer->accumulate(batch, 0.5);
+    trainer->update(1e-2, 1);
+  }
+  std::vector<float> logits(6);
+  trainer->run(batch.sequences, logits);
+  EXPECT_GT(logits[0], logits[1]);
+  EXPECT_GT(logits[5], logits[4]);
+  EXPECT_GT(before, 0);
+  const auto second = create_trainer(checkpoint, {.threads = 1});
+  second->restore(trainer->weights(), trainer->state(), trainer->updates());
+  std::vector<float> again(6);
+  second->run(batch.sequences, again);
+  EXPECT_EQ(again, logits);
+  batch.weights.clear();
+  expect_error(
+      ErrorCode::kInvalidArgument, [&] { trainer->accumulate(batch, 1); }, "0 weights were given for 2 texts");
+  expect_error(
+      ErrorCode::kUnsupported, [&] { create_trainer(checkpoint, {.compute_type = "int8"}); }, "int8");
 }
 
 // Where PyTorch has no CUDA, or the machine has no device: a refusal, never the CPU instead.

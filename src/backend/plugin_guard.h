@@ -41,4 +41,32 @@ inline bool run_plugin_backend(Backend* backend, const PackedBatch* batch, float
 }
 inline void destroy_plugin_backend(Backend* backend) { delete backend; }
 
+/// The table of an engine whose trainers `create` makes.
+constexpr TrainerTable trainer_table(decltype(TrainerTable::create) create) {
+  return {
+      .create = create,
+      .accumulate =
+          [](Trainer* trainer, const TrainingBatch* batch, double scale, double* loss, PluginError* error) {
+            return guard_plugin_call(error, [&] { *loss = trainer->accumulate(*batch, scale); });
+          },
+      .update =
+          [](Trainer* trainer, double learning_rate, double max_norm, double* norm, PluginError* error) {
+            return guard_plugin_call(error, [&] { *norm = trainer->update(learning_rate, max_norm); });
+          },
+      .run = [](Trainer* trainer, const PackedBatch* batch, float* logits, std::size_t size,
+                PluginError* error) { return guard_plugin_call(error, [&] {
+                                        trainer->run(*batch, {logits, size});
+                                      }); },
+      .weights = [](const Trainer* trainer, std::vector<NamedTensor>* weights,
+                    PluginError* error) { return guard_plugin_call(error, [&] { *weights = trainer->weights(); }); },
+      .state = [](const Trainer* trainer, std::vector<NamedTensor>* state,
+                  PluginError* error) { return guard_plugin_call(error, [&] { *state = trainer->state(); }); },
+      .restore =
+          [](Trainer* trainer, const std::span<const NamedTensor>* weights, const std::span<const NamedTensor>* state,
+             int64_t updates, PluginError* error) {
+            return guard_plugin_call(error, [&] { trainer->restore(*weights, *state, updates); });
+          },
+      .destroy = [](Trainer* trainer) { delete trainer; }};
+}
+
 }  // namespace paceline

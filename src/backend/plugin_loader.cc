@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/function_ref.h"
 #include "base/plugin_build_id.h"
 #include "base/process_owner.h"
 #include "base/room.h"
@@ -142,6 +143,61 @@ class PluginBackend : public Backend {
   BackendInfo info_;
 };
 
+/// The same for a Trainer.
+class PluginTrainer : public Trainer {
+ public:
+  PluginTrainer(const TrainerTable& table, Trainer* engine) : table_(table), engine_(engine), info_(engine->info()) {}
+  PluginTrainer(const PluginTrainer&) = delete;
+  PluginTrainer& operator=(const PluginTrainer&) = delete;
+  ~PluginTrainer() override { table_.destroy(engine_); }
+
+  const BackendInfo& info() const override { return info_; }
+
+  double accumulate(const TrainingBatch& batch, double scale) override {
+    double loss = 0;
+    check([&](PluginError* error) { return table_.accumulate(engine_, &batch, scale, &loss, error); });
+    return loss;
+  }
+
+  double update(double learning_rate, double max_gradient_norm) override {
+    double norm = 0;
+    check([&](PluginError* error) { return table_.update(engine_, learning_rate, max_gradient_norm, &norm, error); });
+    return norm;
+  }
+
+  void run(const PackedBatch& batch, std::span<float> logits) override {
+    check([&](PluginError* error) { return table_.run(engine_, &batch, logits.data(), logits.size(), error); });
+  }
+
+  std::vector<NamedTensor> weights() const override {
+    std::vector<NamedTensor> all;
+    check([&](PluginError* error) { return table_.weights(engine_, &all, error); });
+    return all;
+  }
+
+  std::vector<NamedTensor> state() const override {
+    std::vector<NamedTensor> all;
+    check([&](PluginError* error) { return table_.state(engine_, &all, error); });
+    return all;
+  }
+
+  int64_t updates() const override { return engine_->updates(); }
+
+  void restore(std::span<const NamedTensor> weights, std::span<const NamedTensor> state, int64_t updates) override {
+    check([&](PluginError* error) { return table_.restore(engine_, &weights, &state, updates, error); });
+  }
+
+ private:
+  static void check(FunctionRef<bool(PluginError*)> call) {
+    PluginError error;
+    if (!call(&error)) throw_plugin_error(error);
+  }
+
+  const TrainerTable& table_;
+  Trainer* engine_;
+  BackendInfo info_;
+};
+
 /// The folder of the shared library that this code is in; empty where it is part of the executable.
 std::filesystem::path own_library(const std::filesystem::path& executable) {
   Dl_info info{};
@@ -185,12 +241,25 @@ const PluginTable& load_plugin(const PluginEntry& plugin) {
   return *found->second.table;
 }
 
+void check_engine_threads(const PluginEntry& plugin, int threads) {
+  const int pools = plugin.thread_pools + 1;
+  check_room(fmt::format("backend {}", plugin.name), {.threads = pools * (threads - 1) + 2});
+}
+
 std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const Checkpoint& checkpoint,
                                                const BackendOptions& options) {
   Backend* engine = nullptr;
   PluginError error;
   if (!table.create_backend(&checkpoint, &options, &engine, &error)) throw_plugin_error(error);
   return std::make_unique<PluginBackend>(table, engine);
+}
+
+std::unique_ptr<Trainer> create_plugin_trainer(const TrainerTable& table, const Checkpoint& checkpoint,
+                                               const TrainerOptions& options) {
+  Trainer* engine = nullptr;
+  PluginError error;
+  if (!table.create(&checkpoint, &options, &engine, &error)) throw_plugin_error(error);
+  return std::make_unique<PluginTrainer>(table, engine);
 }
 
 void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const ExportRequest& request) {

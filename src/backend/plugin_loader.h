@@ -20,6 +20,7 @@ struct PluginEntry {
   std::string root_variable{};  ///< of the environment: names the user's own engine; empty: the plug-in opens it
   std::vector<std::string> libraries{};  ///< in that engine's folder lib, those first that others need
   int thread_pools = 1;                  ///< of the engine, each with as many threads as compute
+  bool trains = false;                   ///< the engine can train
 };
 
 /// Where plug-ins are looked for, in this order: $PACELINE_PLUGIN_DIR alone where it is set; else, in a program that
@@ -32,9 +33,17 @@ std::vector<std::filesystem::path> plugin_folders();
 /// or built in another tree.
 const PluginTable& load_plugin(const PluginEntry& plugin);
 
+/// Refuses more threads than can be started: an engine aborts or hangs where one cannot. Counts those of Paceline's own
+/// pool, for tokenizing, reading and writing. Throws Error{resource_exhausted}.
+void check_engine_threads(const PluginEntry& plugin, int threads);
+
 /// A backend of the plug-in, whose errors come back as Error.
 std::unique_ptr<Backend> create_plugin_backend(const PluginTable& table, const Checkpoint& checkpoint,
                                                const BackendOptions& options);
+
+/// A trainer of the plug-in, whose errors come back as Error.
+std::unique_ptr<Trainer> create_plugin_trainer(const TrainerTable& table, const Checkpoint& checkpoint,
+                                               const TrainerOptions& options);
 
 /// Writes a file of the engine's own format. Throws Error; unsupported where the engine has none.
 void export_with_plugin(const PluginTable& table, const Checkpoint& checkpoint, const ExportRequest& request);

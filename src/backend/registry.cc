@@ -9,7 +9,6 @@
 #include "backend/plugin_loader.h"
 #include "base/cpu_topology.h"
 #include "base/device.h"
-#include "base/room.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
 #include "words/suggest.h"
@@ -23,13 +22,6 @@ const BackendEntry& reference_entry() {
                                   .summary = "scalar code in double precision; checks native",
                                   .create = create_reference_backend};
   return entry;
-}
-
-/// An engine aborts or hangs where a thread of its cannot be started. Paceline adds its own pool, for tokenizing,
-/// reading and writing.
-void check_threads(const BackendEntry& entry, int threads) {
-  const int pools = entry.plugin.thread_pools + 1;
-  check_room(fmt::format("backend {}", entry.name), {.threads = pools * (threads - 1) + 2});
 }
 
 }  // namespace
@@ -83,7 +75,7 @@ std::unique_ptr<Backend> create_backend(const Checkpoint& checkpoint, const Back
   }
   if (entry.create != nullptr) return entry.create(checkpoint, options);
   const PluginTable& table = load_plugin(entry.plugin);
-  check_threads(entry, resolve_threads(options.threads));
+  check_engine_threads(entry.plugin, resolve_threads(options.threads));
   return create_plugin_backend(table, checkpoint, options);
 }
 

@@ -27,7 +27,8 @@ PluginEntry torch_plugin() {
           .megabytes = 440,
           .root_variable = "PACELINE_TORCH_ROOT",
           .libraries = {"libc10.so", "libtorch_cpu.so"},
-          .thread_pools = 2};
+          .thread_pools = 2,
+          .trains = true};
 }
 
 ExportFormat torchscript_format() {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "backend/trainer.h"
 #include "base/testing/expect_error.h"
 #include "base/testing/temporary_folder.h"
 #include "checkpoint/testing/tiny_checkpoint.h"
@@ -92,6 +93,7 @@ TEST_F(Registry, ADeviceHasComputeTypesOfItsOwn) {
 TEST_F(Registry, SaysWhyAnEngineIsNotThere) {
   ::setenv("PACELINE_PLUGIN_DIR", folder_.path().c_str(), 1);
   const BackendStatus status = backend_status(find_backend("onnxruntime"));
+  expect_error(ErrorCode::kUnavailable, check_trainer, "[backend torch] It is not installed", "./dev setup torch");
   ::unsetenv("PACELINE_PLUGIN_DIR");
   EXPECT_FALSE(status.available);
   EXPECT_THAT(status.reason, testing::HasSubstr("./dev setup"));

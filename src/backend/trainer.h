@@ -82,7 +82,7 @@ class Trainer {
   /// tensor that is missing, is not known, or has another shape.
   virtual void restore(std::span<const NamedTensor> weights, std::span<const NamedTensor> state, int64_t updates) = 0;
 
-  virtual ~Trainer() = default;
+  virtual ~Trainer();
 };
 
 /// Whether an engine here can train, else Error{unavailable} with the command that mends it. Fills in options.threads.

@@ -6,6 +6,17 @@
 
 namespace paceline {
 
+inline constexpr uint64_t kRandomStep = 0x9E3779B97F4A7C15U;
+
+inline uint64_t mixed_bits(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31);
+}
+
+/// The number that Random(seed) gives at this place, from 0 on, without those before it.
+inline uint64_t random_at(uint64_t seed, uint64_t place) { return mixed_bits(seed + (place + 1) * kRandomStep); }
+
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): integer arithmetic
 /// only, so a seed gives the same numbers on every platform and with every standard library.
 class Random {
@@ -13,11 +24,8 @@ class Random {
   explicit Random(uint64_t seed) : state_(seed) {}
 
   uint64_t next() {
-    state_ += 0x9E3779B97F4A7C15U;
-    uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
+    state_ += kRandomStep;
+    return mixed_bits(state_);
   }
 
   /// Uniform in [0, count), count > 0; numbers that would favour small results are drawn again.

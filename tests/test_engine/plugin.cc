@@ -54,8 +54,12 @@ bool export_to(const Checkpoint*, const ExportRequest* request, PluginError* err
 }  // namespace
 }  // namespace paceline
 
-extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::plugin_build_id(),  "test_engine",
-    paceline::engine_version,     paceline::create,
-    paceline::run_plugin_backend, paceline::destroy_plugin_backend,
-    paceline::export_to,          paceline::remove_own_temporary_paths};
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{paceline::plugin_build_id(),
+                                                                             "test_engine",
+                                                                             paceline::engine_version,
+                                                                             paceline::create,
+                                                                             paceline::run_plugin_backend,
+                                                                             paceline::destroy_plugin_backend,
+                                                                             paceline::export_to,
+                                                                             nullptr,
+                                                                             paceline::remove_own_temporary_paths};

@@ -59,4 +59,5 @@ extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{FAK
                                                                              paceline::run_plugin_backend,
                                                                              paceline::destroy_plugin_backend,
                                                                              nullptr,
+                                                                             nullptr,
                                                                              paceline::remove_own_temporary_paths};

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/torch/dropout_masks.h"
 #include "backend/torch/row_layout.h"
 #include "network/network.h"
 
@@ -19,6 +20,8 @@ struct ForwardInputs {
   at::Tensor attention_mask{};  ///< [B, S], not 0: a real token; undefined: all are
   at::Tensor token_type_ids{};  ///< undefined: all are 0; read only where the network has more than one type
   const RowLayout* layout = nullptr;
+  DropoutMasks* dropout = nullptr;            ///< of training; none: nothing is dropped
+  std::vector<at::Tensor>* hidden = nullptr;  ///< given: takes what each layer makes, of every token
 };
 
 /// What the layers of one forward pass share about sequences that attention computes together: the whole batch, or a
@@ -34,13 +37,15 @@ struct AttentionState {
   int64_t first_row = 0;      ///< with a layout: the first row of the table that these sequences meet
   int64_t rows_met = 0;
   at::Tensor differ{};  ///< [B, 1, Q, S], true where the token types do; undefined: nowhere
+  DropoutMasks* dropout = nullptr;
   std::map<std::pair<int32_t, int32_t>, at::Tensor> masks{};    ///< by what is visible before and after
   std::map<Rotary, std::pair<at::Tensor, at::Tensor>> turns{};  ///< cosines and sines of all places, [S, D]
 };
 
 /// What the layers of one forward pass of NetworkForward share.
 struct ForwardState {
-  const RowLayout* layout = nullptr;     ///< none: padded
+  const RowLayout* layout = nullptr;  ///< none: padded
+  DropoutMasks* dropout = nullptr;
   std::vector<AttentionState> all{};     ///< of each group of the layout; padded: one
   std::vector<AttentionState> pooled{};  ///< the same with one query a sequence, where the last layer computes one
   at::Tensor table{};                    ///< [R, C] of kLearned and kSinusoid: what is projected

@@ -10,6 +10,7 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
 
 #include <algorithm>
 #include <limits>
@@ -37,6 +38,14 @@ double lowest_of(at::ScalarType type) {
   return type == at::kHalf ? -65504.0 : static_cast<double>(std::numeric_limits<float>::lowest()) * 0.99;
 }
 
+/// Scores of scaled queries. What makes them is not read again on the way back, so they are changed in place.
+at::Tensor masked_scores(const at::Tensor& query, const at::Tensor& key, const at::Tensor& mask) {
+  at::Tensor scores = at::matmul(query, key.transpose(-1, -2));
+  if (!mask.defined()) return scores;
+  if (mask.scalar_type() != at::kBool) return scores.add_(mask);
+  return scores.masked_fill_(mask.logical_not(), lowest_of(scores.scalar_type()));
+}
+
 }  // namespace
 
 NetworkAttention::NetworkAttention(const Network& network, const NetworkWeights& weights, at::Device device)
@@ -57,7 +66,7 @@ NetworkAttention::NetworkAttention(const Network& network, const NetworkWeights&
 }
 
 ForwardState NetworkAttention::start(const ForwardInputs& inputs) const {
-  ForwardState pass{.layout = inputs.layout};
+  ForwardState pass{.layout = inputs.layout, .dropout = inputs.dropout};
   if (pass.layout == nullptr) {
     pass.all.push_back(start_padded(inputs));
   } else {
@@ -69,6 +78,11 @@ ForwardState NetworkAttention::start(const ForwardInputs& inputs) const {
   }
   // The first group has the longest sequences, whose rows are all that others meet.
   pass.table = positions_.table(pass.all.front().places);
+  if (network_.relative.kind == RelativeKind::kSinusoid)
+    pass.table = dropped(pass.dropout, pass.table, network_.dropout.positions);
+  for (auto* groups : {&pass.all, &pass.pooled}) {
+    for (AttentionState& group : *groups) group.dropout = pass.dropout;
+  }
   return pass;
 }
 
@@ -190,6 +204,11 @@ at::Tensor NetworkAttention::context(const at::Tensor& queries, const at::Tensor
            : mask.scalar_type() == at::kBool ? added.masked_fill(mask.logical_not(), lowest_of(added.scalar_type()))
                                              : added + mask;
     mask = mask.to(query.scalar_type());
+  }
+  if (group.dropout != nullptr && network_.dropout.attention > 0) {
+    const at::Tensor probabilities = at::softmax(masked_scores(query * attention.scale, key, mask), -1);
+    const at::Tensor left = group.dropout->drop(probabilities, network_.dropout.attention);
+    return at::matmul(left, value).transpose(1, 2).flatten(2);
   }
   const at::Tensor context =
       at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional(mask) : std::nullopt,

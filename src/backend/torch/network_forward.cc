@@ -59,16 +59,24 @@ at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
   at::Tensor x = embed(inputs);
   for (std::size_t i = 0; i < network_.layers.size(); ++i) {
     const bool convolved = i == 0 && network_.convolution.exists();
-    const bool pooled = inputs.layout != nullptr && network_.pools_one_row() && i + 1 == network_.layers.size();
+    const bool pooled = pools_early(inputs) && i + 1 == network_.layers.size();
     const at::Tensor convolution = convolved ? convolve(x, inputs) : at::Tensor();
-    x = run_block(x, network_.layer(i), pass, pooled);
+    if (inputs.dropout != nullptr && network_.dropout.layers > 0 &&
+        inputs.dropout->leaves_out(network_.dropout.layers)) {
+      if (pooled) x = x.index_select(0, inputs.layout->pooled);
+    } else {
+      x = run_block(x, network_.layer(i), pass, pooled);
+    }
     if (convolved) x = weights_.normalise(x + convolution, network_.convolution.norm);
+    if (inputs.hidden != nullptr) inputs.hidden->push_back(x);
   }
-  x = weights_.normalise(x, network_.final_norm);
-  x = inputs.layout == nullptr ? pool(x, inputs) : pool_rows(x, *inputs.layout);
+  x = dropped(inputs.dropout, weights_.normalise(x, network_.final_norm), network_.dropout.last);
+  x = inputs.layout == nullptr ? pool(x, inputs) : pool_rows(x, inputs);
   for (const HeadStep& step : network_.head) {
-    x = weights_.normalise(activate(weights_.dense(x, step.dense), step.activation), step.norm);
+    x = weights_.dense(dropped(inputs.dropout, x, step.dropout), step.dense);
+    x = weights_.normalise(activate(x, step.activation), step.norm);
   }
+  x = dropped(inputs.dropout, x, network_.dropout.logits);
   if (inputs.layout != nullptr) x = x.index_select(0, inputs.layout->places);
   return x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
 }
@@ -98,28 +106,36 @@ at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
     }
     x = x + at::embedding(weights_.find(embeddings.positions), rows);
   }
-  if (!embeddings.project_first) x = weights_.normalise(x, embeddings.norm);
-  if (embeddings.projection.exists()) x = weights_.dense(x, embeddings.projection);
-  if (embeddings.project_first) x = weights_.normalise(x, embeddings.norm);
-  return x;
+  if (embeddings.project_first && embeddings.projection.exists()) x = weights_.dense(x, embeddings.projection);
+  x = dropped(inputs.dropout, weights_.normalise(x, embeddings.norm), network_.dropout.embeddings);
+  return embeddings.project_first || !embeddings.projection.exists() ? x : weights_.dense(x, embeddings.projection);
 }
 
 at::Tensor NetworkForward::run_block(const at::Tensor& x, const Block& block, ForwardState& pass, bool pooled) const {
+  const Dropout& dropout = network_.dropout;
   const at::Tensor going_on = pooled ? x.index_select(0, pass.layout->pooled) : x;
+  const at::Tensor read = block.norm_before ? weights_.normalise(x, block.attention_norm) : x;
+  const at::Tensor attended =
+      dropped(pass.dropout, attention_.attend(read, block.attention, pass, pooled), dropout.attention_output);
   if (block.norm_before) {
-    const at::Tensor y =
-        going_on + attention_.attend(weights_.normalise(x, block.attention_norm), block.attention, pass, pooled);
-    return y + feed_forward(weights_.normalise(y, block.ffn_norm), block.ffn);
+    const at::Tensor y = going_on + attended;
+    const at::Tensor added = feed_forward(weights_.normalise(y, block.ffn_norm), block.ffn, pass);
+    return y + dropped(pass.dropout, added, dropout.ffn_output);
   }
-  const at::Tensor y =
-      weights_.normalise(attention_.attend(x, block.attention, pass, pooled) + going_on, block.attention_norm);
-  return weights_.normalise(feed_forward(y, block.ffn) + y, block.ffn_norm);
+  const at::Tensor y = weights_.normalise(attended + going_on, block.attention_norm);
+  const at::Tensor added = dropped(pass.dropout, feed_forward(y, block.ffn, pass), dropout.ffn_output);
+  return weights_.normalise(added + y, block.ffn_norm);
 }
 
-at::Tensor NetworkForward::feed_forward(const at::Tensor& x, const FeedForward& ffn) const {
+at::Tensor NetworkForward::feed_forward(const at::Tensor& x, const FeedForward& ffn, const ForwardState& pass) const {
   at::Tensor inner = activate(weights_.dense(x, ffn.up), ffn.activation);
   if (ffn.gate.exists()) inner = inner * weights_.dense(x, ffn.gate);
-  return weights_.dense(inner, ffn.down);
+  return weights_.dense(dropped(pass.dropout, inner, network_.dropout.ffn_inner), ffn.down);
+}
+
+/// Whether the last layer makes the rows that the head reads, and no others.
+bool NetworkForward::pools_early(const ForwardInputs& inputs) const {
+  return inputs.layout != nullptr && inputs.hidden == nullptr && network_.pools_one_row();
 }
 
 // Padding counts as zeros.
@@ -130,18 +146,22 @@ at::Tensor NetworkForward::convolve(const at::Tensor& x, const ForwardInputs& in
                       /*stride=*/1, /*padding=*/layer.kernel / 2, /*dilation=*/1, layer.groups)
         .transpose(1, 2);
   };
-  if (inputs.layout == nullptr) return activate(along_tokens(x * real_tokens(inputs, x)), layer.activation);
+  const auto finish = [&](const at::Tensor& y) {
+    return activate(dropped(inputs.dropout, y, network_.dropout.convolution), layer.activation);
+  };
+  if (inputs.layout == nullptr) return finish(along_tokens(x * real_tokens(inputs, x)));
   std::vector<at::Tensor> groups = x.split_with_sizes(inputs.layout->group_rows());
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const SequenceGroup& group = inputs.layout->groups[i];
     groups[i] = take_rows(along_tokens(pad_rows(groups[i], group)), group);
   }
-  return activate(at::cat(groups), layer.activation);
+  return finish(at::cat(groups));
 }
 
 /// x [T, C], or [B, C] where the last layer made the pooled rows alone -> [B, C] in the order of the layout.
-at::Tensor NetworkForward::pool_rows(const at::Tensor& x, const RowLayout& layout) const {
-  if (network_.pools_one_row()) return x;
+at::Tensor NetworkForward::pool_rows(const at::Tensor& x, const ForwardInputs& inputs) const {
+  const RowLayout& layout = *inputs.layout;
+  if (pools_early(inputs)) return x;
   if (network_.pooling != Pooling::kMean) return x.index_select(0, layout.pooled);
   const std::vector<at::Tensor> groups = x.split_with_sizes(layout.group_rows());
   std::vector<at::Tensor> means;

@@ -34,9 +34,10 @@ class NetworkForward {
  private:
   at::Tensor embed(const ForwardInputs& inputs) const;
   at::Tensor pool(const at::Tensor& x, const ForwardInputs& inputs) const;
-  at::Tensor pool_rows(const at::Tensor& x, const RowLayout& layout) const;
+  at::Tensor pool_rows(const at::Tensor& x, const ForwardInputs& inputs) const;
+  bool pools_early(const ForwardInputs& inputs) const;
   at::Tensor run_block(const at::Tensor& x, const Block& block, ForwardState& pass, bool pooled) const;
-  at::Tensor feed_forward(const at::Tensor& x, const FeedForward& ffn) const;
+  at::Tensor feed_forward(const at::Tensor& x, const FeedForward& ffn, const ForwardState& pass) const;
   at::Tensor convolve(const at::Tensor& x, const ForwardInputs& inputs) const;
 
   Network network_;

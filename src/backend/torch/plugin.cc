@@ -8,6 +8,7 @@
 #include "backend/plugin_guard.h"
 #include "backend/torch/eager_backend.h"
 #include "backend/torch/engine_call.h"
+#include "backend/torch/torch_trainer.h"
 #include "backend/torch/torchscript_backend.h"
 #include "backend/torch/torchscript_export.h"
 #include "base/plugin_build_id.h"
@@ -46,11 +47,25 @@ bool export_to(const Checkpoint* checkpoint, const ExportRequest* request, Plugi
   });
 }
 
+bool create_trainer(const Checkpoint* checkpoint, const TrainerOptions* options, Trainer** trainer,
+                    PluginError* error) {
+  return guard_plugin_call(error, [&] {
+    check_torch_version(aoti_torch_abi_version());
+    *trainer = std::make_unique<TorchTrainer>(*checkpoint, *options).release();
+  });
+}
+
+constexpr TrainerTable kTrainerTable = trainer_table(create_trainer);
+
 }  // namespace
 }  // namespace paceline
 
-extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{
-    paceline::plugin_build_id(),  "torch",
-    paceline::engine_version,     paceline::create,
-    paceline::run_plugin_backend, paceline::destroy_plugin_backend,
-    paceline::export_to,          paceline::remove_own_temporary_paths};
+extern "C" PACELINE_EXPORT const paceline::PluginTable paceline_plugin_table{paceline::plugin_build_id(),
+                                                                             "torch",
+                                                                             paceline::engine_version,
+                                                                             paceline::create,
+                                                                             paceline::run_plugin_backend,
+                                                                             paceline::destroy_plugin_backend,
+                                                                             paceline::export_to,
+                                                                             &paceline::kTrainerTable,
+                                                                             paceline::remove_own_temporary_paths};

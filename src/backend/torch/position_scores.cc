@@ -90,11 +90,14 @@ at::Tensor PositionScores::table(const at::Tensor& places) const {
 
 ProjectedPositions PositionScores::project(const SelfAttention& attention, const ForwardState& pass) const {
   ProjectedPositions positions;
+  if (!attention.position_key.exists() && !attention.position_query.exists()) return positions;
+  const bool each_layer = network_.relative.kind == RelativeKind::kLearned;
+  const at::Tensor table = each_layer ? dropped(pass.dropout, pass.table, network_.dropout.positions) : pass.table;
   if (attention.position_key.exists()) {
-    positions.keys = split_heads(weights_.dense(pass.table, attention.position_key), attention);
+    positions.keys = split_heads(weights_.dense(table, attention.position_key), attention);
   }
   if (attention.position_query.exists()) {
-    positions.queries = split_heads(weights_.dense(pass.table, attention.position_query), attention);
+    positions.queries = split_heads(weights_.dense(table, attention.position_query), attention);
   }
   return positions;
 }
