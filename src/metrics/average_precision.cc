@@ -18,20 +18,21 @@ AveragePrecision::AveragePrecision(std::span<const float> scores, std::span<cons
 }
 
 std::optional<double> AveragePrecision::of(std::span<const uint32_t> drawn) const {
-  double found = 0;
-  double taken = 0;
-  double found_before = 0;
+  // Integers: their sums wait for each other less long than those of doubles.
+  uint64_t found = 0;
+  uint64_t taken = 0;
+  uint64_t found_before = 0;
   double sum = 0;
   for (const Place& place : order_) {
-    const double times = drawn[place.text];
+    const uint64_t times = drawn[place.text];
     taken += times;
-    if (place.expected) found += times;
-    if (!place.last_of_score) continue;
-    if (found > found_before) sum += (found - found_before) * found / taken;
+    found += place.expected ? times : 0;
+    if (!place.last_of_score || found == found_before) continue;
+    sum += static_cast<double>((found - found_before) * found) / static_cast<double>(taken);
     found_before = found;
   }
   if (found == 0) return std::nullopt;
-  return sum / found;
+  return sum / static_cast<double>(found);
 }
 
 }  // namespace paceline

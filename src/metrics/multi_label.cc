@@ -11,6 +11,10 @@
 namespace paceline {
 namespace {
 
+/// What a sample costs, for each text and label: one for counting, and two for average precision, which goes over texts
+/// in another order.
+constexpr std::size_t kPasses = 3;
+
 std::vector<AveragePrecision> sort_labels(const MultiLabels& texts) {
   const auto labels = static_cast<std::size_t>(texts.labels);
   std::vector<AveragePrecision> sorted;
@@ -57,6 +61,7 @@ std::vector<LabelCounts> count_labels(const MultiLabels& texts, std::span<const 
   std::vector<LabelCounts> counts(labels);
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     const int64_t times = drawn[i];
+    if (times == 0) continue;
     for (std::size_t k = 0; k < labels; ++k) {
       const bool expected = texts.expected[i * labels + k] != 0;
       const bool predicted = texts.predicted[i * labels + k] != 0;
@@ -70,23 +75,25 @@ std::vector<LabelCounts> count_labels(const MultiLabels& texts, std::span<const 
 
 MultiLabelScores score(const MultiLabels& texts) {
   const std::size_t size = texts.texts();
-  const std::size_t work = texts.expected.size();
   const std::vector<uint32_t> once(size, 1);
   MultiLabelScores scores{.texts = static_cast<int64_t>(size), .labels = count_labels(texts, once)};
   scores.exact = proportion(count_exact(texts), scores.texts);
-  scores.micro_f1 = bootstrap_share(micro_f1(scores.labels), size, work, [&](std::span<const uint32_t> drawn) {
-    return micro_f1(count_labels(texts, drawn));
-  });
-  scores.macro_f1 = bootstrap_share(
-      macro_f1(scores.labels, MeanOver::kAll), size, work,
-      [&](std::span<const uint32_t> drawn) { return macro_f1(count_labels(texts, drawn), MeanOver::kAll); });
   const std::vector<AveragePrecision> sorted = sort_labels(texts);
   for (const AveragePrecision& label : sorted) scores.label_average_precision.push_back(label.of(once));
-  if (const std::optional<double> mean = mean_of(sorted, once)) {
-    // A sample without any label says nothing: it counts as the mean itself.
-    scores.average_precision = bootstrap_share(
-        *mean, size, work, [&](std::span<const uint32_t> drawn) { return mean_of(sorted, drawn).value_or(*mean); });
-  }
+  const std::optional<double> precision = mean_of(sorted, once);
+  std::vector<double> values{micro_f1(scores.labels), macro_f1(scores.labels, MeanOver::kAll)};
+  if (precision) values.push_back(*precision);
+  const std::vector<Score> found = bootstrap_shares(
+      values, size, kPasses * texts.expected.size(), [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+        const std::vector<LabelCounts> counts = count_labels(texts, drawn);
+        figures[0] = micro_f1(counts);
+        figures[1] = macro_f1(counts, MeanOver::kAll);
+        // A sample without any label says nothing: it counts as the mean itself.
+        if (precision) figures[2] = mean_of(sorted, drawn).value_or(*precision);
+      });
+  scores.micro_f1 = found[0];
+  scores.macro_f1 = found[1];
+  if (precision) scores.average_precision = found[2];
   return scores;
 }
 

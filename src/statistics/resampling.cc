@@ -10,7 +10,7 @@
 namespace paceline {
 namespace {
 
-using Figure = FunctionRef<double(std::span<const uint32_t> drawn)>;
+using Figures = FunctionRef<void(std::span<const uint32_t> drawn, std::span<double> figures)>;
 
 constexpr uint64_t kSeed = 0x5EED;
 constexpr std::size_t kMostSamples = 1000;
@@ -39,16 +39,19 @@ void draw(Random& random, std::vector<uint32_t>& drawn) {
   }
 }
 
-/// The figure of each sample, rising.
-std::vector<double> sample_figures(std::size_t items, std::size_t work, Figure figure) {
+/// Figures of each sample, as many as there are `values`: those of one figure together, rising.
+std::vector<std::vector<double>> sample_figures(std::size_t values, std::size_t items, std::size_t work,
+                                                Figures figures_of) {
   Random random(kSeed);
   std::vector<uint32_t> drawn(items);
-  std::vector<double> figures(samples_for(work));
-  for (double& one : figures) {
+  std::vector<std::vector<double>> figures(values, std::vector<double>(samples_for(work)));
+  std::vector<double> of_one(values);
+  for (std::size_t sample = 0; sample < samples_for(work); ++sample) {
     draw(random, drawn);
-    one = figure(drawn);
+    figures_of(drawn, of_one);
+    for (std::size_t i = 0; i < values; ++i) figures[i][sample] = of_one[i];
   }
-  std::sort(figures.begin(), figures.end());
+  for (std::vector<double>& one : figures) std::ranges::sort(one);
   return figures;
 }
 
@@ -61,18 +64,33 @@ double to_share(double angle) {
 
 }  // namespace
 
-Score bootstrap(double value, std::size_t items, std::size_t work, Figure figure) {
-  const std::vector<double> figures = sample_figures(items, work, figure);
-  return {value, std::min(value, sorted_rank(figures, 0.025)), std::max(value, sorted_rank(figures, 0.975))};
+Score bootstrap(double value, std::size_t items, std::size_t work,
+                FunctionRef<double(std::span<const uint32_t> drawn)> figure) {
+  const auto figures = sample_figures(
+      1, items, work, [&](std::span<const uint32_t> drawn, std::span<double> of) { of[0] = figure(drawn); });
+  const std::vector<double>& sorted = figures.front();
+  return {value, std::min(value, sorted_rank(sorted, 0.025)), std::max(value, sorted_rank(sorted, 0.975))};
 }
 
-Score bootstrap_share(double value, std::size_t items, std::size_t work, Figure figure) {
-  const std::vector<double> figures = sample_figures(items, work, figure);
-  const auto reflected = [&](double rank) {
-    const double sample = sorted_rank(figures, rank);
-    return sample == value ? value : to_share(2 * to_angle(value) - to_angle(sample));
-  };
-  return {value, std::min(value, reflected(0.975)), std::max(value, reflected(0.025))};
+std::vector<Score> bootstrap_shares(std::span<const double> values, std::size_t items, std::size_t work,
+                                    Figures figures_of) {
+  const std::vector<std::vector<double>> figures = sample_figures(values.size(), items, work, figures_of);
+  std::vector<Score> scores;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double value = values[i];
+    const auto reflected = [&](double rank) {
+      const double sample = sorted_rank(figures[i], rank);
+      return sample == value ? value : to_share(2 * to_angle(value) - to_angle(sample));
+    };
+    scores.push_back({value, std::min(value, reflected(0.975)), std::max(value, reflected(0.025))});
+  }
+  return scores;
+}
+
+Score bootstrap_share(double value, std::size_t items, std::size_t work,
+                      FunctionRef<double(std::span<const uint32_t> drawn)> figure) {
+  const auto of_one = [&](std::span<const uint32_t> drawn, std::span<double> of) { of[0] = figure(drawn); };
+  return bootstrap_shares(std::span(&value, 1), items, work, of_one).front();
 }
 
 }  // namespace paceline

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/function_ref.h"
 #include "statistics/score.h"
@@ -25,5 +26,10 @@ Score bootstrap(double value, std::size_t items, std::size_t work,
 /// %. Logits as the scale do worse near 1, where reflecting makes them reach far too low.
 Score bootstrap_share(double value, std::size_t items, std::size_t work,
                       FunctionRef<double(std::span<const uint32_t> drawn)> figure);
+
+/// The same of several figures, over the same samples: `figures_of` sets one for each of the `values`.
+std::vector<Score> bootstrap_shares(
+    std::span<const double> values, std::size_t items, std::size_t work,
+    FunctionRef<void(std::span<const uint32_t> drawn, std::span<double> figures)> figures_of);
 
 }  // namespace paceline

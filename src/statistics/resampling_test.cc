@@ -1,7 +1,9 @@
 #include "statistics/resampling.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -52,6 +54,18 @@ TEST(BootstrapShare, ReflectsSamplesAndStaysAShare) {
   EXPECT_EQ(beyond.low, 0);
   const Score always = bootstrap_share(0.3, 10, 10, [](std::span<const uint32_t>) { return 0.3; });
   EXPECT_EQ(always, (Score{0.3, 0.3, 0.3}));
+}
+
+TEST(BootstrapShare, SeveralFiguresOfOneSampleHaveTheIntervalsOfEach) {
+  const auto first = [](std::span<const uint32_t> drawn) { return drawn[0] > 0 ? 0.6 : 0.2; };
+  const auto second = [](std::span<const uint32_t> drawn) { return drawn[0] > 1 ? 0.9 : 0.5; };
+  const std::array<double, 2> values{0.4, 0.7};
+  const auto both = [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+    figures[0] = first(drawn);
+    figures[1] = second(drawn);
+  };
+  EXPECT_THAT(bootstrap_shares(values, 9, 9, both),
+              testing::ElementsAre(bootstrap_share(values[0], 9, 9, first), bootstrap_share(values[1], 9, 9, second)));
 }
 
 TEST(Bootstrap, AFigureOutsideItsOwnSamplesIsHeldAllTheSame) {
