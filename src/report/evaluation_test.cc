@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "base/json.h"
+#include "metrics/multi_label.h"
+#include "metrics/regression.h"
 #include "metrics/single_label.h"
 #include "report/evaluation_charts.h"
 #include "report/evaluation_report.h"
 #include "report/evaluation_text.h"
+#include "report/evaluation_words.h"
 #include "results/evaluation_json.h"
 
 namespace paceline {
@@ -74,6 +77,52 @@ TEST(EvaluationPage, OfARegressionHasNoPartsOfLabels) {
   EXPECT_THAT(page, Not(HasSubstr("Confusions")));
   EXPECT_THAT(page, Not(HasSubstr("Probabilities")));
   EXPECT_TRUE(evaluation_figures(evaluation).empty());
+}
+
+TEST(EvaluationWords, SettingsAreThoseThatWereAskedFor) {
+  EvaluatedModel model;
+  EXPECT_EQ(settings_words(model), "");
+  model.plan = "fast/plan.json";
+  model.labels = {.threshold = 0.25F, .label_thresholds = {{"ham", 0.5F}}, .class_weights = {{"spam", 2.0F}}};
+  model.long_texts = {.mode = LongTextOptions::Mode::kWindow, .stride = 16};
+  EXPECT_EQ(settings_words(model),
+            "plan fast/plan.json; threshold 0.25; thresholds 0.5 for ham; class weights 2 for spam; windows that share "
+            "16 tokens, mean over probabilities");
+}
+
+TEST(EvaluationWords, LabelsWithoutATextOrWithOneAreNamed) {
+  Evaluation evaluation = example();
+  EXPECT_THAT(label_sentences(evaluation),
+              testing::ElementsAre("Only one text has this label, so that its figures say little: rare."));
+  evaluation.scores = {.multi = score(MultiLabels{3, {1, 0, 0, 1, 0, 0}, {1, 0, 0, 1, 0, 0}, {2, 1, 0, 1, 2, 0}})};
+  EXPECT_THAT(label_sentences(evaluation), testing::ElementsAre(HasSubstr("No text of the data has these labels: ham, "
+                                                                          "rare. Average precision is the mean over")));
+}
+
+TEST(EvaluationWords, AFigureThatNeverChangesHasNoInterval) {
+  const std::vector<double> huge{1e300, -1e300};
+  const std::vector<double> none{0, 0};
+  for (const NamedScore& score : named_scores({.regression = score(huge, none)})) {
+    EXPECT_EQ(score.interval, "") << score.name;
+    EXPECT_LE(score.value.size(), 10U) << score.name;
+  }
+  const auto scores = named_scores({.single = score(SingleLabels{2, {0, 1}, {0, 1}})});
+  EXPECT_NE(scores[0].interval, "") << "Wilson's interval of a share";
+  EXPECT_EQ(scores[1].interval, "") << "a bootstrap";
+}
+
+TEST(EvaluationWords, FewTextsThatDifferDecideNothing) {
+  Evaluation evaluation = example();
+  EvaluatedAgainst& against = evaluation.against.emplace();
+  against.texts = evaluation.data.texts;
+  against.multi = {
+      .exact = {0.01, 0.005, 0.02}, .micro_f1 = {0.02, 0.01, 0.03}, .agreement = {0.95, 0.9, 0.97}, .differing = 5};
+  EXPECT_THAT(against_sentences(evaluation)[0], HasSubstr("not decided"));
+  against.multi->differing = 6;
+  EXPECT_EQ(against_sentences(evaluation)[0],
+            "Micro-F1: +2.00 points (95 % interval +1.00 to +3.00), better than the other.");
+  against.multi->differing = 0;
+  EXPECT_THAT(against_sentences(evaluation), testing::ElementsAre("Both give the same labels for every text."));
 }
 
 TEST(EvaluationText, FitsItsWidth) {
