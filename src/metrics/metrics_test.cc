@@ -231,5 +231,21 @@ TEST(Calibration, LogitsFarApartStayFinite) {
   EXPECT_TRUE(std::isfinite(calibration.tempered.log_loss));
 }
 
+TEST(RegressionScores, TheDifferenceOfTwoCorrelationsIsPaired) {
+  Random random(7);
+  std::vector<double> expected, near, far;
+  for (int i = 0; i < 200; ++i) {
+    expected.push_back(random.uniform());
+    near.push_back(expected.back() + 0.1 * random.uniform());
+    far.push_back(expected.back() + 2 * random.uniform());
+  }
+  const std::optional<Score> difference = pearson_difference(expected, near, far);
+  ASSERT_TRUE(difference.has_value());
+  EXPECT_DOUBLE_EQ(difference->value, score(expected, far).pearson->value - score(expected, near).pearson->value);
+  EXPECT_LT(difference->high, 0);
+  EXPECT_EQ(pearson_difference(expected, near, near), (Score{0, 0, 0}));
+  EXPECT_FALSE(pearson_difference(expected, std::vector<double>(200, 1), near).has_value());
+}
+
 }  // namespace
 }  // namespace paceline

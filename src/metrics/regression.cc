@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "statistics/distributions.h"
+#include "statistics/resampling.h"
 
 namespace paceline {
 namespace {
@@ -28,19 +29,33 @@ Score mean_error(std::span<const double> errors) {
   return {mean, std::max(0.0, mean - reach), mean + reach};
 }
 
-std::optional<double> correlation(std::span<const double> x, std::span<const double> y) {
-  const double mean_x = mean_of(x);
-  const double mean_y = mean_of(y);
+/// Each pair counted as often as it was `drawn`.
+std::optional<double> correlation(std::span<const double> x, std::span<const double> y,
+                                  std::span<const uint32_t> drawn) {
+  double count = 0;
+  double mean_x = 0;
+  double mean_y = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    count += drawn[i];
+    mean_x += drawn[i] * x[i];
+    mean_y += drawn[i] * y[i];
+  }
+  mean_x /= count;
+  mean_y /= count;
   double xx = 0;
   double yy = 0;
   double xy = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - mean_x) * (x[i] - mean_x);
-    yy += (y[i] - mean_y) * (y[i] - mean_y);
-    xy += (x[i] - mean_x) * (y[i] - mean_y);
+    xx += drawn[i] * ((x[i] - mean_x) * (x[i] - mean_x));
+    yy += drawn[i] * ((y[i] - mean_y) * (y[i] - mean_y));
+    xy += drawn[i] * ((x[i] - mean_x) * (y[i] - mean_y));
   }
   if (xx == 0 || yy == 0) return std::nullopt;
   return std::clamp(xy / std::sqrt(xx) / std::sqrt(yy), -1.0, 1.0);
+}
+
+std::optional<double> correlation(std::span<const double> x, std::span<const double> y) {
+  return correlation(x, y, std::vector<uint32_t>(x.size(), 1));
 }
 
 /// Divided by a power of 2 that leaves none above 1, so that squares of any numbers stay finite. A correlation is the
@@ -97,6 +112,22 @@ RegressionScores score(std::span<const double> expected, std::span<const double>
     scores.spearman = fisher_interval(*r, std::sqrt((1 + *r * *r / 2) / free));
   }
   return scores;
+}
+
+std::optional<Score> pearson_difference(std::span<const double> expected, std::span<const double> first,
+                                        std::span<const double> second) {
+  const std::vector<double> wanted = scaled(expected);
+  const std::vector<double> one = scaled(first);
+  const std::vector<double> other = scaled(second);
+  const std::optional<double> of_first = correlation(wanted, one);
+  const std::optional<double> of_second = correlation(wanted, other);
+  if (!of_first || !of_second) return std::nullopt;
+  return bootstrap(*of_second - *of_first, wanted.size(), wanted.size(), [&](std::span<const uint32_t> drawn) {
+    // A sample of like values says nothing of either: they count as equal.
+    const std::optional<double> a = correlation(wanted, one, drawn);
+    const std::optional<double> b = correlation(wanted, other, drawn);
+    return a && b ? *b - *a : 0;
+  });
 }
 
 }  // namespace paceline

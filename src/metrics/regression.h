@@ -19,4 +19,9 @@ struct RegressionScores {
 /// Expected and predicted values of the same texts, at least one.
 RegressionScores score(std::span<const double> expected, std::span<const double> predicted);
 
+/// The second's Pearson correlation with `expected` minus the first's, of the same texts, with a bootstrap interval
+/// over them. None where one of the two has none.
+std::optional<Score> pearson_difference(std::span<const double> expected, std::span<const double> first,
+                                        std::span<const double> second);
+
 }  // namespace paceline
