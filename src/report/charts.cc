@@ -110,11 +110,15 @@ Figure length_figure(const BenchResults& results) {
 }
 
 std::vector<NamedFigure> all_figures(const BenchResults& results) {
-  std::vector<NamedFigure> figures = {
-      {"speedup", speedup_figure(results)},          {"ms_per_text", speed_figure(results)},
-      {"order_gain", order_figure(results)},         {"sequence_length", sweep_figure(results)},
-      {"lengths", length_figure(results)},           {"latency", latency_figure(results)},
-      {"memory_and_load", resource_figure(results)}, {"roof", roof_figure(results)}};
+  std::vector<NamedFigure> figures = {{"speedup", speedup_figure(results)},
+                                      {"accuracy", accuracy_figure(results)},
+                                      {"ms_per_text", speed_figure(results)},
+                                      {"order_gain", order_figure(results)},
+                                      {"sequence_length", sweep_figure(results)},
+                                      {"lengths", length_figure(results)},
+                                      {"latency", latency_figure(results)},
+                                      {"memory_and_load", resource_figure(results)},
+                                      {"roof", roof_figure(results)}};
   std::erase_if(figures, [](const NamedFigure& named) { return named.figure.panels.empty(); });
   return figures;
 }

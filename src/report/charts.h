@@ -33,6 +33,9 @@ Figure resource_figure(const BenchResults& results);
 /// Percentiles of the time of a text alone.
 Figure latency_figure(const BenchResults& results);
 
+/// How often answers are right over how fast they come, each backend at its best, with the frontier.
+Figure accuracy_figure(const BenchResults& results);
+
 /// A figure and the name of its file without extension.
 struct NamedFigure {
   std::string name;
@@ -40,8 +43,9 @@ struct NamedFigure {
 };
 
 /// The names that all_figures() gives.
-inline constexpr std::array<const char*, 8> kChartNames{"speedup", "ms_per_text", "order_gain",      "sequence_length",
-                                                        "lengths", "latency",     "memory_and_load", "roof"};
+inline constexpr std::array<const char*, 9> kChartNames{"speedup",    "accuracy",        "ms_per_text",
+                                                        "order_gain", "sequence_length", "lengths",
+                                                        "latency",    "memory_and_load", "roof"};
 
 /// The figures for which there is data.
 std::vector<NamedFigure> all_figures(const BenchResults& results);

@@ -204,5 +204,48 @@ TEST(AllFiguresTest, AWorkloadWithoutCellsStillShowsItsLengths) {
   EXPECT_EQ(figures[1].name, "memory_and_load");
 }
 
+TEST(AccuracyFigureTest, APointForEachBackendAndTheFrontierAboveThem) {
+  const BenchResults results = labelled_results();
+  const Figure figure = accuracy_figure(results);
+  ASSERT_EQ(figure.panels.size(), 1u);
+  const Panel& panel = figure.panels[0];
+  ASSERT_EQ(panel.lines.size(), 10u);
+  for (const Line& line : panel.lines) {
+    for (const Point& point : line.points) {
+      for (const double y : {point.low < point.high ? point.low : point.y, point.y, std::max(point.y, point.high)}) {
+        EXPECT_GE(panel.y.scale.at(y), 0);
+        EXPECT_LE(panel.y.scale.at(y), 1);
+      }
+      EXPECT_GE(panel.x.at(point.x), 0);
+      EXPECT_LE(panel.x.at(point.x), 1);
+    }
+  }
+  EXPECT_EQ(panel.lines[0].label, "native int8 (rejected)");
+  const Line& frontier = panel.lines.back();
+  EXPECT_TRUE(frontier.bare);
+  // native fp32, then native bf16: a step between them. onnxruntime int8 is slower and worse than native bf16.
+  ASSERT_EQ(frontier.points.size(), 3u);
+  EXPECT_DOUBLE_EQ(frontier.points[0].y, 91.2);
+  EXPECT_DOUBLE_EQ(frontier.points[2].y, 91.15);
+  EXPECT_EQ(frontier.points[1].x, frontier.points[0].x);
+  EXPECT_EQ(frontier.points[1].y, frontier.points[2].y);
+}
+
+TEST(AccuracyFigureTest, WithoutLabelsThereIsNone) {
+  EXPECT_TRUE(accuracy_figure(article_results()).panels.empty());
+  EXPECT_TRUE(accuracy_frontier(article_results()).empty());
+}
+
+TEST(AccuracyFigureTest, EqualScoresHaveRoom) {
+  BenchResults results = labelled_results();
+  for (BackendResult& backend : results.backends) {
+    if (backend.accuracy) backend.accuracy->headline = {1, 1, 1};
+  }
+  const Figure figure = accuracy_figure(results);
+  EXPECT_LT(figure.panels[0].y.scale.low, 100);
+  EXPECT_GT(figure.panels[0].y.scale.high, 100);
+  EXPECT_EQ(accuracy_frontier(results).size(), 1u);
+}
+
 }  // namespace
 }  // namespace paceline

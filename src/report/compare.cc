@@ -71,6 +71,16 @@ void add_workload(Differences& out, const WorkloadSummary& earlier, const Worklo
   }
 }
 
+/// Scores are of the labelled texts: others make them something else, the same time.
+void add_labelled(Differences& out, const BenchResults& earlier, const BenchResults& later) {
+  if (!earlier.labelled || !later.labelled) return;
+  const auto words = [](const LabelledSummary& is) {
+    return fmt::format("{} of {} from {}, scored by {}", format_count(is.texts), format_count(is.texts_available),
+                       is.source, metric_words(is.metric));
+  };
+  out.add(DifferenceKind::kCircumstance, "the labelled texts", words(*earlier.labelled), words(*later.labelled));
+}
+
 void add_machine(Differences& out, const BenchResults& earlier, const BenchResults& later) {
   constexpr auto kKind = DifferenceKind::kCircumstance;
   const auto usable = [](const BenchResults& is) { return fmt::format("{}", is.machine.topology.usable); };
@@ -135,6 +145,23 @@ std::vector<std::string> notes_of(const BenchResults& earlier, const BenchResult
   return notes;
 }
 
+/// A backend in several parallelisms is scored in each; the first of both runs are compared.
+void compare_accuracies(const BenchResults& earlier, const BenchResults& later, Comparison& comparison) {
+  if (!earlier.labelled || !later.labelled || earlier.labelled->metric != later.labelled->metric) return;
+  comparison.metric = later.labelled->metric;
+  for (const BackendResult& backend : later.backends) {
+    const auto same = std::ranges::find_if(earlier.backends, [&](const BackendResult& is) {
+      return is.accuracy && backend_words(is) == backend_words(backend);
+    });
+    if (!backend.accuracy || same == earlier.backends.end()) continue;
+    const std::string name = backend_words(backend);
+    if (std::ranges::find(comparison.accuracies, name, &ComparedAccuracy::backend) != comparison.accuracies.end()) {
+      continue;
+    }
+    comparison.accuracies.push_back({name, same->accuracy->headline, backend.accuracy->headline});
+  }
+}
+
 std::optional<ComparedCell> compare_recommended(const BenchResults& earlier, const BenchResults& later,
                                                 double tolerance) {
   if (!earlier.recommendation.valid || !later.recommendation.valid) return std::nullopt;
@@ -162,12 +189,14 @@ Comparison compare_results(const BenchResults& earlier, const BenchResults& late
   Differences differences;
   add_checkpoint(differences, earlier.checkpoint, later.checkpoint);
   add_workload(differences, earlier.workload, later.workload);
+  add_labelled(differences, earlier, later);
   add_machine(differences, earlier, later);
   add_versions(differences, earlier, later);
   comparison.differences = differences.take();
   comparison.notes = notes_of(earlier, later);
   comparison.recommended = compare_recommended(earlier, later, tolerance);
   comparison.lost = find_lost(earlier, later);
+  compare_accuracies(earlier, later, comparison);
   for (const CellResult& cell : later.cells) {
     if (!was_measured(cell)) continue;
     const CellResult* before = find_cell(earlier, cell.configuration);

@@ -22,6 +22,12 @@ struct ComparedCell {
   bool regression = false;  ///< confirmed, and slower by more than the tolerance with the whole interval
 };
 
+/// How often one backend's answers are right, in both runs.
+struct ComparedAccuracy {
+  std::string backend;  ///< "native bf16"
+  Score earlier, later;
+};
+
 enum class DifferenceKind {
   kIncomparable,  ///< another model or other texts: a ratio would compare different work
   kCircumstance,  ///< another machine or state of it: the ratio is true, its cause open
@@ -37,9 +43,11 @@ struct Difference {
 
 struct Comparison {
   double tolerance = 0;
-  std::vector<Difference> differences;      ///< the gravest kind first
-  std::optional<ComparedCell> recommended;  ///< where both runs recommend something
-  std::vector<ComparedCell> cells;          ///< in both runs: the confirmed first, each by ratio, slowest first
+  std::vector<Difference> differences;       ///< the gravest kind first
+  std::optional<ComparedCell> recommended;   ///< where both runs recommend something
+  std::vector<ComparedCell> cells;           ///< in both runs: the confirmed first, each by ratio, slowest first
+  std::optional<Metric> metric;              ///< of `accuracies`
+  std::vector<ComparedAccuracy> accuracies;  ///< backends that both runs scored, by the same metric
   std::vector<Configuration> only_earlier, only_later;  ///< measured in one run alone
   std::vector<std::string> notes;                       ///< in words: what a run was that did not measure all
   std::vector<std::string> lost;  ///< in words: what the earlier run could and the later one cannot; a regression, too

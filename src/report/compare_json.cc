@@ -32,6 +32,13 @@ OrderedJson cell_json(const ComparedCell& is) {
           {"regression", is.regression}};
 }
 
+OrderedJson score_json(const Score& is) {
+  OrderedJson json;
+  JsonFieldWriter visitor(json);
+  fields(visitor, is);
+  return json;
+}
+
 std::string_view kind_name(DifferenceKind kind) {
   switch (kind) {
     case DifferenceKind::kIncomparable:
@@ -63,6 +70,13 @@ std::string comparison_json(const Comparison& is) {
   json["recommended"] = is.recommended ? cell_json(*is.recommended) : OrderedJson(nullptr);
   json["configurations"] = OrderedJson::array();
   for (const ComparedCell& cell : is.cells) json["configurations"].push_back(cell_json(cell));
+  if (!is.accuracies.empty()) json["accuracies"] = OrderedJson::array();
+  for (const ComparedAccuracy& one : is.accuracies) {
+    json["accuracies"].push_back({{"backend", one.backend},
+                                  {"metric", name_of(*is.metric, kMetricNames)},
+                                  {"earlier", score_json(one.earlier)},
+                                  {"later", score_json(one.later)}});
+  }
   for (const auto& [key, list] : {std::pair("only_earlier", &is.only_earlier), {"only_later", &is.only_later}}) {
     json[key] = OrderedJson::array();
     for (const Configuration& configuration : *list) json[key].push_back(configuration_json(configuration));

@@ -186,5 +186,25 @@ TEST(CompareTest, NothingAgainstNothing) {
   EXPECT_FALSE(found.regressed());
 }
 
+TEST(CompareTest, AccuracyIsShownWhereBothHaveIt) {
+  const BenchResults earlier = labelled_results();
+  BenchResults later = labelled_results();
+  later.backends[0].accuracy->headline = {0.9, 0.89, 0.91};
+  const Comparison is = compare_results(earlier, later, kTolerance);
+  EXPECT_THAT(is.differences, IsEmpty());
+  ASSERT_EQ(is.accuracies.size(), 9u);
+  EXPECT_EQ(is.accuracies[0].backend, "native fp32");
+  EXPECT_THAT(comparison_text(is, {.width = 120}),
+              HasSubstr("native fp32: 91.2 % (95 % interval 89.9 to 92.4 %) -> 90.0 % (95 % interval 89.0 to 91.0 %)"));
+  EXPECT_EQ(parse_json(comparison_json(is), "comparison").at("accuracies").at(0).at("later").at("value"), 0.9);
+  later.labelled->source = "other.csv";
+  EXPECT_THAT(compare_results(earlier, later, kTolerance).differences[0].what, "the labelled texts");
+  later.labelled->metric = Metric::kMicroF1;
+  EXPECT_THAT(compare_results(earlier, later, kTolerance).accuracies, IsEmpty());
+  const Comparison without = compare_results(article_results(), later, kTolerance);
+  EXPECT_THAT(without.accuracies, IsEmpty());
+  EXPECT_FALSE(parse_json(comparison_json(without), "comparison").contains("accuracies"));
+}
+
 }  // namespace
 }  // namespace paceline

@@ -102,6 +102,18 @@ void print_cells(TerminalPage& page, const Comparison& is) {
   count("Only in the later run", is.only_later.size());
 }
 
+/// Both scores with their intervals; whether they differ, two runs cannot pair.
+void print_accuracies(TerminalPage& page, const Comparison& is) {
+  if (is.accuracies.empty()) return;
+  page.line("");
+  page.line(fmt::format("On labelled texts: {}", metric_words(*is.metric)), kBold);
+  for (const ComparedAccuracy& one : is.accuracies) {
+    page.paragraph(fmt::format("{}: {} -> {}", one.backend, metric_score(*is.metric, one.earlier),
+                               metric_score(*is.metric, one.later)),
+                   2);
+  }
+}
+
 void print_verdict(TerminalPage& page, const Comparison& is) {
   page.line("");
   if (!is.comparable()) {
@@ -122,6 +134,7 @@ std::string comparison_text(const Comparison& is, const TerminalOptions& options
   print_differences(page, is);
   print_recommended(page, is);
   print_cells(page, is);
+  print_accuracies(page, is);
   print_verdict(page, is);
   return page.take();
 }

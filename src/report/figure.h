@@ -25,6 +25,7 @@ struct Line {
   int color = 0;      ///< the marker's shape follows it
   bool dashed = false;
   bool context = false;       ///< faint and without marks: what the panel's own lines stand beside
+  bool bare = false;          ///< without marks: it leads along points of other lines
   std::vector<Point> points;  ///< x ascending
 };
 

@@ -1,6 +1,7 @@
 #include "report/findings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -63,6 +64,22 @@ std::string proof_words(const BenchResults& results, const CellResult& cell) {
       "Its answers were compared with {} on {}: {} of the labels are equal, logits differ by at most {}.", oracle,
       counted(gate.texts, results.workload.unit()), format_percent(gate.agreement),
       format_difference(gate.max_abs_logit_diff));
+}
+
+std::string frontier_words(const BenchResults& results) {
+  std::vector<std::string> places;
+  for (const CellResult* cell : accuracy_frontier(results)) {
+    places.push_back(fmt::format(
+        "{} {} at {} texts per second", backend_label(results, cell->configuration),
+        metric_figure(results.labelled->metric, find_accuracy(results, cell->configuration)->headline.value),
+        format_number(cell->texts_per_second)));
+  }
+  if (places.empty()) return "";
+  return fmt::format("{} over speed, where nothing is both faster and better: {} ({}).",
+                     results.labelled->metric == Metric::kAccuracy  ? "Accuracy"
+                     : results.labelled->metric == Metric::kMicroF1 ? "Micro-F1"
+                                                                    : "Pearson correlation",
+                     fmt::join(places, "; "), counted(results.labelled->texts, "labelled text"));
 }
 
 std::vector<std::string> caveats(const BenchResults& results, const CellResult& choice) {
@@ -166,6 +183,21 @@ std::set<std::string> backends_to_compare(const BenchResults& results) {
   return labels;
 }
 
+std::vector<const CellResult*> accuracy_frontier(const BenchResults& results) {
+  std::vector<const CellResult*> frontier;
+  double best = 0;
+  std::vector<const CellResult*> cells = best_of_backends(results);
+  std::ranges::stable_sort(cells, {}, [](const CellResult* cell) { return cell->ms_per_text.median; });
+  for (const CellResult* cell : cells) {
+    const AccuracyResult* accuracy = find_accuracy(results, cell->configuration);
+    if (accuracy == nullptr || was_rejected(results, *cell)) continue;
+    if (!frontier.empty() && accuracy->headline.value <= best) continue;
+    best = accuracy->headline.value;
+    frontier.push_back(cell);
+  }
+  return frontier;
+}
+
 std::string status_words(const BenchResults& results, const CellResult& cell) {
   if (!cell.error.empty()) return cell.error;
   if (!was_measured(cell)) return "not measured";
@@ -189,6 +221,7 @@ Headline make_headline(const BenchResults& results) {
     headline.action = action_words(choice->configuration);
     headline.speed = speed_words(*choice);
     headline.total = total_words(results, *choice);
+    headline.frontier = frontier_words(results);
     headline.proof = proof_words(results, *choice);
     headline.caveats = caveats(results, *choice);
     if (headline.reason.empty()) headline.comparison = comparison_words(results, *choice);
@@ -226,6 +259,11 @@ std::vector<std::string> limit_words(const Constraints& is) {
     words.push_back(fmt::format("99 of 100 texts alone within {} ms", format_number(is.max_latency_ms)));
   }
   if (is.max_memory_bytes > 0) words.push_back("at most " + format_bytes(is.max_memory_bytes));
+  if (is.min_accuracy > 0) words.push_back("at least " + format_percent(is.min_accuracy) + " right");
+  if (is.max_accuracy_loss) {
+    words.push_back(
+        fmt::format("at most {} points below fp32 on labelled texts", format_decimals(100 * *is.max_accuracy_loss, 2)));
+  }
   if (is.min_agreement > 0) {
     words.push_back(fmt::format("at least {} of the labels as in fp32", format_percent(is.min_agreement)));
   }

@@ -27,6 +27,10 @@ std::vector<std::string> backend_labels(const BenchResults& results);
 /// Labels of the backends where all stand side by side: of more than five each one's fastest that the gate accepted.
 std::set<std::string> backends_to_compare(const BenchResults& results);
 
+/// Of the backends that the gate accepted, each at its best, those that no other one beats in speed and accuracy at
+/// once; the fastest first. Empty without labels.
+std::vector<const CellResult*> accuracy_frontier(const BenchResults& results);
+
 /// A cell's role in few words: "recommended", "baseline", "confirmed", "exploratory", "rejected: ...", the error.
 std::string status_words(const BenchResults& results, const CellResult& cell);
 
@@ -41,6 +45,7 @@ struct Headline {
   std::string total;       ///< how long a million texts take, and what they cost where a price was given
   std::string comparison;  ///< against the baseline, where the reason does not say it; may be empty
   std::string reason;      ///< bench's reason; may be empty
+  std::string frontier;    ///< accuracy over speed, where labels are known; may be empty
   std::string proof;       ///< what the gate found of its answers; may be empty
   std::vector<std::string> caveats;  ///< what makes the recommendation or its speed-up less certain; may be empty
   std::vector<std::string> notices;  ///< what a reader must know first: interrupted, random weights

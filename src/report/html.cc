@@ -49,6 +49,7 @@ std::vector<Section> page_sections(const BenchResults& results) {
   return {
       {"why", "Why this one", html_reasons(results)},
       {"speed", "Speed", charts["speedup"] + speed_tables(results) + charts["ms_per_text"]},
+      {"accuracy", "Accuracy over speed", charts["accuracy"] + accuracy_table(results)},
       {"lengths", "Length and order",
        charts["order_gain"] + charts["sequence_length"] + sweep_table(results) + charts["lengths"]},
       {"latency", "Latency", charts["latency"] + latency_table(results)},

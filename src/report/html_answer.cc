@@ -32,6 +32,12 @@ std::string speed_tiles(const BenchResults& results, const CellResult& cell) {
   if (results.end_to_end.ms_per_text > 0) {
     html += html_tile(format_number(results.end_to_end.ms_per_text), "ms end to end", "from text to label");
   }
+  if (const AccuracyResult* accuracy = find_accuracy(results, cell.configuration)) {
+    const Metric metric = results.labelled->metric;
+    html += html_tile(metric_figure(metric, accuracy->headline.value), metric_words(metric),
+                      fmt::format("95 % interval {} to {}", metric_figure(metric, accuracy->headline.low),
+                                  metric_figure(metric, accuracy->headline.high)));
+  }
   if (results.recommendation.cost_per_million > 0) {
     html += html_tile(format_number(results.recommendation.cost_per_million), "per million texts",
                       fmt::format("at {} an hour", format_number(results.constraints.price_per_hour)));
@@ -63,6 +69,7 @@ std::string html_answer(const BenchResults& results, const HtmlOptions& options)
   html += html_paragraph(headline.total);
   html += html_paragraph(headline.comparison);
   if (choice == nullptr) html += html_paragraph(headline.reason);
+  html += html_paragraph(headline.frontier);
   html += html_paragraph(headline.proof);
   if (choice != nullptr && was_measured(*choice)) html += speed_tiles(results, *choice);
   return html + usage(results, options) + "</section>\n";

@@ -103,6 +103,20 @@ TableRow gate_row(const BackendResult& backend) {
   return row;
 }
 
+TableRow accuracy_row(const LabelledSummary& labelled, const BackendResult& backend) {
+  const Metric metric = labelled.metric;
+  const AccuracyResult& is = *backend.accuracy;
+  TableRow row{.cells = {{.text = backend_words(backend)}}, .css_class = was_rejected(backend) ? "bad" : ""};
+  const auto add = [&](const std::optional<Score>& score, const std::string& text) {
+    row.cells.push_back({.text = score ? text : "", .value = score ? score->value : 0});
+  };
+  add(is.headline, metric_score(metric, is.headline));
+  const std::optional<Score>& second = metric == Metric::kPearson ? is.spearman : is.macro_f1;
+  add(second, second ? metric_score(Metric::kMicroF1, *second) : "");
+  add(is.difference, is.difference ? metric_change(metric, *is.difference) : "");
+  return row;
+}
+
 /// A file of the user's own is named by its backend and path.
 std::string settings_words(const BackendResult& backend) {
   if (backend.file.empty()) return backend.settings;
@@ -129,6 +143,29 @@ std::string speed_tables(const BenchResults& results) {
   const std::string first = html_paragraph(words) + speed_table(results, "The best of each backend and order", best);
   if (best.size() == all.size()) return first;
   return first + html_details(fmt::format("All {} configurations", all.size()), every);
+}
+
+std::string accuracy_table(const BenchResults& results) {
+  if (!results.labelled) return "";
+  const LabelledSummary& is = *results.labelled;
+  std::vector<TableRow> rows;
+  for (const BackendResult& backend : results.backends) {
+    if (backend.accuracy) rows.push_back(accuracy_row(is, backend));
+  }
+  if (rows.empty()) return "";
+  const std::string metric(metric_words(is.metric));
+  return html_paragraph(fmt::format(
+             "Every backend answered the same {} of {}{}. The change is against {} (paired: a text "
+             "that both have right or both have wrong says nothing of it). A compute type other than fp32 is judged by "
+             "this change where the texts are enough to tell.",
+             counted(is.texts, "labelled text"), is.source,
+             is.labels_are_numbers ? ", whose labels are numbers, taken as the model numbers them" : "", is.oracle)) +
+         html_table("Accuracy of each backend",
+                    {{"Backend"},
+                     {"Its " + metric, true},
+                     {is.metric == Metric::kPearson ? "Spearman" : "Macro-F1", true},
+                     {"Change", true}},
+                    rows);
 }
 
 std::string gate_table(const BenchResults& results) {

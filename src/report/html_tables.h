@@ -10,6 +10,8 @@ namespace paceline {
 
 /// The best of each backend and order, and every configuration behind a line that opens it.
 std::string speed_tables(const BenchResults& results);
+/// How often each backend is right, and what that is less than the oracle.
+std::string accuracy_table(const BenchResults& results);
 /// What the gate compared, and which backends are out.
 std::string gate_table(const BenchResults& results);
 /// Versions, memory, load time, settings.

@@ -182,5 +182,13 @@ TEST(HtmlTest, TagsAreBalanced) {
   }
 }
 
+TEST(HtmlTest, LabelsGiveAChartATableAndATile) {
+  const std::string page = report_html(labelled_results(), {});
+  EXPECT_THAT(page, HasSubstr("Accuracy over speed"));
+  EXPECT_THAT(page, HasSubstr("answered the same 2,000 labelled texts of test.csv"));
+  EXPECT_THAT(page, HasSubstr("-2.00 points (95 % interval -2.20 to -1.80)"));
+  EXPECT_THAT(report_html(article_results(), {}), testing::Not(HasSubstr("Accuracy over speed")));
+}
+
 }  // namespace
 }  // namespace paceline

@@ -141,7 +141,7 @@ void draw_lines(Canvas& canvas, const Plot& plot) {
     }
   }
   for (const Line& line : plot.panel.lines) {
-    if (line.context) continue;
+    if (line.context || line.bare) continue;
     for (const Point& point : line.points) draw_point(canvas, plot, point, line.color);
   }
 }

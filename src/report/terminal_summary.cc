@@ -25,6 +25,11 @@ std::string gate_word(const BenchResults& results, const CellResult& cell) {
   return backend->gate.accepted ? "accepted" : "rejected";
 }
 
+std::string accuracy_cell(const BenchResults& results, const CellResult& cell) {
+  const AccuracyResult* accuracy = find_accuracy(results, cell.configuration);
+  return accuracy == nullptr ? "" : metric_figure(results.labelled->metric, accuracy->headline.value);
+}
+
 TextRow cell_row(const BenchResults& results, const CellResult& cell) {
   const Configuration& is = cell.configuration;
   TextRow row;
@@ -36,6 +41,7 @@ TextRow cell_row(const BenchResults& results, const CellResult& cell) {
                format_number(cell.texts_per_second),
                has_median(cell.speedup) ? format_ratio(cell.speedup.median) : "",
                gate_word(results, cell)};
+  if (results.labelled) row.cells.insert(row.cells.end() - 1, accuracy_cell(results, cell));
   if (is_baseline(results, cell)) row.mark = 'b';
   if (is_recommended(results, cell)) {
     row.mark = '*';
@@ -61,15 +67,14 @@ void print_table(TerminalPage& page, const BenchResults& results) {
   }
   if (rows.empty()) return;
   page.line("");
-  page.table({{"backend"},
-              {"batch", true},
-              {"order"},
-              {"ms/text", true},
-              {"interval", true, 3},
-              {"texts/s", true, 2},
-              {"speed-up", true, 1},
-              {"gate", false, 4}},
-             rows);
+  std::vector<TextColumn> columns = {{"backend"},           {"batch", true},       {"order"},
+                                     {"ms/text", true},     {"interval", true, 3}, {"texts/s", true, 2},
+                                     {"speed-up", true, 1}, {"gate", false, 4}};
+  if (results.labelled) {
+    const Metric metric = results.labelled->metric;
+    columns.insert(columns.end() - 1, {metric == Metric::kPearson ? "Pearson" : metric_words(metric), true});
+  }
+  page.table(columns, rows);
   std::string legend = "Best of each backend and order.";
   if (marks.find('*') != std::string::npos) legend += " * recommended.";
   if (marks.find('b') != std::string::npos) legend += " b baseline.";
@@ -88,8 +93,8 @@ void print_headline(TerminalPage& page, const BenchResults& results) {
                      headline.title,
                  0, recommended ? kGreen : kBold);
   for (const std::string& caveat : headline.caveats) page.paragraph(caveat, 2, kYellow);
-  for (const std::string* words :
-       {&headline.action, &headline.speed, &headline.total, &headline.comparison, &headline.reason, &headline.proof}) {
+  for (const std::string* words : {&headline.action, &headline.speed, &headline.total, &headline.comparison,
+                                   &headline.reason, &headline.frontier, &headline.proof}) {
     page.paragraph(*words, 2);
   }
   // The last limit is what every run requires.

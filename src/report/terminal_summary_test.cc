@@ -49,6 +49,16 @@ TEST(TerminalSummaryTest, SaysWhyNotTheOthersAndWhatLengthsCost) {
   EXPECT_THAT(summary, HasSubstr("cost 0.675 at 0.180 an hour"));
 }
 
+TEST(TerminalSummaryTest, LabelsGiveAColumnAndTheFrontier) {
+  const std::string summary = terminal_summary(labelled_results(), {.width = 200});
+  EXPECT_THAT(summary,
+              HasSubstr("Accuracy over speed, where nothing is both faster and better: native bf16 91.2 % at "));
+  EXPECT_THAT(summary, HasSubstr("(2,000 labelled texts)."));
+  EXPECT_THAT(summary, HasSubstr("speed-up  accuracy  gate"));
+  EXPECT_THAT(summary, HasSubstr("at most 0.50 points below fp32 on labelled texts"));
+  EXPECT_THAT(terminal_summary(article_results(), {.width = 200}), Not(HasSubstr("ccuracy")));
+}
+
 TEST(TerminalSummaryTest, ShowsAllColumnsAt80) {
   EXPECT_THAT(terminal_summary(example_results(), {.width = 80}),
               HasSubstr("batch  order   ms/text      interval  texts/s  speed-up\n"));

@@ -69,6 +69,46 @@ std::string deciding_words(const BenchResults& results, const CellResult& one, c
   return "Only a quieter machine may decide: both had as many rounds and texts as bench measures.";
 }
 
+std::string_view metric_words(Metric metric) {
+  switch (metric) {
+    case Metric::kAccuracy:
+      return "accuracy";
+    case Metric::kMicroF1:
+      return "micro-F1";
+    case Metric::kPearson:
+      break;
+  }
+  return "Pearson correlation";
+}
+
+std::string metric_figure(Metric metric, double value) {
+  return metric == Metric::kAccuracy ? format_percent(value) : format_decimals(value, 3);
+}
+
+std::string metric_score(Metric metric, const Score& score) {
+  const std::string low =
+      metric == Metric::kAccuracy ? format_decimals(100 * score.low, 1) : metric_figure(metric, score.low);
+  return fmt::format("{} (95 % interval {} to {})", metric_figure(metric, score.value), low,
+                     metric_figure(metric, score.high));
+}
+
+std::string metric_amount(Metric metric, double amount) {
+  return metric == Metric::kAccuracy ? format_decimals(100 * amount, 2) + " points" : format_decimals(amount, 4);
+}
+
+std::string metric_difference(Metric metric, double difference) {
+  return fmt::format("{}{}", difference > 0 ? "+" : "", metric_amount(metric, difference));
+}
+
+std::string metric_change(Metric metric, const Score& difference) {
+  const auto without_unit = [&](double end) {
+    const std::string words = metric_difference(metric, end);
+    return words.substr(0, words.find(' '));
+  };
+  return fmt::format("{} (95 % interval {} to {})", metric_difference(metric, difference.value),
+                     without_unit(difference.low), without_unit(difference.high));
+}
+
 std::string peaks_words(const Roof& roof) {
   std::string words;
   for (const RoofFigure& figure : kRoofFigures) {

@@ -31,6 +31,19 @@ std::string configuration_words(const Configuration& configuration);
 /// quieter machine may decide."
 std::string deciding_words(const BenchResults& results, const CellResult& one, const CellResult& other);
 
+/// "accuracy", "micro-F1", "Pearson correlation".
+std::string_view metric_words(Metric metric);
+/// A figure of the metric: "91.2 %", "0.871".
+std::string metric_figure(Metric metric, double value);
+/// A figure with its interval: "91.2 % (95 % interval 90.1 to 92.2 %)".
+std::string metric_score(Metric metric, const Score& score);
+/// An amount of the metric: "0.50 points", "0.0050".
+std::string metric_amount(Metric metric, double amount);
+/// A difference of two figures: "-0.10 points", "+0.0010".
+std::string metric_difference(Metric metric, double difference);
+/// A difference with its interval: "-0.10 points (95 % interval -0.30 to +0.10)".
+std::string metric_change(Metric metric, const Score& difference);
+
 /// What the arithmetic of each compute type can reach: "fp32 290 GFLOP/s, bf16 none, int8 1,130 GOP/s".
 std::string peaks_words(const Roof& roof);
 

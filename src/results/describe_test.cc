@@ -26,6 +26,14 @@ TEST(DescribeTest, AnIntervalStandsBehindItsMedian) {
   EXPECT_EQ(interval_in_brackets({.median = 24}), "");
 }
 
+TEST(DescribeTest, FiguresOfAMetric) {
+  EXPECT_EQ(metric_score(Metric::kAccuracy, {0.912, 0.899, 0.9243}), "91.2 % (95 % interval 89.9 to 92.4 %)");
+  EXPECT_EQ(metric_score(Metric::kMicroF1, {0.8712, 0.86, 0.88}), "0.871 (95 % interval 0.860 to 0.880)");
+  EXPECT_EQ(metric_change(Metric::kAccuracy, {-0.001, -0.003, 0.001}), "-0.10 points (95 % interval -0.30 to +0.10)");
+  EXPECT_EQ(metric_change(Metric::kPearson, {0.001, -0.003, 0.005}), "+0.0010 (95 % interval -0.0030 to +0.0050)");
+  EXPECT_EQ(metric_amount(Metric::kAccuracy, 0.005), "0.50 points");
+}
+
 TEST(DescribeTest, ConfigurationsInWords) {
   Configuration configuration{.backend = "native", .batch_size = 64, .order = Order::kLength};
   EXPECT_EQ(configuration_words(configuration), "native fp32, batch size 64, sorted by length");

@@ -25,6 +25,20 @@ inline constexpr EnumNames<Objective, 2> kObjectiveNames = {
 inline constexpr EnumNames<Lead, 3> kLeadNames = {
     {{Lead::kFaster, "faster"}, {Lead::kEqual, "equal"}, {Lead::kUnresolved, "unresolved"}}};
 
+inline constexpr EnumNames<GateBasis, 2> kGateBasisNames = {
+    {{GateBasis::kAnswers, "answers"}, {GateBasis::kAccuracy, "accuracy"}}};
+inline constexpr EnumNames<Metric, 3> kMetricNames = {
+    {{Metric::kAccuracy, "accuracy"}, {Metric::kMicroF1, "micro_f1"}, {Metric::kPearson, "pearson"}}};
+
+/// An object that is left out where the value is empty.
+template <class Visitor>
+void object_if_any(Visitor& visitor, std::string_view key, auto& value) {
+  if constexpr (Visitor::kReads) {
+    if (visitor.has(key)) value.emplace();
+  }
+  if (value) visitor.object(key, [&](auto& inner) { fields(inner, *value); });
+}
+
 /// An object that is null where the value is empty.
 template <class Visitor>
 void optional_object(Visitor& visitor, std::string_view key, auto& value) {
@@ -93,6 +107,38 @@ void fields(auto& visitor, FieldsOf<Timing> auto& is) {
   visitor.number("seconds", is.seconds, {.required = true});
 }
 
+/// Every figure of labelled texts lies between these: shares, correlations and differences of two of them.
+inline constexpr double kMostScore = 2;
+
+void fields(auto& visitor, FieldsOf<Score> auto& is) {
+  const NumberRule rule{.low = -kMostScore, .high = kMostScore, .required = true, .finite = true};
+  visitor.number("value", is.value, rule);
+  visitor.number("low", is.low, rule);
+  visitor.number("high", is.high, rule);
+  visitor.check(is.low <= is.value && is.value <= is.high, [&] {
+    return fmt::format("value is {}, low is {}, high is {}: the interval does not hold the value", is.value, is.low,
+                       is.high);
+  });
+}
+
+void fields(auto& visitor, FieldsOf<AccuracyResult> auto& is) {
+  fields(visitor, is.headline);
+  object_if_any(visitor, "macro_f1", is.macro_f1);
+  object_if_any(visitor, "spearman", is.spearman);
+  object_if_any(visitor, "difference", is.difference);
+}
+
+void fields(auto& visitor, FieldsOf<LabelledSummary> auto& is) {
+  visitor.text("source", is.source);
+  visitor.text("label_column", is.label_column);
+  visitor.choice("metric", is.metric, kMetricNames, {.required = true});
+  visitor.text("oracle", is.oracle);
+  visitor.flag("labels_are_numbers", is.labels_are_numbers);
+  visitor.integer("texts", is.texts, {.required = true});
+  visitor.integer("texts_available", is.texts_available);
+  visitor.integer("rows_skipped", is.rows_skipped);
+}
+
 void fields(auto& visitor, FieldsOf<GateResult> auto& is) {
   visitor.flag("accepted", is.accepted);
   visitor.text("oracle", is.oracle);
@@ -101,6 +147,7 @@ void fields(auto& visitor, FieldsOf<GateResult> auto& is) {
   visitor.number("mean_abs_logit_diff", is.mean_abs_logit_diff);
   visitor.number("max_relative_diff", is.max_relative_diff);
   visitor.number("agreement", is.agreement);
+  visitor.choice("judged_by", is.basis, kGateBasisNames, {.written = is.basis != GateBasis::kAnswers});
   visitor.text("verdict", is.verdict);
 }
 
@@ -120,6 +167,7 @@ void fields(auto& visitor, FieldsOf<BackendResult> auto& is) {
   visitor.number("load_ms", is.load_ms);
   visitor.integer("peak_memory_bytes", is.peak_memory_bytes);
   visitor.object_or_null("gate", is.gate.ran, [&](auto& gate) { fields(gate, is.gate); });
+  object_if_any(visitor, "accuracy", is.accuracy);
 }
 
 void fields(auto& visitor, FieldsOf<LengthResult> auto& is) {
@@ -148,6 +196,12 @@ void fields(Visitor& visitor, FieldsOf<Constraints> auto& is) {
   visitor.number("max_latency_ms", is.max_latency_ms);
   visitor.integer("max_memory_bytes", is.max_memory_bytes);
   visitor.number("min_agreement", is.min_agreement);
+  visitor.number("min_accuracy", is.min_accuracy, {.high = 1, .written = is.min_accuracy > 0});
+  double loss = is.max_accuracy_loss.value_or(0);
+  visitor.number("max_accuracy_loss", loss, {.high = 1, .written = is.max_accuracy_loss.has_value()});
+  if constexpr (Visitor::kReads) {
+    if (visitor.has("max_accuracy_loss")) is.max_accuracy_loss = loss;
+  }
   visitor.number("price_per_hour", is.price_per_hour);
 }
 

@@ -47,6 +47,11 @@ bool is_baseline(const BenchResults& results, const CellResult& cell) {
   return results.baseline && *results.baseline == cell.configuration;
 }
 
+const AccuracyResult* find_accuracy(const BenchResults& results, const Configuration& configuration) {
+  const BackendResult* backend = results.labelled ? find_backend(results, configuration) : nullptr;
+  return backend != nullptr && backend->accuracy ? &*backend->accuracy : nullptr;
+}
+
 std::vector<const BackendResult*> failed_backends(const BenchResults& results) {
   std::vector<const BackendResult*> failed;
   for (const BackendResult& backend : results.backends) {

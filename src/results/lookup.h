@@ -26,6 +26,9 @@ bool was_rejected(const BenchResults& results, const CellResult& cell);
 bool is_recommended(const BenchResults& results, const CellResult& cell);
 bool is_baseline(const BenchResults& results, const CellResult& cell);
 
+/// What the backend of a cell is worth on labelled texts; null where that is not known.
+const AccuracyResult* find_accuracy(const BenchResults& results, const Configuration& configuration);
+
 /// Backends that are out: not installed, crashed, killed.
 std::vector<const BackendResult*> failed_backends(const BenchResults& results);
 

@@ -18,6 +18,9 @@ void backend_in_cell(auto& visitor, const BackendResult* backend) {
   visitor.repeated("accepted", gate != nullptr ? OrderedJson(gate->accepted) : OrderedJson());
   visitor.repeated("peak_memory_bytes", backend != nullptr ? OrderedJson(backend->peak_memory_bytes) : OrderedJson());
   visitor.repeated("load_ms", backend != nullptr ? finite_or_null(backend->load_ms) : OrderedJson());
+  if (backend == nullptr || !backend->accuracy) return;
+  visitor.repeated("accuracy", backend->accuracy->headline.value);
+  if (backend->accuracy->difference) visitor.repeated("accuracy_difference", backend->accuracy->difference->value);
 }
 
 void cell_figures(auto& visitor, FieldsOf<CellResult> auto& is, const BackendResult* backend) {
@@ -111,6 +114,7 @@ void report_fields(auto& visitor, FieldsOf<BenchResults> auto& is) {
   visitor.texts("notes", is.notes);
   visitor.object("checkpoint", [&](auto& inner) { fields(inner, is.checkpoint); });
   visitor.object("workload", [&](auto& inner) { fields(inner, is.workload); });
+  object_if_any(visitor, "labelled", is.labelled);
   visitor.object("machine", [&](auto& inner) { machine_fields(inner, is); });
   visitor.rows("backends", is.backends, [](auto& row, auto& backend) { fields(row, backend); },
                {.most = kMostConfigurations});

@@ -53,6 +53,25 @@ TEST(ReportJsonTest, HasWhatScriptsRelyOn) {
   EXPECT_TRUE(report.contains("length_sweep"));
 }
 
+TEST(ReportJsonTest, AccuracyStandsInEveryRowAndSample) {
+  const BenchResults results = labelled_results();
+  const Json report = report_of(results);
+  EXPECT_EQ(report.at("labelled").at("metric"), "accuracy");
+  EXPECT_EQ(report.at("backends").at(2).at("gate").at("judged_by"), "accuracy");
+  for (const Json& row : report.at("configurations")) {
+    if (row.contains("error")) continue;
+    EXPECT_GT(row.at("accuracy"), 0.8);
+    EXPECT_EQ(row.contains("accuracy_difference"), row.at("backend") != "torch-eager");
+  }
+  const std::string samples = samples_csv(results);
+  EXPECT_THAT(samples, testing::HasSubstr(",ms_per_text,accuracy,accuracy_low,accuracy_high,accuracy_difference\n"));
+  EXPECT_THAT(samples, testing::HasSubstr(",0.892000,0.879000,0.904000,-0.020000\n"));
+  EXPECT_THAT(samples, testing::HasSubstr(",0.912000,0.899000,0.924000,\n"));
+  const Json without = report_of(article_results());
+  EXPECT_FALSE(without.contains("labelled"));
+  EXPECT_FALSE(without.at("backends").at(0).contains("accuracy"));
+}
+
 TEST(ReportJsonTest, ErrorsStandInsteadOfFigures) {
   BenchResults results = example_results();
   results.cells[0].error = "killed by signal 9";

@@ -35,7 +35,7 @@ void expect_refused(const Json& json, ErrorCode code, const std::vector<std::str
 }
 
 TEST(ReportReaderTest, WhatWasWrittenComesBack) {
-  for (const BenchResults& results : {example_results(), article_results(), BenchResults{}}) {
+  for (const BenchResults& results : {example_results(), article_results(), labelled_results(), BenchResults{}}) {
     const std::string text = report_json(results);
     EXPECT_EQ(again(text), text);
   }
@@ -66,6 +66,43 @@ TEST(ReportReaderTest, EveryFieldOfTheResultsComesBack) {
   EXPECT_EQ(read.backends.back().error, wrote.backends.back().error);
   EXPECT_EQ(read.backends[8].file, wrote.backends[8].file);
   EXPECT_EQ(read.baseline, wrote.baseline);
+}
+
+TEST(ReportReaderTest, AccuracyComesBack) {
+  const BenchResults wrote = labelled_results();
+  const BenchResults read = report_from_json(report_json(wrote), "report.json");
+  ASSERT_TRUE(read.labelled.has_value());
+  EXPECT_EQ(read.labelled->texts, 2000);
+  EXPECT_EQ(read.labelled->oracle, "torch-eager fp32");
+  EXPECT_EQ(read.constraints.max_accuracy_loss, 0.005);
+  ASSERT_EQ(read.backends.size(), wrote.backends.size());
+  for (std::size_t i = 0; i < wrote.backends.size(); ++i) {
+    const auto& was = wrote.backends[i].accuracy;
+    const auto& is = read.backends[i].accuracy;
+    ASSERT_EQ(is.has_value(), was.has_value());
+    if (!was) continue;
+    EXPECT_EQ(is->headline, was->headline);
+    EXPECT_EQ(is->macro_f1, was->macro_f1);
+    EXPECT_EQ(is->difference, was->difference);
+    EXPECT_EQ(is->spearman, was->spearman);
+    EXPECT_EQ(read.backends[i].gate.basis, wrote.backends[i].gate.basis);
+  }
+}
+
+TEST(ReportReaderTest, AccuracyOutOfBoundsIsRefused) {
+  const Json report = Json::parse(report_json(labelled_results()));
+  const auto refused = [&](const char* pointer, const Json& value, const char* mention) {
+    Json changed = report;
+    changed[Json::json_pointer(pointer)] = value;
+    expect_refused(changed, ErrorCode::kCorruptData, {mention});
+  };
+  refused("/backends/1/accuracy/value", 7, "value");
+  refused("/backends/1/accuracy/low", 0.95, "the interval does not hold the value");
+  refused("/backends/1/accuracy/difference/high", nullptr, "high");
+  refused("/backends/1/accuracy/macro_f1", 0.5, "macro_f1");
+  refused("/labelled/metric", "bleu", "bleu");
+  refused("/labelled/texts", -1, "texts");
+  refused("/backends/2/gate/judged_by", "luck", "luck");
 }
 
 TEST(ReportReaderTest, OddResultsComeBack) {

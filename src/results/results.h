@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint_options.h"
 #include "machine/machine.h"
 #include "paceline/classifier.h"
+#include "statistics/score.h"
 
 namespace paceline {
 
@@ -73,9 +74,16 @@ struct CellResult {
   std::vector<Timing> timings;
 };
 
+/// What the gate judged a backend by.
+enum class GateBasis {
+  kAnswers,   ///< how far its answers are from the oracle's
+  kAccuracy,  ///< how much less often they are right: of a compute type other than fp32, with labels
+};
+
 /// The gate: answers compared with the oracle's.
 struct GateResult {
   bool ran = false;
+  bool comparable = false;  ///< all answers are numbers, as many as the oracle's; known to the run alone
   bool accepted = false;
   std::string oracle;  ///< "native fp32", "reference"
   int32_t texts = 0;
@@ -83,7 +91,36 @@ struct GateResult {
   double mean_abs_logit_diff = 0;
   double max_relative_diff = 0;  ///< relative to the largest logit
   double agreement = 0;          ///< share of texts with the same label, ties within 1e-3 not counted
-  std::string verdict;           ///< why it was accepted or rejected: one sentence, without that word
+  GateBasis basis = GateBasis::kAnswers;
+  std::string verdict;  ///< why it was accepted or rejected: a sentence or two, without that word
+};
+
+/// What says how good a model's answers are, by its task: evaluate's first figure.
+enum class Metric {
+  kAccuracy,  ///< one label per text
+  kMicroF1,   ///< several labels
+  kPearson,   ///< a regression
+};
+
+/// What a backend's answers to labelled texts are worth.
+struct AccuracyResult {
+  Score headline;                   ///< of the metric
+  std::optional<Score> macro_f1{};  ///< of labels
+  std::optional<Score> spearman{};  ///< of a regression; none for a constant
+  /// The headline minus the oracle's, of the same texts (a paired interval); none of the oracle's own.
+  std::optional<Score> difference{};
+};
+
+/// Texts whose labels are known.
+struct LabelledSummary {
+  std::string source{};        ///< file name
+  std::string label_column{};  ///< where the file has the labels
+  Metric metric = Metric::kAccuracy;
+  std::string oracle{};             ///< whose accuracy the others' is compared with: "native fp32"
+  bool labels_are_numbers = false;  ///< the file calls labels 0 to K - 1, not by their names
+  int64_t texts_available = 0;
+  int64_t texts = 0;  ///< that every backend answered
+  int64_t rows_skipped = 0;
 };
 
 /// A backend at one compute type, loaded in a worker process of its own.
@@ -102,8 +139,9 @@ struct BackendResult {
   double load_ms = 0;
   int64_t peak_memory_bytes = 0;  ///< of its worker, all instances together
   GateResult gate;
-  std::string error;     ///< why it is out: not installed, crashed, killed
-  bool no_room = false;  ///< it is out for want of memory, threads or open files
+  std::optional<AccuracyResult> accuracy{};  ///< none without labels
+  std::string error;                         ///< why it is out: not installed, crashed, killed
+  bool no_room = false;                      ///< it is out for want of memory, threads or open files
 };
 
 struct WorkloadSummary {
@@ -165,7 +203,10 @@ struct Constraints {
   double max_latency_ms = 0;     ///< p99 of its backend at batch size 1; 0: no limit
   int64_t max_memory_bytes = 0;  ///< peak of its worker; 0: no limit
   double min_agreement = 0.995;  ///< of compute types other than fp32 with fp32
-  double price_per_hour = 0;     ///< of the machine, in a currency of the user's; 0: cost is not stated
+  double min_accuracy = 0;       ///< of the metric, where labels are known; 0: no limit
+  /// With labels: what a compute type other than fp32 may lose of the metric; none without labels.
+  std::optional<double> max_accuracy_loss{};
+  double price_per_hour = 0;  ///< of the machine, in a currency of the user's; 0: cost is not stated
 };
 
 /// Exact lengths, as many sequences as a batch has: what a text of that length costs. On made-up batches of the
@@ -245,6 +286,7 @@ struct BenchResults {
   MachineLoad load_before, load_after;
   CheckpointSummary checkpoint;
   WorkloadSummary workload;
+  std::optional<LabelledSummary> labelled;  ///< none without labels
   std::vector<BackendResult> backends;
   std::vector<CellResult> cells;
   std::optional<Configuration> baseline;

@@ -323,4 +323,33 @@ inline BenchResults article_results() {
   return results;
 }
 
+/// article_results() with labels: bf16 costs nothing that can be seen, int8 of native two points.
+inline BenchResults labelled_results() {
+  BenchResults results = article_results();
+  results.labelled = {.source = "test.csv",
+                      .label_column = "label",
+                      .oracle = "torch-eager fp32",
+                      .texts_available = 2000,
+                      .texts = 2000};
+  results.constraints.max_accuracy_loss = 0.005;
+  for (BackendResult& backend : results.backends) {
+    if (!backend.error.empty()) continue;
+    const double loss = backend.compute_type == "fp32"   ? 0
+                        : backend.compute_type == "bf16" ? 0.0005
+                        : backend.backend == "native"    ? 0.02
+                                                         : 0.003;
+    const double value = 0.912 - loss;
+    AccuracyResult& accuracy = backend.accuracy.emplace();
+    accuracy.headline = {value, value - 0.013, value + 0.012};
+    accuracy.macro_f1 = {value - 0.03, value - 0.05, value - 0.01};
+    if (backend.backend != "torch-eager") accuracy.difference = {-loss, -loss - 0.002, -loss + 0.002};
+  }
+  GateResult& rejected = results.backends[2].gate;
+  rejected.basis = GateBasis::kAccuracy;
+  rejected.verdict =
+      "its accuracy changes by -2.00 points (95 % interval -2.20 to -1.80), a loss of 0.50 points is "
+      "allowed (2,000 labelled texts against torch-eager fp32).";
+  return results;
+}
+
 }  // namespace paceline
