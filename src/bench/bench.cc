@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/cpu_topology.h"
 #include "base/paths.h"
+#include "base/thread_pool.h"
+#include "bench/accuracy_gate.h"
 #include "bench/bench_run.h"
+#include "bench/labelled_texts.h"
 #include "bench/length_sweep.h"
 #include "bench/process_worker.h"
 #include "bench/round_store.h"
@@ -40,6 +43,22 @@ void check_options(const BenchOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[bench] an agreement of {}, 0 to 1 is possible.", options.constraints.min_agreement));
   }
+  const auto check_share = [](std::string_view what, double share, double least) {
+    if (share >= least && share <= 1) return;
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("[bench] {} is {}, expected {} to 1.", what, share, least));
+  };
+  const Constraints& limits = options.constraints;
+  check_share("the least accuracy", limits.min_accuracy, 0);
+  check_share("the accuracy that may be lost", limits.max_accuracy_loss.value_or(1), kLeastMaxAccuracyLoss);
+  if (!options.texts.labelled.empty() && options.texts.label_column.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "[bench] no name was given for the column of the labels, expected one. Name it with --label-column.");
+  }
+  if (options.texts.labelled.empty() && (limits.min_accuracy > 0 || limits.max_accuracy_loss)) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "[bench] --min-accuracy and --max-accuracy-loss need texts whose labels are known. Give them by --data.");
+  }
   if (in_windows(options.texts.long_texts) &&
       (options.constraints.objective == Objective::kLatency || options.constraints.max_latency_ms > 0)) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -48,41 +67,99 @@ void check_options(const BenchOptions& options) {
   }
 }
 
-WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload) {
-  const int32_t longest = std::max(workload.summary.max_tokens, std::min(checkpoint.max_length(), kSweepTokens.back()));
+WorkTable make_work_table(const Checkpoint& checkpoint, const Workload& workload,
+                          const std::optional<LabelledTexts>& labelled) {
+  int32_t longest = std::max(workload.summary.max_tokens, std::min(checkpoint.max_length(), kSweepTokens.back()));
+  if (labelled && !labelled->lengths.empty()) longest = std::max(longest, std::ranges::max(labelled->lengths));
   std::vector<double> flops(static_cast<std::size_t>(longest) + 1, 0);
   for (std::size_t n = 1; n < flops.size(); ++n)
     flops[n] = forward_flops(checkpoint.network(), static_cast<int32_t>(n));
   return {std::move(flops), workload.lengths};
 }
 
-Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint, int32_t threads) {
-  if (in_windows(options.texts.long_texts) && !checkpoint.has_head()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "[bench] the model has no labels, and --long window combines what windows get. Leave it out.");
-  }
-  if (options.texts.file.empty()) {
-    return make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
-                                   std::min(kMadeUpTokens, checkpoint.max_length()),
-                                   reads_token_types(checkpoint.network()));
-  }
-  const Tokenizer tokenizer =
-      Tokenizer::load(checkpoint.parts().tokenizer,
-                      tokenizer_options(checkpoint, {.long_texts = options.texts.long_texts, .counts_cut = true}));
+Tokenizer load_tokenizer(const BenchOptions& options, const Checkpoint& checkpoint) {
+  return Tokenizer::load(checkpoint.parts().tokenizer,
+                         tokenizer_options(checkpoint, {.long_texts = options.texts.long_texts, .counts_cut = true}));
+}
+
+/// Without a file of its own the labelled texts are measured.
+std::filesystem::path measured_file(const BenchTexts& texts) {
+  return texts.file.empty() ? texts.labelled : texts.file;
+}
+
+void notice_all(const BenchOptions& options, const std::vector<std::string>& notes) {
+  if (!options.listener.on_notice) return;
+  for (const std::string& note : notes) options.listener.on_notice(note);
+}
+
+Workload read_workload(const BenchOptions& options, const Checkpoint& checkpoint, const Tokenizer& tokenizer,
+                       int32_t threads) {
+  const std::filesystem::path file = measured_file(options.texts);
   RowReaderOptions rows = options.texts.rows;
   rows.stop = options.stop;
-  TextSet texts = read_all_texts(options.texts.file, rows);
+  TextSet texts = read_all_texts(file, rows);
   if (!tokenizer.adds_special_tokens()) skip_empty_texts(texts);
-  for (const std::string& note : texts.notes) {
-    if (options.listener.on_notice) options.listener.on_notice(note);
-  }
+  notice_all(options, texts.notes);
   return make_workload(std::move(texts), tokenizer,
-                       {.source = options.texts.file.filename().string(),
+                       {.source = file.filename().string(),
                         .texts = options.texts.sample,
                         .seed = options.texts.seed,
                         .threads = threads,
                         .long_texts = options.texts.long_texts,
                         .max_length = checkpoint.max_length()});
+}
+
+/// What a file is read for twice has to be one.
+void check_read_again(const BenchTexts& texts) {
+  std::error_code ignored;
+  if (!texts.file.empty() || std::filesystem::is_regular_file(texts.labelled, ignored)) return;
+  if (texts.labelled != "-" && !std::filesystem::exists(texts.labelled, ignored)) return;  // the reader says so
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[bench] {} cannot be read twice, for its texts and for their labels. Save it in a file, or "
+                          "give the texts to measure by --text.",
+                          texts.labelled == "-" ? "standard input" : texts.labelled.string()));
+}
+
+LabelledTexts read_labelled(const BenchOptions& options, const Checkpoint& checkpoint, const Tokenizer& tokenizer,
+                            int32_t threads) {
+  LabelledSource source{.file = options.texts.labelled,
+                        .rows = options.texts.rows,
+                        .seed = options.texts.seed,
+                        .refuse_empty = !tokenizer.adds_special_tokens()};
+  source.rows.label_column = options.texts.label_column;
+  source.rows.stop = options.stop;
+  LabelledRows rows = read_labelled_rows(source, checkpoint);
+  notice_all(options, rows.notes);
+  ThreadPool pool(threads);
+  EncodedTexts encoded = tokenizer.encode_all(rows.texts, pool);
+  return make_labelled_texts(std::move(rows), std::move(encoded), checkpoint.max_length(),
+                             {.rules = {.problem_type = checkpoint.problem_type(),
+                                        .long_texts = options.texts.long_texts.value_or(LongTextOptions{})},
+                              .options = scored_answers(options.labels, checkpoint, "bench"),
+                              .labels = checkpoint.labels().size()});
+}
+
+/// Everything that is read from files of texts.
+void read_texts(const BenchOptions& options, const Checkpoint& checkpoint, BenchSubject& subject) {
+  const bool labelled = !options.texts.labelled.empty();
+  if (!checkpoint.has_head() && (labelled || in_windows(options.texts.long_texts))) {
+    throw Error(ErrorCode::kInvalidArgument,
+                labelled ? "[bench] the model has no labels, and --data says what they should be. Give --text."
+                         : "[bench] the model has no labels, and --long window combines what windows get. Leave it "
+                           "out.");
+  }
+  if (measured_file(options.texts).empty()) {
+    subject.workload = make_synthetic_workload(kMadeUpTexts, checkpoint.network().vocab_size,
+                                               std::min(kMadeUpTokens, checkpoint.max_length()),
+                                               reads_token_types(checkpoint.network()));
+    return;
+  }
+  if (labelled) check_read_again(options.texts);
+  const Tokenizer tokenizer = load_tokenizer(options, checkpoint);
+  subject.workload = read_workload(options, checkpoint, tokenizer, subject.threads);
+  subject.length_texts = make_length_texts(subject.workload, checkpoint.max_length());
+  // Afterwards: the time of tokenizing is that of a tokenizer that has seen no text.
+  if (labelled) subject.labelled = read_labelled(options, checkpoint, tokenizer, subject.threads);
 }
 
 /// The most threads that some configuration computes with.
@@ -104,11 +181,8 @@ BenchSubject make_subject(const BenchOptions& options, const Checkpoint& checkpo
   subject.cache_dir = options.cache_dir.empty() ? default_cache_dir() : options.cache_dir;
   subject.usable_cpus = resolve_threads(0);
   subject.threads = computing_threads(options.choice, subject.usable_cpus);
-  subject.workload = read_workload(options, checkpoint, subject.threads);
-  subject.work = make_work_table(checkpoint, subject.workload);
-  if (!options.texts.file.empty()) {
-    subject.length_texts = make_length_texts(subject.workload, checkpoint.max_length());
-  }
+  read_texts(options, checkpoint, subject);
+  subject.work = make_work_table(checkpoint, subject.workload, subject.labelled);
   subject.problem_type = checkpoint.problem_type();
   subject.has_labels = checkpoint.has_head();
   subject.checkpoint_hash = checkpoint.hash(subject.cache_dir);

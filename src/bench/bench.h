@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "evaluate/evaluate.h"
 #include "plan/plan.h"
 #include "results/results.h"
 #include "rows/row_reader.h"
@@ -42,6 +43,10 @@ struct BenchTexts {
   int32_t sample = 1000;  ///< as many of them, chosen at random
   uint64_t seed = 0;
   std::optional<LongTextOptions> long_texts{};  ///< for the plan, too; windows: batches are of windows
+  /// Texts with what is expected of them, to say how often answers are right; empty: none. They are in the same formats
+  /// and columns; where `file` is empty they are measured, too.
+  std::filesystem::path labelled{};
+  std::string label_column = kDefaultLabelColumn;
 };
 
 /// What is measured of a model: every combination of these that the backends have.

@@ -13,6 +13,7 @@
 #include "bench/measurement.h"
 #include "bench/round_store.h"
 #include "bench/run_plan.h"
+#include "bench/scoring_run.h"
 #include "bench/text_to_labels.h"
 #include "bench/turn_runner.h"
 #include "paceline/error.h"
@@ -26,6 +27,23 @@ namespace {
 
 /// The gate gets this share of the budget, and more only where the least that it needs takes longer.
 constexpr double kGateShare = 0.25;
+/// Labelled texts get as much, and more only where the fewest that can tell take longer.
+constexpr double kScoringShare = 0.25;
+
+/// Which texts and what is expected of them.
+std::string hash_labelled(const LabelledTexts& labelled) {
+  Hasher hasher;
+  for (const Encoding& encoding : labelled.sequences.encodings) {
+    hasher.update(std::as_bytes(std::span<const int32_t>(encoding.input_ids)));
+    hasher.update("\n");
+  }
+  for (const Expected& expected : labelled.expected) {
+    hasher.update(std::as_bytes(std::span<const int32_t>(expected.labels)));
+    hasher.update(std::as_bytes(std::span(&expected.value, 1)));
+    hasher.update("\n");
+  }
+  return hasher.hex();
+}
 
 /// What the figures depend on: another machine, text or engine makes it another run.
 RunIdentity identity_of(const BenchSubject& subject, const std::string& cpu, uint64_t seed,
@@ -41,6 +59,7 @@ RunIdentity identity_of(const BenchSubject& subject, const std::string& cpu, uin
                        {"sample of texts", texts.hex()},
                        {"seed", fmt::format("{}", seed)},
                        {"cpu", fmt::format("{}, {} of them", cpu, subject.usable_cpus)}};
+  if (subject.labelled) identity.emplace_back("labelled texts", hash_labelled(*subject.labelled));
   for (const Contender& contender : contenders) {
     const BackendResult& is = contender.result;
     identity.emplace_back(fmt::format("{} with {} threads", contender.name(), is.threads),
@@ -52,6 +71,36 @@ RunIdentity identity_of(const BenchSubject& subject, const std::string& cpu, uin
   }
   identity.emplace_back("batch sizes and orders", plans);
   return identity;
+}
+
+/// What the gate and the labelled texts may take.
+struct GateSeconds {
+  double gate = std::numeric_limits<double>::infinity();
+  double scoring = std::numeric_limits<double>::infinity();
+};
+
+/// Which of the two needs longer than it may; empty where neither does.
+std::string overrun_words(const GateOutlook& gate, const ScoringOutlook& scoring, const GateSeconds& limits) {
+  std::string words;
+  if (gate.seconds > limits.gate) {
+    words = fmt::format("The gate needs {} for {}, and cannot compare fewer{}. ", format_duration(gate.seconds),
+                        counted(static_cast<int64_t>(gate.texts), "text"),
+                        gate.all_fp32 ? "" : " in compute types other than fp32");
+  }
+  if (scoring.seconds > limits.scoring) {
+    words +=
+        fmt::format("The accuracy needs {} for {}, and fewer would tell too little. ", format_duration(scoring.seconds),
+                    counted(static_cast<int64_t>(scoring.texts), "labelled text"));
+  }
+  return words;
+}
+
+/// That not all labelled texts were scored, of which `kept` could have been; empty where all were, or none.
+std::string scored_note(const LabelledSummary& is, std::size_t kept) {
+  if (is.texts == 0 || is.texts == is.texts_available) return "";
+  return fmt::format("The accuracy is of {} of the {}, chosen at random{}.", format_count(is.texts),
+                     counted(is.texts_available, "labelled text"),
+                     is.texts < static_cast<int64_t>(kept) ? " to keep the budget" : "");
 }
 
 class BenchRun {
@@ -70,6 +119,11 @@ class BenchRun {
     if (environment_.began) before_ = started_ - *environment_.began;
     if (options_.method.article() && !options_.method.dry_run) read_saved_rounds();
     results_.constraints = options_.constraints;
+    if (subject_.labelled) {
+      results_.labelled = subject_.labelled->summary;
+      std::optional<double>& loss = results_.constraints.max_accuracy_loss;
+      loss = loss.value_or(kDefaultMaxAccuracyLoss);
+    }
     results_.protocol = options_.method.article() ? "article" : "budget";
     Selection selection = select_contenders(
         options_.choice, {.usable_cpus = subject_.usable_cpus, .cpu_flags = results_.machine.cpu_flags});
@@ -88,29 +142,42 @@ class BenchRun {
     }
   }
 
-  /// Where the gate does not fit: how long the run takes, before it does.
-  void announce_overrun(double seconds_for_gate) const {
-    const GateOutlook gate = expected_gate(contenders_, subject_, seconds_for_gate);
-    if (gate.seconds <= seconds_for_gate || !options_.listener.on_extra) return;
-    const RunPlan plan = plan_run(options_, subject_, contenders_, spent(environment_.now() + gate.seconds));
+  /// Where the gate or the labelled texts do not fit: how long the run takes, before they do.
+  void announce_overrun(const GateSeconds& seconds) const {
+    const GateOutlook gate = expected_gate(contenders_, subject_, seconds.gate);
+    const ScoringOutlook scoring = expected_scoring(contenders_, subject_, seconds.scoring);
+    const bool fits = gate.seconds <= seconds.gate && scoring.seconds <= seconds.scoring;
+    if (fits || !options_.listener.on_extra) return;
+    const RunPlan plan =
+        plan_run(options_, subject_, contenders_, spent(environment_.now() + gate.seconds + scoring.seconds));
     if (!plan.beyond_budget) return;
-    announce(
-        fmt::format("The gate needs {} for {}, and cannot compare fewer{}. The whole run takes at least {}, more "
-                    "than the --budget of {}. Give a larger one, or fewer --backends{}.",
-                    format_duration(gate.seconds), counted(static_cast<int64_t>(gate.texts), "text"),
-                    gate.all_fp32 ? "" : " in compute types other than fp32", format_duration(plan.predicted_seconds),
-                    format_duration(options_.method.budget_seconds), gate.all_fp32 ? "" : " or --compute-types"));
+    announce(overrun_words(gate, scoring, seconds) +
+             fmt::format("The whole run takes at least {}, more than the --budget of {}. Give a larger one, or fewer "
+                         "--backends{}.",
+                         format_duration(plan.predicted_seconds), format_duration(options_.method.budget_seconds),
+                         gate.all_fp32 ? "" : " or --compute-types"));
   }
 
   /// In so many seconds where that is possible.
-  void pass_gate(double seconds, bool check_anew = false) {
+  void pass_gate(const GateSeconds& seconds, bool check_anew = false) {
+    const Constraints& limits = results_.constraints;
     const GateRun gate =
         run_gate(contenders_, subject_,
-                 {.min_agreement = options_.constraints.min_agreement, .seconds = seconds, .check_anew = check_anew},
+                 {.min_agreement = limits.min_agreement,
+                  .seconds = seconds.gate,
+                  .check_anew = check_anew,
+                  .scoring = {.max_accuracy_loss = limits.max_accuracy_loss.value_or(kDefaultMaxAccuracyLoss),
+                              .seed = options_.texts.seed,
+                              .seconds = seconds.scoring}},
                  environment_);
     extra_seconds_ += gate.reference_seconds;
     results_.unchecked_for_room = gate.no_room;
     results_.notes.insert(results_.notes.end(), gate.notes.begin(), gate.notes.end());
+    if (!results_.labelled) return;
+    results_.labelled->texts = static_cast<int64_t>(gate.scoring.texts);
+    results_.labelled->oracle = gate.scoring.oracle;
+    const std::string note = scored_note(*results_.labelled, subject_.labelled->size());
+    if (!note.empty()) results_.notes.push_back(note);
   }
 
   void measure() {
@@ -295,10 +362,13 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
   if (!options.method.article()) run.keep_to(options.method.budget_seconds);
   try {
     run.prepare();
-    const double for_gate =
-        options.method.article() ? std::numeric_limits<double>::infinity() : kGateShare * options.method.budget_seconds;
-    run.announce_overrun(for_gate);
-    run.pass_gate(for_gate);
+    GateSeconds seconds;
+    if (!options.method.article()) {
+      seconds = {.gate = kGateShare * options.method.budget_seconds,
+                 .scoring = kScoringShare * options.method.budget_seconds};
+    }
+    run.announce_overrun(seconds);
+    run.pass_gate(seconds);
     run.measure();
     run.measure_end_to_end();
   } catch (const Interrupted&) {
@@ -315,7 +385,7 @@ void run_gate_alone(const BenchOptions& options, const BenchSubject& subject, co
   try {
     run.prepare();
     // Who names texts wants to know of those.
-    run.pass_gate(std::numeric_limits<double>::infinity(), !options.texts.file.empty());
+    run.pass_gate({}, !options.texts.file.empty());
   } catch (const Interrupted&) {
     results.interrupted = true;
   }

@@ -34,6 +34,7 @@ std::unique_ptr<Worker> load(Contender& contender, const BenchSubject& subject, 
 void send_all_texts(Contender& contender, const BenchSubject& subject) {
   contender.worker->send_texts(subject.workload.encodings);
   if (!subject.length_texts.empty()) contender.worker->send_texts(subject.length_texts);
+  if (subject.labelled) contender.worker->send_texts(subject.labelled->sequences.encodings);
 }
 
 /// The texts around the middle of the order of length.

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "bench/bench.h"
 #include "bench/cell_planner.h"
+#include "bench/labelled_texts.h"
 #include "bench/worker.h"
 #include "bench/workload.h"
 #include "checkpoint/checkpoint.h"
@@ -31,6 +32,10 @@ struct BenchSubject {
   int32_t usable_cpus = 1;  ///< of this process
   /// Sequences of exact lengths for the length sweep; a worker knows them by the indices after the sample's.
   std::vector<Encoding> length_texts;
+  /// Texts whose labels are known; a worker knows their sequences by the indices after those.
+  std::optional<LabelledTexts> labelled{};
+
+  uint32_t first_labelled() const { return static_cast<uint32_t>(workload.encodings.size() + length_texts.size()); }
 };
 
 /// What a run needs of the world; tests bring workers and a clock of their own.

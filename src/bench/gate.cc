@@ -62,11 +62,6 @@ double label_agreement(std::span<const float> expected, std::span<const float> l
   return decided == 0 ? 1 : static_cast<double>(same) / static_cast<double>(decided);
 }
 
-bool is_exact(const std::string& compute_type) {
-  const ComputeType* known = find_compute_type(compute_type);
-  return known != nullptr && known->exact;
-}
-
 void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
   const std::string against = fmt::format("{} against {}", counted(result.texts, "text"), result.oracle);
   if (!all_numbers) {
@@ -83,6 +78,11 @@ void judge(GateResult& result, bool all_numbers, const GateOptions& options) {
 }
 
 }  // namespace
+
+bool is_exact(const std::string& compute_type) {
+  const ComputeType* known = find_compute_type(compute_type);
+  return known != nullptr && known->exact;
+}
 
 std::vector<uint32_t> gate_texts(std::span<const int32_t> lengths, std::size_t count) {
   std::vector<uint32_t> by_length(lengths.size());
@@ -139,6 +139,7 @@ GateResult compare_logits(std::span<const float> expected, std::span<const float
   result.mean_abs_logit_diff = sum / static_cast<double>(expected.size());
   if (result.max_abs_logit_diff > 0) result.max_relative_diff = result.max_abs_logit_diff / std::max(largest, 1e-30);
   result.agreement = label_agreement(expected, logits, options);
+  result.comparable = all_numbers;
   judge(result, all_numbers, options);
   return result;
 }

@@ -38,6 +38,9 @@ std::vector<std::size_t> reference_positions(std::size_t gate_texts);
 std::vector<std::vector<uint32_t>> gate_batches(std::span<const uint32_t> texts, std::span<const int32_t> lengths,
                                                 int32_t max_tokens = 4096);
 
+/// Whether a compute type is judged by its numbers: fp32.
+bool is_exact(const std::string& compute_type);
+
 struct GateOptions {
   std::string oracle;                 ///< who gave the expected logits, for the report
   std::string compute_type = "fp32";  ///< of the backend that is checked
@@ -51,6 +54,7 @@ struct GateOptions {
 /// largest logit; every label's sign for multi-label), texts whose expected decision hangs on less than kTieMargin not
 /// counted, one with a logit that is not finite never the same. fp32 is accepted by kFp32Tolerance, other types by
 /// agreement; whatever is not a number is refused.
+/// Leaves `comparable` false where something is not a number.
 GateResult compare_logits(std::span<const float> expected, std::span<const float> logits, const GateOptions& options);
 
 }  // namespace paceline

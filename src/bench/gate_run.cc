@@ -220,7 +220,17 @@ class Gate {
     }
     if (proven_ != nullptr) prove(proven, original);
     if (original_ != nullptr && oracle_ == nullptr) trust_original();
-    if (oracle_ != nullptr) check_others(oracle_ == original_ ? original : proven);
+    if (oracle_ == nullptr) return std::move(run_);
+    check_others(oracle_ == original_ ? original : proven);
+    if (subject_.labelled) {
+      run_.scoring = score_contenders(contenders_, *oracle_, subject_, options_.scoring, environment_);
+      if (run_.scoring.texts == 0) {
+        run_.notes.push_back(
+            fmt::format("No accuracy was measured: {} gave the labelled texts no answers to compare "
+                        "with.",
+                        run_.scoring.oracle));
+      }
+    }
     return std::move(run_);
   }
 

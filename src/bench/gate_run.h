@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/contender.h"
+#include "bench/scoring_run.h"
 
 namespace paceline {
 
@@ -15,6 +16,7 @@ struct GateRun {
   /// budget.
   double reference_seconds = 0;
   std::vector<std::string> notes;
+  ScoringRun scoring{};  ///< of labelled texts
   bool no_room = false;  ///< native or the scalar reference could not check for want of memory, threads or open files
 };
 
@@ -36,11 +38,13 @@ struct GateRunOptions {
   double seconds = std::numeric_limits<double>::infinity();
   /// The scalar reference checks native on these texts; nothing is recalled, nor remembered.
   bool check_anew = false;
+  ScoringOptions scoring{};  ///< of labelled texts, where there are some
 };
 
 /// Fills result.gate of every running contender. The oracle is torch-eager fp32 where it runs and agrees with native
 /// fp32, else native fp32 (in a worker of its own where it is no contender). The scalar reference checks native on the
-/// 8 shortest texts and the longest, once per checkpoint; where it rejects native, PyTorch stays the oracle.
+/// 8 shortest texts and the longest, once per checkpoint; where it rejects native, PyTorch stays the oracle. With
+/// labelled texts the backends are scored against the oracle then.
 GateRun run_gate(std::vector<Contender>& contenders, const BenchSubject& subject, const GateRunOptions& options,
                  const BenchEnvironment& environment);
 

@@ -256,6 +256,7 @@ void check_profile_options(const BenchOptions& options) {
   if (options.method.protocol != Protocol::kBudget) refuse("--protocol");
   if (options.method.resume) refuse("--resume");
   if (options.method.dry_run) refuse("--dry-run");
+  if (!options.texts.labelled.empty()) refuse("--data");
 }
 
 void profile_stages(const BenchOptions& options, const BenchSubject& subject, BenchResults& results) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/paths.h"
+#include "bench/accuracy_gate.h"
 #include "bench/bench.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
@@ -23,19 +24,34 @@ constexpr int64_t kMaxBatchSize = 4096;
 constexpr int64_t kMaxBatchTokens = 1 << 24;
 constexpr int64_t kMaxThreads = 1024;
 
+/// Flags that share a help stand in one line of it.
+constexpr const char* kDataHelp = "labelled texts: scores the answers (default none, label)";
+constexpr const char* kMostHelp = "exclude what needs more: p99; 4GB, 512MiB (default none)";
+constexpr const char* kAccuracyHelp = "least on --data; loss of bf16, int8 (default 0, 0.005)";
+constexpr const char* kThreadsHelp = "threads of each copy (0: all CPUs); copies (default 0, 1)";
+
 struct BenchFlags {
   BenchOptions bench;
   LongTextFlags long_texts;
   std::filesystem::path out;
-  bool has_budget = false;  ///< named on the command line
+  bool has_budget = false;        ///< named on the command line
+  bool has_label_column = false;  ///< the same
   bool profile = false;
   bool quiet = false;
 };
 
-std::vector<Flag> workload_flags(BenchOptions& bench) {
+std::vector<Flag> workload_flags(BenchFlags& flags) {
+  BenchOptions& bench = flags.bench;
   std::vector<Flag> table{
       model_dir_flag(bench.model_dir),
-      {"--text", "FILE", "the texts to measure with", set_path(bench.texts.file), true},
+      {"--text", "FILE", "the texts to measure with (default: those of --data)", set_path(bench.texts.file), false,
+       false, true},
+      {"--data", "FILE", kDataHelp, set_path(bench.texts.labelled)},
+      {"--label-column", "NAME", kDataHelp,
+       [&flags](const std::string& given) {
+         flags.bench.texts.label_column = given;
+         flags.has_label_column = true;
+       }},
       {"--texts", "N", "number of texts to measure, chosen at random (default 1000)",
        set_integer(bench.texts.sample, 1, kMaxTexts)},
       {"--seed", "N", "random seed for choosing the texts (default 0)", set_seed(bench.texts.seed)}};
@@ -60,10 +76,8 @@ std::vector<Flag> grid_flags(BenchFlags& flags) {
        set_integers(bench.choice.max_batch_tokens, 1, kMaxBatchTokens)},
       {"--orders", "LIST", "input (as given), length (sorted) (default input,length)", set_orders(bench.choice.orders)},
       {"--devices", "LIST", "where to compute: cpu, cuda:0, ... (default cpu)", set_devices(bench.choice.devices)},
-      {"--threads", "LIST", "threads of each instance; 0: all usable CPUs (default 0)",
-       set_integers(bench.choice.threads, 0, kMaxThreads)},
-      {"--instances", "LIST", "copies of the model side by side, each on CPUs of its own (default 1)",
-       set_integers(bench.choice.instances, 1, kMaxThreads)}};
+      {"--threads", "LIST", kThreadsHelp, set_integers(bench.choice.threads, 0, kMaxThreads)},
+      {"--instances", "LIST", kThreadsHelp, set_integers(bench.choice.instances, 1, kMaxThreads)}};
 }
 
 std::vector<Flag> choice_flags(BenchFlags& flags) {
@@ -84,12 +98,15 @@ std::vector<Flag> choice_flags(BenchFlags& flags) {
            set_switch(bench.method.dry_run)},
           {"--objective", "GOAL", "throughput or latency (default throughput)",
            set_choice(bench.constraints.objective, kObjectiveNames)},
-          {"--max-latency-ms", "X", "exclude what needs more for one text, p99 in ms (default none)",
-           set_number(bench.constraints.max_latency_ms, 0, kAny)},
+          {"--max-latency-ms", "X", kMostHelp, set_number(bench.constraints.max_latency_ms, 0, kAny)},
+          {"--max-memory", "SIZE", kMostHelp, set_bytes(bench.constraints.max_memory_bytes)},
           {"--min-agreement", "X", "share of equal labels that bf16 and int8 need (default 0.995)",
            set_number(bench.constraints.min_agreement, 0, 1)},
-          {"--max-memory", "SIZE", "exclude backends that need more memory: 4GB, 512MiB (default none)",
-           set_bytes(bench.constraints.max_memory_bytes)},
+          {"--min-accuracy", "X", kAccuracyHelp, set_number(bench.constraints.min_accuracy, 0, 1)},
+          {"--max-accuracy-loss", "X", kAccuracyHelp,
+           [&bench](const std::string& given) {
+             set_number(bench.constraints.max_accuracy_loss.emplace(), kLeastMaxAccuracyLoss, 1)(given);
+           }},
           {"--price-per-hour", "X", "price of this machine; adds the cost per million texts (default none)",
            set_number(bench.constraints.price_per_hour, 0, kAny)}};
 }
@@ -116,9 +133,27 @@ void check_protocol(const BenchFlags& flags) {
   }
 }
 
+/// That there are texts, and labels where something asks for them.
+void check_texts(const BenchFlags& flags) {
+  const BenchTexts& texts = flags.bench.texts;
+  if (texts.file.empty() && texts.labelled.empty()) {
+    throw Error{
+        ErrorCode::kInvalidArgument,
+        "[bench] --text is missing. Name the file of the texts to measure with, or give texts with their labels "
+        "by --data."};
+  }
+  if (texts.labelled.empty() && flags.has_label_column) {
+    throw Error{ErrorCode::kInvalidArgument,
+                "[bench] --label-column names a column of --data. Give both, or leave it out."};
+  }
+}
+
 /// That the report can be written, and replaces neither the texts nor a file that is measured.
 void check_out(const BenchFlags& flags) {
-  std::vector<std::filesystem::path> read{flags.bench.texts.file};
+  std::vector<std::filesystem::path> read;
+  for (const std::filesystem::path& file : {flags.bench.texts.file, flags.bench.texts.labelled}) {
+    if (!file.empty()) read.push_back(file);
+  }
   for (const UserFile& file : flags.bench.choice.files) read.push_back(file.path);
   for (const std::string& name : names_of_a_report()) {
     refuse_overwriting("bench", "--out", flags.out / name, read);
@@ -200,6 +235,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   Console& console = invocation.console;
   BenchOptions& bench = flags.bench;
   bench.texts.long_texts = long_text_options(flags.long_texts, std::nullopt, "bench");
+  check_texts(flags);
   if (flags.profile) return run_profile_command(flags, invocation);
   if (flags.out.empty() && !bench.method.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
@@ -243,7 +279,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
 
 Command make_bench_command() {
   const auto flags = std::make_shared<BenchFlags>();
-  std::vector<Flag> table = workload_flags(flags->bench);
+  std::vector<Flag> table = workload_flags(*flags);
   table.insert(table.begin() + 2,
                {"--out", "DIR", "folder for report.html, report.json, samples.csv, plan.json, charts",
                 set_path(flags->out), false, false, true});

@@ -121,6 +121,93 @@ class BenchTest(BenchCase):
         self.assertIn("onnxruntime", (self.out / "report.html").read_text())
 
 
+class LabelledTest(BenchCase):
+    """--data: how often each backend and compute type is right, and what follows from it."""
+
+    def setUp(self):
+        super().setUp()
+        names = json.loads((self.model / "config.json").read_text())["id2label"]
+        self.labels = [names[str(k)] for k in range(len(names))]
+        texts = self.make_texts("source.txt", 700).read_text().splitlines()
+        self.data = self.label("data.csv", texts, self.classify(texts))
+        self.texts_of_data = texts
+        start = self.flags.index("--text")
+        self.flags[start:start + 2] = ["--data", self.data]
+
+    def classify(self, texts):
+        rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        out = self.paceline("classify", self.model, "--format", "jsonl", "--quiet", stdin=rows.encode()).stdout
+        return [json.loads(line)["label"] for line in out.decode().splitlines()]
+
+    def label(self, name, texts, answers):
+        """What fp32 answers, but for every 8th text."""
+        wrong = {label: self.labels[(k + 1) % len(self.labels)] for k, label in enumerate(self.labels)}
+        rows = (f"{text},{wrong[label] if i % 8 == 0 else label}\n" for i, (text, label) in enumerate(zip(texts, answers)))
+        return self.write(name, "text,label\n" + "".join(rows))
+
+    def evaluate(self, *flags):
+        out = self.paceline("evaluate", self.model, "--data", self.data, "--json", "--quiet", *flags).stdout
+        return json.loads(out)
+
+    def test_accuracy_is_that_of_evaluate(self):
+        # int8 of a tiny model with random weights changes 5 of 700 labels: too many for the default.
+        result = self.paceline(*self.flags, "--compute-types", "fp32,int8", "--max-accuracy-loss", "0.05")
+        self.assert_nothing_left(self.out, *REPORT_FILES)
+        report = self.report()
+        self.assertEqual(report["workload"]["texts"], 700)
+        self.assertEqual((report["labelled"]["texts"], report["labelled"]["texts_available"]), (700, 700))
+        backends = {backend["compute_type"]: backend for backend in report["backends"]}
+        evaluated = self.evaluate("--compute-types", "int8", "--against", self.model)
+        for compute_type, scores in (("fp32", evaluated["against"]["scores"]), ("int8", evaluated["scores"])):
+            found = dict(backends[compute_type]["accuracy"])
+            found.pop("difference", None)
+            self.assertEqual(found, {**scores["accuracy"], "macro_f1": scores["macro_f1"]}, compute_type)
+        self.assertEqual(scores["accuracy"], evaluated["scores"]["accuracy"])
+        self.assertNotIn("difference", backends["fp32"]["accuracy"])
+        self.assertEqual(backends["int8"]["gate"]["judged_by"], "accuracy")
+        self.assertEqual(backends["int8"]["accuracy"]["difference"], evaluated["against"]["difference"]["accuracy_difference"])
+        self.assertIn("accuracy", result.stdout.decode())
+        self.assertTrue((self.out / "charts" / "accuracy.svg").exists())
+        header = (self.out / "samples.csv").read_text().splitlines()[0]
+        self.assertTrue(header.endswith(",accuracy,accuracy_low,accuracy_high,accuracy_difference"), header)
+        compared = self.paceline("compare", self.out, self.out).stdout.decode()
+        self.assertIn("native fp32: 87.", compared)
+
+    def test_texts_of_one_file_and_labels_of_another(self):
+        self.paceline(*self.flags, "--text", self.texts, "--compute-types", "fp32")
+        report = self.report()
+        self.assertEqual((report["workload"]["source"], report["workload"]["texts"]), ("texts.txt", 200))
+        self.assertEqual((report["labelled"]["source"], report["labelled"]["texts"]), ("data.csv", 700))
+
+    def test_limits(self):
+        self.paceline(*self.flags, "--compute-types", "fp32", "--min-accuracy", "0.99")
+        report = self.report()
+        self.assertFalse(report["recommendation"]["valid"])
+        self.assertIn("The nearest is native fp32: it has accuracy of 87.", report["recommendation"]["reason"])
+        self.assertEqual(report["recommendation"]["constraints"]["min_accuracy"], 0.99)
+
+    def test_dry_run_reads_labels_and_plans(self):
+        result = self.paceline("bench", self.model, "--data", self.data, "--backends", "native", "--dry-run", "--quiet")
+        self.assertIn("configurations", result.stdout.decode())
+        self.assertFalse(self.out.exists())
+
+    def test_refusals(self):
+        bad = self.label("bad.csv", self.texts_of_data[:3], self.classify(self.texts_of_data[:3]))
+        bad.write_text(bad.read_text() + "la vie,nowhere\n")
+        self.fails(*with_flags(self.flags, "--data", bad), expect=3, mentions=["row 4", '"nowhere"'])
+        self.fails(*self.flags, "--label-column", "topic", expect=3, mentions="topic")
+        self.fails(*with_flags(self.flags, "--data", "-"), stdin=self.data.read_bytes(), expect=2,
+                   mentions="standard input cannot be read twice")
+        self.fails(*self.flags, "--max-accuracy-loss", "0", expect=2, mentions="--max-accuracy-loss")
+        self.fails("bench", self.model, "--data", self.data, "--profile", expect=2, mentions="--data")
+        without = ["bench", self.model, "--text", self.texts, "--out", self.out]
+        self.fails(*without, "--min-accuracy", "0.9", expect=2, mentions="by --data")
+        self.fails(*without, "--label-column", "x", expect=2, mentions="--data")
+        self.fails("bench", MODELS / "bert-encoder", "--data", self.data, "--out", self.out, expect=2,
+                   mentions="has no labels")
+        self.assertFalse(self.out.exists())
+
+
 class DisturbedTest(BenchCase):
     def read_terminal(self, terminal, until):
         """What is shown until these bytes come, or until the program that shows it ends."""

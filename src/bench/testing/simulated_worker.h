@@ -24,6 +24,8 @@ struct SimulatedBackend {
   bool padded = false;
   double noise = 0.02;     ///< deviation of the logarithm of each batch's time
   double logit_error = 0;  ///< added to every logit
+  int changes_every = 0;   ///< of so many texts one gets another label; 0: none
+  int not_a_number = -1;   ///< the text whose logits are none, by its first id
   double load_seconds = 0.5;
   double export_seconds = 0;  ///< of the first load
   int64_t peak_memory_bytes = 1000;
@@ -55,6 +57,9 @@ struct SimulatedWorld {
     return seconds * std::exp(noise * radius * std::cos(2 * M_PI * random.uniform()));
   }
 };
+
+/// What every backend without an error says of a text, by its first id.
+inline double true_logit(int first, int label) { return std::sin(static_cast<double>(first) + label); }
 
 class SimulatedWorker final : public Worker {
  public:
@@ -106,9 +111,11 @@ class SimulatedWorker final : public Worker {
       run(batch);
       warm_.insert(shape_class(batch.size(), padded_tokens(batch)));
       for (uint32_t text : batch) {
-        const double first = encodings_[text].input_ids[0];
+        const int first = encodings_[text].input_ids[0];
+        const int turn = backend_.changes_every > 0 && first % backend_.changes_every == 0 ? 1 : 0;
         for (int k = 0; k < kOutputs; ++k) {
-          logits.push_back(static_cast<float>(std::sin(first + k) + backend_.logit_error * (k == 0 ? 1 : -1)));
+          const double logit = true_logit(first, (k + turn) % kOutputs) + backend_.logit_error * (k == 0 ? 1 : -1);
+          logits.push_back(first == backend_.not_a_number ? NAN : static_cast<float>(logit));
         }
       }
     }

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "bench/accuracy_gate.h"
+#include "bench/contender.h"
+
+namespace paceline {
+
+/// What the backends' answers to labelled texts are worth: the gate's workers answer them once it has its oracle.
+
+struct ScoringOptions {
+  double max_accuracy_loss = kDefaultMaxAccuracyLoss;
+  uint64_t seed = 0;  ///< of the draw where the time is for fewer texts
+  /// Where all would take longer, fewer are answered, at least kFewestLabelledTexts.
+  double seconds = std::numeric_limits<double>::infinity();
+};
+
+/// Half of half ... of kMostLabelledTexts, and the first that can tell a loss of the default from none (553 can).
+inline constexpr std::size_t kFewestLabelledTexts = 625;
+
+/// About how long the backends take to answer, in so many seconds where that is possible, and how many texts. All 0
+/// without labels.
+struct ScoringOutlook {
+  double seconds = 0;
+  std::size_t texts = 0;
+};
+ScoringOutlook expected_scoring(const std::vector<Contender>& contenders, const BenchSubject& subject, double seconds);
+
+struct ScoringRun {
+  std::size_t texts = 0;  ///< that every backend answered
+  std::string oracle{};
+};
+
+/// Fills result.accuracy of every running contender whose answers the gate could compare, and judges compute types
+/// other than fp32 by it. Needs subject.labelled. `oracle` is one of the contenders, or beside them. 0 texts where its
+/// answers are no measure: it failed, or not all are numbers.
+ScoringRun score_contenders(std::vector<Contender>& contenders, Contender& oracle, const BenchSubject& subject,
+                            const ScoringOptions& options, const BenchEnvironment& environment);
+
+}  // namespace paceline
