@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/cache_folder.h"
 #include "base/clock.h"
 #include "evaluate/answer_collector.h"
 #include "evaluate/scoring.h"
@@ -35,7 +36,8 @@ struct ModelRun {
 
 EvaluatedModel describe(const Deployment& deployment, const Checkpoint& checkpoint) {
   const BackendOptions& backend = deployment.run.backend;
-  EvaluatedModel model{.checkpoint = summarize(checkpoint, checkpoint.hash(backend.cache_dir)),
+  const std::filesystem::path cache_dir = backend.cache_dir.empty() ? default_cache_dir() : backend.cache_dir;
+  EvaluatedModel model{.checkpoint = summarize(checkpoint, checkpoint.hash(cache_dir)),
                        .plan = deployment.plan_file.string(),
                        .backend = backend.name,
                        .compute_type = backend.compute_type,

@@ -59,6 +59,12 @@ class EvaluateTest(PacelineTest):
         self.assertEqual(sum(map(sum, found["confusion"])), len(WORDS))
         self.assertEqual(sum(row["right"] for row in found["scores"]["labels"]), len(WORDS) - len(wrong))
 
+    def test_leaves_nothing_where_it_is_called(self):
+        where = self.folder / "where"
+        where.mkdir()
+        self.evaluate(self.table(self.answers), cwd=where)
+        self.assertEqual(list(where.iterdir()), [])
+
     def test_names_and_numbers_in_every_format(self):
         numbers = [self.labels.index(label) for label in self.answers]
         expected = self.evaluate(self.table(self.answers))["scores"]
