@@ -40,7 +40,7 @@ bool is_plain(double value) {
 }
 
 int decimals_of(double value, int digits) {
-  if (value == 0) return 0;
+  if (value == 0 || !std::isfinite(value)) return 0;
   const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
   const int decimals = std::max(0, digits - 1 - magnitude);
   // 9.996 with three digits is 10.0, not 10.00.
@@ -52,7 +52,7 @@ int decimals_of(double value, int digits) {
 
 std::string format_number(double value, int digits) {
   if (!is_plain(value)) return fmt::format("{:.{}e}", value, digits - 1);
-  return format_decimals(value, std::isfinite(value) ? decimals_of(value, digits) : 0);
+  return format_decimals(value, decimals_of(value, digits));
 }
 
 std::string format_decimals(double value, int decimals) {

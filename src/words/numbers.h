@@ -14,7 +14,7 @@ bool is_plain(double value);
 std::string format_number(double value, int digits = 3);
 /// A number with exactly `decimals` decimals and separated thousands.
 std::string format_decimals(double value, int decimals);
-/// Decimals that show `digits` significant digits of `value`.
+/// Decimals that show `digits` significant digits of `value`; 0 where it is not finite.
 int decimals_of(double value, int digits);
 /// "1,000".
 std::string format_count(int64_t value);

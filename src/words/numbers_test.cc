@@ -54,5 +54,10 @@ TEST(FormatTest, Ratios) {
   EXPECT_EQ(format_ratio(12.44), "12.4x");
 }
 
+TEST(FormatTest, WhatIsNotFiniteHasNoDecimals) {
+  EXPECT_EQ(decimals_of(INFINITY, 3), 0);
+  EXPECT_EQ(decimals_of(NAN, 3), 0);
+}
+
 }  // namespace
 }  // namespace paceline
