@@ -167,4 +167,11 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
   file.commit();
 }
 
+void put_names_on_disk(const fs::path& folder) noexcept {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  static_cast<void>(::fsync(descriptor));
+  ::close(descriptor);
+}
+
 }  // namespace paceline

@@ -82,4 +82,7 @@ class AtomicFile {
 /// write + commit in one call.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Puts the names in a folder on the disk. Advice: where it is not taken, they are there a little later.
+void put_names_on_disk(const std::filesystem::path& folder) noexcept;
+
 }  // namespace paceline

@@ -93,6 +93,13 @@ std::vector<std::string> known_architectures() {
   return names;
 }
 
+std::string classifier_class(std::string_view model_type) {
+  for (const ArchitectureRow& row : kArchitectures) {
+    if (row.model_type == model_type) return fmt::format("{}ForSequenceClassification", row.class_name);
+  }
+  throw Error(ErrorCode::kInternal, fmt::format("[network] \"{}\" is no architecture.", excerpt(model_type)));
+}
+
 Network describe_network(const Json& config, const std::set<std::string>& tensor_names, std::string_view where) {
   const std::string model_type = json_string(config, "model_type", where, "");
   if (model_type.empty()) throw_no_model_type(config, tensor_names, where);

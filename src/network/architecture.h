@@ -20,6 +20,10 @@ Network describe_network(const Json& config, const std::set<std::string>& tensor
 /// "architectures" does not name; code that is not run. Each a sentence without its full stop.
 std::vector<std::string> config_notices(const Json& config, const Network& network, std::string_view where);
 
+/// The class of transformers that classifies with this architecture, one that describe_network knows:
+/// "BertForSequenceClassification".
+std::string classifier_class(std::string_view model_type);
+
 /// The model_type values that describe_network knows, for messages and doctor.
 std::vector<std::string> known_architectures();
 

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <set>
 
+#include "base/file.h"
 #include "base/paths.h"
 #include "paceline/error.h"
 
@@ -19,14 +20,6 @@ namespace fs = std::filesystem;
 namespace {
 
 std::error_code last_error() { return {errno, std::generic_category()}; }
-
-/// Advice: where it is not taken, the names are on the disk a little later.
-void put_names_on_disk(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  static_cast<void>(::fsync(descriptor));
-  ::close(descriptor);
-}
 
 }  // namespace
 
