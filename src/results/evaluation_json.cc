@@ -180,6 +180,10 @@ OrderedJson json_of(const WrongText& wrong) {
 
 }  // namespace
 
+OrderedJson scores_json(const TaskScores& scores, const std::vector<std::string>& names) {
+  return json_of(scores, names);
+}
+
 std::string evaluation_json(const Evaluation& evaluation) {
   const std::vector<std::string>& labels = evaluation.model.checkpoint.labels;
   OrderedJson json = {{"schema_version", Evaluation::kSchemaVersion},
