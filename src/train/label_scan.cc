@@ -1,0 +1,145 @@
+#include "train/label_scan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "network/labels.h"
+#include "paceline/error.h"
+#include "words/split.h"
+#include "words/suggest.h"
+
+namespace paceline {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+std::optional<double> number_of(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+bool is_zero_or_one(const Json& value) {
+  return value.is_boolean() || (value.is_number() && (value.get<double>() == 0 || value.get<double>() == 1));
+}
+
+/// As messages and JSON spell it: a string without its quotes.
+std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+}  // namespace
+
+void LabelScan::add(const Row& row, RowFormat format) {
+  if (format == RowFormat::kCsv) {
+    add_text(row.label);
+    return;
+  }
+  const Json value = parse_json(row.label, "label");
+  if (value.is_null()) return;
+  if (value.is_array()) {
+    add_list(value);
+  } else if (value.is_string()) {
+    add_text(value.get<std::string>());
+  } else {
+    add_text(value.dump());
+  }
+}
+
+void LabelScan::add_text(std::string_view text) {
+  const std::string_view label = trimmed(text);
+  if (label.empty()) return;
+  const bool several = wanted_ == ProblemType::kMultiLabelClassification;
+  if (wanted_ != ProblemType::kSingleLabelClassification && label.front() == '[') {
+    const Json list = Json::parse(label, nullptr, false);
+    if (list.is_array()) return add_list(list);
+  }
+  const char separator = label.find('|') != std::string_view::npos              ? '|'
+                         : several && label.find(';') != std::string_view::npos ? ';'
+                                                                                : ',';
+  const bool divided = label.find(separator) != std::string_view::npos;
+  if (divided && (several || (!wanted_ && separator == '|'))) {
+    Json list = Json::array();
+    for (const std::string& part : split(label, separator)) {
+      const std::string_view name = trimmed(part);
+      if (name == "0" || name == "1") {
+        list.push_back(name == "1" ? 1 : 0);
+      } else {
+        list.push_back(name);
+      }
+    }
+    return add_list(list);
+  }
+  ++rows_;
+  indicators_ = false;
+  add_name(label);
+}
+
+void LabelScan::add_list(const Json& list) {
+  any_list_ = true;
+  if (list.empty()) {
+    indicators_ = false;
+    return;
+  }
+  ++rows_;
+  if (indicator_size_ == 0) indicator_size_ = list.size();
+  indicators_ = indicators_ && list.size() == indicator_size_ && list.size() > 1 &&
+                std::all_of(list.begin(), list.end(), is_zero_or_one);
+  for (const Json& part : list) add_name(text_of(part));
+}
+
+void LabelScan::add_name(std::string_view name) {
+  const std::optional<double> number = number_of(name);
+  numbers_ = numbers_ && number.has_value();
+  whole_numbers_ = whole_numbers_ && number && *number == std::floor(*number);
+  if (static_cast<int64_t>(names_.size()) <= kMostLabels) names_.emplace(name);
+}
+
+ProblemType LabelScan::type() const {
+  if (wanted_) return *wanted_;
+  if (any_list_) return ProblemType::kMultiLabelClassification;
+  return numbers_ && !whole_numbers_ ? ProblemType::kRegression : ProblemType::kSingleLabelClassification;
+}
+
+LabelScheme LabelScan::finish(const std::filesystem::path& file) const {
+  if (rows_ == 0) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] no row has a text and a label, expected some to learn from.", file.string()));
+  }
+  LabelScheme scheme{.type = type()};
+  if (scheme.type == ProblemType::kRegression) {
+    scheme.labels = {"LABEL_0"};
+    if (!wanted_) scheme.reason = "its labels are numbers, not all of them whole";
+    return scheme;
+  }
+  const bool several = scheme.type == ProblemType::kMultiLabelClassification;
+  if (several && !wanted_) scheme.reason = "its labels are lists, or have | in them";
+  if (!several && numbers_ && !wanted_) {
+    scheme.reason = "its labels are whole numbers, taken as names; --problem-type regression takes them as values";
+  }
+  if (several && indicators_) {
+    for (std::size_t i = 0; i < indicator_size_; ++i) scheme.labels.push_back(fmt::format("LABEL_{}", i));
+    return scheme;
+  }
+  scheme.labels.assign(names_.begin(), names_.end());
+  if (numbers_) std::ranges::stable_sort(scheme.labels, {}, [](const std::string& name) { return *number_of(name); });
+  if (static_cast<int64_t>(scheme.labels.size()) > kMostLabels) {
+    throw Error(ErrorCode::kCorruptData, fmt::format("[{}] it has more than {} labels. Is it the right --label-column?",
+                                                     file.string(), kMostLabels));
+  }
+  if (!several && scheme.labels.size() < 2) {
+    throw Error(ErrorCode::kCorruptData,
+                fmt::format("[{}] every text has the label \"{}\", expected at least two to tell apart.", file.string(),
+                            excerpt(scheme.labels.front())));
+  }
+  return scheme;
+}
+
+}  // namespace paceline
