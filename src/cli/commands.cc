@@ -10,6 +10,7 @@ std::span<const CommandEntry> commands() {
                                                                  {"compare", make_compare_command, kEndsAtOnce},
                                                                  {"classify", make_classify_command},
                                                                  {"evaluate", make_evaluate_command},
+                                                                 {"finetune", make_finetune_command},
                                                                  {"export", make_export_command, kEndsAtOnce},
                                                                  {"verify", make_verify_command},
                                                                  {"tokenize", make_tokenize_command},

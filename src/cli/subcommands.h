@@ -8,6 +8,7 @@ Command make_bench_command();
 Command make_compare_command();
 Command make_classify_command();
 Command make_evaluate_command();
+Command make_finetune_command();
 Command make_export_command();
 Command make_verify_command();
 Command make_tokenize_command();
