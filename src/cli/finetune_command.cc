@@ -71,12 +71,18 @@ Setter set_freeze(std::string& target) {
   };
 }
 
+// Neighbours of the same help share a line of it.
+constexpr const char* kLengthHelp = "times each text is learnt from; updates (default 3 epochs)";
+constexpr const char* kBatchHelp = "texts a pass; passes an update (default 32, 1)";
+constexpr const char* kRateHelp = "the largest; share of updates until then (default 2e-5, 0.1)";
+constexpr const char* kAdamwHelp = "of AdamW; 0: no clipping (default 0.01, 1)";
+constexpr const char* kTeacherHelp = "parts of its loss (default 0.5, 2, 0)";
+
 std::vector<Flag> length_flags(TrainingRecipe& recipe) {
-  return {{"--epochs", "X", "how often every text is learnt from (default 3)", set_number(recipe.epochs, 1e-6, 1e6)},
-          {"--steps", "N", "updates of the weights, whatever --epochs says (default: by --epochs)",
-           set_updates(recipe.steps)},
-          {"--batch-size", "N", "texts a pass (default 32)", set_integer(recipe.batch_size, 1, kMostTexts)},
-          {"--accumulate", "N", "passes an update (default 1)", set_integer(recipe.accumulate, 1, kMostTexts)},
+  return {{"--epochs", "X", kLengthHelp, set_number(recipe.epochs, 1e-6, 1e6)},
+          {"--steps", "N", kLengthHelp, set_updates(recipe.steps)},
+          {"--batch-size", "N", kBatchHelp, set_integer(recipe.batch_size, 1, kMostTexts)},
+          {"--accumulate", "N", kBatchHelp, set_integer(recipe.accumulate, 1, kMostTexts)},
           {"--max-length", "N", "tokens that longer texts are cut to (default: the model's limit)",
            set_integer(recipe.max_length, 1, 1'000'000)},
           {"--batching", "HOW", "random, length-grouped or padded, for comparison (default random)",
@@ -86,14 +92,10 @@ std::vector<Flag> length_flags(TrainingRecipe& recipe) {
 std::vector<Flag> optimiser_flags(FinetuneOptions& options) {
   TrainingRecipe& recipe = options.recipe;
   return {
-      {"--learning-rate", "X", "the largest, behind the warm-up (default 2e-5)",
-       set_number(recipe.learning_rate, 0, 1e6)},
-      {"--warmup", "X", "share of the updates over which the learning rate grows (default 0.1)",
-       set_number(recipe.warmup, 0, 1)},
-      {"--weight-decay", "X", "of AdamW; not of biases and norms (default 0.01)",
-       set_number(recipe.weight_decay, 0, 1e6)},
-      {"--max-gradient-norm", "X", "gradients are clipped to; 0: they are not (default 1)",
-       set_number(recipe.max_gradient_norm, 0, 1e12)},
+      {"--learning-rate", "X", kRateHelp, set_number(recipe.learning_rate, 0, 1e6)},
+      {"--warmup", "X", kRateHelp, set_number(recipe.warmup, 0, 1)},
+      {"--weight-decay", "X", kAdamwHelp, set_number(recipe.weight_decay, 0, 1e6)},
+      {"--max-gradient-norm", "X", kAdamwHelp, set_number(recipe.max_gradient_norm, 0, 1e12)},
       {"--compute-type", "TYPE", "fp32 or bf16-autocast (default fp32)",
        set_known(recipe.compute_type, {"fp32", "bf16-autocast"})},
       {"--class-weights", "LIST", "balanced, or LABEL=W,...: how much texts count (default 1)",
@@ -105,14 +107,11 @@ std::vector<Flag> optimiser_flags(FinetuneOptions& options) {
 
 std::vector<Flag> teacher_flags(FinetuneOptions& options) {
   TrainingRecipe& recipe = options.recipe;
-  return {
-      {"--teacher", "DIR", "a model of the same labels, whose answers are learnt, too (default none)",
-       set_path(options.teacher)},
-      {"--teacher-share", "X", "of the loss, 0 to 1, beside that of the labels (default 0.5)",
-       set_number(recipe.teacher_share, 0, 1)},
-      {"--temperature", "X", "of the teacher's and the student's probabilities (default 2)",
-       set_number(recipe.temperature, 1e-3, 1e3)},
-      {"--hidden-weight", "X", "of the loss of hidden states (default 0)", set_number(recipe.hidden_weight, 0, 1e6)}};
+  return {{"--teacher", "DIR", "a model of the same labels, whose answers are learnt, too (default none)",
+           set_path(options.teacher)},
+          {"--teacher-share", "X", kTeacherHelp, set_number(recipe.teacher_share, 0, 1)},
+          {"--temperature", "X", kTeacherHelp, set_number(recipe.temperature, 1e-3, 1e3)},
+          {"--hidden-weight", "X", kTeacherHelp, set_number(recipe.hidden_weight, 0, 1e6)}};
 }
 
 std::vector<Flag> evaluation_flags(TrainingRecipe& recipe) {
