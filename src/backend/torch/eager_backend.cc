@@ -37,8 +37,11 @@ EagerBackend::EagerBackend(const Checkpoint& checkpoint, const BackendOptions& o
            .threads = resolve_threads(options.threads),
            .outputs = checkpoint.network().outputs};
   info_.settings = settings(info_, autocast_);
-  call_engine({.doing = "loading the weights", .hint = "This is a bug in Paceline or in PyTorch."},
-              [&] { forward_.emplace(checkpoint, dtype, device_); });
+  call_engine({.doing = "loading the weights", .hint = "This is a bug in Paceline or in PyTorch."}, [&] {
+    // PyTorch waits for ever for a thread that it cannot start: now, while there is room for all of them.
+    use_threads(info_.threads);
+    forward_.emplace(checkpoint, dtype, device_);
+  });
   if (padded) {
     padded_inputs_.emplace(forward_->network(), device_);
   } else {
