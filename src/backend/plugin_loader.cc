@@ -122,6 +122,10 @@ struct OpenPlugin {
   ProcessOwner owner;
 };
 
+// What the first batch of a small model takes beside the weights. Engines abort where memory ends in a thread of
+// theirs, and the threads of the program that have started since have taken some.
+constexpr int64_t kBytesOfABatch = int64_t{32} << 20;
+
 // Turns the table's functions back into a Backend of the host.
 class PluginBackend : public Backend {
  public:
@@ -133,6 +137,8 @@ class PluginBackend : public Backend {
   const BackendInfo& info() const override { return info_; }
 
   void run(const PackedBatch& batch, std::span<float> logits) override {
+    if (!had_room_) check_room(fmt::format("backend {}", info_.name), {.address_bytes = kBytesOfABatch});
+    had_room_ = true;
     PluginError error;
     if (!table_.run(engine_, &batch, logits.data(), logits.size(), &error)) throw_plugin_error(error);
   }
@@ -141,6 +147,7 @@ class PluginBackend : public Backend {
   const PluginTable& table_;
   Backend* engine_;
   BackendInfo info_;
+  bool had_room_ = false;
 };
 
 /// The same for a Trainer.
