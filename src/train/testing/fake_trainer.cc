@@ -20,7 +20,7 @@ constexpr float kMomentum = 0.5F;
 class FakeTrainer : public Trainer {
  public:
   FakeTrainer(const Checkpoint& checkpoint, const TrainerOptions& options, FakeTrainerHooks hooks)
-      : checkpoint_(checkpoint), hooks_(std::move(hooks)), type_(checkpoint.problem_type()) {
+      : hooks_(std::move(hooks)), type_(checkpoint.problem_type()) {
     const Dense& last = checkpoint.network().head.back().dense;
     columns_ = static_cast<std::size_t>(last.in);
     outputs_ = static_cast<std::size_t>(last.out);
@@ -164,7 +164,6 @@ class FakeTrainer : public Trainer {
     return slope;
   }
 
-  const Checkpoint& checkpoint_;
   FakeTrainerHooks hooks_;
   ProblemType type_;
   std::size_t columns_ = 0;
