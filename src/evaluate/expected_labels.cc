@@ -3,35 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
+#include "evaluate/label_text.h"
 #include "paceline/error.h"
 #include "words/counted.h"
 #include "words/split.h"
 #include "words/suggest.h"
+#include "words/trimmed.h"
 
 namespace paceline {
 namespace {
 
 /// Labels that a message lists.
 constexpr std::size_t kListedLabels = 20;
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-/// A finite number and nothing else.
-std::optional<double> number_of(std::string_view text) {
-  const std::string_view digits = trimmed(text);
-  double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
 
 [[noreturn]] void throw_label(const std::string& sentence) { throw Error(ErrorCode::kCorruptData, sentence); }
 
@@ -51,17 +36,13 @@ char separator_of(std::string_view field) {
 std::optional<Json> zeros_and_ones(const std::vector<std::string>& parts) {
   Json list = Json::array();
   for (const std::string& part : parts) {
-    const std::optional<double> number = number_of(part);
+    const std::optional<double> number = label_number(trimmed(part));
     if (!number || (*number != 0 && *number != 1)) return std::nullopt;
     const bool integer = trimmed(part).find('.') == std::string_view::npos;
     list.push_back(integer ? Json(static_cast<int64_t>(*number)) : Json(*number));
   }
   if (list.size() < 2) return std::nullopt;
   return list;
-}
-
-bool is_zero_or_one(const Json& value) {
-  return value.is_boolean() || (value.is_number() && (value.get<double>() == 0 || value.get<double>() == 1));
 }
 
 bool says_true(const Json& value) { return value.is_boolean() ? value.get<bool>() : value.get<double>() == 1; }
@@ -83,7 +64,7 @@ Expected ExpectedLabels::of_field(std::string_view field) {
   if (type_ == ProblemType::kMultiLabelClassification) return several_of_field(field);
   if (trimmed(field).empty()) throw_label("the text has no label: the field is empty.");
   if (type_ == ProblemType::kSingleLabelClassification) return {.labels = {label(field)}};
-  const std::optional<double> value = number_of(field);
+  const std::optional<double> value = label_number(trimmed(field));
   if (!value) throw_no_number(field);
   return {.value = *value};
 }
@@ -154,7 +135,7 @@ int32_t ExpectedLabels::label(std::string_view text) {
       return remember(LabelForm::kNames, found->second, text);
     }
   }
-  const std::optional<double> number = number_of(text);
+  const std::optional<double> number = label_number(trimmed(text));
   if (!number || *number != std::floor(*number) || *number < 0 || *number >= static_cast<double>(labels_.size())) {
     refuse(text);
   }

@@ -4,16 +4,12 @@
 #include <fstream>
 #include <sstream>
 
+#include "words/trimmed.h"
+
 namespace paceline {
 namespace {
 
 constexpr int kZmmLanes = 16;
-
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 int to_int(std::string_view text) {
   int value = 0;
@@ -50,9 +46,10 @@ CpuRecord parse_cpu_record(std::string_view cpuinfo) {
   while (!cpuinfo.empty()) {
     const std::size_t end = cpuinfo.find('\n');
     const std::string_view line = cpuinfo.substr(0, end);
-    if (trim(line).empty()) break;  // the next processor follows
+    if (trimmed(line).empty()) break;  // the next processor follows
     const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos) set_field(cpu, trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+    if (colon != std::string_view::npos)
+      set_field(cpu, trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
     cpuinfo.remove_prefix(end == std::string_view::npos ? cpuinfo.size() : end + 1);
   }
   return cpu;

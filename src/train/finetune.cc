@@ -205,13 +205,13 @@ class Finetuning {
                              .hidden_weight = recipe_.hidden_weight}};
   }
 
-  int64_t count_parameters(const std::vector<std::string>& frozen) {
+  int64_t trained_parameters(const std::vector<std::string>& frozen) const {
     int64_t trained = 0;
     for_each_weight(student().network(), [&](const Weight& weight) {
+      if (std::ranges::find(frozen, weight.name) != frozen.end()) return;
       int64_t size = 1;
       for (const int64_t axis : weight.shape) size *= axis;
-      training_.parameters += size;
-      if (std::ranges::find(frozen, weight.name) == frozen.end()) trained += size;
+      trained += size;
     });
     return trained;
   }
@@ -219,7 +219,8 @@ class Finetuning {
   /// False where it was stopped.
   bool train(bool goes_on) {
     const TrainerOptions how = trainer_options();
-    training_.trained_parameters = count_parameters(how.frozen);
+    training_.parameters = parameter_count(student().network());
+    training_.trained_parameters = trained_parameters(how.frozen);
     const auto trainer = engine_.create(student(), how);
     training_.engine = fmt::format("{} {}", trainer->info().name, trainer->info().version);
     const EvaluationSet evaluation(*eval_->store, scheme(), metric_, std::max(recipe_.batch_size, kEvaluationBatch));

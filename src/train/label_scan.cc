@@ -3,34 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
+#include "evaluate/label_text.h"
 #include "network/labels.h"
 #include "paceline/error.h"
 #include "words/split.h"
 #include "words/suggest.h"
+#include "words/trimmed.h"
 
 namespace paceline {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-std::optional<double> number_of(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
-bool is_zero_or_one(const Json& value) {
-  return value.is_boolean() || (value.is_number() && (value.get<double>() == 0 || value.get<double>() == 1));
-}
 
 /// As messages and JSON spell it: a string without its quotes.
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -96,7 +79,7 @@ void LabelScan::add_list(const Json& list) {
 }
 
 void LabelScan::add_name(std::string_view name) {
-  const std::optional<double> number = number_of(name);
+  const std::optional<double> number = label_number(name);
   numbers_ = numbers_ && number.has_value();
   whole_numbers_ = whole_numbers_ && number && *number == std::floor(*number);
   if (static_cast<int64_t>(names_.size()) <= kMostLabels) names_.emplace(name);
@@ -129,7 +112,8 @@ LabelScheme LabelScan::finish(const std::filesystem::path& file) const {
     return scheme;
   }
   scheme.labels.assign(names_.begin(), names_.end());
-  if (numbers_) std::ranges::stable_sort(scheme.labels, {}, [](const std::string& name) { return *number_of(name); });
+  if (numbers_)
+    std::ranges::stable_sort(scheme.labels, {}, [](const std::string& name) { return *label_number(name); });
   if (static_cast<int64_t>(scheme.labels.size()) > kMostLabels) {
     throw Error(ErrorCode::kCorruptData, fmt::format("[{}] it has more than {} labels. Is it the right --label-column?",
                                                      file.string(), kMostLabels));
