@@ -31,7 +31,7 @@ texts = len(open(flags["--train"], encoding="utf-8").readlines())
 accuracy = 0.5 + int(flags["--seed"]) / 100 + (flags.get("--batching") == "length-grouped") / 10
 scores = {"accuracy": {"value": accuracy}, "macro_f1": {"value": accuracy / 2}}
 (out / "training.json").write_text(json.dumps({
-    "history": {"texts": texts, "seconds": texts / 40}, "scores": scores,
+    "history": {"texts": texts, "seconds": texts / 40}, "scores": scores, "engine": "torch 2",
     "label_and_length": {"measure": "eta^2", "value": 0.25}, "flags": flags}))
 """
 
@@ -73,6 +73,9 @@ class CompareTest(ToolTest):
         self.assertTrue(1e6 < found.peak_bytes < 1e9, found.peak_bytes)
         self.assertEqual(found.about["flags"]["--seed"], "3")
         self.assertEqual(found.about["flags"]["--batch-size"], "32")
+        # What Trainer is given, not what happens to be Paceline's default.
+        self.assertEqual([found.about["flags"][flag] for flag in ("--max-length", "--weight-decay", "--warmup",
+                                                                  "--max-gradient-norm")], ["512", "0.01", "0.1", "1.0"])
 
     def test_a_training_that_fails_says_what_the_program_said(self):
         task = compare_training.dataclasses.replace(self.task, learning_rate=1)
@@ -82,7 +85,7 @@ class CompareTest(ToolTest):
     def trainer(self, task, grouped):
         """20 texts a second with random batches, 32 with like lengths."""
         texts = len(compare_training.read_rows(task.train))
-        return compare_training.Trained(texts, texts / (32 if grouped else 20), 10**9, 0.5 + task.seed / 100,
+        return compare_training.Trained(texts, texts / (32 if grouped else 20), 60, 10**9, 0.5 + task.seed / 100,
                                         {"torch": "2", "transformers": "4"})
 
     def test_the_last_line_has_both_factors(self):
@@ -94,20 +97,34 @@ class CompareTest(ToolTest):
                          "over Trainer: random 2.00 (2.00 to 2.00), group_by_length 1.25 (1.25 to 1.25)")
         self.assertIn("accuracy, Paceline less Trainer, random: +0.0000", said)
         self.assertIn("| paceline finetune | 40.0 (40.0 to 40.0) |", said)
+        self.assertIn("| Trainer, random | 20.0 (20.0 to 20.0) | 60.0 s | 1,000 MB |", said)
+        self.assertIn("Paceline with torch 2. Factors are medians of 3 rounds, with intervals of 75% confidence.", said)
 
     def test_ratios_are_of_one_round(self):
         def at(speeds):
-            return [compare_training.Trained(speed, 1, 0, 0, {}) for speed in speeds]
+            return [compare_training.Trained(speed, 1, 2, 0, 0, {}) for speed in speeds]
         self.assertEqual(compare_training.ratios(at([30, 20]), at([15, 5])), [2, 4])
         self.assertEqual(compare_training.with_range([2, 4, 3], ".1f"), "3.0 (2.0 to 4.0)")
 
+    def test_intervals_hold_the_true_median_as_often_as_they_say(self):
+        # Tables of the sign test: 6 and 8 rounds leave nothing out, 9 the outermost, 12 the two outermost.
+        self.assertEqual([compare_training.left_out(rounds) for rounds in (1, 3, 6, 8, 9, 11, 12)],
+                         [0, 0, 0, 0, 1, 1, 2])
+        self.assertEqual([1 - compare_training.tail(rounds, 0) for rounds in (1, 3, 6)], [0, 0.75, 0.96875])
+        self.assertEqual(1 - compare_training.tail(9, 1), 0.9609375)
+        self.assertEqual(compare_training.with_interval([9, 1, 2, 3, 4, 5, 6, 7, 8], ".0f"), "5 (2 to 8)")
+
     def test_every_round_begins_with_another_way(self):
-        seen = []
-        with mock.patch.object(compare_training, "train", lambda way, *_: seen.append(way) or mock.MagicMock(
-                texts_per_second=1.0, seconds=1.0)), contextlib.redirect_stderr(io.StringIO()):
+        seen, seeds = [], []
+        def train(way, task, _):
+            seen.append(way)
+            seeds.append(task.seed)
+            return mock.MagicMock(texts_per_second=1.0, seconds=1.0, process_seconds=1.0)
+        with mock.patch.object(compare_training, "train", train), contextlib.redirect_stderr(io.StringIO()):
             compare_training.measure_speed(compare_training.WAYS, self.task, mock.Mock(rounds=3))
         self.assertEqual({seen[0], seen[3], seen[6]}, set(compare_training.WAYS))
         self.assertEqual(len(seen), 9)
+        self.assertEqual(seeds, [1, 1, 1, 2, 2, 2, 3, 3, 3])
 
     def test_a_missing_program_is_said(self):
         self.assertEqual(self.call(compare_training, "--paceline", self.folder / "none")[0], 2)

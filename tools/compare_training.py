@@ -5,26 +5,30 @@ reaches.
     ./dev setup oracle minilm descriptions && ./dev build
     .deps/venv/bin/python tools/compare_training.py
 
-All three ways (Paceline and Trainer with random batches, Trainer with group_by_length) get the same texts, batch size,
-precision, threads, schedule and optimiser (AdamW). First come the rounds for speed: each way trains once in each, one
-epoch over the first texts of the file, in an order that changes from round to round, so that a machine's drift meets all
-alike. Then each trains on --accuracy-texts texts with each seed and answers the eval file. Every training has a process
-of its own, whose peak of resident memory is the way's.
+All three ways (Paceline and Trainer with random batches, Trainer with group_by_length) get the same texts, cut to the same
+length, the same batch size, precision, threads, dropout and schedule, and AdamW in PyTorch's fused form. First come the
+rounds for speed: each way trains once in each, one epoch over the same --steps batches' worth of texts, with the round's
+number as seed, in an order that changes from round to round, so that a machine's drift meets all alike. Then each trains
+on --accuracy-texts texts with each seed and answers --eval-texts texts of the eval file. Every training has a process of
+its own, whose peak of resident memory is the way's.
 
 Time is that of the updates: Trainer's from on_train_begin to on_train_end, Paceline's history.seconds of training.json.
-Tokenising, loading, saving and the eval file are outside for both. A factor is the median over the rounds of texts a
-second over the other's in the same round, then the lowest and the highest of them. The last line reads
+Starting, tokenising, loading, saving and the eval file are outside for both; the column "whole process" has them. 50 steps
+of 32 texts are one of the pools that group_by_length sorts: with fewer it would pad more than it does in earnest. A factor
+is the median over the rounds of texts a second over the other's in the same round, then the interval that holds the true
+median with 95 % confidence (of six rounds their lowest and highest: 97 %). The last line reads
 
     over Trainer: random R (low to high), group_by_length R (low to high)
 
-On two cores all of it takes more than an hour; --rounds 3 --seeds 0 is the quick half. Trainer needs 12 GB of memory for
-the longest batch. Exit code: 0; 1 where a training failed; 2 for wrong arguments.
+--rounds 3 --seeds 0 is the quick half, and says a confidence of 75 %. Trainer needs 12 GB of memory for the longest batch.
+Exit code: 0; 1 where a training failed; 2 for wrong arguments.
 """
 
 import argparse
 import dataclasses
 import itertools
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -59,12 +63,14 @@ class Task:
     seed: int = 42
     threads: int = 2
     compute_type: str = "fp32"
+    max_length: int = 512
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
     texts: int
     seconds: float  # of the updates
+    process_seconds: float  # from its start to its end
     peak_bytes: int
     accuracy: float  # of the eval file, 0 to 1
     about: dict  # what the way itself says
@@ -75,7 +81,8 @@ class Trained:
 
 
 def run_measured(command, environment=None):
-    """(standard output, peak of resident memory in bytes) of a process."""
+    """(standard output, seconds, peak of resident memory in bytes) of a process."""
+    begin = time.monotonic()
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complaint:
         process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=said,
                                    stderr=complaint, env={**os.environ, **(environment or {})})
@@ -91,18 +98,20 @@ def run_measured(command, environment=None):
         if process.returncode:
             lines = complaint.read().strip().splitlines()[-8:]
             raise TrainingFailed("\n".join(lines) or f"{command[0]} ended with code {process.returncode}.")
-        return said.read(), usage.ru_maxrss * 1024
+        return said.read(), time.monotonic() - begin, usage.ru_maxrss * 1024
 
 
 def finetune(binary, task, out, *flags):
     """Paceline's training; the folder `out` stays."""
-    _, peak = run_measured([
+    _, seconds, peak = run_measured([
         binary, "finetune", task.model, "--train", task.train, "--eval", task.eval, "--out", out,
         "--epochs", f"{task.epochs:g}", "--batch-size", task.batch_size, "--learning-rate", f"{task.learning_rate:g}",
-        "--seed", task.seed, "--threads", task.threads, "--compute-type", task.compute_type, *flags])
+        "--weight-decay", WEIGHT_DECAY, "--warmup", WARMUP, "--max-gradient-norm", MAX_GRADIENT_NORM,
+        "--max-length", task.max_length, "--seed", task.seed, "--threads", task.threads,
+        "--compute-type", task.compute_type, *flags])
     about = json.loads((pathlib.Path(out) / "training.json").read_text(encoding="utf-8"))
     history = about["history"]
-    return Trained(history["texts"], history["seconds"], peak, about["scores"]["accuracy"]["value"], about)
+    return Trained(history["texts"], history["seconds"], seconds, peak, about["scores"]["accuracy"]["value"], about)
 
 
 def read_rows(path):
@@ -113,9 +122,9 @@ def read_rows(path):
 # ---- Trainer, in a process of its own -------------------------------------------------------------------------------
 
 
-def tokenized(tokenizer, rows, labels):
+def tokenized(tokenizer, rows, labels, max_length):
     """As Trainer reads them: a list of dicts, not padded."""
-    encoded = tokenizer([row["text"] for row in rows], truncation=True, max_length=512)
+    encoded = tokenizer([row["text"] for row in rows], truncation=True, max_length=max_length)
     return [{**{key: encoded[key][i] for key in encoded}, "labels": labels.index(row["label"])}
             for i, row in enumerate(rows)]
 
@@ -150,19 +159,19 @@ def train_with_transformers(task, grouped):
 
     with tempfile.TemporaryDirectory(prefix="paceline-trainer-") as folder:
         trainer = transformers.Trainer(
-            model=model, train_dataset=tokenized(tokenizer, train, labels),
+            model=model, train_dataset=tokenized(tokenizer, train, labels, task.max_length),
             data_collator=collate, callbacks=[Clock()],
             args=transformers.TrainingArguments(
                 output_dir=folder, num_train_epochs=task.epochs, per_device_train_batch_size=task.batch_size,
                 per_device_eval_batch_size=task.batch_size, learning_rate=task.learning_rate, weight_decay=WEIGHT_DECAY,
                 warmup_ratio=WARMUP, max_grad_norm=MAX_GRADIENT_NORM, lr_scheduler_type="linear", seed=task.seed,
-                bf16=task.compute_type == "bf16-autocast", group_by_length=grouped, use_cpu=True, report_to=[],
-                save_strategy="no", logging_strategy="no", disable_tqdm=True))
+                optim="adamw_torch_fused", bf16=task.compute_type == "bf16-autocast", group_by_length=grouped, use_cpu=True,
+                report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True))
         loss = trainer.train().training_loss
         about = {"torch": torch.__version__, "transformers": transformers.__version__, "loss": loss, "tokens": tokens}
         # Of like length, so that the answers take no longer than they have to.
         evaluation.sort(key=lambda row: len(row["text"]))
-        answers = trainer.predict(tokenized(tokenizer, evaluation, labels))
+        answers = trainer.predict(tokenized(tokenizer, evaluation, labels, task.max_length))
     # Not the rows' labels: with group_by_length the answers come in another order.
     right = int((answers.predictions.argmax(-1) == answers.label_ids).sum())
     return {"texts": round(len(train) * task.epochs), "seconds": clock["end"] - clock["begin"],
@@ -172,9 +181,9 @@ def train_with_transformers(task, grouped):
 def trainer_process(task, grouped):
     """train_with_transformers in a fresh process."""
     given = {**dataclasses.asdict(task), "grouped": grouped}
-    said, peak = run_measured([sys.executable, __file__, "--as-trainer", json.dumps(given, default=str)],
+    said, seconds, peak = run_measured([sys.executable, __file__, "--as-trainer", json.dumps(given, default=str)],
                               {"OMP_NUM_THREADS": str(task.threads), "TOKENIZERS_PARALLELISM": "false"})
-    return Trained(peak_bytes=peak, **json.loads(said.splitlines()[-1]))
+    return Trained(process_seconds=seconds, peak_bytes=peak, **json.loads(said.splitlines()[-1]))
 
 
 def as_trainer(text):
@@ -206,10 +215,10 @@ def measure_speed(ways, task, options):
     found = {way: [] for way in ways}
     for number in range(options.rounds):
         for way in (*ways[number % len(ways):], *ways[:number % len(ways)]):
-            found[way].append(train(way, task, options))
+            found[way].append(train(way, dataclasses.replace(task, seed=number + 1), options))
             one = found[way][-1]
-            print(f"round {number + 1}: {way:<26} {one.texts_per_second:7.1f} texts/s, {one.seconds:.1f} s",
-                  file=sys.stderr, flush=True)
+            print(f"round {number + 1}: {way:<26} {one.texts_per_second:7.1f} texts/s, {one.seconds:.1f} s of "
+                  f"{one.process_seconds:.1f}", file=sys.stderr, flush=True)
     return found
 
 
@@ -217,7 +226,9 @@ def measure_accuracy(ways, task, options):
     found = {way: [] for way in ways}
     for seed, way in itertools.product(range(1, options.seeds + 1), ways):
         found[way].append(train(way, dataclasses.replace(task, seed=seed, epochs=options.epochs), options))
-        print(f"seed {seed}: {way:<26} accuracy {found[way][-1].accuracy:.4f}", file=sys.stderr, flush=True)
+        one = found[way][-1]
+        print(f"seed {seed}: {way:<26} accuracy {one.accuracy:.4f}, {one.process_seconds:.1f} s", file=sys.stderr,
+              flush=True)
     return found
 
 
@@ -225,17 +236,35 @@ def with_range(values, form):
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
+def tail(rounds, outside):
+    """The chance that the true median lies outside of the rounds' interval without `outside` values on either side."""
+    return 2 * sum(math.comb(rounds, i) for i in range(outside + 1)) / 2**rounds
+
+
+def left_out(rounds):
+    """How many of the lowest and of the highest values an interval of 95 % leaves out; 0 where there are too few."""
+    return max([i for i in range(1, (rounds - 1) // 2 + 1) if tail(rounds, i) <= 0.05], default=0)
+
+
+def with_interval(values, form):
+    """The median with its distribution-free interval."""
+    outside = left_out(len(values))
+    kept = sorted(values)[outside:len(values) - outside]
+    return f"{statistics.median(values):{form}} ({kept[0]:{form}} to {kept[-1]:{form}})"
+
+
 def ratios(ours, theirs):
     return [one.texts_per_second / other.texts_per_second for one, other in zip(ours, theirs)]
 
 
 def table(speed, accuracy):
-    lines = ["| way | texts/s | peak memory | accuracy |", "|---|---|---|---|"]
+    lines = ["| way | texts/s | whole process | peak memory | accuracy |", "|---|---|---|---|---|"]
     for way, rounds in speed.items():
         peak = max(one.peak_bytes for one in [*rounds, *accuracy.get(way, [])])
         reached = with_range([one.accuracy for one in accuracy[way]], ".4f") if accuracy.get(way) else "-"
-        lines.append(f"| {way} | {with_range([one.texts_per_second for one in rounds], '.1f')} | {peak / 1e6:,.0f} MB | "
-                     f"{reached} |")
+        process = statistics.median(one.process_seconds for one in rounds)
+        lines.append(f"| {way} | {with_range([one.texts_per_second for one in rounds], '.1f')} | {process:.1f} s | "
+                     f"{peak / 1e6:,.0f} MB | {reached} |")
     return "\n".join(lines)
 
 
@@ -254,11 +283,12 @@ def compare(options):
         task = Task(options.model, short, few, batch_size=options.batch_size, learning_rate=options.learning_rate,
                     threads=options.threads, compute_type=options.compute_type)
         speed = measure_speed(ways, task, options)
-        task = dataclasses.replace(task, train=part_of(options.train, options.accuracy_texts, folder), eval=options.eval)
+        task = dataclasses.replace(task, train=part_of(options.train, options.accuracy_texts, folder),
+                                   eval=part_of(options.eval, options.eval_texts, folder))
         accuracy = measure_accuracy(ways, task, options)
     versions = speed[RANDOM][0].about
     print(f"{options.model.name}, {options.steps} batches of {options.batch_size}, {options.compute_type}, {options.threads} "
-          f"threads, {options.rounds} rounds, {options.seeds} seeds; torch {versions['torch']}, "
+          f"threads, {options.rounds} rounds, {options.seeds} seeds; Trainer with torch {versions['torch']} and "
           f"transformers {versions['transformers']}")
     print(table(speed, accuracy))
     if options.trainer_only:
@@ -267,7 +297,9 @@ def compare(options):
         if accuracy[way]:
             apart, error = difference(accuracy[PACELINE], accuracy[way])
             print(f"accuracy, Paceline less {way}: {apart:+.4f}, standard error {error:.4f}")
-    factors = [with_range(ratios(speed[PACELINE], speed[way]), ".2f") for way in (RANDOM, GROUPED)]
+    print(f"Paceline with {speed[PACELINE][0].about['engine']}. Factors are medians of {options.rounds} rounds, with intervals "
+          f"of {1 - tail(options.rounds, left_out(options.rounds)):.0%} confidence.")
+    factors = [with_interval(ratios(speed[PACELINE], speed[way]), ".2f") for way in (RANDOM, GROUPED)]
     print(f"over Trainer: random {factors[0]}, group_by_length {factors[1]}")
 
 
@@ -283,11 +315,13 @@ def main():
     parser.add_argument("--eval", type=pathlib.Path, default=DEPS / "descriptions/en-test.jsonl", metavar="FILE",
                         help="what accuracy is measured on")
     parser.add_argument("--steps", type=int, default=50, help="updates of a training for speed (default 50)")
-    parser.add_argument("--rounds", type=int, default=5, help="trainings of each way for speed (default 5)")
+    parser.add_argument("--rounds", type=int, default=6, help="trainings of each way for speed (default 6)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each way for accuracy (default 3)")
     parser.add_argument("--epochs", type=float, default=1, help="of a training for accuracy (default 1)")
     parser.add_argument("--accuracy-texts", type=int, default=4000, metavar="N",
                         help="texts of a training for accuracy; 0: all (default 4000)")
+    parser.add_argument("--eval-texts", type=int, default=2000, metavar="N",
+                        help="texts that accuracy is measured on; 0: all (default 2000)")
     parser.add_argument("--batch-size", type=int, default=32, help="texts in a batch (default 32)")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="at its peak (default 5e-5)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each training (default all CPUs)")
