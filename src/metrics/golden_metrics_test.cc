@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ TEST_P(GoldenSingleLabel, ScoresAreThoseOfScikitLearn) {
   const SingleLabels first = texts("first");
   const SingleLabelScores scores = score(first);
   EXPECT_DOUBLE_EQ(scores.accuracy.value, number(case_, "accuracy"));
+  EXPECT_DOUBLE_EQ(scores.majority, number(case_, "majority"));
   EXPECT_NEAR(scores.accuracy.low, case_.at("wilson").at(0).get<double>(), kSums);
   EXPECT_NEAR(scores.accuracy.high, case_.at("wilson").at(1).get<double>(), kSums);
   EXPECT_NEAR(scores.macro_f1.value, number(case_, "macro_f1"), kSums);
@@ -94,11 +96,14 @@ TEST_P(GoldenSingleLabel, ComparisonIsThatOfStatsmodels) {
 
 INSTANTIATE_TEST_SUITE_P(ManyAndFewTexts, GoldenSingleLabel, testing::Values(0, 1));
 
+MultiLabels several_labels(const Json& one, const char* predicted) {
+  return {one.at("labels").get<int32_t>(), list<uint8_t>(one, "expected"), list<uint8_t>(one, predicted),
+          list<float>(one, "logits")};
+}
+
 TEST(GoldenMultiLabel, ScoresAreThoseOfScikitLearn) {
   const Json one = golden().at("multi_label");
-  const MultiLabels texts{one.at("labels").get<int32_t>(), list<uint8_t>(one, "expected"),
-                          list<uint8_t>(one, "predicted"), list<float>(one, "logits")};
-  const MultiLabelScores scores = score(texts);
+  const MultiLabelScores scores = score(several_labels(one, "predicted"));
   EXPECT_DOUBLE_EQ(scores.exact.value, number(one, "exact"));
   EXPECT_NEAR(scores.micro_f1.value, number(one, "micro_f1"), kSums);
   EXPECT_NEAR(scores.macro_f1.value, number(one, "macro_f1"), kSums);
@@ -119,6 +124,29 @@ TEST(GoldenMultiLabel, ScoresAreThoseOfScikitLearn) {
   expect_interval_holds(*scores.average_precision);
 }
 
+TEST(GoldenMultiLabel, LabelsAreThoseOfScikitLearn) {
+  const Json one = golden().at("multi_label");
+  const MultiLabelScores scores = score(several_labels(one, "predicted"));
+  for (std::size_t k = 0; k < scores.labels.size(); ++k) {
+    EXPECT_EQ(scores.labels[k].expected, one.at("support").at(k).get<int64_t>());
+    EXPECT_DOUBLE_EQ(scores.labels[k].precision(), one.at("precision").at(k).get<double>());
+    EXPECT_DOUBLE_EQ(scores.labels[k].recall(), one.at("recall").at(k).get<double>());
+    EXPECT_NEAR(scores.labels[k].f1(), one.at("f1").at(k).get<double>(), kSums);
+  }
+}
+
+TEST(GoldenMultiLabel, DifferencesAreThoseOfScikitLearnsFigures) {
+  const Json one = golden().at("multi_label");
+  const PairedMultiScores scores = compare(several_labels(one, "predicted"), several_labels(one, "second"));
+  EXPECT_NEAR(scores.exact.value, number(one, "exact_difference"), kSums);
+  EXPECT_NEAR(scores.micro_f1.value, number(one, "micro_f1_difference"), kSums);
+  EXPECT_NEAR(scores.macro_f1.value, number(one, "macro_f1_difference"), kSums);
+  EXPECT_DOUBLE_EQ(scores.agreement.value, number(one, "agreement"));
+  expect_interval_holds(scores.exact);
+  expect_interval_holds(scores.micro_f1);
+  expect_interval_holds(scores.macro_f1);
+}
+
 TEST(GoldenMultiLabel, CalibrationIsThatOfScikitLearnAndScipy) {
   const Json one = golden().at("multi_label");
   const Calibration calibration = calibrate_multi(list<float>(one, "logits"), list<uint8_t>(one, "expected"));
@@ -126,6 +154,8 @@ TEST(GoldenMultiLabel, CalibrationIsThatOfScikitLearnAndScipy) {
   EXPECT_NEAR(calibration.plain.error, number(one, "calibration_error"), kSums);
   ASSERT_TRUE(calibration.temperature.has_value());
   EXPECT_NEAR(*calibration.temperature, number(one, "temperature"), kMinimum * *calibration.temperature);
+  EXPECT_NEAR(calibration.tempered.log_loss, number(one, "tempered_log_loss"), kSums);
+  EXPECT_NEAR(calibration.tempered.error, number(one, "tempered_error"), kMinimum);
 }
 
 TEST(GoldenRegression, ScoresAreThoseOfScipy) {
@@ -135,6 +165,8 @@ TEST(GoldenRegression, ScoresAreThoseOfScipy) {
   EXPECT_NEAR(scores.mean_squared_error.low, one.at("mean_squared_error_interval").at(0).get<double>(), kSums);
   EXPECT_NEAR(scores.mean_squared_error.high, one.at("mean_squared_error_interval").at(1).get<double>(), kSums);
   EXPECT_NEAR(scores.mean_absolute_error.value, number(one, "mean_absolute_error"), kSums);
+  EXPECT_NEAR(scores.mean_absolute_error.low, one.at("mean_absolute_error_interval").at(0).get<double>(), kSums);
+  EXPECT_NEAR(scores.mean_absolute_error.high, one.at("mean_absolute_error_interval").at(1).get<double>(), kSums);
   ASSERT_TRUE(scores.pearson.has_value());
   EXPECT_NEAR(scores.pearson->value, number(one, "pearson"), kSums);
   EXPECT_NEAR(scores.pearson->low, one.at("pearson_interval").at(0).get<double>(), kSums);
@@ -142,6 +174,25 @@ TEST(GoldenRegression, ScoresAreThoseOfScipy) {
   ASSERT_TRUE(scores.spearman.has_value());
   EXPECT_NEAR(scores.spearman->value, number(one, "spearman"), kSums);
   expect_interval_holds(*scores.spearman);
+}
+
+TEST(GoldenRegression, DifferencesAreThoseOfScipysFigures) {
+  const Json one = golden().at("regression");
+  const auto expected = list<double>(one, "expected");
+  const auto first = list<double>(one, "predicted");
+  const auto second = list<double>(one, "second");
+  const std::optional<Score> pearson = pearson_difference(expected, first, second);
+  ASSERT_TRUE(pearson.has_value());
+  EXPECT_NEAR(pearson->value, number(one, "pearson_difference"), kSums);
+  expect_interval_holds(*pearson);
+  std::vector<double> of_first, of_second;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    of_first.push_back((first[i] - expected[i]) * (first[i] - expected[i]));
+    of_second.push_back((second[i] - expected[i]) * (second[i] - expected[i]));
+  }
+  const Score squared_error = paired_difference(of_first, of_second);
+  EXPECT_NEAR(squared_error.value, number(one, "squared_error_difference"), kSums);
+  expect_interval_holds(squared_error);
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ def single_label(random, texts, labels, never):
     return dict(
         labels=labels, expected=expected.tolist(), logits=figures(logits[0]), first=first.tolist(),
         second=second.tolist(), accuracy=float(of_first.mean()),
+        majority=float(np.bincount(expected).max() / texts),
         wilson=figures(proportion_confint(int(of_first.sum()), texts, method="wilson")),
         confusion=metrics.confusion_matrix(expected, first, labels=range(labels)).ravel().tolist(),
         precision=figures(precision), recall=figures(recall), f1=figures(f1), support=support.tolist(),
@@ -87,14 +88,28 @@ def multi_label(random, texts, labels, rare):
         return metrics.log_loss(expected.ravel(), special.expit(logits.astype(float).ravel() / t))
 
     kept = [k for k in range(labels) if k != rare]
+    second = (logits >= 0.4).astype(int)  # as a model that is less ready to give labels
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(expected, predicted, zero_division=0)
+    fitted = temperature(log_loss)
+    tempered = special.expit(logits.astype(float).ravel() / fitted)
+
+    def difference(figure):
+        return float(figure(expected, second) - figure(expected, predicted))
+
     return dict(labels=labels, expected=expected.ravel().tolist(), predicted=predicted.ravel().tolist(),
                 logits=figures(logits), exact=float(metrics.accuracy_score(expected, predicted)),
                 micro_f1=float(metrics.f1_score(expected, predicted, average="micro", zero_division=0)),
                 macro_f1=float(metrics.f1_score(expected, predicted, average="macro", zero_division=0)),
                 rare=rare, average_precision=figures([metrics.average_precision_score(expected[:, k], logits[:, k])
                                                       for k in kept]),
-                log_loss=log_loss(1), temperature=temperature(log_loss),
-                calibration_error=calibration_error(probability.ravel(), expected.ravel() == 1))
+                log_loss=log_loss(1), temperature=fitted,
+                calibration_error=calibration_error(probability.ravel(), expected.ravel() == 1),
+                precision=figures(precision), recall=figures(recall), f1=figures(f1), support=support.tolist(),
+                tempered_log_loss=log_loss(fitted), tempered_error=calibration_error(tempered, expected.ravel() == 1),
+                second=second.ravel().tolist(), exact_difference=difference(metrics.accuracy_score),
+                micro_f1_difference=difference(lambda a, b: metrics.f1_score(a, b, average="micro", zero_division=0)),
+                macro_f1_difference=difference(lambda a, b: metrics.f1_score(a, b, average="macro", zero_division=0)),
+                agreement=float(metrics.accuracy_score(predicted, second)))
 
 
 def regression(random, texts):
@@ -103,14 +118,21 @@ def regression(random, texts):
     predicted[:5] = predicted[5:10]
     error = np.square(predicted - expected)
     low, high = stats.t.interval(0.95, texts - 1, loc=error.mean(), scale=stats.sem(error))
+    absolute = np.abs(predicted - expected)
+    second = np.round(predicted)
     pearson = stats.pearsonr(expected, predicted)
     interval = pearson.confidence_interval(0.95)
     return dict(expected=figures(expected), predicted=figures(predicted),
                 mean_squared_error=float(metrics.mean_squared_error(expected, predicted)),
                 mean_squared_error_interval=[float(low), float(high)],
                 mean_absolute_error=float(metrics.mean_absolute_error(expected, predicted)),
+                mean_absolute_error_interval=figures(stats.t.interval(0.95, texts - 1, loc=absolute.mean(),
+                                                                      scale=stats.sem(absolute))),
                 pearson=float(pearson.statistic), pearson_interval=[float(interval.low), float(interval.high)],
-                spearman=float(stats.spearmanr(expected, predicted).statistic))
+                spearman=float(stats.spearmanr(expected, predicted).statistic), second=figures(second),
+                squared_error_difference=float(metrics.mean_squared_error(expected, second) -
+                                               metrics.mean_squared_error(expected, predicted)),
+                pearson_difference=float(stats.pearsonr(expected, second).statistic - pearson.statistic))
 
 
 def main():
