@@ -238,8 +238,10 @@ std::string calibration_sentence(const Evaluation& evaluation) {
   if (!is.temperature) {
     text += " There is no best temperature: every text is right, or the logits say nothing of the labels.";
   } else {
-    text += fmt::format(" Logits divided by {} would leave {}: that temperature was fitted on these same texts.",
-                        format_number(*is.temperature), format_percent(is.tempered.error));
+    text += fmt::format(
+        " Logits divided by {} would leave {}, which is a little too good: that temperature was fitted on "
+        "these same texts.",
+        format_number(*is.temperature), format_percent(is.tempered.error));
   }
   return text;
 }
