@@ -8,7 +8,6 @@
 #include "evaluate/label_text.h"
 #include "paceline/error.h"
 #include "words/counted.h"
-#include "words/split.h"
 #include "words/suggest.h"
 #include "words/trimmed.h"
 
@@ -22,27 +21,6 @@ constexpr std::size_t kListedLabels = 20;
 
 [[noreturn]] void throw_no_number(std::string_view text) {
   throw_label(fmt::format("the label is \"{}\", expected a number: the model is a regression.", excerpt(text)));
-}
-
-/// What stands between the parts of a field.
-char separator_of(std::string_view field) {
-  for (const char separator : {'|', ';', ','}) {
-    if (field.find(separator) != std::string_view::npos) return separator;
-  }
-  return '|';
-}
-
-/// Parts of a field that are all 0 or 1, as a list of JSON; none where there is a single one, or another.
-std::optional<Json> zeros_and_ones(const std::vector<std::string>& parts) {
-  Json list = Json::array();
-  for (const std::string& part : parts) {
-    const std::optional<double> number = label_number(trimmed(part));
-    if (!number || (*number != 0 && *number != 1)) return std::nullopt;
-    const bool integer = trimmed(part).find('.') == std::string_view::npos;
-    list.push_back(integer ? Json(static_cast<int64_t>(*number)) : Json(*number));
-  }
-  if (list.size() < 2) return std::nullopt;
-  return list;
 }
 
 bool says_true(const Json& value) { return value.is_boolean() ? value.get<bool>() : value.get<double>() == 1; }
@@ -89,11 +67,7 @@ Expected ExpectedLabels::several_of_field(std::string_view field) {
   if (text.empty()) return {};
   if (numbers_.contains(std::string(text))) return several({label(text)});
   if (text.front() == '[') return several_of_json(parse_json(text, "label"));
-  const std::vector<std::string> parts = split(text, separator_of(text));
-  if (const std::optional<Json> list = zeros_and_ones(parts)) return several_of_json(*list);
-  std::vector<int32_t> labels;
-  for (const std::string& part : parts) labels.push_back(label(part));
-  return several(std::move(labels));
+  return several_of_json(divided_labels(text));
 }
 
 Expected ExpectedLabels::several_of_json(const Json& value) {

@@ -8,7 +8,6 @@
 #include "evaluate/label_text.h"
 #include "network/labels.h"
 #include "paceline/error.h"
-#include "words/split.h"
 #include "words/suggest.h"
 #include "words/trimmed.h"
 
@@ -44,22 +43,8 @@ void LabelScan::add_text(std::string_view text) {
     const Json list = Json::parse(label, nullptr, false);
     if (list.is_array()) return add_list(list);
   }
-  const char separator = label.find('|') != std::string_view::npos              ? '|'
-                         : several && label.find(';') != std::string_view::npos ? ';'
-                                                                                : ',';
-  const bool divided = label.find(separator) != std::string_view::npos;
-  if (divided && (several || (!wanted_ && separator == '|'))) {
-    Json list = Json::array();
-    for (const std::string& part : split(label, separator)) {
-      const std::string_view name = trimmed(part);
-      if (name == "0" || name == "1") {
-        list.push_back(name == "1" ? 1 : 0);
-      } else {
-        list.push_back(name);
-      }
-    }
-    return add_list(list);
-  }
+  const std::optional<char> separator = label_separator(label);
+  if (separator && (several || (!wanted_ && separator == '|'))) return add_list(divided_labels(label));
   ++rows_;
   indicators_ = false;
   add_name(label);

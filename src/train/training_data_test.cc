@@ -69,6 +69,8 @@ TEST_F(TrainingDataTest, ListsAreSeveralLabels) {
   const LabelScheme each =
       scan("c.jsonl", "{\"text\": \"x\", \"label\": [0, 1, 1]}\n{\"text\": \"y\", \"label\": [0, 0, 0]}\n");
   EXPECT_THAT(each.labels, ElementsAre("LABEL_0", "LABEL_1", "LABEL_2"));
+  EXPECT_THAT(scan("e.csv", "text,label\nx,0.0|1.0|1.0\ny,0.0|0.0|1.0\n").labels,
+              ElementsAre("LABEL_0", "LABEL_1", "LABEL_2"));
   EXPECT_THAT(scan("d.csv", "text,label\nx,a;b\ny,b\n", kMulti).labels, ElementsAre("a", "b"));
   EXPECT_THAT(scan("d.csv", "text,label\nx,a;b\ny,b\n").labels, ElementsAre("a;b", "b"));
 }
