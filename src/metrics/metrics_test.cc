@@ -138,6 +138,14 @@ TEST(MultiLabelScores, ATextIsExactWhereAllItsLabelsAre) {
   EXPECT_EQ(scores.label_average_precision[0], 1);
 }
 
+TEST(MultiLabelScores, WithoutScoresThereIsNoAveragePrecision) {
+  const MultiLabels texts{2, {1, 0, 1, 1, 0, 0}, {1, 0, 1, 0, 0, 0}, {}};
+  const MultiLabelScores scores = score(texts);
+  EXPECT_DOUBLE_EQ(scores.micro_f1.value, 2 * 2.0 / 5);
+  EXPECT_FALSE(scores.average_precision.has_value());
+  EXPECT_EQ(scores.label_average_precision, std::vector<std::optional<double>>(2));
+}
+
 TEST(MultiLabelScores, IntervalsOfAveragePrecisionHoldTheTruthWhereALabelIsRare) {
   // Six of 200 texts have each label, and the scores say nothing: the true average precision is then the share of such
   // texts. Of six, it comes out about 0.02 above. 60 samples: 57 expected, with a standard deviation of 1.7; percentile
@@ -214,6 +222,37 @@ TEST(Calibration, OverconfidenceIsMendedByItsTemperature) {
   ASSERT_TRUE(calibration.temperature.has_value());
   EXPECT_NEAR(*calibration.temperature, 3, 1e-6);
   EXPECT_NEAR(calibration.tempered.error, 0, 1e-6);
+}
+
+TEST(Calibration, TheTextsOfATemperatureFlatterItByAboutOneInTheirNumber) {
+  // Labels are drawn with the probabilities of the logits, so that the best temperature is 1. Beside each loss stands
+  // the one without a temperature, which varies with the texts alike.
+  constexpr int kTexts = 100;
+  Random random(35);
+  const auto draw = [&](std::vector<float>& logits, std::vector<int32_t>& expected) {
+    for (int i = 0; i < kTexts; ++i) {
+      logits.insert(logits.end(), {static_cast<float>(4 * random.uniform() - 2), 0});
+      expected.push_back(random.uniform() < 1 / (1 + std::exp(-static_cast<double>(*(logits.end() - 2)))) ? 0 : 1);
+    }
+  };
+  double own = 0;
+  double others = 0;
+  int samples = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::vector<float> logits, fresh;
+    std::vector<int32_t> expected, fresh_expected;
+    draw(logits, expected);
+    draw(fresh, fresh_expected);
+    const Calibration calibration = calibrate_single(logits, expected, 2);
+    if (!calibration.temperature) continue;
+    own += calibration.tempered.log_loss - calibration.plain.log_loss;
+    others -= calibrate_single(fresh, fresh_expected, 2).plain.log_loss;
+    for (float& logit : fresh) logit /= static_cast<float>(*calibration.temperature);
+    others += calibrate_single(fresh, fresh_expected, 2).plain.log_loss;
+    ++samples;
+  }
+  EXPECT_GT(samples, 390);
+  EXPECT_NEAR((others - own) / samples, 1.0 / kTexts, 0.3 / kTexts);
 }
 
 TEST(Calibration, TextsAllRightOrAllWrongHaveNoTemperature) {

@@ -13,9 +13,12 @@ namespace {
 
 /// What a sample costs, for each text and label: one for counting, and two for average precision, which goes over texts
 /// in another order.
-constexpr std::size_t kPasses = 3;
+constexpr std::size_t kCountingPasses = 1;
+constexpr std::size_t kPrecisionPasses = 2;
 
+/// None where there are no scores.
 std::vector<AveragePrecision> sort_labels(const MultiLabels& texts) {
+  if (texts.scores.empty()) return {};
   const auto labels = static_cast<std::size_t>(texts.labels);
   std::vector<AveragePrecision> sorted;
   sorted.reserve(labels);
@@ -79,12 +82,14 @@ MultiLabelScores score(const MultiLabels& texts) {
   MultiLabelScores scores{.texts = static_cast<int64_t>(size), .labels = count_labels(texts, once)};
   scores.exact = proportion(count_exact(texts), scores.texts);
   const std::vector<AveragePrecision> sorted = sort_labels(texts);
-  for (const AveragePrecision& label : sorted) scores.label_average_precision.push_back(label.of(once));
+  scores.label_average_precision.resize(scores.labels.size());
+  for (std::size_t k = 0; k < sorted.size(); ++k) scores.label_average_precision[k] = sorted[k].of(once);
   const std::optional<double> precision = mean_of(sorted, once);
   std::vector<double> values{micro_f1(scores.labels), macro_f1(scores.labels, MeanOver::kAll)};
   if (precision) values.push_back(*precision);
+  const std::size_t passes = kCountingPasses + (precision ? kPrecisionPasses : 0);
   const std::vector<Score> found = bootstrap_shares(
-      values, size, kPasses * texts.expected.size(), [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+      values, size, passes * texts.expected.size(), [&](std::span<const uint32_t> drawn, std::span<double> figures) {
         const std::vector<LabelCounts> counts = count_labels(texts, drawn);
         figures[0] = micro_f1(counts);
         figures[1] = macro_f1(counts, MeanOver::kAll);

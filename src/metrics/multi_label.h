@@ -15,7 +15,8 @@ struct MultiLabels {
   int32_t labels = 0;                ///< K
   std::vector<uint8_t> expected{};   ///< [N, K], 0 or 1
   std::vector<uint8_t> predicted{};  ///< [N, K], 0 or 1
-  std::vector<float> scores{};       ///< [N, K], in any unit that grows with the probability: average precision's order
+  /// [N, K], in any unit that grows with the probability: average precision's order. Empty: there is none.
+  std::vector<float> scores{};
 
   std::size_t texts() const { return expected.size() / static_cast<std::size_t>(labels); }
 };
