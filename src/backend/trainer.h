@@ -47,6 +47,9 @@ struct TrainingBatch {
   /// values.
   std::vector<float> targets;
   std::vector<float> weights;  ///< [B], how much each text counts
+  /// [T], token types of the same tokens as the teacher of a distillation gets them, which may read others or some
+  /// where the student reads none; empty: it gets none.
+  std::vector<int32_t> teacher_types{};
 };
 
 /// A checkpoint in training with AdamW. The loss of a text is what transformers computes for the problem type:

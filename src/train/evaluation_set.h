@@ -18,7 +18,7 @@ namespace paceline {
 /// The texts that a model in training is evaluated on.
 class EvaluationSet {
  public:
-  /// `store` must outlive it. `batch_size`: texts run together, of like length.
+  /// `store` and `scheme` must outlive it. `batch_size`: texts run together, of like length.
   EvaluationSet(const TokenStore& store, const LabelScheme& scheme, const TrainingMetric& metric, int32_t batch_size);
 
   /// Runs every text through the trainer as it is; `update` and `epoch` of the point are the caller's. None where it
@@ -27,16 +27,12 @@ class EvaluationSet {
 
  private:
   struct Answers;
-  void take(std::span<const float> targets, std::span<const float> logits, Answers& answers) const;
+  void take(const Expected& expected, std::span<const float> logits, Answers& answers) const;
 
   const TokenStore& store_;
-  ProblemType type_;
-  int32_t outputs_;
+  const LabelScheme& scheme_;
   TrainingMetric metric_;
   BatchPlan plan_;
 };
-
-/// The loss that transformers computes for one text: `targets` as TokenStore has them.
-double text_loss(ProblemType type, std::span<const float> targets, std::span<const float> logits);
 
 }  // namespace paceline

@@ -160,17 +160,19 @@ class Finetuning {
     }
     if (recipe_.max_length > 0) how.max_length = recipe_.max_length;
     const Tokenizer tokenizer = Tokenizer::load(student().parts().tokenizer, how);
-    if (teacher()) check_teacher_tokens(*teacher(), tokenizer, how, {options_.train, options_.rows}, stop_);
+    std::optional<TeacherReading> teachers;
+    if (teacher()) teachers.emplace(*teacher(), how);
     ThreadPool pool(recipe_.threads);
     TrainingData data(scheme(), start_->labels_from());
-    const auto read = [&](const fs::path& file, const char* name) {
+    const auto read = [&](const fs::path& file, const char* name, const TeacherReading* reading) {
       const auto progress = listener_.progress("kB");
-      return data.read({file, options_.rows},
-                       {.tokenizer = tokenizer, .pool = pool, .place = store_place(work, name), .stop = stop_},
-                       *progress);
+      return data.read(
+          {file, options_.rows},
+          {.tokenizer = tokenizer, .teacher = reading, .pool = pool, .place = store_place(work, name), .stop = stop_},
+          *progress);
     };
-    eval_ = read(options_.eval, "eval");
-    if (eval_) train_ = read(options_.train, "train");
+    eval_ = read(options_.eval, "eval", nullptr);
+    if (eval_) train_ = read(options_.train, "train", teachers ? &*teachers : nullptr);
     if (!train_) return false;
     note_data(data);
     return true;

@@ -38,23 +38,13 @@ double LengthTally::Sums::spread() const {
 LengthTally::LengthTally(ProblemType type, int32_t labels)
     : type_(type), of_labels_(static_cast<std::size_t>(type == ProblemType::kRegression ? 0 : labels)) {}
 
-void LengthTally::add(int64_t tokens, std::span<const float> targets) {
+void LengthTally::add(int64_t tokens, const Expected& expected) {
   const auto length = static_cast<double>(tokens);
   all_.add(length);
-  switch (type_) {
-    case ProblemType::kSingleLabelClassification:
-      of_labels_[static_cast<std::size_t>(targets.front())].add(length);
-      break;
-    case ProblemType::kMultiLabelClassification:
-      for (std::size_t k = 0; k < targets.size(); ++k) {
-        if (targets[k] > 0) of_labels_[k].add(length);
-      }
-      break;
-    case ProblemType::kRegression:
-      lengths_.push_back(length);
-      values_.push_back(static_cast<double>(targets.front()));
-      break;
-  }
+  for (const int32_t label : expected.labels) of_labels_[static_cast<std::size_t>(label)].add(length);
+  if (type_ != ProblemType::kRegression) return;
+  lengths_.push_back(length);
+  values_.push_back(expected.value);
 }
 
 /// Eta^2 of these groups, which together are all texts.

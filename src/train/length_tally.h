@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "evaluate/expected_labels.h"
 #include "results/training.h"
 
 namespace paceline {
@@ -17,8 +17,8 @@ class LengthTally {
  public:
   LengthTally(ProblemType type, int32_t labels);
 
-  /// `targets` as a TokenStore has them: a label's number, 0 or 1 for each label, or a value.
-  void add(int64_t tokens, std::span<const float> targets);
+  /// A text of so many tokens, and what is expected of it.
+  void add(int64_t tokens, const Expected& expected);
   /// `names` of the labels.
   LengthRelation finish(const std::vector<std::string>& names) const;
 

@@ -94,8 +94,8 @@ TEST(LearningRate, IsTheLinearScheduleOfTransformers) {
 TEST(LengthTally, EtaSquaredOfLabels) {
   LengthTally tally(ProblemType::kSingleLabelClassification, 3);
   // Two labels of 2, 4 and 6, 8 tokens: 16 of the 20 of the squared distances to the mean 5 lie between them.
-  const std::vector<std::pair<int64_t, float>> texts{{2, 0}, {4, 0}, {6, 2}, {8, 2}};
-  for (const auto& [tokens, label] : texts) tally.add(tokens, std::span(&label, 1));
+  const std::vector<std::pair<int64_t, int32_t>> texts{{2, 0}, {4, 0}, {6, 2}, {8, 2}};
+  for (const auto& [tokens, label] : texts) tally.add(tokens, {.labels = {label}});
   const LengthRelation is = tally.finish({"a", "b", "c"});
   EXPECT_EQ(is.measure, "eta^2");
   EXPECT_DOUBLE_EQ(is.value, 16.0 / 20.0);
@@ -108,8 +108,10 @@ TEST(LengthTally, EtaSquaredOfLabels) {
 TEST(LengthTally, OfSeveralLabelsTheOneThatTellsMost) {
   LengthTally tally(ProblemType::kMultiLabelClassification, 2);
   for (int64_t i = 0; i < 20; ++i) {
-    const std::vector<float> targets{i % 2 == 0 ? 1.0F : 0.0F, i >= 10 ? 1.0F : 0.0F};
-    tally.add(10 + i, targets);
+    Expected expected;
+    if (i % 2 == 0) expected.labels.push_back(0);
+    if (i >= 10) expected.labels.push_back(1);
+    tally.add(10 + i, expected);
   }
   const LengthRelation is = tally.finish({"even", "late"});
   EXPECT_EQ(is.label, "late");
@@ -119,8 +121,7 @@ TEST(LengthTally, OfSeveralLabelsTheOneThatTellsMost) {
 TEST(LengthTally, RankCorrelationOfValues) {
   LengthTally tally(ProblemType::kRegression, 1);
   for (int64_t i = 1; i <= 10; ++i) {
-    const auto value = static_cast<float>(-i * i);
-    tally.add(i, std::span(&value, 1));
+    tally.add(i, {.value = static_cast<double>(-i * i)});
   }
   const LengthRelation is = tally.finish({"LABEL_0"});
   EXPECT_EQ(is.measure, "Spearman");
@@ -132,10 +133,8 @@ TEST(LengthTally, SaysNothingWhereThereIsNothing) {
   LengthTally one_length(ProblemType::kSingleLabelClassification, 2);
   LengthTally one_label(ProblemType::kSingleLabelClassification, 2);
   for (int64_t i = 0; i < 10; ++i) {
-    const auto label = static_cast<float>(i % 2);
-    one_length.add(7, std::span(&label, 1));
-    const float same = 1;
-    one_label.add(i, std::span(&same, 1));
+    one_length.add(7, {.labels = {static_cast<int32_t>(i % 2)}});
+    one_label.add(i, {.labels = {1}});
   }
   EXPECT_EQ(one_length.finish({"a", "b"}).measure, "");
   EXPECT_EQ(one_label.finish({"a", "b"}).measure, "");

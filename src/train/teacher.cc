@@ -4,12 +4,12 @@
 #include <fmt/ranges.h>
 
 #include "paceline/error.h"
+#include "plan/run_options.h"
 #include "words/suggest.h"
 
 namespace paceline {
 namespace {
 
-constexpr int kComparedTexts = 100;
 constexpr std::size_t kLabelBytes = 200;
 
 std::string label_words(const LabelScheme& scheme) {
@@ -17,6 +17,18 @@ std::string label_words(const LabelScheme& scheme) {
 }
 
 std::string where(const Checkpoint& teacher) { return fmt::format("[{}] the teacher", teacher.model_dir().string()); }
+
+Tokenizer load_tokenizer(const Checkpoint& teacher, const TokenizerOptions& student) {
+  if (teacher.max_length() < student.max_length) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{0} reads at most {1} tokens, the student {2}. Give --max-length {1}.", where(teacher),
+                            teacher.max_length(), student.max_length));
+  }
+  TokenizerOptions options = tokenizer_options(teacher, {});
+  options.max_length = student.max_length;
+  options.count_truncated = student.count_truncated;
+  return Tokenizer::load(teacher.parts().tokenizer, options);
+}
 
 }  // namespace
 
@@ -31,37 +43,25 @@ LabelScheme teacher_scheme(const Checkpoint& teacher) {
 
 void check_teacher_labels(const Checkpoint& teacher, const LabelScheme& scheme) {
   const LabelScheme mine = teacher_scheme(teacher);
-  if (mine.type == scheme.type && mine.labels == scheme.labels) return;
+  // What a regression calls its one value says nothing.
+  const bool value = scheme.type == ProblemType::kRegression && mine.labels.size() == scheme.labels.size();
+  if (mine.type == scheme.type && (value || mine.labels == scheme.labels)) return;
   throw Error(ErrorCode::kInvalidArgument,
               fmt::format("{} has the labels {}, the student {}: expected the same in the same order. --new-head gives "
                           "the student a head of the teacher's labels.",
                           where(teacher), label_words(mine), label_words(scheme)));
 }
 
-void check_teacher_tokens(const Checkpoint& teacher, const Tokenizer& tokenizer, const TokenizerOptions& options,
-                          const LabelledFile& file, std::stop_token stop) {
-  if (teacher.max_length() < options.max_length) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("{0} reads at most {1} tokens, the student {2}. Give --max-length {1}.", where(teacher),
-                            teacher.max_length(), options.max_length));
-  }
-  TokenizerOptions its_options = options;
-  its_options.known_ids = teacher.network().vocab_size;
-  its_options.known_types = teacher.token_types().known;
-  const Tokenizer its = Tokenizer::load(teacher.parts().tokenizer, its_options);
-  RowReaderOptions rows = file.rows;
-  rows.stop = std::move(stop);
-  const auto reader = RowReader::open(file.path, rows);
-  Row row;
-  for (int i = 0; i < kComparedTexts && reader->next(row);) {
-    if (!row.error.empty()) continue;
-    ++i;
-    if (its.encode(row.text).input_ids == tokenizer.encode(row.text).input_ids) continue;
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("{} reads the text \"{}\" as other tokens than the student, the same tokenizer was "
-                            "expected. Choose a teacher of the student's family.",
-                            where(teacher), excerpt(row.text.first)));
-  }
+TeacherReading::TeacherReading(const Checkpoint& teacher, const TokenizerOptions& options)
+    : folder_(teacher.model_dir().string()), tokenizer_(load_tokenizer(teacher, options)) {}
+
+void TeacherReading::check(const Text& text, const Encoding& student, const Encoding& teacher,
+                           const std::string& where) const {
+  if (teacher.input_ids == student.input_ids) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[{}] the teacher {} reads the text \"{}\" as other tokens than the student, the same "
+                          "tokenizer was expected. Choose a teacher of the student's family.",
+                          where, folder_, excerpt(text.first)));
 }
 
 }  // namespace paceline

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "evaluate/expected_labels.h"
 #include "paceline/packed_batch.h"
 #include "tokenize/tokenizer.h"
 
@@ -15,32 +16,42 @@ namespace paceline {
 /// What each text of a store has beside its token ids.
 struct TokenStoreForm {
   bool token_types = false;
-  int32_t targets = 1;  ///< numbers that say what is expected of it
+  bool teacher_types = false;  ///< token types as a teacher gets them
+  bool value = false;          ///< a number is expected of it, instead of labels
 };
 
-/// Tokenized texts and what is expected of them, in files: a split may be larger than memory. A text costs none here.
+/// Tokenized texts and what is expected of them, in files: a split may be larger than memory. A text costs none here,
+/// and a label costs room only in the texts that have it.
 class TokenStore {
  public:
   int64_t texts() const { return texts_; }
   int64_t tokens() const { return tokens_; }
-  int32_t targets() const { return form_.targets; }
 
   /// Tokens of every text, in their order.
   std::vector<int32_t> lengths() const;
 
-  /// Appends a text to the batch, and its targets. Throws as MappedFile::copy.
-  void append(int64_t text, PackedBatch& batch, std::vector<float>& targets) const;
-  /// The targets alone; `out` is targets() long.
-  void read_targets(int64_t text, std::span<float> out) const;
+  /// Appends a text to the batch, and its types for a teacher; gives what is expected of it. Throws as
+  /// MappedFile::copy.
+  Expected append(int64_t text, PackedBatch& batch, std::vector<int32_t>& teacher_types) const;
+  /// The same without the text.
+  Expected expected(int64_t text) const;
 
  private:
   friend class TokenStoreWriter;
+  /// Where the record of a text begins, and the words of its parts.
+  struct Place {
+    uint64_t first_byte = 0;
+    uint32_t expected = 0;
+    uint32_t tokens = 0;
+  };
   TokenStore() = default;
-  std::size_t words_per_token() const { return form_.token_types ? 2 : 1; }
+  Place place(int64_t text) const;
+  Expected expected(const Place& place) const;
 
   TokenStoreForm form_;
-  MappedFile index_;    ///< uint64 [texts + 1]: where the record of each text begins
-  MappedFile records_;  ///< a text's targets (float), ids and token types (int32)
+  MappedFile index_;  ///< Place [texts]
+  MappedFile
+      records_;  ///< a text's labels (int32) or value (float), ids and token types (int32), those of a teacher last
   int64_t texts_ = 0;
   int64_t tokens_ = 0;
 };
@@ -52,8 +63,8 @@ class TokenStoreWriter {
   /// `place`: the files are called so, with kEndings behind. Throws as AtomicFile.
   TokenStoreWriter(const std::filesystem::path& place, const TokenStoreForm& form);
 
-  /// `targets` is form.targets long.
-  void add(const Encoding& encoding, std::span<const float> targets);
+  /// `teacher_types`: as many as ids, or none where the form has none.
+  void add(const Encoding& encoding, std::span<const int32_t> teacher_types, const Expected& expected);
   /// Once all were added.
   TokenStore finish();
 

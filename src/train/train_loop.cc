@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "paceline/error.h"
+#include "train/targets.h"
 #include "words/numbers.h"
 
 namespace paceline {
@@ -94,21 +95,13 @@ bool TrainLoop::make_update(const std::stop_token& stop) {
 
 double TrainLoop::make_pass(std::span<const uint32_t> texts, double scale) {
   clear(batch_.sequences);
+  batch_.teacher_types.clear();
   batch_.targets.clear();
   batch_.weights.clear();
-  read_.clear();
-  const std::size_t labels = parts_.scheme.labels.size();
-  const auto width = static_cast<std::size_t>(parts_.texts.targets());
-  for (const uint32_t text : texts) parts_.texts.append(text, batch_.sequences, read_);
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const auto targets = std::span(read_).subspan(i * width, width);
-    batch_.weights.push_back(label_weight(targets));
-    if (parts_.scheme.type == ProblemType::kSingleLabelClassification) {
-      batch_.targets.resize((i + 1) * labels);
-      batch_.targets[i * labels + static_cast<std::size_t>(targets.front())] = 1;
-    } else {
-      batch_.targets.insert(batch_.targets.end(), targets.begin(), targets.end());
-    }
+  for (const uint32_t text : texts) {
+    const Expected expected = parts_.texts.append(text, batch_.sequences, batch_.teacher_types);
+    batch_.weights.push_back(label_weight(expected));
+    append_targets(expected, parts_.scheme, batch_.targets);
   }
   return trainer_.accumulate(batch_, scale);
 }
@@ -116,16 +109,13 @@ double TrainLoop::make_pass(std::span<const uint32_t> texts, double scale) {
 double TrainLoop::weight_of(std::span<const uint32_t> texts) const {
   if (parts_.label_weights.empty()) return static_cast<double>(texts.size());
   double sum = 0;
-  float target = 0;
-  for (const uint32_t text : texts) {
-    parts_.texts.read_targets(text, std::span(&target, 1));
-    sum += static_cast<double>(label_weight(std::span(&target, 1)));
-  }
+  for (const uint32_t text : texts) sum += static_cast<double>(label_weight(parts_.texts.expected(text)));
   return sum;
 }
 
-float TrainLoop::label_weight(std::span<const float> targets) const {
-  return parts_.label_weights.empty() ? 1.0F : parts_.label_weights[static_cast<std::size_t>(targets.front())];
+float TrainLoop::label_weight(const Expected& expected) const {
+  if (parts_.label_weights.empty()) return 1;
+  return parts_.label_weights[static_cast<std::size_t>(expected.labels.front())];
 }
 
 void TrainLoop::note_loss(double loss, double norm, double rate) {

@@ -59,7 +59,7 @@ class TrainLoop {
   bool make_update(const std::stop_token& stop);
   double make_pass(std::span<const uint32_t> texts, double scale);
   double weight_of(std::span<const uint32_t> texts) const;
-  float label_weight(std::span<const float> targets) const;
+  float label_weight(const Expected& expected) const;
   void note_loss(double loss, double norm, double rate);
   void close_loss_point();
   bool evaluate(const FinetuneListener& listener, const std::stop_token& stop);
@@ -75,7 +75,6 @@ class TrainLoop {
   LearningRate rate_;
   BatchSampler sampler_;
   TrainingBatch batch_;
-  std::vector<float> read_;  ///< targets as the store has them
   double saved_at_ = 0;
   int64_t saved_updates_ = -1;
 };

@@ -49,10 +49,6 @@ uint64_t hash_of(const Text& text) {
 
 bool is_empty(const Text& text) { return text.first.empty() && (!text.second || text.second->empty()); }
 
-int32_t target_count(const LabelScheme& scheme) {
-  return scheme.type == ProblemType::kMultiLabelClassification ? static_cast<int32_t>(scheme.labels.size()) : 1;
-}
-
 }  // namespace
 
 std::optional<LabelScheme> scan_labels(const LabelledFile& file, std::optional<ProblemType> wanted,
@@ -74,7 +70,9 @@ class TrainingData::Split {
       : data_(data),
         file_(file),
         plan_(plan),
-        writer_(plan.place, {.token_types = plan.tokenizer.hands_out_types(), .targets = target_count(data.scheme_)}),
+        writer_(plan.place, {.token_types = plan.tokenizer.hands_out_types(),
+                             .teacher_types = plan.teacher != nullptr && plan.teacher->reads_types(),
+                             .value = data.scheme_.type == ProblemType::kRegression}),
         tally_(data.scheme_.type, static_cast<int32_t>(data.scheme_.labels.size())) {
     texts_.summary.source = file.path.filename().string();
     if (data.scheme_.type != ProblemType::kRegression) {
@@ -107,7 +105,7 @@ class TrainingData::Split {
     Waiting waiting{.number = rows_};
     waiting.is_empty = is_empty(row.text);
     if (!waiting.is_empty) {
-      waiting.targets = data_.targets_of(file_, row, format, rows_);
+      waiting.expected = data_.expected_of(file_, row, format, rows_);
       const uint64_t hash = hash_of(row.text);
       if (data_.first_) {
         data_.seen_.insert(hash);
@@ -120,6 +118,8 @@ class TrainingData::Split {
 
   void add(const RowChunk& chunk) {
     const EncodedTexts encoded = plan_.tokenizer.encode_all(chunk.texts(), plan_.pool);
+    EncodedTexts teachers;
+    if (plan_.teacher != nullptr) teachers = plan_.teacher->encode_all(chunk.texts(), plan_.pool);
     auto error = encoded.errors.begin();
     for (const Row& row : chunk.rows()) {
       if (!row.error.empty()) skip(row.error);
@@ -127,10 +127,16 @@ class TrainingData::Split {
     for (std::size_t i = 0; i < encoded.encodings.size(); ++i) {
       if (error != encoded.errors.end() && error->text == i) {
         skip(error_of_row(static_cast<uint64_t>(waiting_[i].number), (error++)->message));
-      } else if (waiting_[i].is_empty) {
+      } else if (waiting_[i].is_empty || encoded.encodings[i].input_ids.empty()) {
         ++texts_.summary.empty_texts;
       } else {
-        add(encoded.encodings[i], waiting_[i]);
+        Encoding teachers_encoding;
+        if (plan_.teacher != nullptr) {
+          teachers_encoding = std::move(teachers.encodings[i]);
+          plan_.teacher->check(chunk.texts()[i], encoded.encodings[i], teachers_encoding,
+                               fmt::format("{}: row {}", file_.path.string(), waiting_[i].number));
+        }
+        add(encoded.encodings[i], teachers_encoding.token_type_ids, waiting_[i]);
       }
     }
     waiting_.clear();
@@ -140,33 +146,20 @@ class TrainingData::Split {
     int64_t number = 0;
     bool is_empty = false;
     bool overlaps = false;
-    std::vector<float> targets{};
+    Expected expected{};
   };
 
-  void add(const Encoding& encoding, const Waiting& is) {
+  void add(const Encoding& encoding, std::span<const int32_t> teacher_types, const Waiting& is) {
     TrainingSplit& summary = texts_.summary;
     const auto tokens = static_cast<int64_t>(encoding.input_ids.size());
-    if (tokens == 0) {
-      ++summary.empty_texts;
-      return;
-    }
-    writer_.add(encoding, is.targets);
-    tally_.add(tokens, is.targets);
+    writer_.add(encoding, teacher_types, is.expected);
+    tally_.add(tokens, is.expected);
     ++summary.texts;
     summary.tokens += tokens;
     summary.longest = std::max(summary.longest, tokens);
     summary.truncated += encoding.truncated > 0 ? 1 : 0;
     texts_.overlap += is.overlaps ? 1 : 0;
-    count_labels(is.targets);
-  }
-
-  void count_labels(std::span<const float> targets) {
-    std::vector<int64_t>& counts = texts_.summary.label_texts;
-    if (data_.scheme_.type == ProblemType::kSingleLabelClassification) {
-      ++counts[static_cast<std::size_t>(targets.front())];
-    } else if (data_.scheme_.type == ProblemType::kMultiLabelClassification) {
-      for (std::size_t k = 0; k < counts.size(); ++k) counts[k] += targets[k] > 0 ? 1 : 0;
-    }
+    for (const int32_t label : is.expected.labels) ++summary.label_texts[static_cast<std::size_t>(label)];
   }
 
   void skip(std::string_view error) {
@@ -195,7 +188,7 @@ class TrainingData::Split {
 };
 
 TrainingData::TrainingData(LabelScheme scheme, std::filesystem::path labels_from)
-    : scheme_(std::move(scheme)), labels_from_(std::move(labels_from)), expected_(scheme_.labels, scheme_.type) {}
+    : scheme_(std::move(scheme)), labels_from_(std::move(labels_from)), labels_(scheme_.labels, scheme_.type) {}
 
 std::optional<TokenizedTexts> TrainingData::read(const LabelledFile& file, const TokenizingPlan& plan,
                                                  Progress& progress) {
@@ -204,11 +197,9 @@ std::optional<TokenizedTexts> TrainingData::read(const LabelledFile& file, const
   return texts;
 }
 
-std::vector<float> TrainingData::targets_of(const LabelledFile& file, const Row& row, RowFormat format,
-                                            int64_t number) {
-  Expected expected;
+Expected TrainingData::expected_of(const LabelledFile& file, const Row& row, RowFormat format, int64_t number) {
   try {
-    expected = LabelPlace{file.rows.label_column, format}.read(expected_, row, number);
+    return LabelPlace{file.rows.label_column, format}.read(labels_, row, number);
   } catch (const Error& error) {
     const std::string hint =
         labels_from_.empty()        ? " --new-head learns a head of the files' labels in place of the model's."
@@ -217,13 +208,6 @@ std::vector<float> TrainingData::targets_of(const LabelledFile& file, const Row&
     throw Error(error.code(),
                 fmt::format("[{}: {}{}", file.path.string(), std::string_view(error.what()).substr(1), hint));
   }
-  if (scheme_.type == ProblemType::kRegression) return {static_cast<float>(expected.value)};
-  if (scheme_.type == ProblemType::kSingleLabelClassification) {
-    return {static_cast<float>(expected.labels.front())};
-  }
-  std::vector<float> targets(scheme_.labels.size());
-  for (const int32_t label : expected.labels) targets[static_cast<std::size_t>(label)] = 1;
-  return targets;
 }
 
 namespace {

@@ -16,6 +16,7 @@
 #include "tokenize/tokenizer.h"
 #include "train/label_scan.h"
 #include "train/length_tally.h"
+#include "train/teacher.h"
 #include "train/token_store.h"
 
 namespace paceline {
@@ -29,6 +30,7 @@ struct LabelledFile {
 /// Where a file is written as tokens, and what that needs.
 struct TokenizingPlan {
   const Tokenizer& tokenizer;
+  const TeacherReading* teacher = nullptr;  ///< of a model that runs the same texts; none: there is none
   ThreadPool& pool;
   std::filesystem::path place;  ///< of the store: TokenStoreWriter's
   std::stop_token stop{};
@@ -56,20 +58,20 @@ class TrainingData {
 
   /// Tokenizes a file. A row that cannot be read is left out, and so is a text without a character; both are counted,
   /// as are the texts that a file read before has, too. Throws Error{corrupt_data} that names the row for a label that
-  /// is not in the scheme, or where no text is left. None where it was stopped.
+  /// is not in the scheme, or where no text is left; what TeacherReading::check throws. None where it was stopped.
   std::optional<TokenizedTexts> read(const LabelledFile& file, const TokenizingPlan& plan, Progress& progress);
 
   const LabelScheme& scheme() const { return scheme_; }
   /// Whether labels stand in the files as numbers; none before the first.
-  std::optional<LabelForm> form() const { return expected_.form(); }
+  std::optional<LabelForm> form() const { return labels_.form(); }
 
  private:
   class Split;
-  std::vector<float> targets_of(const LabelledFile& file, const Row& row, RowFormat format, int64_t number);
+  Expected expected_of(const LabelledFile& file, const Row& row, RowFormat format, int64_t number);
 
   LabelScheme scheme_;
   std::filesystem::path labels_from_;
-  ExpectedLabels expected_;
+  ExpectedLabels labels_;
   std::unordered_set<uint64_t> seen_;  ///< hashes of the texts of the first file
   bool first_ = true;
 };

@@ -3,13 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/testing/expect_error.h"
 #include "base/testing/temporary_folder.h"
 #include "train/label_weights.h"
+#include "train/targets.h"
 
 namespace paceline {
 namespace {
@@ -97,13 +101,80 @@ TEST_F(TrainingDataTest, StoresWhatTheModelReads) {
   EXPECT_THAT(is.store->lengths(), ElementsAre(4, 3));
   PackedBatch batch;
   std::vector<float> targets;
-  is.store->append(1, batch, targets);
-  is.store->append(0, batch, targets);
+  std::vector<int32_t> no_teacher;
+  append_targets(is.store->append(1, batch, no_teacher), data.scheme(), targets);
+  append_targets(is.store->append(0, batch, no_teacher), data.scheme(), targets);
+  EXPECT_THAT(no_teacher, IsEmpty());
   EXPECT_THAT(targets, ElementsAre(0, 0, 0, 1, 0, 1));
   const Encoding expected = tokenizer_.encode({"le le", {}});
   EXPECT_THAT(batch.cu_seqlens, ElementsAre(0, 3, 7));
   EXPECT_EQ(std::vector<int32_t>(batch.input_ids.begin() + 3, batch.input_ids.end()), expected.input_ids);
   EXPECT_EQ(batch.token_type_ids.size(), 7u);
+}
+
+TEST_F(TrainingDataTest, ALabelCostsRoomOnlyWhereItIs) {
+  LabelScheme many{.type = kMulti};
+  for (int i = 0; i < 5000; ++i) many.labels.push_back("label " + std::to_string(i));
+  TrainingData data(many, {});
+  const TokenizedTexts is = read(data, file("x.csv", "text,label\nle le,label 0|label 4999\nb,\n"));
+  EXPECT_THAT(is.store->expected(0).labels, ElementsAre(0, 4999));
+  EXPECT_THAT(is.store->expected(1).labels, IsEmpty());
+  // Two labels, and 4 + 3 tokens with their types.
+  EXPECT_EQ(std::filesystem::file_size(folder_ / "x.records"), (2 + 2 * 7) * sizeof(int32_t));
+}
+
+TEST_F(TrainingDataTest, StoresValues) {
+  TrainingData data({.type = ProblemType::kRegression, .labels = {"LABEL_0"}}, {});
+  const TokenizedTexts is = read(data, file("x.csv", "text,label\nle le,-1.5\nb,3\n"));
+  EXPECT_EQ(is.store->expected(0).value, -1.5);
+  PackedBatch batch;
+  std::vector<int32_t> no_teacher;
+  EXPECT_EQ(is.store->append(1, batch, no_teacher).value, 3);
+  EXPECT_EQ(batch.tokens(), 3);
+}
+
+TEST_F(TrainingDataTest, ATeacherGetsTokenTypesOfItsOwn) {
+  const Checkpoint teacher = Checkpoint::open(PACELINE_TESTDATA "/models/bert-fp32");
+  const TokenizerOptions options{.max_length = 8};
+  const Tokenizer student = Tokenizer::load(PACELINE_TESTDATA "/models/bert-encoder", options);
+  const TeacherReading reading(teacher, options);
+  LabelledFile pairs = file("x.csv", "text,other,label\nle,te,a\non,te ur,b\n");
+  pairs.rows.pair_column = "other";
+  TrainingData data({.type = kSingle, .labels = {"a", "b"}}, {});
+  const auto progress = make_silent_progress();
+  const TokenizedTexts is =
+      *data.read(pairs, {.tokenizer = student, .teacher = &reading, .pool = pool_, .place = folder_ / "x"}, *progress);
+  PackedBatch batch;
+  std::vector<int32_t> types;
+  for (const int64_t text : {0, 1}) is.store->append(text, batch, types);
+  EXPECT_THAT(batch.token_type_ids, IsEmpty());
+  std::vector<int32_t> expected = tokenizer_.encode({"le", "te"}).token_type_ids;
+  const std::vector<int32_t> second = tokenizer_.encode({"on", "te ur"}).token_type_ids;
+  expected.insert(expected.end(), second.begin(), second.end());
+  EXPECT_EQ(types, expected);
+  EXPECT_THAT(types, testing::Contains(1));
+}
+
+TEST_F(TrainingDataTest, EveryTextHasToBeTheSameTokensToATeacher) {
+  std::filesystem::copy(PACELINE_TESTDATA "/models/bert-fp32", folder_ / "teacher");
+  Json its = read_json_file(folder_ / "teacher" / "tokenizer.json");
+  std::swap(its["model"]["vocab"]["%"], its["model"]["vocab"]["("]);
+  write_file_atomically(folder_ / "teacher" / "tokenizer.json", its.dump());
+  const Checkpoint teacher = Checkpoint::open(folder_ / "teacher");
+  const TokenizerOptions options{.max_length = 8, .token_types = true};
+  const TeacherReading reading(teacher, options);
+  std::string rows = "text,label\n";
+  for (int i = 0; i < 300; ++i) rows += "le le,a\n";
+  TrainingData data({.type = kSingle, .labels = {"a", "b"}}, {});
+  const auto progress = make_silent_progress();
+  const LabelledFile odd = file("x.csv", rows + "on %,b\n");
+  expect_error(
+      ErrorCode::kInvalidArgument,
+      [&] {
+        data.read(odd, {.tokenizer = tokenizer_, .teacher = &reading, .pool = pool_, .place = folder_ / "x"},
+                  *progress);
+      },
+      "x.csv: row 301] the teacher", "reads the text \"on %\" as other tokens than the student");
 }
 
 TEST_F(TrainingDataTest, CountsWhatIsLeftOutAndWhatBothFilesHave) {

@@ -89,8 +89,10 @@ Teacher::Teacher(const Checkpoint& student, const TrainerOptions& options, AdamW
   optimiser.add("projection", projection_);
 }
 
-at::Tensor Teacher::loss(const PackedBatch& batch, const at::Tensor& logits, const std::vector<at::Tensor>& hidden,
+at::Tensor Teacher::loss(const TrainingBatch& texts, const at::Tensor& logits, const std::vector<at::Tensor>& hidden,
                          const at::Tensor& weights) {
+  PackedBatch batch = texts.sequences;
+  batch.token_type_ids = texts.teacher_types;
   const auto numbers =
       static_cast<std::size_t>(batch.sequences()) * static_cast<std::size_t>(forward_.network().outputs);
   std::vector<at::Tensor> states;

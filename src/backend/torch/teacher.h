@@ -27,7 +27,7 @@ class Teacher {
 
   /// What `weights` [B] * the student's losses of imitation come to, a scalar. `hidden`: of each of the student's
   /// layers.
-  at::Tensor loss(const PackedBatch& batch, const at::Tensor& logits, const std::vector<at::Tensor>& hidden,
+  at::Tensor loss(const TrainingBatch& texts, const at::Tensor& logits, const std::vector<at::Tensor>& hidden,
                   const at::Tensor& weights);
 
  private:

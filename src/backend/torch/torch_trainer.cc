@@ -95,7 +95,7 @@ TorchTrainer::TorchTrainer(const Checkpoint& checkpoint, const TrainerOptions& o
     use_threads(info_.threads);
     forward_.emplace(checkpoint, at::kFloat, at::kCPU);
     add_weights();
-    if (options_.distillation.teacher != nullptr) teacher_.emplace(checkpoint, options_, optimiser_);
+    if (learns_from_teacher()) teacher_.emplace(checkpoint, options_, optimiser_);
   });
   if (options_.padded) {
     padded_inputs_.emplace(forward_->network(), at::kCPU);
@@ -149,8 +149,7 @@ at::Tensor TorchTrainer::loss(const TrainingBatch& batch) {
   const at::Tensor targets = tensor_of(batch.targets, {batch.sequences.sequences(), info_.outputs});
   const at::Tensor of_labels = (label_losses(problem_, logits, targets) * weights).sum();
   if (!teacher_) return of_labels;
-  return of_labels * (1 - options_.distillation.logits_share) +
-         teacher_->loss(batch.sequences, logits, hidden, weights);
+  return of_labels * (1 - options_.distillation.logits_share) + teacher_->loss(batch, logits, hidden, weights);
 }
 
 double TorchTrainer::accumulate(const TrainingBatch& batch, double scale) {

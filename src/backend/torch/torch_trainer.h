@@ -33,6 +33,11 @@ class TorchTrainer : public Trainer {
   void check(const TrainingBatch& batch) const;
   ForwardInputs inputs_of(const PackedBatch& batch, std::size_t logits_size);
   at::Tensor loss(const TrainingBatch& batch);
+  /// A teacher of which nothing is taken is not run.
+  bool learns_from_teacher() const {
+    const Distillation& is = options_.distillation;
+    return is.teacher != nullptr && (is.logits_share > 0 || is.hidden_weight > 0);
+  }
   bool autocast() const { return info_.compute_type == "bf16-autocast"; }
 
   TrainerOptions options_;

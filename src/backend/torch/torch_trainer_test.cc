@@ -257,7 +257,8 @@ TEST_F(TorchTraining, Bf16IsCloseAndKeepsFp32Weights) {
 }
 
 TEST_F(TorchTraining, ATeacherIsImitated) {
-  const TrainingBatch texts = random_texts(network(), 8, 1);
+  TrainingBatch texts = random_texts(network(), 8, 1);
+  texts.teacher_types = texts.sequences.token_type_ids;
   TrainerOptions options{.threads = 1, .dropout = false};
   options.distillation = {.teacher = &checkpoint_, .logits_share = 1, .temperature = 3, .hidden_weight = 1};
   for (const bool padded : {false, true}) {

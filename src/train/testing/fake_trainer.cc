@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "paceline/error.h"
-#include "train/evaluation_set.h"
+#include "train/targets.h"
 
 namespace paceline {
 namespace {
@@ -53,7 +53,7 @@ class FakeTrainer : public Trainer {
       forward(counts, logits);
       const auto targets = std::span(batch.targets).subspan(static_cast<std::size_t>(b) * outputs_, outputs_);
       const float weight = batch.weights[static_cast<std::size_t>(b)];
-      sum += static_cast<double>(weight) * loss_of(targets, logits);
+      sum += static_cast<double>(weight) * text_loss(type_, targets, logits);
       const std::vector<float> slope = slope_of(targets, logits);
       for (std::size_t k = 0; k < outputs_; ++k) {
         const float step = static_cast<float>(scale) * weight * slope[k];
@@ -134,13 +134,6 @@ class FakeTrainer : public Trainer {
       logits[k] = values_.at(names_[1])[k];
       for (std::size_t i = 0; i < columns_; ++i) logits[k] += weight[k * columns_ + i] * counts[i];
     }
-  }
-
-  /// text_loss takes a single label by its number.
-  double loss_of(std::span<const float> targets, std::span<const float> logits) const {
-    if (type_ != ProblemType::kSingleLabelClassification) return text_loss(type_, targets, logits);
-    const auto label = static_cast<float>(std::ranges::max_element(targets) - targets.begin());
-    return text_loss(type_, std::span(&label, 1), logits);
   }
 
   std::vector<float> slope_of(std::span<const float> targets, std::span<const float> logits) const {
