@@ -12,8 +12,6 @@
 namespace paceline {
 namespace {
 
-constexpr std::size_t kFewestForCorrelation = 4;
-
 double mean_of(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -8,11 +9,14 @@
 
 namespace paceline {
 
+/// Texts below which there is no correlation: its interval needs them.
+inline constexpr std::size_t kFewestForCorrelation = 4;
+
 struct RegressionScores {
   int64_t texts = 0;
   Score mean_squared_error{};       ///< with Student's interval of a mean, at least 0
   Score mean_absolute_error{};      ///< the same
-  std::optional<Score> pearson{};   ///< with Fisher's interval; none for a constant, or below four texts
+  std::optional<Score> pearson{};   ///< with Fisher's interval; none for a constant, or below kFewestForCorrelation
   std::optional<Score> spearman{};  ///< with the interval of Bonett and Wright (2000); none as above
 };
 

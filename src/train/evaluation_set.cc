@@ -18,7 +18,9 @@ EvaluationSet::EvaluationSet(const TokenStore& store, const LabelScheme& scheme,
     : store_(store),
       scheme_(scheme),
       metric_(metric),
-      plan_(plan_batches(store.lengths(), {.batch_size = batch_size, .order = Order::kLength})) {}
+      plan_(plan_batches(store.lengths(), {.batch_size = batch_size, .order = Order::kLength})) {
+  check_metric(metric, store);
+}
 
 std::optional<EvaluationPoint> EvaluationSet::evaluate(Trainer& trainer, const std::stop_token& stop) const {
   Answers answers;
@@ -65,7 +67,10 @@ void EvaluationSet::take(const Expected& expected, std::span<const float> logits
         is.multi.expected.push_back(targets[k] > 0 ? 1 : 0);
         is.multi.predicted.push_back(logits[k] >= 0 ? 1 : 0);
       }
-      is.multi.scores.insert(is.multi.scores.end(), logits.begin(), logits.end());
+      // Ranking every label's texts again and again costs more than all else, and no other metric needs it.
+      if (metric_.name == kAveragePrecisionMetric) {
+        is.multi.scores.insert(is.multi.scores.end(), logits.begin(), logits.end());
+      }
       break;
     case ProblemType::kRegression:
       is.expected.push_back(expected.value);

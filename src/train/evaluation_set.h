@@ -18,7 +18,8 @@ namespace paceline {
 /// The texts that a model in training is evaluated on.
 class EvaluationSet {
  public:
-  /// `store` and `scheme` must outlive it. `batch_size`: texts run together, of like length.
+  /// `store` and `scheme` must outlive it. `batch_size`: texts run together, of like length. Throws as
+  /// check_metric.
   EvaluationSet(const TokenStore& store, const LabelScheme& scheme, const TrainingMetric& metric, int32_t batch_size);
 
   /// Runs every text through the trainer as it is; `update` and `epoch` of the point are the caller's. None where it
