@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ranges>
 #include <utility>
 
 namespace paceline {
@@ -69,7 +70,7 @@ void remove_own_temporary_paths() noexcept {
   std::array<char*, kMostPaths> names{};
   for (std::size_t i = 0; i < kMostPaths; ++i) names[i] = paths[i].exchange(nullptr);
   for (int depth = 0; depth < kDeepest; ++depth) {
-    for (char*& name : names) {
+    for (char*& name : names | std::views::reverse) {  // what stands in a folder was made after it
       if (name != nullptr && (::unlink(name) == 0 || ::rmdir(name) == 0)) name = nullptr;
     }
   }
