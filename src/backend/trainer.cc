@@ -17,10 +17,10 @@ const PluginEntry& training_plugin() {
   return found->plugin;
 }
 
-const TrainerTable& load_trainer() {
+const PluginTable& load_trainer() {
   const PluginEntry& plugin = training_plugin();
   const PluginTable& table = load_plugin(plugin);
-  if (table.trainer != nullptr) return *table.trainer;
+  if (table.trainer != nullptr) return table;
   throw Error(ErrorCode::kInternal, "[trainer] The plug-in " + plugin.name + " has no trainer.");
 }
 
@@ -28,10 +28,10 @@ const TrainerTable& load_trainer() {
 
 Trainer::~Trainer() = default;
 
-void check_trainer() { load_trainer(); }
+std::string check_trainer() { return training_plugin().name + " " + plugin_engine_version(load_trainer()); }
 
 std::unique_ptr<Trainer> create_trainer(const Checkpoint& checkpoint, const TrainerOptions& options) {
-  const TrainerTable& table = load_trainer();
+  const TrainerTable& table = *load_trainer().trainer;
   TrainerOptions resolved = options;
   resolved.threads = resolve_threads(options.threads);
   check_engine_threads(training_plugin(), resolved.threads);

@@ -93,7 +93,8 @@ class Trainer {
 /// network has not or for nothing left to train, unsupported for a compute type.
 std::unique_ptr<Trainer> create_trainer(const Checkpoint& checkpoint, const TrainerOptions& options);
 
-/// Whether an engine here can train, found out without a checkpoint. Throws as create_trainer.
-void check_trainer();
+/// The name and version of the engine that trains here ("torch 2.9.1"), found out without a checkpoint. Throws as
+/// create_trainer.
+std::string check_trainer();
 
 }  // namespace paceline

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/file_stamp.h"
 #include "report/file_swap.h"
 #include "report/png.h"
 #include "report/svg.h"
@@ -39,18 +40,24 @@ const fs::path& without_folders_in_place(const fs::path& out_dir, const std::vec
 
 }  // namespace
 
-TargetFolder::TargetFolder(const fs::path& path) : path_(path) {
+TargetFolder::TargetFolder(const fs::path& path) {
   std::error_code error;
-  made_ = !fs::exists(path, error);
-  if (made_) temporary_ = TemporaryPath(path);
+  std::vector<fs::path> missing;
+  for (fs::path folder = path; !folder.empty() && !fs::exists(folder, error) && !error; folder = folder.parent_path()) {
+    missing.push_back(folder);
+  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) made_.emplace_back(*folder);
   fs::create_directories(path, error);
-  if (error) fail_to_write(path, error);
+  if (!error) return;
+  remove_made();
+  fail_to_write(path, error);
 }
 
+TargetFolder::~TargetFolder() { remove_made(); }
+
 /// Removing a folder that holds anything fails, which is what is wanted.
-TargetFolder::~TargetFolder() {
-  std::error_code ignored;
-  if (made_) fs::remove(path_, ignored);
+void TargetFolder::remove_made() {
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->path().c_str());
 }
 
 StagedFiles::StagedFiles(const fs::path& out_dir, std::vector<std::string> all)
@@ -81,12 +88,18 @@ bool StagedFiles::add_chart(const std::string& name, const Figure& figure, bool 
   return false;
 }
 
+std::map<std::string, std::string> StagedFiles::hashes() const {
+  std::map<std::string, std::string> hashes;
+  for (const std::string& name : names_) hashes[name] = hash_file(staging_.path() / name);
+  return hashes;
+}
+
 void StagedFiles::commit() {
   FileSwap swap(staging_, out_dir_);
-  for (const std::string& name : names_) swap.put(name);
   for (const std::string& name : all_) {
     if (std::ranges::find(names_, name) == names_.end()) swap.take_away(name);
   }
+  for (const std::string& name : names_) swap.put(name);
   swap.keep();
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,8 @@
 
 namespace paceline {
 
-/// A folder that files are put into: made where it is missing, and gone again where it stayed empty.
+/// A folder that files are put into: made where it is missing with those above it, and gone again with them where it
+/// stayed empty.
 class TargetFolder {
  public:
   /// Throws as fail_to_write() does.
@@ -22,9 +24,9 @@ class TargetFolder {
   ~TargetFolder();
 
  private:
-  std::filesystem::path path_;
-  TemporaryPath temporary_;
-  bool made_ = false;
+  void remove_made();
+
+  std::vector<TemporaryPath> made_;  ///< from the outermost on
 };
 
 /// The files of a report, made out of sight and then swapped in as a whole. Names are relative to the target.
@@ -39,7 +41,11 @@ class StagedFiles {
   /// enough, as the next would fail alike and each may take its time.
   bool add_chart(const std::string& name, const Figure& figure, bool png);
 
-  /// Puts everything into place. What such a report may have and this one lacks goes: it is of an earlier run.
+  /// Of all files that were added, by their names.
+  std::map<std::string, std::string> hashes() const;
+
+  /// Puts everything into place, in the order of the calls. What such a report may have and this one lacks goes before:
+  /// it is of an earlier run.
   void commit();
 
  private:

@@ -13,14 +13,15 @@ std::vector<std::string> training_report_files() {
   return names;
 }
 
-std::string add_training_report(const Training& training, StagedFiles& staged) {
+std::string add_training_report(Training& training, StagedFiles& staged) {
   bool drawn = true;
   for (const NamedFigure& named : training_figures(training)) {
     drawn = staged.add_chart(named.name, named.figure, drawn) && drawn;
   }
   staged.add("README.md", model_card(training));
-  staged.add("training.json", training_json(training));
   staged.add("report.html", training_html(training));
+  training.files = staged.hashes();
+  staged.add("training.json", training_json(training));
   return drawn ? "" : kNoPng;
 }
 

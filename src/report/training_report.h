@@ -9,9 +9,10 @@
 
 namespace paceline {
 
-/// Adds README.md, training.json, report.html and charts/loss.*, metric.*, learning_rate.* to the files of a trained
-/// model's folder. Returns a remark for the user, empty where all is there.
-std::string add_training_report(const Training& training, StagedFiles& staged);
+/// Adds README.md, report.html, charts/loss.*, metric.*, learning_rate.* and training.json to the files of a trained
+/// model's folder. training.json is the last, and `training` gets what it lists: the hashes of all other files. Returns
+/// a remark for the user, empty where all is there.
+std::string add_training_report(Training& training, StagedFiles& staged);
 
 /// Every file that it may add.
 std::vector<std::string> training_report_files();

@@ -130,7 +130,8 @@ struct Training {
   double updates_per_epoch = 0;
   TrainingEnd end = TrainingEnd::kAllUpdates;
   TrainingHistory history{};
-  Evaluation evaluation{};  ///< of the resulting folder, as `evaluate` does it
+  Evaluation evaluation{};                     ///< of the resulting folder, as `evaluate` does it
+  std::map<std::string, std::string> files{};  ///< the other files that were written with this one, and their hashes
 };
 
 }  // namespace paceline

@@ -55,7 +55,7 @@ void fields(auto& visitor, FieldsOf<TrainingHistory> auto& is) {
   visitor.columns("evaluations", is.evaluations);
   visitor.integer("best_update", is.best_update);
   visitor.integer("without_gain", is.without_gain);
-  visitor.number("seconds", is.seconds);
+  visitor.number("seconds", is.seconds, {.high = 1e15, .finite = true});
   visitor.integer("texts", is.texts);
 }
 

@@ -70,7 +70,8 @@ std::string training_json(const Training& training) {
                       {"ended_by", std::string(name_of(training.end, kTrainingEndNames))},
                       {"metric", training.metric},
                       {"scores", scores_json(training.evaluation.scores, training.labels)},
-                      {"history", json_of(training.history)}};
+                      {"history", json_of(training.history)},
+                      {"files", training.files}};
   return json_text(json);
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/cpu_topology.h"
 #include "base/file_stamp.h"
+#include "base/folder_lock.h"
 #include "base/hash.h"
 #include "base/paths.h"
 #include "base/staging_folder.h"
@@ -25,6 +26,7 @@
 #include "results/training_json.h"
 #include "train/evaluation_set.h"
 #include "train/label_weights.h"
+#include "train/result_folder.h"
 #include "train/starting_folder.h"
 #include "train/teacher.h"
 #include "train/train_loop.h"
@@ -41,30 +43,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kTrainingFile = "training.json";
+constexpr std::string_view kThenAgain = "Move it away: the same command then writes the result.";
 /// Texts that are evaluated together at least.
 constexpr int32_t kEvaluationBatch = 32;
 
-std::vector<std::string> names_of_a_result() {
-  std::vector<std::string> names = classifier_files();
-  for (const std::string& name : training_report_files()) names.push_back(name);
-  return names;
-}
-
-/// Throws where the training would replace what it did not write.
-void check_out(const fs::path& out, const fs::path& model, const fs::path& teacher) {
+/// Throws where the training would replace what it reads.
+void check_not_read(const fs::path& out, const TrainingStart& start, const fs::path& weights) {
+  std::vector<fs::path> read;
+  if (!weights.empty()) read.push_back(absolute_path(weights).parent_path());
+  for (const Checkpoint* model : {&start.source(), start.teacher() ? &*start.teacher() : nullptr}) {
+    if (model == nullptr) continue;
+    const ModelParts& parts = model->parts();
+    read.insert(read.end(), {model->model_dir(), parts.config, parts.tokenizer, parts.weights});
+  }
   std::error_code ignored;
-  for (const fs::path& read : {model, teacher}) {
-    if (read.empty() || !fs::equivalent(out, read, ignored)) continue;
+  for (const fs::path& folder : read) {
+    if (!fs::equivalent(out, folder, ignored)) continue;
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[finetune] --out {} is the model that is read. Choose another folder.", out.string()));
-  }
-  if (path_exists(out / kTrainingFile)) return;
-  for (const char* name : {"config.json", "model.safetensors"}) {
-    if (!path_exists(out / name)) continue;
-    throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] it has a {} that no training wrote, an empty or new "
-                                                         "folder was expected. Choose another one.",
-                                                         out.string(), name));
   }
 }
 
@@ -72,6 +68,28 @@ void check_out(const fs::path& out, const fs::path& model, const fs::path& teach
 fs::path store_place(StagingFolder& work, const std::string& name) {
   for (const char* ending : TokenStoreWriter::kEndings) work.place(name + ending);
   return work.path() / name;
+}
+
+/// What `read` gives, and nothing where it was stopped: a reader takes that for the end of an empty file.
+template <class Read>
+auto unless_stopped(const std::stop_token& stop, const Read& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Error&) {
+    if (!stop.stop_requested()) throw;
+    return {};
+  }
+}
+
+int64_t trained_parameters(const Network& network, const std::vector<std::string>& frozen) {
+  int64_t trained = 0;
+  for_each_weight(network, [&](const Weight& weight) {
+    if (std::ranges::find(frozen, weight.name) != frozen.end()) return;
+    int64_t size = 1;
+    for (const int64_t axis : weight.shape) size *= axis;
+    trained += size;
+  });
+  return trained;
 }
 
 /// One call of finetune: each member stands on those before.
@@ -82,25 +100,29 @@ class Finetuning {
       : options_(options), recipe_(options.recipe), engine_(engine), listener_(listener), stop_(std::move(stop)) {}
 
   FinetuneResult run() {
-    engine_.check();
+    training_.engine = engine_.check();
     start_.emplace(options_);
-    const fs::path teacher = start_->teacher() ? start_->teacher()->model_dir() : fs::path();
-    check_out(options_.out, start_->source().model_dir(), teacher);
+    check_not_read(options_.out, *start_, options_.checkpoint_options.file);
+    const TargetFolder target(options_.out);
+    const FolderLock lock(options_.out,
+                          "another paceline finetune is at work in it. Wait for it, or choose another "
+                          "--out.");
+    checkpoints_.emplace(options_.out);
+    result_.emplace(options_.out, *checkpoints_);
+    result_->check_names();
     training_.started_at = utc_now();
     recipe_.threads = resolve_threads(recipe_.threads);
     for (const std::string& notice : start_->source().notices()) listener_.notice(notice + ".");
-    if (!start_->choose_labels(listener_, stop_)) return {};
+    if (!unless_stopped(stop_, [&] { return start_->choose_labels(listener_, stop_); })) return {};
     metric_ = find_metric(recipe_.metric, scheme().type);
-    const OrderedJson identity = make_identity();
-    checkpoints_.emplace(options_.out, identity);
-    if (options_.restart) checkpoints_->remove_all();
+    checkpoints_->set_identity(make_identity());
     // One that was begun with --restart goes on beside the result that it will replace.
-    const bool goes_on = checkpoints_->exists();
+    const bool goes_on = !options_.restart && !result_->is_in_place() && checkpoints_->exists();
     if (!goes_on && is_finished()) return {.finished_before = true};
-    const TargetFolder target(options_.out);
+    result_->check();
     StagingFolder work(options_.out);
     start_->make_student(work, recipe_.seed);
-    if (!read_data(work)) return {};
+    if (!unless_stopped(stop_, [&] { return read_data(work); })) return {};
     if (!train(goes_on)) return {};
     return finish(work);
   }
@@ -122,6 +144,7 @@ class Finetuning {
     JsonFieldWriter writer(identity);
     fields(writer, recipe_);
     identity["version"] = std::string(version());
+    identity["engine"] = training_.engine;
     identity["model"] = training_.start.hash;
     identity["teacher"] = teacher() ? teacher()->hash(cache_dir()) : "";
     identity["train"] = training_.train.hash;
@@ -139,10 +162,9 @@ class Finetuning {
 
   /// Whether `out` has the result of this very call. Throws where it has that of another one.
   bool is_finished() const {
-    const fs::path file = options_.out / kTrainingFile;
-    if (options_.restart || !path_exists(file)) return false;
-    const Json json = read_json_file(file);
-    if (json.is_object() && json.value("identity", Json()) == training_.identity) return true;
+    if (options_.restart || result_->identity().empty()) return false;
+    if (result_->is_in_place()) checkpoints_->remove_all();
+    if (result_->identity() == training_.identity) return true;
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[{}] it has the result of a training with other settings or data. Choose another folder, "
                             "or replace it with --restart.",
@@ -207,27 +229,19 @@ class Finetuning {
                              .hidden_weight = recipe_.hidden_weight}};
   }
 
-  int64_t trained_parameters(const std::vector<std::string>& frozen) const {
-    int64_t trained = 0;
-    for_each_weight(student().network(), [&](const Weight& weight) {
-      if (std::ranges::find(frozen, weight.name) != frozen.end()) return;
-      int64_t size = 1;
-      for (const int64_t axis : weight.shape) size *= axis;
-      trained += size;
-    });
-    return trained;
-  }
-
   /// False where it was stopped.
   bool train(bool goes_on) {
     const TrainerOptions how = trainer_options();
     training_.parameters = parameter_count(student().network());
-    training_.trained_parameters = trained_parameters(how.frozen);
+    training_.trained_parameters = trained_parameters(student().network(), how.frozen);
     const auto trainer = engine_.create(student(), how);
-    training_.engine = fmt::format("{} {}", trainer->info().name, trainer->info().version);
     const EvaluationSet evaluation(*eval_->store, scheme(), metric_, std::max(recipe_.batch_size, kEvaluationBatch));
     TrainingProgress progress;
-    if (goes_on) progress = checkpoints_->restore(*trainer);
+    if (goes_on) {
+      progress = checkpoints_->restore(*trainer, TrainingLength(train_->store->texts(), recipe_).updates);
+    } else {
+      checkpoints_->remove_all();
+    }
     TrainLoop loop(
         {.recipe = recipe_,
          .texts = *train_->store,
@@ -249,12 +263,17 @@ class Finetuning {
     training_.history = loop.progress().history;
     training_.updates = loop.progress().updates;
     if (!end) {
-      listener_.notice(fmt::format("stopped behind update {} of {}: the same command goes on.",
-                                   format_count(training_.updates), format_count(training_.planned_updates)));
+      note_stop(loop.saved_updates());
       return false;
     }
     training_.end = *end;
     return true;
+  }
+
+  void note_stop(int64_t saved_updates) const {
+    listener_.notice(fmt::format("stopped: the same command{} goes on behind update {} of {}.",
+                                 options_.restart && saved_updates > 0 ? " without --restart" : "",
+                                 format_count(saved_updates), format_count(training_.planned_updates)));
   }
 
   /// The resulting folder is made out of sight, evaluated as any model is, and then put in place as a whole.
@@ -266,13 +285,17 @@ class Finetuning {
     deployment.run.backend.threads = recipe_.threads;
     deployment.run.backend.cache_dir = cache_dir();
     const auto shown = listener_.progress("kB");
-    std::optional<Evaluation> evaluation = evaluate(deployment, std::nullopt, how, *shown);
-    if (!evaluation) return {};
+    std::optional<Evaluation> evaluation =
+        unless_stopped(stop_, [&] { return evaluate(deployment, std::nullopt, how, *shown); });
+    if (!evaluation) {
+      note_stop(training_.updates);
+      return {};
+    }
     training_.evaluation = std::move(*evaluation);
     training_.evaluation.model.checkpoint.model_dir = absolute_path(options_.out).string();
     describe();
-    FinetuneResult result{.training = training_};
-    StagedFiles staged(options_.out, names_of_a_result());
+    FinetuneResult result;
+    StagedFiles staged(options_.out, result_files());
     for (const std::string& name : classifier_files()) {
       if (!path_exists(folder / name)) continue;
       staged.add(name, [&](const fs::path& file) {
@@ -280,6 +303,9 @@ class Finetuning {
       });
     }
     result.remark = add_training_report(training_, staged);
+    result.training = training_;
+    result_->announce(staged.hashes());
+    result_->check(kThenAgain);
     staged.commit();
     checkpoints_->remove_all();
     return result;
@@ -305,6 +331,7 @@ class Finetuning {
   std::optional<TrainingStart> start_;
   TrainingMetric metric_;
   std::optional<TrainingCheckpoints> checkpoints_;
+  std::optional<ResultFolder> result_;
   std::optional<TokenizedTexts> train_;
   std::optional<TokenizedTexts> eval_;
 };

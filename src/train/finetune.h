@@ -19,8 +19,8 @@ namespace paceline {
 
 /// What a training runs on: create_trainer, but in tests.
 struct TrainingEngine {
-  /// Throws Error{unavailable} where no trainer can be created.
-  std::function<void()> check;
+  /// The name and version of what trains. Throws Error{unavailable} where no trainer can be created.
+  std::function<std::string()> check;
   std::function<std::unique_ptr<Trainer>(const Checkpoint& checkpoint, const TrainerOptions& options)> create;
 };
 
@@ -34,7 +34,7 @@ struct FinetuneOptions {
   std::filesystem::path teacher{};  ///< empty: none
   TrainingRecipe recipe{};
   std::map<std::string, float> label_weights{};  ///< those that recipe.class_weights names
-  bool restart = false;                          ///< what `out` has of an earlier training goes
+  bool restart = false;                          ///< the checkpoints and the result of another training give way
   std::filesystem::path cache_dir{};             ///< empty: default_cache_dir()
   std::string command{};                         ///< as typed
   double seconds_between_checkpoints = 300;      ///< one more is kept after each evaluation
@@ -56,11 +56,13 @@ struct FinetuneResult {
 /// to `out` as a folder that transformers loads, with README.md, training.json, report.html and charts.
 ///
 /// What is under way stands in out/checkpoints. The same call goes on from there and reaches the same bits, whatever
-/// ended it. One with other settings is refused unless `restart`.
+/// ended it. One with other settings is refused unless `restart`. One call at a time works in `out`, and replaces or
+/// removes only what a training wrote there.
 ///
 /// Throws Error: unavailable before anything else where no engine can train; what readers, checkpoint and trainer
-/// throw; invalid_argument for labels that the folder's head has not, a teacher with others, a folder that holds
-/// something else, and where loss or gradient are no numbers: then the checkpoint of the update before stays.
+/// throw; corrupt_data for a damaged checkpoint; invalid_argument for labels that the folder's head has not, a teacher
+/// with others, an `out` that is in use or has a file of others where the result goes, and where loss, gradient or
+/// weights are no numbers: then the newest checkpoint stays.
 FinetuneResult finetune(const FinetuneOptions& options, const TrainingEngine& engine, const FinetuneListener& listener,
                         std::stop_token stop);
 

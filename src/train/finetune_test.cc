@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -16,9 +15,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/testing/expect_error.h"
-#include "base/testing/temporary_folder.h"
 #include "tensor/safetensors.h"
 #include "train/testing/fake_trainer.h"
+#include "train/testing/finetune_test_case.h"
 
 namespace paceline {
 namespace {
@@ -31,75 +30,6 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 constexpr ErrorCode kInvalid = ErrorCode::kInvalidArgument;
-
-/// Texts whose letters tell their labels.
-std::string moods(int texts) {
-  const std::vector<std::pair<std::string, std::string>> kinds{
-      {"joy", "le le re"}, {"anger", "on te"}, {"fear", "a b c d"}};
-  std::string csv = "text,label\n";
-  for (int i = 0; i < texts; ++i) {
-    const auto& [label, words] = kinds[static_cast<std::size_t>(i) % kinds.size()];
-    csv += words + " " + std::string(static_cast<std::size_t>(i / 7 % 5), 'e') + std::to_string(i % 6) + "," + label +
-           "\n";
-  }
-  return csv;
-}
-
-class FinetuneTest : public testing::Test {
- protected:
-  FinetuneTest() {
-    write_file_atomically(folder_ / "train.csv", moods(48));
-    write_file_atomically(folder_ / "eval.csv", moods(15));
-  }
-
-  FinetuneOptions options(const std::string& out = "out") const {
-    FinetuneOptions options{.model = PACELINE_TESTDATA "/models/bert-encoder",
-                            .train = folder_ / "train.csv",
-                            .eval = folder_ / "eval.csv",
-                            .out = folder_ / out,
-                            .rows = {.label_column = "label"},
-                            .cache_dir = folder_ / "cache",
-                            .command = "paceline finetune ..."};
-    options.recipe.batch_size = 8;
-    options.recipe.learning_rate = 2;
-    options.recipe.threads = 1;
-    return options;
-  }
-
-  FinetuneResult run(const FinetuneOptions& options, const FakeTrainerHooks& hooks = {}, std::stop_token stop = {}) {
-    notices_.clear();
-    return finetune(options, fake_engine(hooks),
-                    {.notice = [&](const std::string& notice) { notices_.push_back(notice); },
-                     .progress = [](const char*) { return make_silent_progress(); }},
-                    std::move(stop));
-  }
-
-  /// Stops a training with a signal to itself in update `update`, in a process of its own.
-  void kill_in_update(const FinetuneOptions& options, int64_t update) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      run(options, {.before_update = [&](int64_t made) {
-            if (made == update) ::kill(::getpid(), SIGKILL);
-          }});
-      ::_exit(0);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFSIGNALED(status));
-  }
-
-  std::string weights(const std::string& out) const {
-    return read_file(folder_ / out / "model.safetensors", std::size_t{1} << 24);
-  }
-  std::vector<std::string> files(const std::string& out) const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_ / out)) names.push_back(entry.path().filename().string());
-    return names;
-  }
-
-  TemporaryFolder folder_;
-  std::vector<std::string> notices_;
-};
 
 TEST_F(FinetuneTest, LearnsAndWritesAFolder) {
   const FinetuneResult result = run(options());
@@ -173,7 +103,7 @@ TEST_F(FinetuneTest, KeepsTheWeightsOfTheBestEvaluation) {
   spoilt.recipe.warmup = 0;
   spoilt.recipe.metric = "loss";
   const auto engine = TrainingEngine{
-      .check = [] {},
+      .check = [] { return std::string("fake 1"); },
       .create =
           [](const Checkpoint& checkpoint, const TrainerOptions& how) {
             return create_fake_trainer(checkpoint, how, {.targets = [](int64_t made, std::vector<float>& targets) {
@@ -238,30 +168,6 @@ TEST_F(FinetuneTest, TheSameCommandOnAResultIsDone) {
       kInvalid, [&] { run(other); }, "the result of a training with other settings", "--restart");
   other.restart = true;
   EXPECT_TRUE(run(other).training);
-}
-
-TEST_F(FinetuneTest, WhatItDidNotWriteIsNotReplaced) {
-  fs::create_directory(folder_ / "out");
-  write_file_atomically(folder_ / "out" / "config.json", "{}");
-  expect_error(
-      kInvalid, [&] { run(options()); }, "a config.json that no training wrote");
-  fs::copy(PACELINE_TESTDATA "/models/bert-encoder", folder_ / "model");
-  FinetuneOptions onto = options("model");
-  onto.model = folder_ / "model";
-  expect_error(
-      kInvalid, [&] { run(onto); }, "is the model that is read");
-}
-
-TEST_F(FinetuneTest, ALossThatIsNoNumberKeepsTheCheckpointBefore) {
-  const FakeTrainerHooks broken{.loss = [](int64_t made, double loss) { return made == 8 ? std::nan("") : loss; }};
-  expect_error(
-      kInvalid, [&] { run(options(), broken); }, "the loss is nan in update 9", "The checkpoint of update 8 stays in",
-      "--learning-rate below 2");
-  EXPECT_THAT(files("out"), ElementsAre("checkpoints"));
-  run(options("whole"));
-  run(options());
-  EXPECT_THAT(notices_, Contains(HasSubstr("goes on behind update 8 of 18")));
-  EXPECT_EQ(weights("out"), weights("whole"));
 }
 
 TEST_F(FinetuneTest, ADiskThatIsFullKeepsTheCheckpointBefore) {
@@ -362,8 +268,9 @@ TEST_F(FinetuneTest, ATeacherHasToHaveTheSameLabelsAndTokens) {
 }
 
 TEST_F(FinetuneTest, WithoutAnEngineNothingIsDone) {
-  const TrainingEngine none{.check = [] { throw Error(ErrorCode::kUnavailable, "[torch] it is not installed."); },
-                            .create = {}};
+  const TrainingEngine none{
+      .check = []() -> std::string { throw Error(ErrorCode::kUnavailable, "[torch] it is not installed."); },
+      .create = {}};
   FinetuneOptions missing = options();
   missing.model = folder_ / "nowhere";
   expect_error(

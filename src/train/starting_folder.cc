@@ -178,16 +178,18 @@ void ClassifierFolder::write_start(const fs::path& folder, uint64_t seed) const 
 void ClassifierFolder::write_trained(const fs::path& folder, std::span<const NamedTensor> weights) const {
   std::map<std::string, const TensorView*, std::less<>> trained;
   for (const NamedTensor& weight : weights) trained.emplace(weight.name, &weight.tensor);
-  TensorList list;
+  std::vector<NamedTensor> tensors;
   for_each_weight(network_, [&](const Weight& weight) {
-    const std::string name = stored_name(weight.name);
-    if (const auto found = trained.find(name); found != trained.end()) {
-      list.tensors.push_back({weight.name, *found->second});
-    } else {
-      list.add(weight.name, weight.shape, checkpoint_.values({name, weight.shape}));
+    const auto found = trained.find(stored_name(weight.name));
+    if (found == trained.end() || found->second->shape != weight.shape) {
+      throw Error(ErrorCode::kCorruptData,
+                  fmt::format("[finetune] the weights that were trained have no \"{}\" of the shape {}. --restart "
+                              "trains anew.",
+                              weight.name, shape_text(weight.shape)));
     }
+    tensors.push_back({weight.name, *found->second});
   });
-  write_all(folder, list.tensors);
+  write_all(folder, tensors);
 }
 
 void ClassifierFolder::write_all(const fs::path& folder, const std::vector<NamedTensor>& tensors) const {

@@ -29,7 +29,8 @@ class ClassifierFolder {
   /// biases are 0 and norms 1, as transformers begins a head. `seed` decides them.
   void write_start(const std::filesystem::path& folder, uint64_t seed) const;
 
-  /// The same with these weights, which have the checkpoint's names; a weight that they lack is the checkpoint's.
+  /// The same with these weights, which have the checkpoint's names. Throws Error{corrupt_data} where one is missing or
+  /// has another shape.
   void write_trained(const std::filesystem::path& folder, std::span<const NamedTensor> weights) const;
 
  private:

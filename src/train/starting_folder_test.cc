@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -112,21 +113,32 @@ TEST(StartingFolder, EveryEncoderGetsOne) {
 
 TEST(StartingFolder, ATrainedFolderHasTheWeightsGiven) {
   const Checkpoint checkpoint = Checkpoint::open(model("models/roberta-fp32"));
-  const Weight last = checkpoint.network().head.back().dense.bias;
-  std::vector<float> values = checkpoint.values(last);
-  values[0] += 1;
-  const std::vector<NamedTensor> trained{
-      {last.name, {.dtype = DType::kF32, .shape = last.shape, .bytes = std::as_bytes(std::span(values))}}};
+  std::map<std::string, std::vector<float>> values;
+  std::vector<NamedTensor> trained;
+  for_each_weight(checkpoint.network(), [&](const Weight& weight) {
+    std::vector<float>& of = values[weight.name] = checkpoint.values(weight);
+    of[0] += 1;
+    trained.push_back(
+        {weight.name, {.dtype = DType::kF32, .shape = weight.shape, .bytes = std::as_bytes(std::span(of))}});
+  });
   const TemporaryFolder folder;
   const LabelScheme scheme{.type = checkpoint.problem_type(), .labels = checkpoint.labels()};
   ClassifierFolder(checkpoint, scheme).write_trained(folder.path(), trained);
   const Checkpoint result = Checkpoint::open(folder.path());
   EXPECT_EQ(result.labels(), checkpoint.labels());
-  for_each_weight(checkpoint.network(), [&](const Weight& weight) {
-    EXPECT_EQ(result.values(weight), weight.name == last.name ? values : checkpoint.values(weight)) << weight.name;
-  });
+  for_each_weight(checkpoint.network(),
+                  [&](const Weight& weight) { EXPECT_EQ(result.values(weight), values[weight.name]) << weight.name; });
   EXPECT_EQ(read_file(folder / "tokenizer.json", 1 << 24),
             read_file(model("models/roberta-fp32") / "tokenizer.json", 1 << 24));
+  const auto expect_refused = [&] {
+    expect_error(
+        ErrorCode::kCorruptData, [&] { ClassifierFolder(checkpoint, scheme).write_trained(folder.path(), trained); },
+        "have no \"classifier.out_proj.bias\"", "--restart");
+  };
+  trained.back().tensor.shape = {1};
+  expect_refused();
+  trained.pop_back();
+  expect_refused();
 }
 
 TEST(StartingFolder, FrozenWeights) {

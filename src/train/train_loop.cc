@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "base/clock.h"
@@ -16,6 +17,23 @@ namespace {
 
 /// Points of the loss that a whole training keeps: as many as a chart can show.
 constexpr int64_t kLossPoints = 400;
+
+/// Of fp32, as a Trainer gives it.
+bool is_finite(const TensorView& tensor) {
+  constexpr uint32_t kExponent = 0x7F800000;
+  constexpr std::size_t kBlock = 4096;
+  std::vector<uint32_t> words(kBlock);
+  for (std::size_t first = 0; first < tensor.bytes.size(); first += kBlock * sizeof(uint32_t)) {
+    const auto bytes = tensor.bytes.subspan(first, std::min(kBlock * sizeof(uint32_t), tensor.bytes.size() - first));
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    uint32_t bad = 0;
+    for (const uint32_t word : std::span(words).first(bytes.size() / sizeof(uint32_t))) {
+      bad |= static_cast<uint32_t>((word & kExponent) == kExponent);
+    }
+    if (bad != 0) return false;
+  }
+  return true;
+}
 
 BatchSampler make_sampler(const TrainLoopParts& parts) {
   const TrainingRecipe& recipe = parts.recipe;
@@ -62,7 +80,7 @@ std::optional<TrainingEnd> TrainLoop::run(const FinetuneListener& listener, cons
     if (!is_to_evaluate() && monotonic_seconds() - saved_at_ > parts_.seconds_between_checkpoints) save();
   }
   shown->finish();
-  if (progress_.updates != saved_updates_) save();
+  if (progress_.updates != saved_updates_) save_at_stop(listener);
   return std::nullopt;
 }
 
@@ -82,10 +100,12 @@ bool TrainLoop::make_update(const std::stop_token& stop) {
     loss += make_pass(batch, 1 / weights) / weights;
     texts += static_cast<int64_t>(batch.size());
   }
-  if (!std::isfinite(loss)) fail("loss", loss);
+  if (!std::isfinite(loss)) fail(fmt::format("the loss is {} in update {}", loss, progress_.updates + 1));
   const double rate = rate_.at(progress_.updates);
   const double norm = trainer_.update(rate, parts_.recipe.max_gradient_norm);
-  if (!std::isfinite(norm)) fail("norm of the gradient", norm);
+  if (!std::isfinite(norm)) {
+    fail(fmt::format("the norm of the gradient is {} in update {}", norm, progress_.updates + 1));
+  }
   ++progress_.updates;
   progress_.history.seconds += monotonic_seconds() - start;
   progress_.history.texts += texts;
@@ -149,7 +169,10 @@ bool TrainLoop::is_to_evaluate() const {
 bool TrainLoop::evaluate(const FinetuneListener& listener, const std::stop_token& stop) {
   std::optional<EvaluationPoint> point = parts_.evaluation.evaluate(trainer_, stop);
   if (!point) return false;
-  if (!std::isfinite(point->loss)) fail("loss of the eval file", point->loss);
+  if (!std::isfinite(point->loss)) {
+    fail(fmt::format("the loss of the eval file is {} after update {}", point->loss, progress_.updates));
+  }
+  computed_updates_ = progress_.updates;
   close_loss_point();
   TrainingHistory& history = progress_.history;
   point->update = progress_.updates;
@@ -166,23 +189,61 @@ bool TrainLoop::evaluate(const FinetuneListener& listener, const std::stop_token
   return true;
 }
 
+/// What speaks against keeping the weights as they are: the checkpoint before would go for them. Empty: nothing.
+std::string TrainLoop::flaw() {
+  for (const bool state : {false, true}) {
+    const std::vector<NamedTensor> tensors = state ? trainer_.state() : trainer_.weights();
+    const auto bad = std::ranges::find_if(tensors, [](const NamedTensor& one) { return !is_finite(one.tensor); });
+    if (bad != tensors.end()) {
+      return fmt::format("{} has values that are no numbers after update {}", bad->name, progress_.updates);
+    }
+  }
+  if (computed_updates_ == progress_.updates) return "";
+  const auto texts = sampler_.batch((progress_.updates - 1) / length_.updates_per_epoch, 0);
+  clear(batch_.sequences);
+  read_.clear();
+  for (const uint32_t text : texts) parts_.texts.append(text, batch_.sequences, read_);
+  std::vector<float> logits(texts.size() * parts_.scheme.labels.size());
+  trainer_.run(batch_.sequences, logits);
+  if (!std::ranges::all_of(logits, [](float one) { return std::isfinite(one); })) {
+    return fmt::format("the logits are no numbers after update {}", progress_.updates);
+  }
+  computed_updates_ = progress_.updates;
+  return "";
+}
+
 void TrainLoop::save() {
+  const std::string found = flaw();
+  if (!found.empty()) fail(found);
+  write_checkpoint();
+}
+
+/// Says what is wrong, if anything: an Error would be taken for the stop.
+void TrainLoop::save_at_stop(const FinetuneListener& listener) {
+  const std::string found = flaw();
+  if (found.empty()) {
+    write_checkpoint();
+  } else {
+    listener.notice(advice(found));
+  }
+}
+
+void TrainLoop::write_checkpoint() {
   parts_.checkpoints.save(trainer_, progress_);
   saved_updates_ = progress_.updates;
   saved_at_ = monotonic_seconds();
 }
 
-void TrainLoop::fail(std::string_view what, double value) {
-  const int64_t made = progress_.updates;
-  if (made != saved_updates_) save();
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("[finetune] the {} is {} in update {}, expected a finite number. {}. Try --restart with a "
-                          "--learning-rate below {}.",
-                          what, value, made + 1,
-                          made > 0 ? fmt::format("The checkpoint of update {} stays in {}", made,
-                                                 parts_.checkpoints.newest().string())
-                                   : "No weight was changed",
-                          parts_.recipe.learning_rate));
+void TrainLoop::fail(const std::string& what) const {
+  throw Error(ErrorCode::kInvalidArgument, "[finetune] " + advice(what));
+}
+
+std::string TrainLoop::advice(const std::string& what) const {
+  return fmt::format("{}, expected finite numbers. {}. Try --restart with a --learning-rate below {}.", what,
+                     saved_updates_ > 0 ? fmt::format("The checkpoint of update {} stays in {}", saved_updates_,
+                                                      parts_.checkpoints.newest().string())
+                                        : "There is no checkpoint yet",
+                     parts_.recipe.learning_rate);
 }
 
 /// `begun`: what was there before this run.

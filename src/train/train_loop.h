@@ -47,13 +47,15 @@ class TrainLoop {
  public:
   TrainLoop(const TrainLoopParts& parts, Trainer& trainer, TrainingProgress progress);
 
-  /// How it ended; none where it was stopped, with a checkpoint of the last update. Throws Error{invalid_argument}
-  /// where the loss or the gradient is no number, after that checkpoint was kept; and what trainer and checkpoints
-  /// throw.
+  /// How it ended; none where it was stopped, with a checkpoint of the last update. A checkpoint is made only of
+  /// weights that are all finite and from which finite logits were computed: else the one before stays. Throws
+  /// Error{invalid_argument} where loss, gradient or weights are no numbers, and what trainer and checkpoints throw.
   std::optional<TrainingEnd> run(const FinetuneListener& listener, const std::stop_token& stop);
 
   const TrainingProgress& progress() const { return progress_; }
   const TrainingLength& length() const { return length_; }
+  /// What the newest checkpoint has; 0: there is none.
+  int64_t saved_updates() const { return saved_updates_; }
 
  private:
   bool make_update(const std::stop_token& stop);
@@ -64,8 +66,12 @@ class TrainLoop {
   void close_loss_point();
   bool evaluate(const FinetuneListener& listener, const std::stop_token& stop);
   bool is_to_evaluate() const;
+  std::string flaw();
   void save();
-  [[noreturn]] void fail(std::string_view what, double value);
+  void save_at_stop(const FinetuneListener& listener);
+  void write_checkpoint();
+  [[noreturn]] void fail(const std::string& what) const;
+  std::string advice(const std::string& what) const;
   std::string note(const TrainingHistory& begun) const;
 
   TrainLoopParts parts_;
@@ -76,7 +82,8 @@ class TrainLoop {
   BatchSampler sampler_;
   TrainingBatch batch_;
   double saved_at_ = 0;
-  int64_t saved_updates_ = -1;
+  int64_t saved_updates_ = 0;
+  int64_t computed_updates_ = 0;  ///< after which the weights gave finite logits
 };
 
 }  // namespace paceline

@@ -2,56 +2,63 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
-#include <span>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/trainer.h"
 #include "base/json.h"
 #include "base/json_text.h"
-#include "results/training.h"
 #include "tensor/tensor_view.h"
 #include "tensor/weight_file.h"
+#include "train/training_progress.h"
 
 namespace paceline {
 
-/// Where a training stands, beside the weights.
-struct TrainingProgress {
-  int64_t updates = 0;  ///< made
-  TrainingHistory history{};
-  LossPoint open{};          ///< sums over the updates that history.losses has no point of yet
-  int64_t open_updates = 0;  ///< how many these are
-};
+/// The hashes that a file of this name in --out may have.
+using FileHashes = std::map<std::string, std::set<std::string>>;
 
 /// The checkpoints of a training that is not finished, in the folder `checkpoints` of its --out. Each is complete and
-/// on the disk before the one before goes, so that whatever happens meanwhile leaves one to go on from.
+/// on the disk before the one before goes, so that whatever happens meanwhile leaves one to go on from. What others put
+/// there stays: a checkpoint is a folder of our name with files of our names, and only these are removed.
 class TrainingCheckpoints {
  public:
-  /// `identity`: an object of everything that decides the weights. Only a training of the same identity goes on.
-  TrainingCheckpoints(const std::filesystem::path& out, OrderedJson identity);
+  explicit TrainingCheckpoints(const std::filesystem::path& out);
 
-  /// Whether there is one. Throws Error{invalid_argument} that names what differs where it is of another training.
+  /// What a checkpoint is saved with: an object of everything that decides the weights.
+  void set_identity(OrderedJson identity) { identity_ = std::move(identity); }
+
+  /// Whether there is one of this identity. Throws Error{invalid_argument} that names what differs where it is of
+  /// another training, {corrupt_data} where it does not say of which.
   bool exists() const;
 
-  /// Puts trainer and progress where the newest one was. Throws Error{corrupt_data, not_found} for one that cannot be
-  /// read, and as Trainer::restore.
-  TrainingProgress restore(Trainer& trainer) const;
+  /// Puts trainer and progress where the newest one was, at most `planned` updates. Throws Error{corrupt_data} for one
+  /// that is damaged.
+  TrainingProgress restore(Trainer& trainer, int64_t planned) const;
 
   /// Throws Error{resource_exhausted} for a full disk; then the one before is still there.
   void save(Trainer& trainer, const TrainingProgress& progress);
 
-  /// The weights at progress.history.best_update, which valid as long as the file is there. After a save with one.
+  /// The weights at progress.history.best_update, valid as long as the file is there. After a save with one.
   std::vector<NamedTensor> best_weights();
 
-  /// The newest one's folder, for messages.
+  /// Notes in the newest one which files are about to be put into --out: a kill on the way leaves some of them there.
+  void announce(const FileHashes& files) const;
+  /// What was noted; nothing where that cannot be read.
+  FileHashes announced() const;
+
+  /// The newest one's folder, for messages; empty: there is none.
   std::filesystem::path newest() const;
   void remove_all() const;
 
  private:
   std::filesystem::path place(int64_t number) const;
   std::vector<int64_t> numbers() const;
-  void check_identity(const Json& saved, const std::filesystem::path& file) const;
+  int64_t next_number() const;
+  void check_identity(const Json& saved) const;
 
   std::filesystem::path folder_;
   OrderedJson identity_;

@@ -41,6 +41,7 @@ PARSERS = {
     "torch_file": ["src/tensor/pickle_bytes.h", "src/tensor/pickle_globals.cc", "src/tensor/pickle_objects.cc",
                    "src/tensor/pickle_reader.cc", "src/tensor/pickle_stack.cc", "src/tensor/torch_file.cc",
                    "src/tensor/torch_storages.cc", "src/tensor/zip_reader.cc"],
+    "training_progress": ["src/train/training_progress.cc"],
 }
 # What several targets are for: their corpora have to reach it together.
 SHARED_PARSERS = {"src/base/json_fields.cc": ["plan", "report_reader", "round_store"]}

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "paceline/error.h"
@@ -16,6 +16,7 @@ namespace paceline {
 namespace {
 
 constexpr float kMomentum = 0.5F;
+constexpr std::string_view kMoment = "exp_avg.";
 
 class FakeTrainer : public Trainer {
  public:
@@ -82,6 +83,9 @@ class FakeTrainer : public Trainer {
       }
     }
     ++updates_;
+    for (const std::string& name : names_) {
+      if (hooks_.weights) hooks_.weights(updates_, name, values_[name]);
+    }
     return norm;
   }
 
@@ -100,15 +104,15 @@ class FakeTrainer : public Trainer {
   std::vector<NamedTensor> state() const override {
     std::vector<NamedTensor> list;
     for (const auto& [name, values] : moments_)
-      list.push_back({fmt::format("exp_avg.{}", name), view(shapes_.at(name), values)});
+      list.push_back({std::string(kMoment) + name, view(shapes_.at(name), values)});
     return list;
   }
 
   int64_t updates() const override { return updates_; }
 
   void restore(std::span<const NamedTensor> weights, std::span<const NamedTensor> state, int64_t updates) override {
-    for (const NamedTensor& one : weights) copy(one.tensor, values_.at(one.name));
-    for (const NamedTensor& one : state) copy(one.tensor, moments_.at(one.name.substr(std::strlen("exp_avg."))));
+    copy(weights, values_, "");
+    copy(state, moments_, kMoment);
     updates_ = updates;
   }
 
@@ -116,7 +120,19 @@ class FakeTrainer : public Trainer {
   static TensorView view(const Shape& shape, const std::vector<float>& values) {
     return {.dtype = DType::kF32, .shape = shape, .bytes = std::as_bytes(std::span(values))};
   }
-  static void copy(const TensorView& from, std::vector<float>& to) { convert_to_float(from, 0, to); }
+  static void copy(std::span<const NamedTensor> from, std::map<std::string, std::vector<float>>& to,
+                   std::string_view prefix) {
+    std::size_t found = 0;
+    for (const NamedTensor& one : from) {
+      const auto place = one.name.starts_with(prefix) ? to.find(one.name.substr(prefix.size())) : to.end();
+      if (place == to.end() || static_cast<std::size_t>(one.tensor.elements()) != place->second.size()) {
+        throw Error(ErrorCode::kCorruptData, fmt::format("[fake] {} is no tensor of this training.", one.name));
+      }
+      convert_to_float(one.tensor, 0, place->second);
+      ++found;
+    }
+    if (found != to.size()) throw Error(ErrorCode::kCorruptData, "[fake] a tensor is missing.");
+  }
 
   std::vector<float> features(const PackedBatch& batch, int32_t sequence) const {
     std::vector<float> counts(columns_);
@@ -176,7 +192,7 @@ std::unique_ptr<Trainer> create_fake_trainer(const Checkpoint& checkpoint, const
 }
 
 TrainingEngine fake_engine(FakeTrainerHooks hooks) {
-  return {.check = [] {},
+  return {.check = [version = hooks.version] { return version; },
           .create = [hooks = std::move(hooks)](
                         const Checkpoint& checkpoint,
                         const TrainerOptions& options) { return create_fake_trainer(checkpoint, options, hooks); }};
