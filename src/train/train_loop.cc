@@ -201,8 +201,8 @@ std::string TrainLoop::flaw() {
   if (computed_updates_ == progress_.updates) return "";
   const auto texts = sampler_.batch((progress_.updates - 1) / length_.updates_per_epoch, 0);
   clear(batch_.sequences);
-  read_.clear();
-  for (const uint32_t text : texts) parts_.texts.append(text, batch_.sequences, read_);
+  batch_.teacher_types.clear();
+  for (const uint32_t text : texts) parts_.texts.append(text, batch_.sequences, batch_.teacher_types);
   std::vector<float> logits(texts.size() * parts_.scheme.labels.size());
   trainer_.run(batch_.sequences, logits);
   if (!std::ranges::all_of(logits, [](float one) { return std::isfinite(one); })) {
