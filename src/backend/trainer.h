@@ -81,8 +81,9 @@ class Trainer {
   /// How many updates have been made.
   virtual int64_t updates() const = 0;
 
-  /// Goes on from where a trainer with the same options was after `updates` updates. Throws Error{corrupt_data} for a
-  /// tensor that is missing, is not known, or has another shape.
+  /// Goes on from where a trainer with the same options was after `updates` updates, and forgets the gradients since
+  /// its own last one. Throws Error{corrupt_data}, with nothing changed, for a tensor that is missing, is not known, or
+  /// is no fp32 of the shape.
   virtual void restore(std::span<const NamedTensor> weights, std::span<const NamedTensor> state, int64_t updates) = 0;
 
   virtual ~Trainer();

@@ -41,8 +41,12 @@ double AdamW::step(int64_t number, double learning_rate, double max_norm) {
     const double shrink = max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
     for (const bool decaying : {true, false}) move(decaying, number, learning_rate, shrink);
   }
-  for (const TrainedTensor& tensor : tensors_) tensor.values.mutable_grad() = at::Tensor();
+  forget();
   return norm;
+}
+
+void AdamW::forget() {
+  for (const TrainedTensor& tensor : tensors_) tensor.values.mutable_grad() = at::Tensor();
 }
 
 void AdamW::move(bool decaying, int64_t number, double learning_rate, double shrink) {

@@ -31,6 +31,9 @@ class AdamW {
   /// tensors and forgets the gradients. Gives the norm before; where that is not finite, nothing moves.
   double step(int64_t number, double learning_rate, double max_norm);
 
+  /// Forgets the gradients since the last update.
+  void forget();
+
   const std::vector<TrainedTensor>& tensors() const { return tensors_; }
 
  private:

@@ -48,23 +48,30 @@ NamedTensor named(std::string name, const at::Tensor& tensor) {
                      .file = nullptr}};
 }
 
-/// Fills tensors from those of the same names: all of `into`, and no others.
-void fill(const std::vector<NamedTensor>& into, std::span<const NamedTensor> from, std::string_view what) {
+/// That there is one of each name, dtype and shape, and no others.
+void expect_like(const std::vector<NamedTensor>& expected, std::span<const NamedTensor> given, std::string_view what) {
   const auto refuse = [&](const std::string& name, const std::string& problem) {
     throw Error(ErrorCode::kCorruptData, fmt::format("[{}] {} {}. Begin the training again.", what, name, problem));
   };
-  std::map<std::string_view, const TensorView*> given;
-  for (const NamedTensor& tensor : from) given[tensor.name] = &tensor.tensor;
-  for (const NamedTensor& target : into) {
-    const auto found = given.find(target.name);
-    if (found == given.end()) refuse(target.name, "is missing");
-    if (found->second->shape != target.tensor.shape) {
-      refuse(target.name,
-             fmt::format("is {}, {} was expected", shape_text(found->second->shape), shape_text(target.tensor.shape)));
-    }
-    given.erase(found);
+  std::map<std::string_view, const TensorView*> left;
+  for (const NamedTensor& tensor : given) left[tensor.name] = &tensor.tensor;
+  for (const NamedTensor& one : expected) {
+    const auto found = left.find(one.name);
+    if (found == left.end()) refuse(one.name, "is missing");
+    const auto described = [](const TensorView& tensor) {
+      return fmt::format("{} {}", dtype_name(tensor.dtype), shape_text(tensor.shape));
+    };
+    const std::string is = described(*found->second);
+    const std::string expects = described(one.tensor);
+    if (is != expects) refuse(one.name, fmt::format("is {}, {} was expected", is, expects));
+    left.erase(found);
   }
-  if (!given.empty()) refuse(excerpt(given.begin()->first), "is no tensor of this training");
+  if (!left.empty()) refuse(excerpt(left.begin()->first), "is no tensor of this training");
+}
+
+/// Fills tensors from those of the same names.
+void fill(const std::vector<NamedTensor>& into, std::span<const NamedTensor> from) {
+  std::map<std::string_view, const TensorView*> given;
   for (const NamedTensor& tensor : from) given[tensor.name] = &tensor.tensor;
   for (const NamedTensor& target : into) {
     auto* values = reinterpret_cast<float*>(const_cast<std::byte*>(target.tensor.bytes.data()));
@@ -200,8 +207,11 @@ std::vector<NamedTensor> TorchTrainer::state() const {
 }
 
 void TorchTrainer::restore(std::span<const NamedTensor> weights, std::span<const NamedTensor> state, int64_t updates) {
-  fill(this->weights(), weights, "weights of a training");
-  fill(this->state(), state, "state of a training");
+  expect_like(this->weights(), weights, "weights of a training");
+  expect_like(this->state(), state, "state of a training");
+  optimiser_.forget();
+  fill(this->weights(), weights);
+  fill(this->state(), state);
   updates_ = updates;
   passes_ = 0;
 }
