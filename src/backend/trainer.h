@@ -20,9 +20,9 @@ namespace paceline {
 /// trained beside the student and thrown away with the trainer.
 struct Distillation {
   const Checkpoint* teacher = nullptr;  ///< none: no distillation
-  double logits_share = 0.5;            ///< 0 to 1
+  double logits_share = 0.5;            ///< 0 to 1; 0: the teacher's labels do not matter
   double temperature = 2;
-  double hidden_weight = 0;
+  double hidden_weight = 0;  ///< with a share of 0 as well, the teacher is not run
 };
 
 /// How a checkpoint is trained. Nothing of it changes while a Trainer lives.

@@ -153,10 +153,16 @@ at::Tensor TorchTrainer::loss(const TrainingBatch& batch) {
   if (teacher_ && teacher_->reads_hidden()) inputs.hidden = &hidden;
   const at::Tensor logits = (*forward_)(inputs);
   const at::Tensor weights = tensor_of(batch.weights, {batch.sequences.sequences()});
-  const at::Tensor targets = tensor_of(batch.targets, {batch.sequences.sequences(), info_.outputs});
-  const at::Tensor of_labels = (label_losses(problem_, logits, targets) * weights).sum();
-  if (!teacher_) return of_labels;
-  return of_labels * (1 - options_.distillation.logits_share) + teacher_->loss(batch, logits, hidden, weights);
+  const double share = teacher_ ? 1 - options_.distillation.logits_share : 1;
+  at::Tensor total;
+  // A part that does not count is not computed: 0 times what is not finite would be no number.
+  if (share > 0) {
+    const at::Tensor targets = tensor_of(batch.targets, {batch.sequences.sequences(), info_.outputs});
+    total = (label_losses(problem_, logits, targets) * weights).sum() * share;
+  }
+  if (!teacher_) return total;
+  const at::Tensor imitation = teacher_->loss(batch, logits, hidden, weights);
+  return total.defined() ? total + imitation : imitation;
 }
 
 double TorchTrainer::accumulate(const TrainingBatch& batch, double scale) {
