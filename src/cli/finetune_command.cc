@@ -9,6 +9,7 @@
 #include "cli/notices.h"
 #include "cli/subcommands.h"
 #include "evaluate/evaluate.h"
+#include "paceline/error.h"
 #include "report/training_report.h"
 #include "results/training_json.h"
 #include "train/finetune.h"
@@ -133,8 +134,21 @@ std::vector<Flag> label_choice_flags(FinetuneOptions& options) {
            set_switch(options.recipe.new_head)}};
 }
 
+void check_teacher_flags(const FinetuneOptions& options) {
+  const TrainingRecipe usual;
+  const TrainingRecipe& is = options.recipe;
+  if (!options.teacher.empty() || (is.teacher_share == usual.teacher_share && is.temperature == usual.temperature &&
+                                   is.hidden_weight == usual.hidden_weight)) {
+    return;
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "[finetune] --teacher-share, --temperature or --hidden-weight was given, and no --teacher, which they "
+              "are about. Name one, or leave them out.");
+}
+
 int run_finetune(FinetuneFlags& flags, Console& console) {
   const FinetuneOptions& options = flags.finetune;
+  check_teacher_flags(options);
   const FinetuneListener listener{
       .notice =
           [&](const std::string& notice) {
