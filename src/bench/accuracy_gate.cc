@@ -28,7 +28,7 @@ std::optional<AccuracyResult> accuracy_of(const CollectedAnswers& answers, const
   const TaskScores scores = score(answers, type);
   if (scores.single) {
     AccuracyResult is{.headline = scores.single->accuracy, .macro_f1 = scores.single->macro_f1};
-    if (oracle != nullptr) is.difference = compare(oracle->single, answers.single).accuracy;
+    if (oracle != nullptr) is.difference = accuracy_difference(oracle->single, answers.single);
     return is;
   }
   AccuracyResult is{.headline = scores.multi->micro_f1, .macro_f1 = scores.multi->macro_f1};

@@ -36,12 +36,16 @@ struct AccuracyRule {
 /// - rejected where something is lost for sure and the figure itself is beyond max_loss;
 /// - else the texts are too few to tell: what the agreement decided stays, and the verdict says so.
 ///
+/// The interval holds 0 where an exact test does not tell the two apart (metrics/paired.h), so that a handful of texts
+/// rejects nothing. Of several labels it is wide where few texts have one, so that these accept nothing.
+///
 /// `gate` is what compare_logits() found; answers that cannot be compared stay rejected. fp32 stays judged by its
 /// numbers. `accuracy` is empty where the metric is not defined, which leaves the agreement as well.
 void judge_by_accuracy(GateResult& gate, const std::string& compute_type, const std::optional<AccuracyResult>& accuracy,
                        const AccuracyRule& rule);
 
-/// Whether so many texts can show that a type loses at most `max_loss`: they must where it changes no label at all.
+/// Whether so many texts can show that a type loses at most `max_loss`: they must where it changes no label at all. A
+/// correlation's interval has no width there.
 bool can_tell(double max_loss, int64_t texts);
 
 }  // namespace paceline

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "bench/gate.h"
 #include "bench/labelled_texts.h"
+#include "metrics/paired.h"
 
 namespace paceline {
 namespace {
@@ -115,6 +117,29 @@ TEST(AccuracyGate, ASureLossBeyondTheLimitIsNoCaseForTheAgreement) {
   EXPECT_EQ(gate.basis, GateBasis::kAccuracy);
 }
 
+/// All that changes is lost, of five texts four, of forty five: an accident of 1 in 8, and of 1 in 16.
+TEST(AccuracyGate, AHandfulOfTextsRejectsNothing) {
+  for (const auto& [texts, lost] : {std::pair<std::size_t, std::size_t>{5, 4}, {40, 5}}) {
+    const GateResult gate = Case{.texts = texts, .lost = lost, .min_agreement = 0}.judged();
+    EXPECT_EQ(gate.basis, GateBasis::kAnswers) << gate.verdict;
+    EXPECT_TRUE(gate.accepted);
+  }
+  EXPECT_EQ((Case{.texts = 40, .lost = 6, .min_agreement = 0}.judged().basis), GateBasis::kAccuracy);
+}
+
+/// A type that loses what may not be lost passes now and then. The intervals are 95 % on both sides together, and where
+/// every change is a loss nearly all of the error is on one.
+TEST(AccuracyGate, ATypeAtTheLimitIsSeldomAccepted) {
+  for (const int64_t texts : {553, 625, 1250, 2000, 5000, 10'000}) {
+    const double mean = kDefaultMaxAccuracyLoss * static_cast<double>(texts);
+    double accepted = 0;
+    for (int64_t lost = 0; - share_difference(lost, 0, texts).low <= kDefaultMaxAccuracyLoss; ++lost) {
+      accepted += std::exp(static_cast<double>(lost) * std::log(mean) - mean - std::lgamma(lost + 1.0));
+    }
+    EXPECT_LT(accepted, 0.07) << texts;
+  }
+}
+
 TEST(AccuracyGate, TheLeastNumberOfTextsThatCanTell) {
   EXPECT_FALSE(can_tell(kDefaultMaxAccuracyLoss, 552));
   EXPECT_TRUE(can_tell(kDefaultMaxAccuracyLoss, 553));
@@ -163,6 +188,26 @@ TEST(AccuracyGate, SeveralLabelsAreScoredByMicroF1) {
   judge_by_accuracy(gate, "bf16", accuracy, {.metric = Metric::kMicroF1, .texts = 600, .oracle = "native fp32"});
   EXPECT_FALSE(gate.accepted);
   EXPECT_THAT(gate.verdict, StartsWith("its micro-F1 changes by -0.0526 (95 % interval -0."));
+}
+
+/// One text of fifty has a label: no change in 2,000 texts says what no change in 40 does.
+TEST(AccuracyGate, TextsWithoutLabelsAcceptNothing) {
+  constexpr std::size_t kTexts = 2000;
+  LabelledTexts texts = make_texts(kTexts, ProblemType::kMultiLabelClassification);
+  texts.scoring.options = {.labels = {.thresholds = std::vector<float>(kLabels, 0.5F)}, .top_k = 0};
+  std::vector<float> logits(kTexts * kLabels, -3);
+  for (std::size_t i = 0; i < kTexts; ++i) {
+    texts.expected[i].labels.clear();
+    if (i % 50 != 0) continue;
+    texts.expected[i].labels.push_back(0);
+    logits[i * kLabels] = 3;
+  }
+  const auto answers = collect_answers(texts, logits);
+  const auto accuracy = accuracy_of(*answers, &*answers, ProblemType::kMultiLabelClassification);
+  GateResult gate = accepted_gate();
+  judge_by_accuracy(gate, "int8", accuracy, {.metric = Metric::kMicroF1, .texts = kTexts, .oracle = "native fp32"});
+  EXPECT_EQ(gate.basis, GateBasis::kAnswers);
+  EXPECT_THAT(gate.verdict, HasSubstr("2,000 labelled texts are too few to tell"));
 }
 
 TEST(AccuracyGate, ARegressionIsScoredByPearson) {

@@ -167,6 +167,9 @@ std::optional<CollectedAnswers> collect_answers(const LabelledTexts& texts, std:
     if (!answers[text].error.empty()) return std::nullopt;
     add_answer(collected, texts.scoring.rules.problem_type, texts.rows[text], texts.expected[text], answers[text]);
   }
+  // Nobody asks for average precision or calibration here, and the first takes long.
+  collected.multi.scores.clear();
+  collected.logits.clear();
   return collected;
 }
 

@@ -74,7 +74,8 @@ struct LabelledPart {
 /// `chosen` ascends.
 LabelledPart part_of(const LabelledTexts& texts, std::span<const uint32_t> chosen);
 
-/// The answers that these logits [sequences, K] are, beside what was expected. None where one is not a number.
+/// The answers that these logits [sequences, K] are, beside what was expected, without their scores. None where one is
+/// not a number.
 std::optional<CollectedAnswers> collect_answers(const LabelledTexts& texts, std::span<const float> logits);
 
 }  // namespace paceline

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -96,9 +97,9 @@ TEST(PairedScores, SeesASmallLossThatTwoIntervalsApartHide) {
 }
 
 TEST(PairedScores, AFewTextsDecideNothingThatMcNemarDoesNot) {
-  // All differences go one way: the exact test needs six.
-  for (const int64_t texts : {50, 100, 10'000}) {
-    for (int64_t better = 1; better <= 12; ++better) {
+  // All differences go one way: the exact test needs six, of however many texts.
+  for (const int64_t texts : {4, 5, 6, 20, 50, 100, 10'000}) {
+    for (int64_t better = 1; better <= std::min<int64_t>(texts, 12); ++better) {
       const Score difference = share_difference(0, better, texts);
       EXPECT_EQ(difference.low > 0, mcnemar_p_value(0, better) < 0.05) << better << " of " << texts;
       EXPECT_DOUBLE_EQ(share_difference(better, 0, texts).high, -difference.low);
@@ -108,6 +109,48 @@ TEST(PairedScores, AFewTextsDecideNothingThatMcNemarDoesNot) {
   EXPECT_EQ(one.value, 1);
   EXPECT_EQ(one.high, 1);
   EXPECT_LT(one.low, 0);
+}
+
+TEST(PairedScores, AnIntervalNeverTellsApartWhatMcNemarDoesNot) {
+  for (const int64_t texts : {40, 200, 5000}) {
+    for (int64_t one = 0; one <= 20; ++one) {
+      for (int64_t other = 0; other <= 20; ++other) {
+        const Score difference = share_difference(one, other, texts);
+        const bool told = difference.low > 0 || difference.high < 0;
+        EXPECT_TRUE(!told || mcnemar_p_value(one, other) < 0.05) << one << " and " << other << " of " << texts;
+      }
+    }
+  }
+  // 60 against 40: the normal interval alone ends just below 0, the exact test gives 0.057.
+  EXPECT_EQ(share_difference(60, 40, 5000).high, 0);
+}
+
+TEST(PairedScores, AMeanOfDifferencesHasStudentsInterval) {
+  const std::vector<double> first{1, 2, 3, 4};
+  const std::vector<double> second{2, 4, 3, 5};
+  const Score difference = paired_difference(first, second);
+  // Mean 1, deviation sqrt(2 / 3), t of 3 degrees 3.1824.
+  EXPECT_DOUBLE_EQ(difference.value, 1);
+  EXPECT_NEAR(difference.low, 1 - 3.182446 * std::sqrt(2.0 / 3) / 2, 1e-6);
+  EXPECT_NEAR(difference.high, 1 + 3.182446 * std::sqrt(2.0 / 3) / 2, 1e-6);
+  EXPECT_EQ(paired_difference(std::vector<double>{1}, std::vector<double>{3}), (Score{2, 2, 2}));
+}
+
+/// Squared errors of two models on few texts, whose difference is 0 in truth: an interval drawn again from eight texts
+/// is too narrow by a tenth.
+TEST(PairedScores, AMeanOfFewDifferencesHoldsTheTruth) {
+  Random random(5);
+  int held = 0;
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<double> first, second;
+    for (int text = 0; text < 8; ++text) {
+      first.push_back(random.uniform() * random.uniform());
+      second.push_back(random.uniform() * random.uniform());
+    }
+    const Score difference = paired_difference(first, second);
+    held += difference.low <= 0 && 0 <= difference.high ? 1 : 0;
+  }
+  EXPECT_GE(held, 935);  // 950 expected, with a standard deviation of 7
 }
 
 TEST(McNemar, HandComputedCases) {
@@ -178,9 +221,78 @@ TEST(PairedMultiScores, DifferencesAreTheSecondsFiguresMinusTheFirsts) {
   const PairedMultiScores worse = compare(second, first);
   EXPECT_DOUBLE_EQ(worse.macro_f1.low, -better.macro_f1.high);
   const PairedMultiScores same = compare(first, first);
-  EXPECT_EQ(same.micro_f1, (Score{0, 0, 0}));
+  EXPECT_EQ(same.micro_f1.value, 0);
   EXPECT_EQ(same.agreement.value, 1);
   EXPECT_EQ(better.differing, 2);
+}
+
+/// Texts of two labels, of which the first ones have one. `changed` of them lose a label in the second that the first
+/// gives.
+struct RareLabels {
+  MultiLabels first{.labels = 2};
+  MultiLabels second{.labels = 2};
+
+  RareLabels(int texts, int labelled, int changed) {
+    for (int i = 0; i < texts; ++i) {
+      const bool named = i < labelled;
+      for (const bool label : {named, false}) {
+        first.expected.push_back(label ? 1 : 0);
+        second.expected.push_back(label ? 1 : 0);
+        first.predicted.push_back(label ? 1 : 0);
+        second.predicted.push_back(label && i >= changed ? 1 : 0);
+      }
+    }
+  }
+  Score difference() const { return micro_f1_difference(first, second); }
+};
+
+TEST(MicroF1Difference, OnlyTextsWithALabelTell) {
+  const Score none = RareLabels(2000, 40, 0).difference();
+  EXPECT_EQ(none.value, 0);
+  EXPECT_NEAR(none.high, 1.96 * std::sqrt(2) / 40, 1e-4) << "as 40 texts say it of accuracy";
+  EXPECT_DOUBLE_EQ(none.low, -none.high);
+  const Score dense = RareLabels(2000, 2000, 0).difference();
+  EXPECT_NEAR(dense.high, share_difference(0, 0, 2000).high, 1e-5);
+  const Score empty = RareLabels(2000, 0, 0).difference();
+  EXPECT_EQ(empty, (Score{0, -1, 1}));
+}
+
+TEST(MicroF1Difference, FiveTextsDecideNothing) {
+  for (const int labelled : {5, 6, 40, 1000}) {
+    for (int changed = 1; changed <= 5; ++changed) {
+      EXPECT_GE(RareLabels(2000, labelled, changed).difference().high, 0) << changed << " of " << labelled;
+    }
+  }
+  EXPECT_LT(RareLabels(2000, 1000, 12).difference().high, 0);
+}
+
+/// One of 50 texts has the label. The first model finds nine of ten of them, the second changes one answer of 200.
+TEST(MicroF1Difference, NineteenOfTwentyIntervalsOfARareLabelHoldTheTruth) {
+  constexpr double kRate = 0.02, kChanges = 0.005;
+  // Of a text: found by the first with 0.9, by the second with 0.9 (1 - c) + 0.1 c; neither gives it to another.
+  const auto f1 = [](double found) { return 2 * found / (1 + found); };
+  const double truth = f1(0.9 * (1 - kChanges) + 0.1 * kChanges) - f1(0.9);
+  Random random(11);
+  int held = 0;
+  int no_width = 0;
+  for (int i = 0; i < 500; ++i) {
+    MultiLabels first{.labels = 1};
+    MultiLabels second{.labels = 1};
+    for (int text = 0; text < 2000; ++text) {
+      const bool named = random.uniform() < kRate;
+      const bool found = named && random.uniform() < 0.9;
+      const bool changes = named && random.uniform() < kChanges;
+      first.expected.push_back(named ? 1 : 0);
+      second.expected.push_back(named ? 1 : 0);
+      first.predicted.push_back(found ? 1 : 0);
+      second.predicted.push_back(found != changes ? 1 : 0);
+    }
+    const Score difference = micro_f1_difference(first, second);
+    held += difference.low <= truth && truth <= difference.high ? 1 : 0;
+    no_width += difference.low == difference.high ? 1 : 0;
+  }
+  EXPECT_GE(held, 470);
+  EXPECT_EQ(no_width, 0);
 }
 
 TEST(RegressionScores, HugeValuesHaveACorrelation) {

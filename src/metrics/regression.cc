@@ -6,25 +6,18 @@
 #include <numeric>
 #include <vector>
 
+#include "metrics/mean.h"
 #include "statistics/distributions.h"
 #include "statistics/resampling.h"
 
 namespace paceline {
 namespace {
 
-double mean_of(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 /// Of errors, which are not negative.
 Score mean_error(std::span<const double> errors) {
-  const double mean = mean_of(errors);
-  if (errors.size() < 2) return {mean, mean, mean};
-  double squares = 0;
-  for (double error : errors) squares += (error - mean) * (error - mean);
-  const auto n = static_cast<double>(errors.size());
-  const double reach = student_t_quantile(0.975, n - 1) * std::sqrt(squares / (n - 1) / n);
-  return {mean, std::max(0.0, mean - reach), mean + reach};
+  Score mean = mean_score(errors);
+  mean.low = std::max(0.0, mean.low);
+  return mean;
 }
 
 /// Each pair counted as often as it was `drawn`.

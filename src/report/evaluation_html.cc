@@ -236,6 +236,16 @@ std::string facts(const Evaluation& evaluation) {
   return html;
 }
 
+std::string difference_method(const TaskScores& scores) {
+  if (scores.regression) return "Its interval is Student's.";
+  const std::string shares =
+      "Of shares it has Bonett and Price's interval, which holds 0 where McNemar's exact test does not tell the two "
+      "apart.";
+  return shares + (scores.multi ? " That of micro-F1 is the same by the delta method, that of macro-F1 a percentile "
+                                  "bootstrap."
+                                : " That of macro-F1 has a percentile bootstrap's.");
+}
+
 /// What holds of the model's task.
 std::string method(const TaskScores& scores) {
   std::vector<std::string> sentences{"Answers are those that classify gives with the same model or plan."};
@@ -249,9 +259,7 @@ std::string method(const TaskScores& scores) {
         "are "
         "drawn again, with replacement, up to 1,000 times. It is the basic one, on the scale asin(sqrt(figure)).");
   }
-  sentences.push_back(
-      "A difference of two models is paired: both answer the same texts, which are drawn together. That of shares is "
-      "Bonett and Price's, any other is the percentile bootstrap.");
+  sentences.push_back("A difference of two models is paired: both answer the same texts. " + difference_method(scores));
   sentences.push_back(
       "A figure has no interval where it would come out the same however the texts were drawn, and where the texts are "
       "too few for one.");
