@@ -79,8 +79,9 @@ struct GateSeconds {
   double scoring = std::numeric_limits<double>::infinity();
 };
 
-/// Which of the two needs longer than it may; empty where neither does.
-std::string overrun_words(const GateOutlook& gate, const ScoringOutlook& scoring, const GateSeconds& limits) {
+/// Which of the two needs longer than it may, and what becomes of the budget.
+std::string overrun_words(const GateOutlook& gate, const ScoringOutlook& scoring, const GateSeconds& limits,
+                          const RunPlan& plan, double budget_seconds) {
   std::string words;
   if (gate.seconds > limits.gate) {
     words = fmt::format("The gate needs {} for {}, and cannot compare fewer{}. ", format_duration(gate.seconds),
@@ -92,7 +93,11 @@ std::string overrun_words(const GateOutlook& gate, const ScoringOutlook& scoring
         fmt::format("The accuracy needs {} for {}, and fewer would tell too little. ", format_duration(scoring.seconds),
                     counted(static_cast<int64_t>(scoring.texts), "labelled text"));
   }
-  return words;
+  return words + fmt::format(
+                     "The whole run takes at least {}, more than the --budget of {}. Give a larger one, or fewer "
+                     "--backends{}.",
+                     format_duration(plan.predicted_seconds), format_duration(budget_seconds),
+                     gate.all_fp32 ? "" : " or --compute-types");
 }
 
 /// That not all labelled texts were scored, of which `kept` could have been; empty where all were, or none.
@@ -142,33 +147,26 @@ class BenchRun {
     }
   }
 
-  /// Where the gate or the labelled texts do not fit: how long the run takes, before they do.
-  void announce_overrun(const GateSeconds& seconds) const {
+  /// How many labelled texts fit. Says, before the gate begins, where it or the fewest of them do not.
+  std::size_t plan_scoring(const GateSeconds& seconds) const {
     const GateOutlook gate = expected_gate(contenders_, subject_, seconds.gate);
     const ScoringOutlook scoring = expected_scoring(contenders_, subject_, seconds.scoring);
     const bool fits = gate.seconds <= seconds.gate && scoring.seconds <= seconds.scoring;
-    if (fits || !options_.listener.on_extra) return;
-    const RunPlan plan =
-        plan_run(options_, subject_, contenders_, spent(environment_.now() + gate.seconds + scoring.seconds));
-    if (!plan.beyond_budget) return;
-    announce(overrun_words(gate, scoring, seconds) +
-             fmt::format("The whole run takes at least {}, more than the --budget of {}. Give a larger one, or fewer "
-                         "--backends{}.",
-                         format_duration(plan.predicted_seconds), format_duration(options_.method.budget_seconds),
-                         gate.all_fp32 ? "" : " or --compute-types"));
+    if (!fits && options_.listener.on_extra) announce_overrun(gate, scoring, seconds);
+    return scoring.texts;
   }
 
   /// In so many seconds where that is possible.
-  void pass_gate(const GateSeconds& seconds, bool check_anew = false) {
+  void pass_gate(double seconds, std::size_t labelled_texts, bool check_anew = false) {
     const Constraints& limits = results_.constraints;
     const GateRun gate =
         run_gate(contenders_, subject_,
                  {.min_agreement = limits.min_agreement,
-                  .seconds = seconds.gate,
+                  .seconds = seconds,
                   .check_anew = check_anew,
                   .scoring = {.max_accuracy_loss = limits.max_accuracy_loss.value_or(kDefaultMaxAccuracyLoss),
                               .seed = options_.texts.seed,
-                              .seconds = seconds.scoring}},
+                              .texts = labelled_texts}},
                  environment_);
     extra_seconds_ += gate.reference_seconds;
     results_.unchecked_for_room = gate.no_room;
@@ -186,7 +184,7 @@ class BenchRun {
     results_.predicted_seconds = plan.predicted_seconds;
     results_.baseline = plan.grid.cells[plan.baseline].configuration;
     results_.cells = predicted_cells(plan.grid, contenders_, subject_);
-    if (options_.listener.on_plan) options_.listener.on_plan(plan_words(plan, subject_, contenders_, results_.notes));
+    if (options_.listener.on_plan) options_.listener.on_plan(plan_words(plan, subject_, contenders_, results_));
     if (options_.method.dry_run) return;
     open_store(plan.grid);
     TurnRunner turns(subject_, environment_, options_.stop, store_ ? &*store_ : nullptr);
@@ -240,6 +238,12 @@ class BenchRun {
 
   SpentTime spent(double now) const {
     return {.now = now, .started = started_, .extra_seconds = extra_seconds_, .before_seconds = before_};
+  }
+
+  void announce_overrun(const GateOutlook& gate, const ScoringOutlook& scoring, const GateSeconds& seconds) const {
+    const RunPlan plan =
+        plan_run(options_, subject_, contenders_, spent(environment_.now() + gate.seconds + scoring.seconds));
+    if (plan.beyond_budget) announce(overrun_words(gate, scoring, seconds, plan, options_.method.budget_seconds));
   }
 
   void announce(const std::string& words) const {
@@ -367,8 +371,7 @@ void run_measurement(const BenchOptions& options, const BenchSubject& subject, c
       seconds = {.gate = kGateShare * options.method.budget_seconds,
                  .scoring = kScoringShare * options.method.budget_seconds};
     }
-    run.announce_overrun(seconds);
-    run.pass_gate(seconds);
+    run.pass_gate(seconds.gate, run.plan_scoring(seconds));
     run.measure();
     run.measure_end_to_end();
   } catch (const Interrupted&) {
@@ -385,7 +388,7 @@ void run_gate_alone(const BenchOptions& options, const BenchSubject& subject, co
   try {
     run.prepare();
     // Who names texts wants to know of those.
-    run.pass_gate({}, !options.texts.file.empty());
+    run.pass_gate(GateSeconds{}.gate, 0, !options.texts.file.empty());
   } catch (const Interrupted&) {
     results.interrupted = true;
   }

@@ -177,7 +177,11 @@ std::string accuracy_sentence(const BenchResults& results, const AccuracyResult&
   if (accuracy.difference) {
     words += fmt::format(", {} against {}", metric_change(is.metric, *accuracy.difference), is.oracle);
   }
-  return words + ".";
+  words += ".";
+  const double least = results.constraints.min_accuracy;
+  if (least <= 0 || accuracy.headline.low >= least) return words;
+  return words + fmt::format(" --min-accuracy looks at these texts alone: on others like them it may be below {}.",
+                             metric_figure(is.metric, least));
 }
 
 std::string reason_words(const BenchResults& results, const Recommendation& chosen, const CellResult& choice,

@@ -1,6 +1,7 @@
 #include "bench/run_plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -10,6 +11,8 @@
 
 #include "bench/budget_planner.h"
 #include "bench/cell_results.h"
+#include "results/describe.h"
+#include "results/lookup.h"
 #include "words/counted.h"
 #include "words/numbers.h"
 
@@ -84,6 +87,21 @@ double exploration_seconds(const RunPlan& plan, const std::vector<CostModel>& co
   return std::max(least_exploration_seconds(plan.grid, costs, work), std::min(kExplorationShare * plan.left, most));
 }
 
+/// How many texts were scored, and what the accuracy says of whom; empty without labels.
+std::string scored_words(const BenchResults& results, const std::vector<Contender>& contenders) {
+  if (!results.labelled || results.labelled->texts == 0) return "";
+  const Metric metric = results.labelled->metric;
+  std::vector<std::string> places;
+  for (const Contender& contender : contenders) {
+    const BackendResult& is = contender.result;
+    if (!is.accuracy) continue;
+    places.push_back(fmt::format("{} {}{}", contender.name(), metric_figure(metric, is.accuracy->headline.value),
+                                 was_rejected(is) ? " (rejected)" : ""));
+  }
+  return fmt::format("  {} on {}: {}.\n", metric_name(metric), counted(results.labelled->texts, "labelled text"),
+                     fmt::join(places, ", "));
+}
+
 }  // namespace
 
 double end_to_end_seconds(const BenchMethod& method) {
@@ -122,7 +140,7 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
 }
 
 std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const std::vector<Contender>& contenders,
-                       const std::vector<std::string>& notes) {
+                       const BenchResults& results) {
   const WorkloadSummary& is = subject.workload.summary;
   std::set<std::string_view> backends;  // each runs at several compute types and numbers of threads
   for (const Cell& cell : plan.grid.cells) backends.insert(cell.configuration.backend);
@@ -134,8 +152,9 @@ std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const s
       plan.extra_seconds < kWorthSaying
           ? ""
           : fmt::format(", {} of them not counted against the budget", format_duration(plan.extra_seconds)));
+  words += scored_words(results, contenders);
   words += left_out_words(contenders);
-  for (const std::string& note : notes) words += "  " + note + "\n";
+  for (const std::string& note : results.notes) words += "  " + note + "\n";
   if (!plan.outlook.empty()) words += "  " + plan.outlook + "\n";
   return words;
 }

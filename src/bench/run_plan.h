@@ -45,7 +45,7 @@ RunPlan plan_run(const BenchOptions& options, const BenchSubject& subject, const
 
 /// The plan in words, with the notes of the run so far.
 std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const std::vector<Contender>& contenders,
-                       const std::vector<std::string>& notes);
+                       const BenchResults& results);
 
 /// How long text to labels is measured.
 double end_to_end_seconds(const BenchMethod& method);

@@ -33,6 +33,16 @@ SequenceBatches batches_of(const std::vector<int32_t>& lengths) {
   return made;
 }
 
+/// How long the intervals of one backend's figures take at most: what is drawn again and again for them ends after so
+/// many labels of texts (statistics/resampling.cc).
+constexpr double kMostScoringSeconds = 0.3;
+constexpr double kLabelsOfMost = 1e8 / 1000;
+
+double seconds_to_score(const LabelledTexts& texts) {
+  const double labels = static_cast<double>(texts.size() * texts.scoring.labels);
+  return kMostScoringSeconds * std::min(1.0, labels / kLabelsOfMost);
+}
+
 /// Work of all labelled texts.
 struct ScoringWork {
   double batches = 0;
@@ -155,7 +165,7 @@ ScoringOutlook expected_scoring(const std::vector<Contender>& contenders, const 
   const ScoringWork work = work_of(*subject.labelled, subject.work);
   double all = 0;
   for (const Contender& contender : contenders) {
-    if (contender.running()) all += work.seconds(contender.cost);
+    if (contender.running()) all += work.seconds(contender.cost) + seconds_to_score(*subject.labelled);
   }
   const std::size_t available = subject.labelled->size();
   const auto seconds_for = [&](std::size_t texts) {
@@ -170,7 +180,7 @@ ScoringOutlook expected_scoring(const std::vector<Contender>& contenders, const 
 
 ScoringRun score_contenders(std::vector<Contender>& contenders, Contender& oracle, const BenchSubject& subject,
                             const ScoringOptions& options, const BenchEnvironment& environment) {
-  const std::size_t texts = expected_scoring(contenders, subject, options.seconds).texts;
+  const std::size_t texts = std::min(options.texts, subject.labelled->size());
   ScoringRun run{.oracle = oracle.name()};
   if (texts == 0) return run;
   Scoring scoring(subject, options, environment, texts);

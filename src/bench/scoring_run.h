@@ -15,16 +15,16 @@ namespace paceline {
 
 struct ScoringOptions {
   double max_accuracy_loss = kDefaultMaxAccuracyLoss;
-  uint64_t seed = 0;  ///< of the draw where the time is for fewer texts
-  /// Where all would take longer, fewer are answered, at least kFewestLabelledTexts.
-  double seconds = std::numeric_limits<double>::infinity();
+  uint64_t seed = 0;  ///< of the draw where there are more texts
+  std::size_t texts =
+      std::numeric_limits<std::size_t>::max();  ///< at most; expected_scoring() says for how many there is time
 };
 
 /// Half of half ... of kMostLabelledTexts, and the first that can tell a loss of the default from none (553 can).
 inline constexpr std::size_t kFewestLabelledTexts = 625;
 
-/// About how long the backends take to answer, in so many seconds where that is possible, and how many texts. All 0
-/// without labels.
+/// About how long it takes until the backends have answered and their answers are scored, and how many texts: where all
+/// would take more than `seconds`, half of them or a quarter ..., at least kFewestLabelledTexts. All 0 without labels.
 struct ScoringOutlook {
   double seconds = 0;
   std::size_t texts = 0;

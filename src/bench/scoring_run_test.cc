@@ -95,6 +95,15 @@ TEST_F(ScoringRunTest, ATypeThatIsWrongTooOftenIsRejected) {
   EXPECT_THAT(why->why, testing::StartsWith("loses too much: its accuracy changes by -5.00"));
 }
 
+/// Texts of 28 labels: their intervals take as long as many batches.
+TEST_F(ScoringRunTest, TheTimeOfScoringCounts) {
+  std::vector<Contender> contenders(1);
+  contenders[0].worker = std::make_unique<SimulatedWorker>(world_, "native fp32");
+  const double with_three = expected_scoring(contenders, subject_, 1e9).seconds;
+  subject_.labelled->scoring.labels = 28;
+  EXPECT_GT(expected_scoring(contenders, subject_, 1e9).seconds, with_three + 0.1);
+}
+
 TEST_F(ScoringRunTest, AnswersThatAreNoNumbersAreRefused) {
   world_.backends["native int8"].not_a_number = 5003;  // of the labelled texts alone
   run();
@@ -147,6 +156,29 @@ TEST_F(ScoringRunTest, AccuracyLimitsTheRecommendation) {
   ASSERT_NE(why, rejections.end());
   EXPECT_THAT(why->why, HasSubstr("has accuracy of 85.0 %"));
   EXPECT_THAT(why->why, HasSubstr("88.0 % was asked for"));
+}
+
+/// A limit is compared with the figure on these texts; that it is of these texts alone is said.
+TEST_F(ScoringRunTest, AnIntervalAcrossTheLimitIsSaid) {
+  options_.constraints.min_accuracy = 0.895;
+  run();
+  ASSERT_TRUE(results_.recommendation.valid);
+  EXPECT_THAT(results_.recommendation.reason,
+              HasSubstr("--min-accuracy looks at these texts alone: on others like them "
+                        "it may be below 89.5 %."));
+  options_.constraints.min_accuracy = 0.8;
+  run();
+  EXPECT_THAT(results_.recommendation.reason, Not(HasSubstr("--min-accuracy")));
+}
+
+TEST_F(ScoringRunTest, ThePlanSaysWhatTheAccuracyIs) {
+  world_.backends["native int8"].changes_every = 20;
+  options_.method.dry_run = true;
+  std::string plan;
+  options_.listener.on_plan = [&](const std::string& words) { plan = words; };
+  run();
+  EXPECT_THAT(plan, HasSubstr("  Accuracy on 1,500 labelled texts: native fp32 90.0 %, native int8 85.0 % (rejected), "
+                              "onnxruntime fp32 90.0 %"));
 }
 
 TEST_F(ScoringRunTest, WhereNothingIsGoodEnoughTheNearestIsNamed) {

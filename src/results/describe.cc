@@ -81,6 +81,18 @@ std::string_view metric_words(Metric metric) {
   return "Pearson correlation";
 }
 
+std::string_view metric_name(Metric metric) {
+  switch (metric) {
+    case Metric::kAccuracy:
+      return "Accuracy";
+    case Metric::kMicroF1:
+      return "Micro-F1";
+    case Metric::kPearson:
+      break;
+  }
+  return metric_words(metric);
+}
+
 std::string metric_figure(Metric metric, double value) {
   return metric == Metric::kAccuracy ? format_percent(value) : format_decimals(value, 3);
 }

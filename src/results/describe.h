@@ -33,6 +33,8 @@ std::string deciding_words(const BenchResults& results, const CellResult& one, c
 
 /// "accuracy", "micro-F1", "Pearson correlation".
 std::string_view metric_words(Metric metric);
+/// The same to begin a sentence: "Accuracy".
+std::string_view metric_name(Metric metric);
 /// A figure of the metric: "91.2 %", "0.871".
 std::string metric_figure(Metric metric, double value);
 /// A figure with its interval: "91.2 % (95 % interval 90.1 to 92.2 %)".
