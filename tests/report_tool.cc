@@ -1,6 +1,6 @@
 /// Writes a report from results that are not measured: what the browser test opens.
 ///
-///   report_tool example|article|FILE.json OUT_DIR
+///   report_tool example|article|labelled|FILE.json OUT_DIR
 
 #include <cstdio>
 #include <exception>
@@ -12,13 +12,14 @@
 
 int main(int count, char** arguments) try {
   if (count != 3) {
-    std::fprintf(stderr, "usage: report_tool example|article|FILE.json OUT_DIR\n");
+    std::fprintf(stderr, "usage: report_tool example|article|labelled|FILE.json OUT_DIR\n");
     return 2;
   }
   const std::string_view which = arguments[1];
-  const paceline::BenchResults results = which == "example"   ? paceline::example_results()
-                                         : which == "article" ? paceline::article_results()
-                                                              : paceline::read_report(arguments[1]);
+  const paceline::BenchResults results = which == "example"    ? paceline::example_results()
+                                         : which == "article"  ? paceline::article_results()
+                                         : which == "labelled" ? paceline::labelled_results()
+                                                               : paceline::read_report(arguments[1]);
   paceline::write_report(results, arguments[2]);
   return 0;
 } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "report/accuracy_findings.h"
 #include "report/chart_parts.h"
 #include "report/charts.h"
 #include "report/findings.h"
@@ -14,59 +15,93 @@
 namespace paceline {
 namespace {
 
-/// Below and above the points, in points of accuracy or hundredths: nobody should read more out of the height.
-constexpr double kLeastSpan = 1;
+/// Nobody should read more out of the height than that: in the axis' unit, see height_of.
+constexpr double kLeastSpan = 0.2;
+/// A rejected type that loses this much more than the others' intervals reach is drawn at the bottom: it would leave
+/// the others a line.
+constexpr double kMostBelow = 5;
 
-/// Everything but accuracy is drawn as hundredths, so that one scale serves all.
+/// Accuracy changes by points, other figures by hundredths: one scale serves all.
 double height_of(double value) { return 100 * value; }
 
-Line point_of(const BenchResults& results, const CellResult& cell, const AccuracyResult& accuracy) {
-  const Configuration& is = cell.configuration;
-  const bool rejected = was_rejected(results, cell);
-  const Metric metric = results.labelled->metric;
-  const Score& score = accuracy.headline;
-  return {.label = backend_label(results, is) + (rejected ? " (rejected)" : ""),
-          .color = rejected ? kFaintColor : backend_color(results, is),
-          .points = {{.x = cell.texts_per_second,
-                      .y = height_of(score.value),
-                      .low = height_of(score.low),
-                      .high = height_of(score.high),
-                      .tooltip = fmt::format("{}: {} {}, {} texts/s", configuration_words(is), metric_words(metric),
-                                             metric_score(metric, score), format_number(cell.texts_per_second))}}};
+std::string change_words(const BenchResults& results, const AccuracyResult& accuracy) {
+  if (!accuracy.difference) return "the others are compared with it";
+  return metric_change(results.labelled->metric, *accuracy.difference);
 }
 
-/// A staircase: at a speed, the best accuracy that can be had with it.
+Spot spot_of(const BenchResults& results, const CellResult& cell, const AccuracyResult& accuracy) {
+  const Configuration& is = cell.configuration;
+  const bool rejected = was_rejected(results, cell);
+  const Look look = judged_look(results, is, rejected);
+  const Metric metric = results.labelled->metric;
+  const Score change = accuracy_change(accuracy);
+  Spot spot{.label = backend_label(results, is), .color = look.color, .tone = look.tone, .point = {}};
+  spot.chosen = is_recommended(results, cell);
+  if (rejected) spot.label += " (rejected)";
+  if (spot.chosen) spot.label += " (recommended)";
+  spot.point = {.x = cell.texts_per_second,
+                .y = height_of(change.value),
+                .low = height_of(change.low),
+                .high = height_of(change.high),
+                .tooltip = fmt::format("{}: {} texts/s, {} {}, change {}", configuration_words(is),
+                                       format_number(cell.texts_per_second), metric_words(metric),
+                                       metric_score(metric, accuracy.headline), change_words(results, accuracy))};
+  return spot;
+}
+
+/// A staircase: at a speed, the best change that can be had with it.
 Line frontier_line(const BenchResults& results) {
   Line line{.label = "frontier", .color = kNeutralColor, .dashed = true, .bare = true, .points = {}};
   std::vector<const CellResult*> cells = accuracy_frontier(results);
   std::ranges::reverse(cells);  // slowest first
   for (const CellResult* cell : cells) {
-    const double y = height_of(find_accuracy(results, cell->configuration)->headline.value);
+    const double y = height_of(accuracy_change(*find_accuracy(results, cell->configuration)).value);
     if (!line.points.empty()) line.points.push_back({.x = line.points.back().x, .y = y});
     line.points.push_back({.x = cell->texts_per_second, .y = y});
   }
   return line;
 }
 
-void set_axes(Panel& panel) {
-  const std::vector<Line>& lines = panel.lines;
-  double low = 0, high = 0, slowest = 0, fastest = 0;
-  for (const Line& line : lines) {
-    for (const Point& point : line.points) {
-      const bool first = fastest == 0;
-      const bool interval = point.low < point.high;
-      low = std::min(first ? point.y : low, interval ? point.low : point.y);
-      high = std::max(first ? point.y : high, interval ? point.high : point.y);
-      slowest = std::min(first ? point.x : slowest, point.x);
-      fastest = std::max(fastest, point.x);
-    }
+/// The lowest and the highest of what the axis has to hold.
+struct Span {
+  double low = 0, high = 0;
+  void hold(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
   }
-  const double missing = std::max(0.0, kLeastSpan - (high - low)) / 2;
-  panel.y.ticks = linear_ticks(low - missing, high + missing, kValueTicks);
+};
+
+/// Points far below the others stand at the bottom; their names say how far below they are.
+void set_axes(Panel& panel) {
+  Span span, speed{panel.spots.front().point.x, panel.spots.front().point.x};
+  for (const Level& level : panel.levels) span.hold(level.y);
+  for (const Spot& spot : panel.spots) {
+    speed.hold(spot.point.x);
+    if (spot.color == kFaintColor) continue;
+    span.hold(spot.point.low);
+    span.hold(spot.point.high);
+  }
+  const double lowest = span.low - kMostBelow * std::max(span.high - span.low, kLeastSpan);
+  for (const Spot& spot : panel.spots) span.hold(std::max(spot.point.low, lowest));
+  const double missing = std::max(0.0, kLeastSpan - (span.high - span.low)) / 2;
+  panel.y.ticks = linear_ticks(span.low - missing, span.high + missing, kValueTicks);
   panel.y.scale = {.low = panel.y.ticks.front().value, .high = panel.y.ticks.back().value};
-  const ValueAxis speed = value_axis(slowest, fastest, kValueTicks);
-  panel.x = speed.scale;
-  panel.x_ticks = speed.ticks;
+  for (Spot& spot : panel.spots) {
+    Point& point = spot.point;
+    if (point.low >= panel.y.scale.low) continue;
+    point.low = panel.y.scale.low;
+    if (point.y >= panel.y.scale.low) continue;
+    spot.label += fmt::format(", far below: {}", format_decimals(point.y, 1));
+    point.y = point.low = point.high = panel.y.scale.low;
+  }
+  const ValueAxis axis = value_axis(speed.low, speed.high, kValueTicks);
+  panel.x = axis.scale;
+  panel.x_ticks = axis.ticks;
+}
+
+std::string axis_words(const LabelledSummary& is) {
+  if (is.metric == Metric::kAccuracy) return fmt::format("points of accuracy more or less than {}", is.oracle);
+  return fmt::format("{} more or less than {}, in hundredths", metric_words(is.metric), is.oracle);
 }
 
 }  // namespace
@@ -77,25 +112,31 @@ Figure accuracy_figure(const BenchResults& results) {
   for (const CellResult* cell : best_of_backends(results)) {
     const AccuracyResult* accuracy = find_accuracy(results, cell->configuration);
     if (accuracy == nullptr || !(cell->texts_per_second > 0)) continue;
-    panel.lines.push_back(point_of(results, *cell, *accuracy));
-    panel.legend.push_back({panel.lines.back().label, Swatch::kMarker, panel.lines.back().color});
+    panel.spots.push_back(spot_of(results, *cell, *accuracy));
   }
-  if (panel.lines.empty()) return figure;
-  const Metric metric = results.labelled->metric;
+  if (panel.spots.size() < 2) return figure;
+  // Numbered by speed, so that a list of names reads as a ranking.
+  std::ranges::stable_sort(panel.spots, std::greater(), [](const Spot& spot) { return spot.point.x; });
   panel.title = figure.title;
   panel.x_title = "texts/s; further right is faster";
-  panel.y_title = metric == Metric::kAccuracy ? "% of the labelled texts are right"
-                                              : fmt::format("{} in hundredths", metric_words(metric));
-  panel.lines.push_back(frontier_line(results));
-  panel.legend.push_back({"frontier", Swatch::kDashed});
-  panel.labels_suffice = true;
+  panel.y_title = axis_words(*results.labelled);
+  panel.levels.push_back({0, ""});
+  if (const std::optional<double> loss = results.constraints.max_accuracy_loss) {
+    panel.levels.push_back({-height_of(*loss), "what may be lost"});
+  }
+  if (Line frontier = frontier_line(results); frontier.points.size() > 1) {
+    panel.lines.push_back(std::move(frontier));
+    panel.legend.push_back({"frontier", Swatch::kDashed});
+  }
   set_axes(panel);
   figure.panels.push_back(std::move(panel));
   figure.description = fmt::format(
-      "Every backend at its best, scored on {}, with 95 % intervals. On the frontier nothing that the gate accepted is "
-      "both faster and better. The backends answered the same texts, so their differences are surer than the intervals "
-      "look: see the table.",
-      counted(results.labelled->texts, "labelled text"));
+      "Every backend at its best, scored on {}: how much more or less often it is right than {} on the same texts, "
+      "with "
+      "95 % intervals. On the frontier each is surely better than the faster one before it. The recommended one is in "
+      "a "
+      "ring.",
+      counted(results.labelled->texts, "labelled text"), results.labelled->oracle);
   return figure;
 }
 

@@ -39,6 +39,13 @@ bool at_one_place(const std::vector<Line>& lines) {
   return places.size() < 2;
 }
 
+void set_look(Line& line, const Look& look) {
+  line.color = look.color;
+  line.tone = look.tone;
+}
+
+Look look_of(const Line& line) { return {line.color, line.tone}; }
+
 void sort_points(std::vector<Line>& lines) {
   for (Line& line : lines) std::ranges::sort(line.points, {}, &Point::x);
 }
@@ -48,11 +55,10 @@ std::vector<Line> speed_lines(const BenchResults& results) {
   for (const CellResult& cell : results.cells) {
     if (!has_place(cell)) continue;
     const Configuration& is = cell.configuration;
-    const int color = backend_color(results, is);
     const bool sorted = is.order == Order::kLength;
-    Line& line = lines[{color, is.order}];
+    Line& line = lines[{backend_place(results, is), is.order}];
     line.label = backend_label(results, is) + (sorted ? ", sorted" : ", as given");
-    line.color = color;
+    set_look(line, backend_look(results, is));
     line.dashed = !sorted;
     Point point = estimate_point(is.batch_size, cell.ms_per_text);
     point.tooltip = fmt::format("{}: {} ms per text{}", configuration_words(is), format_number(point.y),
@@ -60,7 +66,7 @@ std::vector<Line> speed_lines(const BenchResults& results) {
     line.points.push_back(std::move(point));
   }
   std::vector<Line> out;
-  for (auto& [key, line] : lines) out.push_back(std::move(line));
+  for (auto& [place, line] : lines) out.push_back(std::move(line));
   sort_points(out);
   return out;
 }
@@ -72,10 +78,12 @@ void add_order_legend(std::vector<LegendEntry>& legend) {
 
 std::vector<LegendEntry> backend_legend(const BenchResults& results, const std::vector<Line>& lines) {
   std::vector<LegendEntry> legend;
-  const std::vector<std::string> labels = backend_labels(results);
-  for (int color = 0; color < static_cast<int>(labels.size()); ++color) {
-    if (std::ranges::find(lines, color, &Line::color) == lines.end()) continue;
-    legend.push_back({labels[static_cast<std::size_t>(color)], Swatch::kMarker, color});
+  std::set<int> seen;
+  for (const CellResult& cell : results.cells) {
+    if (!seen.insert(backend_place(results, cell.configuration)).second) continue;
+    const Look look = backend_look(results, cell.configuration);
+    if (std::ranges::find(lines, look, look_of) == lines.end()) continue;
+    legend.push_back({backend_label(results, cell.configuration), Swatch::kMarker, look.color, look.tone});
   }
   return legend;
 }
@@ -87,7 +95,7 @@ std::vector<Panel> backend_panels(const BenchResults& results, const std::vector
     Panel panel;
     panel.title = entry.label;
     for (const Line& line : lines) {
-      const bool own = line.color == entry.color;
+      const bool own = look_of(line) == Look{entry.color, entry.tone};
       if (!own && line.dashed) continue;
       panel.lines.push_back(line);
       panel.lines.back().context = !own;
@@ -156,10 +164,9 @@ Figure sweep_figure(const BenchResults& results) {
     const Configuration& is = row.configuration;
     const std::string label = backend_label(results, is);
     if (!has_median(row.ms_per_text) || !shown.contains(label)) continue;
-    const int color = backend_color(results, is);
-    Line& line = lines[is.batch_size][color];
+    Line& line = lines[is.batch_size][backend_place(results, is)];
     line.label = label;
-    line.color = color;
+    set_look(line, backend_look(results, is));
     Point point = estimate_point(row.tokens, row.ms_per_text);
     point.tooltip = fmt::format("{}, batch size {}, {} tokens: {} ms per text{}", backend_words(is), is.batch_size,
                                 row.tokens, format_number(point.y), interval_in_brackets(row.ms_per_text));
@@ -171,7 +178,7 @@ Figure sweep_figure(const BenchResults& results) {
     panel.title = batch_size == 1 ? "One text alone" : fmt::format("Batches of {}", batch_size);
     panel.x_title = "tokens per text";
     panel.y_title = "ms per text";
-    for (auto& [color, line] : of_batch) panel.lines.push_back(std::move(line));
+    for (auto& [place, line] : of_batch) panel.lines.push_back(std::move(line));
     sort_points(panel.lines);
     all.insert(all.end(), panel.lines.begin(), panel.lines.end());
     set_steps_axis(panel);
@@ -204,10 +211,9 @@ Figure order_figure(const BenchResults& results) {
     std::optional<Point> point = gain_point(results, time_ratio, cell);
     if (!point) continue;
     can_gain |= cell.configuration.batch_size > 1;
-    const int color = backend_color(results, cell.configuration);
-    Line& line = lines[color];
+    Line& line = lines[backend_place(results, cell.configuration)];
     line.label = backend_label(results, cell.configuration);
-    line.color = color;
+    set_look(line, backend_look(results, cell.configuration));
     line.points.push_back(*std::move(point));
   }
   if (!can_gain) return figure;
@@ -215,7 +221,7 @@ Figure order_figure(const BenchResults& results) {
   panel.title = figure.title;
   panel.x_title = "texts per batch";
   panel.y_title = "times as fast as in the order given; 1 is no gain";
-  for (auto& [color, line] : lines) panel.lines.push_back(std::move(line));
+  for (auto& [place, line] : lines) panel.lines.push_back(std::move(line));
   sort_points(panel.lines);
   set_steps_axis(panel);
   panel.legend = backend_legend(results, panel.lines);

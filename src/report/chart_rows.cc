@@ -30,9 +30,8 @@ std::string with_verdict(const BenchResults& results, const CellResult& cell) {
 
 /// The row of a backend's best cell; faint where its answers differ.
 FigureRow backend_row(const BenchResults& results, const CellResult& cell) {
-  const bool rejected = was_rejected(results, cell);
-  return {.label = with_verdict(results, cell),
-          .color = rejected ? kFaintColor : backend_color(results, cell.configuration)};
+  const Look look = judged_look(results, cell.configuration, was_rejected(results, cell));
+  return {.label = with_verdict(results, cell), .color = look.color, .tone = look.tone};
 }
 
 Figure single(std::string title, std::string description, Panel panel) {
@@ -56,7 +55,8 @@ FigureRow resource_row(const BenchResults& results, const BackendResult& backend
                          .device = backend.device,
                          .threads = backend.threads,
                          .instances = backend.instances};
-  return {.label = resource_label(backend), .color = was_rejected(backend) ? kFaintColor : backend_color(results, is)};
+  const Look look = judged_look(results, is, was_rejected(backend));
+  return {.label = resource_label(backend), .color = look.color, .tone = look.tone};
 }
 
 void add_resource(Figure& figure, std::string title, std::string unit, std::vector<FigureRow> rows) {

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "report/accuracy_findings.h"
 #include "report/findings.h"
+#include "results/describe.h"
 #include "results/testing/example_results.h"
 #include "results/time_ratios.h"
 
@@ -192,6 +195,36 @@ TEST(LengthFigureTest, BatchesWithoutPaddingHaveNoPanelForIt) {
   EXPECT_THAT(figure.description, testing::Not(HasSubstr("Padding")));
 }
 
+/// native, onnxruntime ... have a colour each, their compute types fill it.
+TEST(RowFiguresTest, ColoursTellBackendsAndTonesComputeTypes) {
+  BenchResults results = article_results();
+  results.backends[2].gate.accepted = true;
+  const Panel panel = speedup_figure(results).panels.at(0);
+  const auto row = [&](std::string_view label) { return *std::ranges::find(panel.rows, label, &FigureRow::label); };
+  EXPECT_EQ(row("native fp32").color, row("native bf16").color);
+  EXPECT_EQ(row("native fp32").color, row("native int8").color);
+  EXPECT_NE(row("native fp32").color, row("onnxruntime fp32").color);
+  EXPECT_EQ(row("native int8").tone, row("onnxruntime int8").tone);
+  EXPECT_EQ(row("native fp32").tone, Tone::kSolid);
+  EXPECT_EQ((std::set{row("native fp32").tone, row("native bf16").tone, row("native int8").tone}.size()), 3u);
+  const Figure speed = speed_figure(results);
+  EXPECT_EQ(speed.panels[1].lines.front().color, row("native bf16").color);
+  // Backends in their order have the first places of the palette: none comes twice.
+  std::set<int> colors;
+  for (const FigureRow& one : panel.rows) colors.insert(one.color);
+  EXPECT_EQ(colors.size(), 6u);
+}
+
+TEST(RowFiguresTest, OfOneBackendColoursTellComputeTypes) {
+  BenchResults results = article_results();
+  std::erase_if(results.cells, [](const CellResult& cell) { return cell.configuration.backend != "native"; });
+  results.backends[2].gate.accepted = true;
+  const Panel panel = speedup_figure(results).panels.at(0);
+  ASSERT_EQ(panel.rows.size(), 3u);
+  EXPECT_NE(panel.rows[0].color, panel.rows[1].color);
+  EXPECT_EQ(panel.rows[0].tone, Tone::kSolid);
+}
+
 TEST(AllFiguresTest, NothingMeasuredGivesNoFigure) { EXPECT_TRUE(all_figures(BenchResults{}).empty()); }
 
 TEST(AllFiguresTest, AWorkloadWithoutCellsStillShowsItsLengths) {
@@ -204,31 +237,64 @@ TEST(AllFiguresTest, AWorkloadWithoutCellsStillShowsItsLengths) {
   EXPECT_EQ(figures[1].name, "memory_and_load");
 }
 
-TEST(AccuracyFigureTest, APointForEachBackendAndTheFrontierAboveThem) {
+TEST(AccuracyFigureTest, TheChangeOfEachBackendOverItsSpeedNumberedByIt) {
   const BenchResults results = labelled_results();
   const Figure figure = accuracy_figure(results);
   ASSERT_EQ(figure.panels.size(), 1u);
   const Panel& panel = figure.panels[0];
-  ASSERT_EQ(panel.lines.size(), 10u);
-  for (const Line& line : panel.lines) {
-    for (const Point& point : line.points) {
-      for (const double y : {point.low < point.high ? point.low : point.y, point.y, std::max(point.y, point.high)}) {
-        EXPECT_GE(panel.y.scale.at(y), 0);
-        EXPECT_LE(panel.y.scale.at(y), 1);
-      }
-      EXPECT_GE(panel.x.at(point.x), 0);
-      EXPECT_LE(panel.x.at(point.x), 1);
+  ASSERT_EQ(panel.spots.size(), 9u);
+  for (const Spot& spot : panel.spots) {
+    for (const double y : {spot.point.low, spot.point.y, spot.point.high}) {
+      EXPECT_GE(panel.y.scale.at(y), 0) << spot.label;
+      EXPECT_LE(panel.y.scale.at(y), 1) << spot.label;
     }
+    EXPECT_GE(panel.x.at(spot.point.x), 0);
+    EXPECT_LE(panel.x.at(spot.point.x), 1);
   }
-  EXPECT_EQ(panel.lines[0].label, "native int8 (rejected)");
-  const Line& frontier = panel.lines.back();
-  EXPECT_TRUE(frontier.bare);
-  // native fp32, then native bf16: a step between them. onnxruntime int8 is slower and worse than native bf16.
-  ASSERT_EQ(frontier.points.size(), 3u);
-  EXPECT_DOUBLE_EQ(frontier.points[0].y, 91.2);
-  EXPECT_DOUBLE_EQ(frontier.points[2].y, 91.15);
-  EXPECT_EQ(frontier.points[1].x, frontier.points[0].x);
-  EXPECT_EQ(frontier.points[1].y, frontier.points[2].y);
+  EXPECT_EQ(panel.y_title, "points of accuracy more or less than torch-eager fp32");
+  EXPECT_EQ(panel.spots[0].label, "native int8 (rejected)");
+  EXPECT_EQ(panel.spots[1].label, "native bf16 (recommended)");
+  EXPECT_TRUE(panel.spots[1].chosen);
+  EXPECT_NEAR(panel.spots[1].point.y, -0.05, 1e-12);
+  EXPECT_NEAR(panel.spots[1].point.low, -0.25, 1e-12);
+  EXPECT_TRUE(std::ranges::is_sorted(panel.spots, std::greater(), [](const Spot& spot) { return spot.point.x; }));
+  ASSERT_EQ(panel.levels.size(), 2u);
+  EXPECT_DOUBLE_EQ(panel.levels[1].y, -0.5);
+}
+
+TEST(AccuracyFigureTest, OnTheFrontierIsWhatIsSurelyBetterThanTheFasterOne) {
+  // fp32 is 0.05 points better than native bf16, which the intervals do not tell.
+  BenchResults results = labelled_results();
+  ASSERT_EQ(accuracy_frontier(results).size(), 1u);
+  EXPECT_EQ(backend_words(accuracy_frontier(results)[0]->configuration), "native bf16");
+  EXPECT_TRUE(accuracy_figure(results).panels[0].lines.empty());
+  // Half a point worse for sure: then fp32 is worth its time. onnxruntime int8 is slower and 0.2 points better, not so.
+  results.backends[1].accuracy->difference = {-0.005, -0.007, -0.003};
+  const std::vector<const CellResult*> frontier = accuracy_frontier(results);
+  ASSERT_EQ(frontier.size(), 2u);
+  EXPECT_EQ(backend_words(frontier[1]->configuration), "native fp32");
+  const Line line = accuracy_figure(results).panels[0].lines.back();
+  EXPECT_TRUE(line.bare);
+  ASSERT_EQ(line.points.size(), 3u);
+  EXPECT_DOUBLE_EQ(line.points[0].y, 0);
+  EXPECT_DOUBLE_EQ(line.points[2].y, -0.5);
+  EXPECT_EQ(line.points[1].x, line.points[0].x);
+  EXPECT_EQ(line.points[1].y, line.points[2].y);
+}
+
+TEST(AccuracyFigureTest, ATypeThatLosesNearlyAllLeavesTheOthersTheirRoom) {
+  BenchResults results = labelled_results();
+  results.backends[2].accuracy->difference = {-0.6, -0.62, -0.58};
+  const Panel panel = accuracy_figure(results).panels.at(0);
+  EXPECT_EQ(panel.spots[0].label, "native int8 (rejected), far below: -60.0");
+  EXPECT_EQ(panel.spots[0].point.y, panel.y.scale.low);
+  EXPECT_GT(panel.y.scale.low, -10);
+}
+
+TEST(AccuracyFigureTest, OnePointIsNoChart) {
+  BenchResults results = labelled_results();
+  std::erase_if(results.cells, [](const CellResult& cell) { return cell.configuration.backend != "torch-eager"; });
+  EXPECT_TRUE(accuracy_figure(results).panels.empty());
 }
 
 TEST(AccuracyFigureTest, WithoutLabelsThereIsNone) {
@@ -238,12 +304,13 @@ TEST(AccuracyFigureTest, WithoutLabelsThereIsNone) {
 
 TEST(AccuracyFigureTest, EqualScoresHaveRoom) {
   BenchResults results = labelled_results();
+  results.constraints.max_accuracy_loss.reset();
   for (BackendResult& backend : results.backends) {
-    if (backend.accuracy) backend.accuracy->headline = {1, 1, 1};
+    if (backend.accuracy) backend.accuracy->difference = {0, 0, 0};
   }
   const Figure figure = accuracy_figure(results);
-  EXPECT_LT(figure.panels[0].y.scale.low, 100);
-  EXPECT_GT(figure.panels[0].y.scale.high, 100);
+  EXPECT_LT(figure.panels[0].y.scale.low, 0);
+  EXPECT_GT(figure.panels[0].y.scale.high, 0);
   EXPECT_EQ(accuracy_frontier(results).size(), 1u);
 }
 

@@ -13,6 +13,9 @@ namespace paceline {
 inline constexpr int kNeutralColor = -1;
 inline constexpr int kFaintColor = -2;
 
+/// How a colour fills bars and markers: it stands for the compute type.
+enum class Tone { kSolid, kHollow, kStriped, kBarred, kPale };
+
 /// A measured value, with its 95 % interval where low < high.
 struct Point {
   double x = 0, y = 0;
@@ -23,6 +26,7 @@ struct Point {
 struct Line {
   std::string label;  ///< stands beside the line's right end where there is room
   int color = 0;      ///< the marker's shape follows it
+  Tone tone = Tone::kSolid;
   bool dashed = false;
   bool context = false;       ///< faint and without marks: what the panel's own lines stand beside
   bool bare = false;          ///< without marks: it leads along points of other lines
@@ -47,10 +51,26 @@ struct Rule {
   std::string label;
 };
 
+/// A horizontal line through the plot.
+struct Level {
+  double y = 0;
+  std::string label;
+};
+
+/// A point without a line. Its number, from 1, stands beside it, and a list says what the numbers are.
+struct Spot {
+  std::string label;
+  int color = kNeutralColor;
+  Tone tone = Tone::kSolid;
+  bool chosen = false;  ///< in a ring
+  Point point;
+};
+
 /// A line of a horizontal chart: its name, and a bar from zero or dots on the x axis.
 struct FigureRow {
   std::string label;
   int color = kNeutralColor;
+  Tone tone = Tone::kSolid;
   double value = 0;                ///< end of the bar; 0: no bar
   double low = 0, high = 0;        ///< its 95 % interval where low < high
   std::string value_label = {};    ///< stands behind the bar or the last dot
@@ -64,6 +84,7 @@ struct LegendEntry {
   std::string label;
   Swatch swatch = Swatch::kMarker;
   int color = kNeutralColor;  ///< kShape: the number of the shape
+  Tone tone = Tone::kSolid;
 };
 
 struct Panel {
@@ -74,7 +95,9 @@ struct Panel {
   ValueAxis y;
   std::vector<BarSeries> bars;
   std::vector<Line> lines;
+  std::vector<Spot> spots;
   std::vector<Rule> rules;
+  std::vector<Level> levels;
   std::vector<FigureRow> rows;  ///< instead of bars and lines; the y axis then means nothing
   std::vector<LegendEntry> legend;
   bool labels_suffice = false;  ///< no legend where the lines carry their labels

@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
 #include <tuple>
 
+#include "report/accuracy_findings.h"
 #include "results/describe.h"
 #include "words/counted.h"
 #include "words/numbers.h"
@@ -64,22 +66,6 @@ std::string proof_words(const BenchResults& results, const CellResult& cell) {
       "Its answers were compared with {} on {}: {} of the labels are equal, logits differ by at most {}.", oracle,
       counted(gate.texts, results.workload.unit()), format_percent(gate.agreement),
       format_difference(gate.max_abs_logit_diff));
-}
-
-std::string frontier_words(const BenchResults& results) {
-  std::vector<std::string> places;
-  for (const CellResult* cell : accuracy_frontier(results)) {
-    places.push_back(fmt::format(
-        "{} {} at {} texts per second", backend_label(results, cell->configuration),
-        metric_figure(results.labelled->metric, find_accuracy(results, cell->configuration)->headline.value),
-        format_number(cell->texts_per_second)));
-  }
-  if (places.empty()) return "";
-  return fmt::format("{} over speed, where nothing is both faster and better: {} ({}).",
-                     results.labelled->metric == Metric::kAccuracy  ? "Accuracy"
-                     : results.labelled->metric == Metric::kMicroF1 ? "Micro-F1"
-                                                                    : "Pearson correlation",
-                     fmt::join(places, "; "), counted(results.labelled->texts, "labelled text"));
 }
 
 std::vector<std::string> caveats(const BenchResults& results, const CellResult& choice) {
@@ -183,21 +169,6 @@ std::set<std::string> backends_to_compare(const BenchResults& results) {
   return labels;
 }
 
-std::vector<const CellResult*> accuracy_frontier(const BenchResults& results) {
-  std::vector<const CellResult*> frontier;
-  double best = 0;
-  std::vector<const CellResult*> cells = best_of_backends(results);
-  std::ranges::stable_sort(cells, {}, [](const CellResult* cell) { return cell->ms_per_text.median; });
-  for (const CellResult* cell : cells) {
-    const AccuracyResult* accuracy = find_accuracy(results, cell->configuration);
-    if (accuracy == nullptr || was_rejected(results, *cell)) continue;
-    if (!frontier.empty() && accuracy->headline.value <= best) continue;
-    best = accuracy->headline.value;
-    frontier.push_back(cell);
-  }
-  return frontier;
-}
-
 std::string status_words(const BenchResults& results, const CellResult& cell) {
   if (!cell.error.empty()) return cell.error;
   if (!was_measured(cell)) return "not measured";
@@ -253,26 +224,21 @@ std::vector<Rejection> rejections_by_reason(const BenchResults& results) {
   return out;
 }
 
-std::vector<std::string> limit_words(const Constraints& is) {
+std::vector<std::string> limit_words(const BenchResults& results) {
+  const Constraints& is = results.constraints;
   std::vector<std::string> words;
   if (is.max_latency_ms > 0) {
     words.push_back(fmt::format("99 of 100 texts alone within {} ms", format_number(is.max_latency_ms)));
   }
   if (is.max_memory_bytes > 0) words.push_back("at most " + format_bytes(is.max_memory_bytes));
-  if (is.min_accuracy > 0) words.push_back("at least " + format_percent(is.min_accuracy) + " right");
-  if (is.max_accuracy_loss) {
-    words.push_back(
-        fmt::format("at most {} points below fp32 on labelled texts", format_decimals(100 * *is.max_accuracy_loss, 2)));
-  }
-  if (is.min_agreement > 0) {
-    words.push_back(fmt::format("at least {} of the labels as in fp32", format_percent(is.min_agreement)));
-  }
+  std::ranges::move(accuracy_limit_words(results), std::back_inserter(words));
   return words;
 }
 
-std::string goal_words(const Constraints& is) {
-  const std::string goal = is.objective == Objective::kLatency ? "least time of one text alone" : "least time per text";
-  const std::vector<std::string> limits = limit_words(is);
+std::string goal_words(const BenchResults& results) {
+  const bool alone = results.constraints.objective == Objective::kLatency;
+  const std::string goal = alone ? "least time of one text alone" : "least time per text";
+  const std::vector<std::string> limits = limit_words(results);
   if (limits.empty()) return fmt::format("Goal: {}.", goal);
   return fmt::format("Goal: {}. Required: {}.", goal, fmt::join(limits, "; "));
 }

@@ -27,10 +27,6 @@ std::vector<std::string> backend_labels(const BenchResults& results);
 /// Labels of the backends where all stand side by side: of more than five each one's fastest that the gate accepted.
 std::set<std::string> backends_to_compare(const BenchResults& results);
 
-/// Of the backends that the gate accepted, each at its best, those that no other one beats in speed and accuracy at
-/// once; the fastest first. Empty without labels.
-std::vector<const CellResult*> accuracy_frontier(const BenchResults& results);
-
 /// A cell's role in few words: "recommended", "baseline", "confirmed", "exploratory", "rejected: ...", the error.
 std::string status_words(const BenchResults& results, const CellResult& cell);
 
@@ -56,8 +52,8 @@ Headline make_headline(const BenchResults& results);
 std::vector<Rejection> rejections_by_reason(const BenchResults& results);
 
 /// What every recommended configuration keeps, a phrase for each: "at most 2 GB".
-std::vector<std::string> limit_words(const Constraints& constraints);
+std::vector<std::string> limit_words(const BenchResults& results);
 /// "Goal: least time per text. Required: at most 2 GB; at least 99.5 % of the labels as in fp32."
-std::string goal_words(const Constraints& constraints);
+std::string goal_words(const BenchResults& results);
 
 }  // namespace paceline

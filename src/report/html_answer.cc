@@ -79,7 +79,7 @@ std::string html_reasons(const BenchResults& results) {
   const Recommendation& is = results.recommendation;
   if (!is.valid) return "";
   std::string html = html_paragraph(is.reason);
-  html += html_paragraph(goal_words(results.constraints));
+  html += html_paragraph(goal_words(results));
   std::vector<TableRow> rows;
   for (const Rejection& rejection : rejections_by_reason(results)) {
     rows.push_back(

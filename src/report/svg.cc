@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "report/svg_canvas.h"
+#include "report/svg_plot.h"
 #include "report/svg_rows.h"
+#include "report/svg_spots.h"
 #include "words/markup.h"
 
 namespace paceline {
@@ -17,10 +19,10 @@ void draw_swatch(Canvas& canvas, double x, double y, const LegendEntry& entry) {
   switch (entry.swatch) {
     case Swatch::kMarker:
       canvas.line({x, y, x + 22, y}, paint, 2);
-      canvas.marker(x + 11, y, entry.color, entry.color);
+      canvas.marker(x + 11, y, entry.color, {entry.color, entry.tone});
       break;
     case Swatch::kShape:
-      canvas.marker(x + 11, y, entry.color, kNeutralColor);
+      canvas.marker(x + 11, y, entry.color, {});
       break;
     case Swatch::kSolid:
     case Swatch::kDashed:
@@ -52,15 +54,6 @@ double draw_legend(Canvas& canvas, const std::vector<LegendEntry>& legend, const
   }
   return y + kLineHeight;
 }
-
-/// From a panel's axes to pixels.
-struct Plot {
-  const Panel& panel;
-  Box box;
-  double x(double value) const { return box.left + box.width() * panel.x.at(value); }
-  double y(double value) const { return box.bottom - box.height() * panel.y.scale.at(value); }
-  double floor() const { return box.bottom; }
-};
 
 void draw_axes(Canvas& canvas, const Plot& plot) {
   const Box& box = plot.box;
@@ -116,11 +109,13 @@ void draw_rules(Canvas& canvas, const Plot& plot) {
   }
 }
 
-void draw_point(Canvas& canvas, const Plot& plot, const Point& point, int color) {
+void draw_point(Canvas& canvas, const Plot& plot, const Point& point, const Canvas::Paint& paint) {
   const double x = plot.x(point.x), y = plot.y(point.y);
   canvas.begin_mark(point.tooltip);
-  if (point.low < point.high) canvas.line({x, plot.y(point.low), x, plot.y(point.high)}, canvas.color(color), 1.5);
-  canvas.marker(x, y, color, color);
+  if (point.low < point.high) {
+    canvas.line({x, plot.y(point.low), x, plot.y(point.high)}, canvas.color(paint.color), 1.5);
+  }
+  canvas.marker(x, y, paint.color, paint);
   canvas.add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="{}" fill="transparent"/>)", x, y, kHitRadius);
   canvas.end_mark();
 }
@@ -142,7 +137,7 @@ void draw_lines(Canvas& canvas, const Plot& plot) {
   }
   for (const Line& line : plot.panel.lines) {
     if (line.context || line.bare) continue;
-    for (const Point& point : line.points) draw_point(canvas, plot, point, line.color);
+    for (const Point& point : line.points) draw_point(canvas, plot, point, {line.color, line.tone});
   }
 }
 
@@ -177,6 +172,25 @@ struct PanelLayout {
   bool legend_row = false;   ///< leave the row even where there is no legend: panels side by side stay level
 };
 
+/// A panel of points, with its list at the right or, where it is narrow, below. Returns the y below the axis.
+double draw_spot_panel(Canvas& canvas, const Panel& panel, const Box& area, const PanelLayout& layout) {
+  const bool beside = layout.line_labels;
+  const double list = spot_list_height(panel);
+  const double right = area.right - (beside ? spot_list_width(panel) + 14 : 10);
+  const double height = beside ? std::max(layout.plot_height, list) : layout.plot_height;
+  const Plot plot{panel, {area.left, area.top, right, area.top + height}};
+  draw_axes(canvas, plot);
+  draw_lines(canvas, plot);
+  draw_spots(canvas, plot);
+  if (beside) {
+    draw_spot_list(canvas, panel, right + 14, area.top);
+    return plot.box.bottom;
+  }
+  constexpr double kAxis = 52;  // tick labels and the axis' title
+  draw_spot_list(canvas, panel, 8, plot.box.bottom + kAxis);
+  return plot.box.bottom + list + kAxis / 2;
+}
+
 /// A bold letter of the larger font over a plain one of the smaller.
 constexpr double kBoldWidth = 1.2;
 
@@ -196,8 +210,10 @@ double draw_panel(Canvas& canvas, const Panel& panel, const Box& area, const Pan
   y += 8;
   double ticks = 0;
   for (const Tick& tick : panel.y.ticks) ticks = std::max(ticks, text_width(tick.label));
+  const double left = area.left + ticks + 10;
+  if (!panel.spots.empty()) return draw_spot_panel(canvas, panel, {left, y, area.right, 0}, layout) + below;
   const double right = area.right - (layout.line_labels ? label_width(panel) + 10 : 10);
-  const Plot plot{panel, {area.left + ticks + 10, y, right, y + layout.plot_height}};
+  const Plot plot{panel, {left, y, right, y + layout.plot_height}};
   draw_axes(canvas, plot);
   draw_bars(canvas, plot);
   draw_lines(canvas, plot);

@@ -1,5 +1,6 @@
 #include "report/svg_canvas.h"
 
+#include <algorithm>
 #include <array>
 
 #include "report/svg.h"
@@ -61,25 +62,57 @@ void Canvas::line(const Segment& is, std::string_view stroke, double width, bool
       is.y2, stroke, width, dashed ? R"( stroke-dasharray="6 4")" : "");
 }
 
-void Canvas::marker(double x, double y, int shape, int color_index) {
-  const std::string paint = fmt::format(R"(fill="{}" stroke="{}" stroke-width="1")", color(color_index), surface());
-  const double r = kMarker;
+void Canvas::marker(double x, double y, int shape, const Paint& is) {
+  const std::string paint = color(is.color);
+  const bool open = is.tone == Tone::kHollow || is.tone == Tone::kBarred;
+  const double r = open ? kMarker - 0.5 : kMarker;  // its line reaches outside
+  const std::string style = open ? fmt::format(R"(fill="{}" stroke="{}" stroke-width="1.5")", surface(), paint)
+                                 : fmt::format(R"(fill="{}" stroke="{}" stroke-width="1")", paint,
+                                               is.tone == Tone::kPale ? paint : surface()) +
+                                       (is.tone == Tone::kPale ? R"( fill-opacity="0.4")" : "");
   switch (shape % kShapes) {
     case 0:
-      add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="{}" {}/>)", x, y, r + 0.5, paint);
+      add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="{}" {}/>)", x, y, r + 0.5, style);
       break;
     case 1:
-      add(R"(<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" {}/>)", x - r, y - r, 2 * r, 2 * r, paint);
+      add(R"(<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" {}/>)", x - r, y - r, 2 * r, 2 * r, style);
       break;
     case 2:
-      add(R"(<path d="M{:.1f} {:.1f}l{} {}h{}z" {}/>)", x, y - r - 1, r + 1, 2 * r + 1, -2 * (r + 1), paint);
+      add(R"(<path d="M{:.1f} {:.1f}l{} {}h{}z" {}/>)", x, y - r - 1, r + 1, 2 * r + 1, -2 * (r + 1), style);
       break;
     case 3:
       add(R"(<path d="M{:.1f} {:.1f}l{} {}l{} {}l{} {}z" {}/>)", x, y - r - 1.5, r + 1.5, r + 1.5, -r - 1.5, r + 1.5,
-          -r - 1.5, -r - 1.5, paint);
+          -r - 1.5, -r - 1.5, style);
       break;
     default:
-      add(R"(<path d="M{:.1f} {:.1f}l{} {}h{}z" {}/>)", x, y + r + 1, r + 1, -2 * r - 1, -2 * (r + 1), paint);
+      add(R"(<path d="M{:.1f} {:.1f}l{} {}h{}z" {}/>)", x, y + r + 1, r + 1, -2 * r - 1, -2 * (r + 1), style);
+  }
+  const bool dotted = is.tone == Tone::kStriped || is.tone == Tone::kBarred;
+  if (dotted) {
+    add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="1.5" fill="{}"/>)", x, y + (shape % kShapes == 2 ? 1.0 : 0.0),
+        is.tone == Tone::kBarred ? paint : surface());
+  }
+}
+
+void Canvas::bar(const Box& box, const Paint& is) {
+  const std::string paint = color(is.color);
+  const bool open = is.tone == Tone::kHollow || is.tone == Tone::kBarred;
+  const double inset = open ? 0.75 : 0;  // its line stays inside
+  add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}" rx="2" fill="{}"{}/>)", box.left + inset,
+      box.top + inset, std::max(1.0, box.width() - 2 * inset), box.height() - 2 * inset, paint,
+      open                     ? fmt::format(R"( fill-opacity="0.25" stroke="{}" stroke-width="1.5")", paint)
+      : is.tone == Tone::kPale ? R"( fill-opacity="0.5")"
+                               : "");
+  if (is.tone != Tone::kStriped && is.tone != Tone::kBarred) return;
+  // Drawn rather than a pattern: those are lost where the page hides the other form of the chart.
+  constexpr double kEvery = 7;
+  const double slant = is.tone == Tone::kStriped ? box.height() : 0;
+  std::string stripes;
+  for (double x = box.left + 4; x + slant < box.right - 1; x += kEvery) {
+    stripes += fmt::format("M{:.1f} {:.1f}l{} {}", x, box.bottom, slant, -box.height());
+  }
+  if (!stripes.empty()) {
+    add(R"(<path d="{}" stroke="{}" stroke-width="1.5"/>)", stripes, is.tone == Tone::kBarred ? paint : surface());
   }
 }
 

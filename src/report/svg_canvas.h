@@ -61,8 +61,15 @@ class Canvas {
   };
   void line(const Segment& is, std::string_view stroke, double width = 1, bool dashed = false);
 
+  /// What paints a mark.
+  struct Paint {
+    int color = kNeutralColor;
+    Tone tone = Tone::kSolid;
+  };
   /// The shape of a palette's place, so that colour is never the only difference.
-  void marker(double x, double y, int shape, int color);
+  void marker(double x, double y, int shape, const Paint& paint);
+  /// A horizontal bar.
+  void bar(const Box& box, const Paint& paint);
   /// A 95 % interval, horizontal or vertical, with ends.
   void whisker(const Segment& is, std::string_view stroke);
 

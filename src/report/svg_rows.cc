@@ -44,8 +44,7 @@ RowsLayout lay_out(const Panel& panel, const Box& area, bool narrow) {
 void draw_bar(Canvas& canvas, const Panel& panel, const FigureRow& row, const RowsLayout& is, double top) {
   const double end = x_of(panel, is, row.value), middle = top + kBar / 2;
   canvas.begin_mark(row.tooltip);
-  canvas.add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}" rx="2" fill="{}"/>)", is.left, top,
-             std::max(1.0, end - is.left), kBar, canvas.color(row.color));
+  canvas.bar({is.left, top, std::max(is.left + 1, end), top + kBar}, {row.color, row.tone});
   double label = end;
   if (row.low < row.high) {
     const double low = x_of(panel, is, row.low), high = x_of(panel, is, row.high);
@@ -66,7 +65,7 @@ void draw_dots(Canvas& canvas, const Panel& panel, const FigureRow& row, const R
   for (std::size_t i = 0; i < row.points.size(); ++i) {
     const double x = x_of(panel, is, row.points[i].x);
     canvas.begin_mark(row.points[i].tooltip);
-    canvas.marker(x, middle, static_cast<int>(i), row.color);
+    canvas.marker(x, middle, static_cast<int>(i), {row.color, row.tone});
     canvas.add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="{}" fill="transparent"/>)", x, middle, kHitRadius);
     canvas.end_mark();
   }

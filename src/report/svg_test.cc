@@ -1,5 +1,6 @@
 #include "report/svg.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 
 #include "report/charts.h"
 #include "report/svg_canvas.h"
+#include "report/svg_spots.h"
 #include "results/testing/example_results.h"
 #include "results/testing/golden.h"
 
@@ -97,6 +99,54 @@ TEST(SvgTest, LongNamesOfRowsAreNotCutAndTheirTicksAreEven) {
   EXPECT_THAT(alone, Not(HasSubstr(">1,000</text>")));
   EXPECT_THAT(alone, HasSubstr(">2,000</text>"));
   EXPECT_THAT(alone, Not(HasSubstr(">3,000</text>")));
+}
+
+bool cover(const Box& a, const Box& b) {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
+/// Fourteen points in a cluster, as backends of like speed that lose nothing are.
+TEST(SvgTest, NumbersOfPointsCoverNeitherEachOtherNorThePoints) {
+  constexpr std::size_t kPoints = 14;
+  std::vector<Box> points;
+  for (std::size_t i = 0; i < kPoints; ++i) {
+    const double x = 300 + 9.0 * static_cast<double>(i % 7), y = 100 + (i < 7 ? 0.0 : 6.0);
+    points.push_back({x - 6, y - 6, x + 6, y + 6});
+  }
+  const Box plot{40, 20, 480, 300};
+  const std::vector<Box> numbers = place_numbers(kPoints, points, plot);
+  ASSERT_EQ(numbers.size(), kPoints);
+  for (std::size_t i = 0; i < kPoints; ++i) {
+    EXPECT_GE(numbers[i].left, plot.left);
+    EXPECT_LE(numbers[i].bottom, plot.bottom);
+    for (std::size_t j = 0; j < kPoints; ++j) {
+      EXPECT_FALSE(cover(numbers[i], points[j])) << i + 1 << " on " << j + 1;
+      EXPECT_FALSE(j < i && cover(numbers[i], numbers[j])) << i + 1 << " and " << j + 1;
+    }
+  }
+}
+
+TEST(SvgTest, EveryPointIsInTheListWhereverItStands) {
+  BenchResults results = labelled_results();
+  results.backends[1].accuracy->difference = {-0.005, -0.007, -0.003};
+  const Figure figure = accuracy_figure(results);
+  for (const int width : {336, 760}) {
+    const std::string svg = render_svg(figure, {.width = width});
+    for (const Spot& spot : figure.panels.at(0).spots) EXPECT_EQ(count(svg, ">" + spot.label + "</text>"), 1u);
+    for (int number = 1; number <= 9; ++number) EXPECT_EQ(count(svg, fmt::format(">{}</text>", number)), 2u) << number;
+    EXPECT_THAT(svg, HasSubstr(">frontier</text>"));
+  }
+}
+
+TEST(SvgTest, AComputeTypeFillsItsBarInItsOwnWay) {
+  std::set<std::string> drawn;
+  for (const Tone tone : {Tone::kSolid, Tone::kHollow, Tone::kStriped, Tone::kBarred, Tone::kPale}) {
+    Canvas canvas(false);
+    canvas.bar({0, 0, 100, 14}, {.color = 0, .tone = tone});
+    canvas.marker(0, 0, 0, {.color = 0, .tone = tone});
+    drawn.insert(canvas.take());
+  }
+  EXPECT_EQ(drawn.size(), 5u);
 }
 
 TEST(SvgTest, EveryBackendAndComputeTypeHasAColourOfItsOwn) {

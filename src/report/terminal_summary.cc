@@ -78,7 +78,7 @@ void print_table(TerminalPage& page, const BenchResults& results) {
   std::string legend = "Best of each backend and order.";
   if (marks.find('*') != std::string::npos) legend += " * recommended.";
   if (marks.find('b') != std::string::npos) legend += " b baseline.";
-  if (marks.find('x') != std::string::npos) legend += " x rejected: its answers differ.";
+  if (marks.find('x') != std::string::npos) legend += " x rejected by the gate.";
   page.paragraph(legend, 2, kDim);
 }
 
@@ -98,7 +98,7 @@ void print_headline(TerminalPage& page, const BenchResults& results) {
     page.paragraph(*words, 2);
   }
   // The last limit is what every run requires.
-  if (recommended && limit_words(results.constraints).size() > 1) page.paragraph(goal_words(results.constraints), 2);
+  if (recommended && limit_words(results).size() > 1) page.paragraph(goal_words(results), 2);
 }
 
 /// Why not the others, each in a line or two.

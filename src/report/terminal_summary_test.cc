@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "report/findings.h"
 #include "report/report.h"
 #include "results/report_reader.h"
 #include "results/testing/example_results.h"
@@ -51,12 +52,30 @@ TEST(TerminalSummaryTest, SaysWhyNotTheOthersAndWhatLengthsCost) {
 
 TEST(TerminalSummaryTest, LabelsGiveAColumnAndTheFrontier) {
   const std::string summary = terminal_summary(labelled_results(), {.width = 200});
-  EXPECT_THAT(summary,
-              HasSubstr("Accuracy over speed, where nothing is both faster and better: native bf16 91.2 % at "));
-  EXPECT_THAT(summary, HasSubstr("(2,000 labelled texts)."));
+  EXPECT_THAT(summary, HasSubstr("Accuracy over speed: native bf16 91.2 % at "));
+  EXPECT_THAT(summary, HasSubstr("It is the fastest that the gate accepted, and no slower one is surely better (2,000 "
+                                 "labelled texts)."));
   EXPECT_THAT(summary, HasSubstr("speed-up  accuracy  gate"));
-  EXPECT_THAT(summary, HasSubstr("at most 0.50 points below fp32 on labelled texts"));
+  EXPECT_THAT(summary, HasSubstr("at most 0.50 points of accuracy below fp32"));
   EXPECT_THAT(terminal_summary(article_results(), {.width = 200}), Not(HasSubstr("ccuracy")));
+}
+
+/// What decided is named, and nothing else.
+TEST(TerminalSummaryTest, EqualLabelsAreALimitWhereTheyDecided) {
+  BenchResults results = labelled_results();
+  for (BackendResult& backend : results.backends) {
+    if (backend.compute_type != "fp32") backend.gate.basis = GateBasis::kAccuracy;
+  }
+  EXPECT_THAT(goal_words(results), Not(HasSubstr("of the labels")));
+  results.backends[1].gate.basis = GateBasis::kAnswers;
+  EXPECT_THAT(goal_words(results),
+              HasSubstr("at least 99.5 % of the labels as in fp32 where the labelled texts are too few to tell."));
+  EXPECT_THAT(goal_words(example_results()), HasSubstr("at least 99.5 % of the labels as in fp32."));
+  results.labelled->metric = Metric::kPearson;
+  results.constraints.min_accuracy = 0.8;
+  EXPECT_THAT(goal_words(results),
+              HasSubstr("Pearson correlation of at least 0.800; Pearson correlation at most 0.0050 "
+                        "below that of fp32"));
 }
 
 TEST(TerminalSummaryTest, ShowsAllColumnsAt80) {
