@@ -17,6 +17,7 @@ EncoderSizes read_bert_sizes(const ConfigReader& config, int32_t default_pad) {
   sizes.positions = config.size("max_position_embeddings", kMostPositions);
   sizes.epsilon = config.number("layer_norm_eps", 0, 1, 1e-12);
   sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, default_pad);
+  sizes.padding_row = read_padding_row(config, "pad_token_id", sizes);
   sizes.activation = config.activation("hidden_act", "gelu");
   return sizes;
 }
@@ -37,7 +38,7 @@ int32_t read_token_types(const ConfigReader& config) { return config.size("type_
 
 Embeddings bert_embeddings(const std::string& prefix, const EncoderSizes& sizes, int32_t width) {
   const std::string base = prefix + "embeddings.";
-  return {.words = {base + "word_embeddings.weight", {sizes.vocab_size, width}},
+  return {.words = {base + "word_embeddings.weight", {sizes.vocab_size, width}, sizes.padding_row},
           .positions = {base + "position_embeddings.weight", {sizes.positions, width}},
           .token_types = {base + "token_type_embeddings.weight", {sizes.token_types, width}},
           .norm = make_layer_norm(base + "LayerNorm", width, sizes.epsilon)};
@@ -63,6 +64,7 @@ int32_t count_positions_from(int32_t padding_id, const EncoderSizes& sizes, cons
                              Embeddings& embeddings) {
   embeddings.position_offset = padding_id + 1;
   embeddings.uncounted_id = padding_id;
+  embeddings.positions.padding_row = padding_id;
   if (sizes.positions <= embeddings.position_offset) {
     config.contradiction(
         fmt::format("\"max_position_embeddings\" is {}, more than {} were expected, since positions "

@@ -97,8 +97,9 @@ constexpr std::string_view kDistilbert[] = {"activation",
                                             "n_heads",
                                             "n_layers",
                                             "pad_token_id",
+                                            "sinusoidal_pos_embds",
                                             "vocab_size"};
-constexpr std::string_view kDistilbertUnread[] = {"qa_dropout", "sinusoidal_pos_embds", "tie_weights_"};
+constexpr std::string_view kDistilbertUnread[] = {"qa_dropout", "tie_weights_"};
 constexpr KeyAlias kDistilbertAliases[] = {
     {"hidden_size", "dim"}, {"num_attention_heads", "n_heads"}, {"num_hidden_layers", "n_layers"}};
 
@@ -214,6 +215,7 @@ constexpr std::string_view kXlm[] = {"attention_dropout",
                                      "n_layers",
                                      "pad_index",
                                      "pad_token_id",
+                                     "sinusoidal_embeddings",
                                      "summary_activation",
                                      "summary_proj_to_labels",
                                      "summary_type",
@@ -221,10 +223,9 @@ constexpr std::string_view kXlm[] = {"attention_dropout",
                                      "vocab_size"};
 constexpr std::string_view kFlaubert[] = {"layerdrop", "pre_norm"};
 // Languages, which nothing gives a classifier; ids of words; other heads.
-constexpr std::string_view kXlmUnread[] = {"asm",         "asm_cutoffs", "asm_div_value", "bos_index",
-                                           "end_n_top",   "eos_index",   "id2lang",       "lang2id",
-                                           "lang_id",     "mask_index",  "n_langs",       "sinusoidal_embeddings",
-                                           "start_n_top", "unk_index",   "use_lang_emb"};
+constexpr std::string_view kXlmUnread[] = {"asm",       "asm_cutoffs", "asm_div_value", "bos_index",   "end_n_top",
+                                           "eos_index", "id2lang",     "lang2id",       "lang_id",     "mask_index",
+                                           "n_langs",   "start_n_top", "unk_index",     "use_lang_emb"};
 constexpr KeyAlias kXlmAliases[] = {{"hidden_size", "emb_dim"},
                                     {"n_words", "vocab_size"},
                                     {"num_attention_heads", "n_heads"},

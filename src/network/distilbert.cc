@@ -18,6 +18,7 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.positions = config.size("max_position_embeddings", kMostPositions, 512);
   sizes.epsilon = 1e-12;
   sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 0);
+  sizes.padding_row = read_padding_row(config, "pad_token_id", sizes);
   sizes.activation = config.activation("activation", "gelu");
   return sizes;
 }
@@ -38,8 +39,7 @@ Block make_layer(const std::string& prefix, const EncoderSizes& sizes, int32_t i
 }  // namespace
 
 // DistilBERT (Sanh et al. 2019): BERT's blocks without token types, and a head of two dense layers with ReLU between
-// them on the first token. Whether its positions were sines once does not matter: they are stored. Tensor names as
-// transformers writes them.
+// them on the first token. Positions that are sines are stored, too. Tensor names as transformers writes them.
 Network describe_distilbert(const ArchitectureInput& input) {
   const ConfigReader config(input);
   const EncoderSizes sizes = read_sizes(config);
@@ -48,9 +48,10 @@ Network describe_distilbert(const ArchitectureInput& input) {
   const double dropout = config.share("dropout", 0.1);
   network.dropout = {.embeddings = dropout, .attention = config.share("attention_dropout", 0.1), .ffn_output = dropout};
   network.embeddings = {
-      .words = {prefix + "embeddings.word_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
+      .words = {prefix + "embeddings.word_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}, sizes.padding_row},
       .positions = {prefix + "embeddings.position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
       .norm = make_layer_norm(prefix + "embeddings.LayerNorm", sizes.hidden_size, sizes.epsilon)};
+  network.embeddings.positions.trained = read_trained_positions(input, "sinusoidal_pos_embds");
   for (int32_t i = 0; i < sizes.layers; ++i) network.blocks.push_back(make_layer(prefix, sizes, i));
   add_two_layer_head(input,
                      {.first = "pre_classifier",

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "model_folder/saved_by.h"
 #include "network/labels.h"
 #include "paceline/error.h"
 #include "words/suggest.h"
@@ -43,6 +44,14 @@ std::string named_class(const Json& config, std::string_view where) {
                 fmt::format("[{}] \"architectures\" was expected as a list of class names.", where));
   }
   return field->front().get<std::string>();
+}
+
+int32_t read_padding_row(const ConfigReader& config, std::string_view key, const EncoderSizes& sizes) {
+  return config.is_null(key) ? -1 : sizes.pad_token_id;
+}
+
+bool read_trained_positions(const ArchitectureInput& input, std::string_view key) {
+  return !ConfigReader(input).flag(key, false) || saved_by(input.config, {}).model == 5;
 }
 
 Network start_network(const EncoderSizes& sizes, int32_t max_tokens) {

@@ -21,12 +21,20 @@ struct EncoderSizes {
   int32_t positions = 0;  ///< rows of the position table
   int32_t token_types = 1;
   int32_t pad_token_id = 0;
-  double epsilon = 0;  ///< of every LayerNorm
+  int32_t padding_row = -1;  ///< of the table of words: see Weight
+  double epsilon = 0;        ///< of every LayerNorm
   Activation activation = Activation::kGelu;
 };
 
 /// The class that config.json's "architectures" names; empty where it names none. Throws Error{corrupt_data}.
 std::string named_class(const Json& config, std::string_view where);
+
+/// The row of the table of words that takes no gradient: that of the padding id, unless the key of it is null.
+int32_t read_padding_row(const ConfigReader& config, std::string_view key, const EncoderSizes& sizes);
+
+/// Whether positions are trained: transformers 4 leaves them as they are where the key says that they are sines, 5 does
+/// not.
+bool read_trained_positions(const ArchitectureInput& input, std::string_view key);
 
 /// A network of these sizes without weights: longest sequence `max_tokens`, every layer with a block of its own,
 /// encoder's output.

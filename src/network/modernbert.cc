@@ -39,6 +39,7 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.positions = config.size("max_position_embeddings", kMostPositions, 8192);
   sizes.epsilon = config.number("norm_eps", 0, 1, 1e-5);
   sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 50283);
+  sizes.padding_row = read_padding_row(config, "pad_token_id", sizes);
   sizes.activation = config.activation("hidden_activation", "gelu");
   return sizes;
 }
@@ -117,8 +118,9 @@ Network describe_modernbert(const ArchitectureInput& input) {
                      .attention = attention_dropout,
                      .attention_output = attention_dropout,
                      .ffn_inner = config.share("mlp_dropout", 0)};
-  network.embeddings = {.words = {prefix + "embeddings.tok_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}},
-                        .norm = norm(prefix + "embeddings.norm", sizes, variant)};
+  network.embeddings = {
+      .words = {prefix + "embeddings.tok_embeddings.weight", {sizes.vocab_size, sizes.hidden_size}, sizes.padding_row},
+      .norm = norm(prefix + "embeddings.norm", sizes, variant)};
   for (int32_t i = 0; i < sizes.layers; ++i) {
     network.blocks.push_back(make_layer(fmt::format("{}layers.{}.", prefix, i), sizes, variant, i));
   }

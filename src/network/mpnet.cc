@@ -44,6 +44,7 @@ Network describe_mpnet(const ArchitectureInput& input) {
   const EncoderSizes sizes = read_bert_sizes(config, kPaddingId);
   const std::string prefix = stored_prefix(input, "mpnet.", "embeddings.word_embeddings.weight");
   Embeddings embeddings = bert_embeddings(prefix, sizes, sizes.hidden_size);
+  embeddings.words.padding_row = kPaddingId;
   embeddings.token_types = {};
   Network network = start_network(sizes, count_positions_from(kPaddingId, sizes, config, embeddings));
   network.embeddings = embeddings;

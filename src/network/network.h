@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/function_ref.h"
@@ -29,10 +30,17 @@ enum class Activation {
 
 std::string_view activation_name(Activation activation);
 
-/// A tensor of the checkpoint and the shape it must have.
+/// A tensor of the checkpoint and the shape it must have. Its constructor is there for GCC 12, which in nested braces
+/// frees the parts of an aggregate twice where an allocation fails.
 struct Weight {
+  Weight() = default;
+  Weight(std::string name_of, Shape shape_of, int32_t padding = -1)
+      : name(std::move(name_of)), shape(std::move(shape_of)), padding_row(padding) {}
+
   std::string name{};
   Shape shape{};
+  int32_t padding_row = -1;  ///< of a table: the row that no text trains, nn.Embedding's padding_idx; -1: none
+  bool trained = true;       ///< false: training leaves it as it is
 
   bool exists() const { return !name.empty(); }
 };

@@ -23,6 +23,7 @@ EncoderSizes read_sizes(const ConfigReader& config) {
   sizes.pad_token_id = config.token_id("pad_token_id", sizes.vocab_size, 2 % sizes.vocab_size);
   // Version 4 writes both.
   sizes.pad_token_id = config.token_id("pad_index", sizes.vocab_size, sizes.pad_token_id);
+  sizes.padding_row = read_padding_row(config, config.has("pad_index") ? "pad_index" : "pad_token_id", sizes);
   sizes.activation = config.flag("gelu_activation", true) ? Activation::kGelu : Activation::kRelu;
   return sizes;
 }
@@ -57,11 +58,12 @@ Network describe_xlm(const ArchitectureInput& input) {
                      .attention = config.share("attention_dropout", 0.1),
                      .attention_output = dropout,
                      .ffn_output = dropout};
-  const Weight words{prefix + "embeddings.weight", {sizes.vocab_size, sizes.hidden_size}};
+  const Weight words{prefix + "embeddings.weight", {sizes.vocab_size, sizes.hidden_size}, sizes.padding_row};
   network.embeddings = {.words = words,
                         .positions = {prefix + "position_embeddings.weight", {sizes.positions, sizes.hidden_size}},
                         .token_types = words,
                         .norm = make_layer_norm(prefix + "layer_norm_emb", sizes.hidden_size, sizes.epsilon)};
+  network.embeddings.positions.trained = read_trained_positions(input, "sinusoidal_embeddings");
   const bool flaubert = config.text("model_type", "") == "flaubert";
   const bool norm_before = flaubert && config.flag("pre_norm", false);
   if (flaubert) network.dropout.layers = config.share("layerdrop", 0);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "backend/torch/dropout_masks.h"
 #include "backend/torch/input_tensors.h"
@@ -21,13 +23,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Texts of these lengths with random ids, and types where the network reads some.
+/// Texts of these lengths with random ids, padding's among them, and types where the network reads some.
 PackedBatch random_batch(const Network& network, const std::vector<int32_t>& lengths) {
   Random random(5);
   PackedBatch batch;
   for (const int32_t length : lengths) {
     for (int32_t i = 0; i < length; ++i) {
-      batch.input_ids.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(network.vocab_size))));
+      // The second token of a text is padding's, as a file may hold it.
+      const auto id = static_cast<int32_t>(random.below(static_cast<uint64_t>(network.vocab_size)));
+      batch.input_ids.push_back(i == 1 ? network.pad_token_id : id);
       if (reads_token_types(network)) batch.token_type_ids.push_back(i % 2);
     }
     batch.cu_seqlens.push_back(static_cast<int32_t>(batch.input_ids.size()));
@@ -61,11 +65,17 @@ class Gradients : public testing::TestWithParam<std::string> {
   }
 
   /// The derivative along a random direction of one weight, both ways.
-  void expect_derivative(const std::string& name, const at::Tensor& weight, const PackedBatch& batch, Layout layout) {
+  void expect_derivative(const std::string& name, const at::Tensor& weight, int32_t padding_row,
+                         const PackedBatch& batch, Layout layout) {
     SCOPED_TRACE(name);
     const at::NoGradGuard no_grad;
     ASSERT_TRUE(weight.grad().defined());
     const at::Tensor direction = (at::arange(weight.numel(), at::kDouble) * 1.7 + 0.3).sin().view_as(weight);
+    // Though the batch holds the padding id.
+    if (padding_row >= 0) {
+      EXPECT_TRUE(weight.grad().select(0, padding_row).eq(0).all().item<bool>());
+      direction.select(0, padding_row).zero_();
+    }
     const double analytic = (weight.grad() * direction).sum().item<double>();
     // The difference errs by h^2 times the third derivative and by the rounding of the loss, 2^-52, over h: both are
     // near 1e-10 of numbers about 1, and a wrong gradient is off by its own size.
@@ -85,7 +95,11 @@ class Gradients : public testing::TestWithParam<std::string> {
     const PackedBatch batch = random_batch(forward_.network(), {5, 1, longest, 3, longest - 2, 5});
     for (const auto& [name, weight] : forward_.weights()) weight.set_requires_grad(true);
     loss(batch, layout).backward();
-    for (const auto& [name, weight] : forward_.weights()) expect_derivative(name, weight, batch, layout);
+    std::map<std::string, int32_t> padding_rows;
+    for_each_weight(forward_.network(), [&](const Weight& weight) { padding_rows[weight.name] = weight.padding_row; });
+    for (const auto& [name, weight] : forward_.weights()) {
+      expect_derivative(name, weight, padding_rows.at(name), batch, layout);
+    }
   }
 
   Checkpoint checkpoint_;

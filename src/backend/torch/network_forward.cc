@@ -6,7 +6,6 @@
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv1d.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/mish.h>
 #include <ATen/ops/ones_like.h>
@@ -85,13 +84,13 @@ at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
 at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
   const Embeddings& embeddings = network_.embeddings;
   const at::Tensor& ids = inputs.input_ids;
-  at::Tensor x = at::embedding(weights_.find(embeddings.words), ids);
+  at::Tensor x = weights_.look_up(embeddings.words, ids);
   if (embeddings.token_types.exists()) {
-    const at::Tensor table = weights_.find(embeddings.token_types);
     if (network_.token_types > 1) {
-      x = x + at::embedding(table, inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(ids));
+      const at::Tensor types = inputs.token_type_ids.defined() ? inputs.token_type_ids : at::zeros_like(ids);
+      x = x + weights_.look_up(embeddings.token_types, types);
     } else {
-      x = x + table.select(0, 0);
+      x = x + weights_.find(embeddings.token_types).select(0, 0);
     }
   }
   if (embeddings.positions.exists()) {
@@ -104,7 +103,7 @@ at::Tensor NetworkForward::embed(const ForwardInputs& inputs) const {
     } else {
       rows = at::ones_like(ids).to(at::kLong).cumsum(1) + (embeddings.position_offset - 1);
     }
-    x = x + at::embedding(weights_.find(embeddings.positions), rows);
+    x = x + weights_.look_up(embeddings.positions, rows);
   }
   if (embeddings.project_first && embeddings.projection.exists()) x = weights_.dense(x, embeddings.projection);
   x = dropped(inputs.dropout, weights_.normalise(x, embeddings.norm), network_.dropout.embeddings);

@@ -2,6 +2,7 @@
 #define TORCH_ASSERT_ONLY_METHOD_OPERATORS
 #include "backend/torch/network_weights.h"
 
+#include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
@@ -34,6 +35,10 @@ at::Tensor NetworkWeights::find(const Weight& weight) const {
     throw Error(ErrorCode::kInternal, "[torch] The weight " + weight.name + " is not visited by the network.");
   }
   return found->second;
+}
+
+at::Tensor NetworkWeights::look_up(const Weight& table, const at::Tensor& rows) const {
+  return at::embedding(find(table), rows, table.padding_row);
 }
 
 /// A tensor that holds several layers, or the other way round, is taken apart here, so that a trace names it whole.

@@ -20,10 +20,15 @@ class NetworkWeights {
   /// Every weight under its name in the checkpoint, in the order of the forward pass.
   const std::vector<std::pair<std::string, at::Tensor>>& all() const { return all_; }
 
+  /// Converts a weight to bf16. Nothing where the layer has no such weight.
+  void round(const Weight& weight);
+
   at::Tensor find(const Weight& weight) const;
   /// Undefined where the layer has no such weight.
   at::Tensor find_or_none(const Weight& weight) const { return weight.exists() ? find(weight) : at::Tensor(); }
 
+  /// The table's rows of these numbers; its padding row takes no gradient.
+  at::Tensor look_up(const Weight& table, const at::Tensor& rows) const;
   at::Tensor dense(const at::Tensor& x, const Dense& layer) const;
   /// x itself where there is no such norm.
   at::Tensor normalise(const at::Tensor& x, const LayerNorm& norm) const;

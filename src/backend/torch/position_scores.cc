@@ -5,7 +5,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/outer.h>
@@ -70,7 +69,7 @@ void PositionScores::narrow_to(AttentionState& group, int64_t longest) const {
 /// MPNet's, [1, H, S, S] or [B, H, 1, S].
 at::Tensor PositionScores::distance_bias(const AttentionState& group) const {
   const at::Tensor rows = at::take(relative_rows_, group.distances.squeeze(1) + (network_.max_tokens - 1));
-  return at::embedding(weights_.find(network_.relative.table), rows).permute({0, 3, 1, 2});
+  return weights_.look_up(network_.relative.table, rows).permute({0, 3, 1, 2});
 }
 
 at::Tensor PositionScores::table(const at::Tensor& places) const {

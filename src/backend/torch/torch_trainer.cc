@@ -113,8 +113,12 @@ TorchTrainer::TorchTrainer(const Checkpoint& checkpoint, const TrainerOptions& o
 
 void TorchTrainer::add_weights() {
   std::set<std::string> frozen(options_.frozen.begin(), options_.frozen.end());
+  std::set<std::string> fixed;
+  for_each_weight(forward_->network(), [&](const Weight& weight) {
+    if (!weight.trained) fixed.insert(weight.name);
+  });
   for (const auto& [name, values] : forward_->weights()) {
-    if (frozen.erase(name) == 0) optimiser_.add(name, values);
+    if (frozen.erase(name) == 0 && !fixed.contains(name)) optimiser_.add(name, values);
   }
   if (!frozen.empty()) {
     throw Error(ErrorCode::kInvalidArgument,

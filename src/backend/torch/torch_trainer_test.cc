@@ -149,6 +149,16 @@ TEST_F(TorchTraining, FrozenWeightsStayAndHaveNoState) {
   for (const NamedTensor& tensor : trainer.state()) EXPECT_THAT(tensor.name, testing::Not(testing::HasSubstr(frozen)));
 }
 
+TEST_F(TorchTraining, PositionsThatAreSinesStay) {
+  const Checkpoint checkpoint = open_golden(fs::path(PACELINE_TESTDATA) / "families/distilbert-relu-sines");
+  TorchTrainer trainer(checkpoint, {.threads = 1});
+  const Values before = copy_of(trainer.weights());
+  train(trainer, {random_texts(checkpoint.network(), 8, 1)}, 1e-2);
+  for (const auto& [name, values] : copy_of(trainer.weights())) {
+    EXPECT_EQ(values == before.at(name), name == checkpoint.network().embeddings.positions.name) << name;
+  }
+}
+
 // Without a gradient, decay alone moves a weight: by rate * decay of itself.
 TEST_F(TorchTraining, MatricesAloneDecay) {
   TorchTrainer trainer(checkpoint_, {.threads = 1, .weight_decay = 0.5});
@@ -161,6 +171,30 @@ TEST_F(TorchTraining, MatricesAloneDecay) {
     const std::vector<float> after = copy_of({tensor}).at(tensor.name);
     for (std::size_t i = 0; i < after.size(); ++i) {
       EXPECT_FLOAT_EQ(after[i], before.at(tensor.name)[i] * (matrix ? 0.75F : 1)) << tensor.name;
+    }
+  }
+}
+
+// As in PyTorch: the text that holds padding's id trains neither its word nor its position, which decay all the same.
+TEST_F(TorchTraining, DecayAloneMovesTheRowsOfPadding) {
+  for (const double decay : {0.0, 0.5}) {
+    TorchTrainer trainer(checkpoint_, {.threads = 1, .weight_decay = decay});
+    TrainingBatch texts = random_texts(network(), 4, 1);
+    for (std::size_t text = 0; text < 4; ++text) {
+      texts.sequences.input_ids[static_cast<std::size_t>(texts.sequences.cu_seqlens[text])] = network().pad_token_id;
+    }
+    const Values before = copy_of(trainer.weights());
+    train(trainer, {texts}, 0.1);
+    const Values after = copy_of(trainer.weights());
+    for (const Weight& table : {network().embeddings.words, network().embeddings.positions}) {
+      SCOPED_TRACE(table.name);
+      ASSERT_EQ(table.padding_row, network().pad_token_id);
+      const auto width = static_cast<std::size_t>(table.shape[1]);
+      const std::size_t row = static_cast<std::size_t>(table.padding_row) * width;
+      for (std::size_t i = row; i < row + width; ++i) {
+        EXPECT_FLOAT_EQ(after.at(table.name)[i], static_cast<float>(1 - 0.1 * decay) * before.at(table.name)[i]);
+      }
+      EXPECT_NE(after.at(table.name), before.at(table.name));
     }
   }
 }
