@@ -8,17 +8,20 @@
 namespace paceline {
 namespace {
 
-using Visit = FunctionRef<void(const Weight&)>;
+using VisitWeight = FunctionRef<void(const Weight&)>;
+using VisitDense = FunctionRef<void(const Dense&)>;
 
-/// Visits the weights that a network has, each tensor once: layers may share them, and parts of one tensor.
+/// Visits the weights that a network has, each tensor once: layers may share them, and parts of one tensor. And its
+/// dense layers.
 class Visitor {
  public:
-  explicit Visitor(Visit visit) : visit_(visit) {}
+  Visitor(VisitWeight visit_weight, VisitDense visit_dense) : visit_weight_(visit_weight), visit_dense_(visit_dense) {}
 
   void weight(const Weight& weight) {
-    if (weight.exists() && seen_.insert(weight.name).second) visit_(weight);
+    if (weight.exists() && seen_.insert(weight.name).second) visit_weight_(weight);
   }
   void dense(const Dense& dense) {
+    if (dense.exists()) visit_dense_(dense);
     weight(dense.weight);
     weight(dense.bias);
   }
@@ -43,8 +46,28 @@ class Visitor {
     norm(block.ffn_norm);
   }
 
+  void all(const Network& network) {
+    weight(network.embeddings.words);
+    weight(network.embeddings.positions);
+    weight(network.embeddings.token_types);
+    norm(network.embeddings.norm);
+    dense(network.embeddings.projection);
+    weight(network.relative.table);
+    norm(network.relative.norm);
+    for (const Block& block : network.blocks) this->block(block);
+    weight(network.convolution.weight);
+    weight(network.convolution.bias);
+    norm(network.convolution.norm);
+    norm(network.final_norm);
+    for (const HeadStep& step : network.head) {
+      dense(step.dense);
+      norm(step.norm);
+    }
+  }
+
  private:
-  Visit visit_;
+  VisitWeight visit_weight_;
+  VisitDense visit_dense_;
   std::set<std::string_view> seen_;
 };
 
@@ -107,23 +130,15 @@ int32_t pooled_place(const Network& network, std::span<const int32_t> ids) {
 }
 
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit) {
-  Visitor visitor(visit);
-  visitor.weight(network.embeddings.words);
-  visitor.weight(network.embeddings.positions);
-  visitor.weight(network.embeddings.token_types);
-  visitor.norm(network.embeddings.norm);
-  visitor.dense(network.embeddings.projection);
-  visitor.weight(network.relative.table);
-  visitor.norm(network.relative.norm);
-  for (const Block& block : network.blocks) visitor.block(block);
-  visitor.weight(network.convolution.weight);
-  visitor.weight(network.convolution.bias);
-  visitor.norm(network.convolution.norm);
-  visitor.norm(network.final_norm);
-  for (const HeadStep& step : network.head) {
-    visitor.dense(step.dense);
-    visitor.norm(step.norm);
-  }
+  const auto no_dense = [](const Dense&) {};
+  Visitor visitor(visit, no_dense);
+  visitor.all(network);
+}
+
+void for_each_dense(const Network& network, FunctionRef<void(const Dense&)> visit) {
+  const auto no_weight = [](const Weight&) {};
+  Visitor visitor(no_weight, visit);
+  visitor.all(network);
 }
 
 void leave_out_token_types(Network& network) {

@@ -244,6 +244,9 @@ double position_rows_met(const RelativePositions& relative, int32_t tokens);
 /// Visits every tensor once, in the order in which the forward pass first reads it.
 void for_each_weight(const Network& network, FunctionRef<void(const Weight&)> visit);
 
+/// Visits every dense layer, once for each place where it stands.
+void for_each_dense(const Network& network, FunctionRef<void(const Dense&)> visit);
+
 /// Whether it tells token types apart, where a text has any.
 inline bool reads_token_types(const Network& network) { return network.token_types > 1; }
 

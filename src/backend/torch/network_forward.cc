@@ -53,6 +53,13 @@ at::Tensor real_tokens(const ForwardInputs& inputs, const at::Tensor& like) {
 NetworkForward::NetworkForward(const Checkpoint& checkpoint, at::ScalarType dtype, at::Device device)
     : network_(checkpoint.network()), weights_(checkpoint, dtype, device), attention_(network_, weights_, device) {}
 
+void NetworkForward::round_dense_layers() {
+  for_each_dense(network_, [this](const Dense& dense) {
+    weights_.round(dense.weight);
+    weights_.round(dense.bias);
+  });
+}
+
 at::Tensor NetworkForward::operator()(const ForwardInputs& inputs) const {
   ForwardState pass = attention_.start(inputs);
   at::Tensor x = embed(inputs);

@@ -24,6 +24,9 @@ class NetworkForward {
   NetworkForward(const NetworkForward&) = delete;
   NetworkForward& operator=(const NetworkForward&) = delete;
 
+  /// Converts the weights of dense layers to bf16, as autocast does in each pass with weights that take no gradient.
+  void round_dense_layers();
+
   /// Logits [B, outputs] in the order of the batch: fp64 with such weights, else fp32.
   at::Tensor operator()(const ForwardInputs& inputs) const;
 

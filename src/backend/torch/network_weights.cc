@@ -29,6 +29,11 @@ NetworkWeights::NetworkWeights(const Checkpoint& checkpoint, at::ScalarType dtyp
   });
 }
 
+void NetworkWeights::round(const Weight& weight) {
+  const at::Tensor values = find_or_none(weight);
+  if (values.defined()) values.set_data(values.to(at::kBFloat16));
+}
+
 at::Tensor NetworkWeights::find(const Weight& weight) const {
   const auto found = by_name_.find(weight.name);
   if (found == by_name_.end()) {

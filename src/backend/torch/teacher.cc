@@ -78,6 +78,7 @@ Teacher::Teacher(const Checkpoint& student, const TrainerOptions& options, AdamW
       problem_(student.problem_type()),
       forward_(*options_.teacher, at::kFloat, at::kCPU) {
   if (options_.logits_share > 0) check_answers(student, *options_.teacher);
+  if (options.compute_type == "bf16-autocast") forward_.round_dense_layers();
   if (options.padded) {
     padded_inputs_.emplace(forward_.network(), at::kCPU);
   } else {

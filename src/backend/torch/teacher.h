@@ -13,7 +13,7 @@
 
 namespace paceline {
 
-/// The model that a student learns from.
+/// The model that a student learns from: its labels' logits, its hidden states, or both.
 class Teacher {
  public:
   /// `padded`: whether the student's hidden states are. Adds to `optimiser` the projection from the student's width,

@@ -1,8 +1,13 @@
+#include <ATen/ops/equal.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
+#include "backend/torch/autocast.h"
+#include "backend/torch/network_forward.h"
+#include "backend/torch/row_inputs.h"
 #include "backend/torch/testing/torch_training.h"
 #include "backend/torch/torch_trainer.h"
 #include "base/testing/expect_error.h"
@@ -57,6 +62,29 @@ TEST_F(TorchTraining, WhatDoesNotCountIsNotComputed) {
   TorchTrainer student(checkpoint_, options);
   EXPECT_NEAR(student.accumulate(texts, 1), 0, 1e-4);
   EXPECT_TRUE(std::isfinite(student.update(1e-3, 1)));
+}
+
+TEST_F(TorchTraining, WeightsRoundedOnceAnswerAsUnderAutocast) {
+  for (const char* folder : {"models/roberta-fp32", "families/albert-groups", "families/deberta-v2-convolution",
+                             "families/modernbert-mean-biases", "families/gpt2-plain", "families/xlnet-plain"}) {
+    SCOPED_TRACE(folder);
+    const Checkpoint checkpoint = open_golden(fs::path(PACELINE_TESTDATA) / folder);
+    const NetworkForward plain(checkpoint, at::kFloat, at::kCPU);
+    NetworkForward rounded(checkpoint, at::kFloat, at::kCPU);
+    rounded.round_dense_layers();
+    const Weight& weight = checkpoint.network().head.back().dense.weight;
+    for (const auto& [name, values] : rounded.weights()) {
+      if (name == weight.name) {
+        EXPECT_EQ(values.scalar_type(), at::kBFloat16);
+      }
+    }
+    const PackedBatch texts = random_texts(checkpoint.network(), 5, 1).sequences;
+    RowInputs rows(checkpoint.network());
+    const c10::InferenceMode inference;
+    const Autocast autocast;
+    const auto logits = static_cast<std::size_t>(5 * checkpoint.network().outputs);
+    EXPECT_TRUE(at::equal(rounded(rows.make(texts, logits)), plain(rows.make(texts, logits))));
+  }
 }
 
 TEST_F(TorchTraining, ATeacherOfOtherLabelsIsRefused) {
