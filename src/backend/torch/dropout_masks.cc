@@ -112,8 +112,12 @@ uint64_t DropoutMasks::next_key() { return random_at(pass_key_, calls_++); }
 
 at::Tensor DropoutMasks::drop(const at::Tensor& x, double share) {
   const uint64_t key = next_key();
-  if (!at::GradMode::is_enabled() || !x.requires_grad()) return drop_share(x, key, share_of(dropped_of(share)));
+  if (!at::GradMode::is_enabled() || !x.requires_grad()) return drop(x, share, key);
   return Drop::apply(x, static_cast<int64_t>(key), dropped_of(share));
+}
+
+at::Tensor DropoutMasks::drop(const at::Tensor& x, double share, uint64_t key) {
+  return drop_share(x, key, share_of(dropped_of(share)));
 }
 
 bool DropoutMasks::leaves_out(double share) {

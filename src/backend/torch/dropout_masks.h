@@ -15,12 +15,14 @@ class DropoutMasks {
 
   /// x with a share of its numbers set to zero and the others divided by what is left, 1 - share.
   at::Tensor drop(const at::Tensor& x, double share);
+  /// The same by a key of next_key(), without a gradient.
+  static at::Tensor drop(const at::Tensor& x, double share, uint64_t key);
+  /// Of the next call.
+  uint64_t next_key();
   /// Whether something is left out that is left out of this share of the passes.
   bool leaves_out(double share);
 
  private:
-  uint64_t next_key();
-
   uint64_t pass_key_;
   uint64_t calls_ = 0;
 };

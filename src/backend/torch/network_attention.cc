@@ -10,11 +10,13 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
-#include <ATen/ops/softmax.h>
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
+
+#include "backend/torch/dropped_attention.h"
 
 namespace paceline {
 namespace {
@@ -36,14 +38,6 @@ bool sees_all_of(const SelfAttention& attention, int64_t tokens) {
 /// row without one stays finite.
 double lowest_of(at::ScalarType type) {
   return type == at::kHalf ? -65504.0 : static_cast<double>(std::numeric_limits<float>::lowest()) * 0.99;
-}
-
-/// Scores of scaled queries. What makes them is not read again on the way back, so they are changed in place.
-at::Tensor masked_scores(const at::Tensor& query, const at::Tensor& key, const at::Tensor& mask) {
-  at::Tensor scores = at::matmul(query, key.transpose(-1, -2));
-  if (!mask.defined()) return scores;
-  if (mask.scalar_type() != at::kBool) return scores.add_(mask);
-  return scores.masked_fill_(mask.logical_not(), lowest_of(scores.scalar_type()));
 }
 
 }  // namespace
@@ -143,16 +137,21 @@ at::Tensor NetworkAttention::rotate(const at::Tensor& x, const Rotary& rotary, c
 
 /// What is added to the scores, or which keys are kept; undefined: nothing is hidden.
 at::Tensor NetworkAttention::mask_of(const SelfAttention& attention, AttentionState& group) const {
-  if (sees_all(attention) || (group.longest > 0 && sees_all_of(attention, group.longest))) return group.keep;
-  at::Tensor& mask = group.masks[{attention.visible_before, attention.visible_after}];
+  const bool all = sees_all(attention) || (group.longest > 0 && sees_all_of(attention, group.longest));
+  // Padded texts are computed as transformers does.
+  if (all && (!group.keep.defined() || (group.longest == 0 && !drops(group)))) return group.keep;
+  at::Tensor& mask =
+      group.masks[all ? std::pair(-1, -1) : std::pair(attention.visible_before, attention.visible_after)];
   if (mask.defined()) return mask;
-  mask = group.distances.eq(group.distances);
-  if (attention.visible_before >= 0) mask = mask.logical_and(group.distances.ge(-attention.visible_before));
-  if (attention.visible_after >= 0) mask = mask.logical_and(group.distances.le(attention.visible_after));
-  if (group.keep.defined()) mask = mask.logical_and(group.keep);
+  at::Tensor seen = all ? group.keep : group.distances.eq(group.distances);
+  if (!all) {
+    if (attention.visible_before >= 0) seen = seen.logical_and(group.distances.ge(-attention.visible_before));
+    if (attention.visible_after >= 0) seen = seen.logical_and(group.distances.le(attention.visible_after));
+    if (group.keep.defined()) seen = seen.logical_and(group.keep);
+  }
   const at::Tensor zero =
-      mask.logical_and(mask.logical_not()).to(weights_.find(network_.embeddings.words).scalar_type());
-  mask = zero.masked_fill(mask.logical_not(), lowest_of(zero.scalar_type()));
+      seen.logical_and(seen.logical_not()).to(weights_.find(network_.embeddings.words).scalar_type());
+  mask = zero.masked_fill(seen.logical_not(), lowest_of(zero.scalar_type()));
   return mask;
 }
 
@@ -164,7 +163,9 @@ at::Tensor NetworkAttention::attend(const at::Tensor& x, const SelfAttention& at
   const at::Tensor key = weights_.dense(x, attention.key);
   const at::Tensor value = weights_.dense(x, attention.value);
   if (pass.layout == nullptr) {
-    return weights_.dense(context(query, key, value, attention, positions, pass.all.front()), attention.output);
+    const at::Tensor made = context(split_heads(query, attention), split_heads(key, attention),
+                                    split_heads(value, attention), attention, positions, pass.all.front());
+    return weights_.dense(made.transpose(1, 2).flatten(2), attention.output);
   }
   const std::vector<int64_t> rows = pass.layout->group_rows();
   const auto queries = query.split_with_sizes(pooled ? pass.layout->group_sequences() : rows);
@@ -173,21 +174,23 @@ at::Tensor NetworkAttention::attend(const at::Tensor& x, const SelfAttention& at
   std::vector<at::Tensor> contexts;
   for (std::size_t i = 0; i < pass.layout->groups.size(); ++i) {
     const SequenceGroup& group = pass.layout->groups[i];
-    const at::Tensor made = context(pooled ? queries[i].unsqueeze(1) : pad_rows(queries[i], group),
-                                    pad_rows(keys[i], group), pad_rows(values[i], group), attention,
-                                    met_by(positions, pass.all[i]), pooled ? pass.pooled[i] : pass.all[i]);
-    contexts.push_back(pooled ? made.squeeze(1) : take_rows(made, group));
+    // Products of matrices would copy what is not contiguous; scaled_dot_product_attention would not.
+    const auto heads = [&](const at::Tensor& rows_of_group) {
+      if (group.padded() || drops(pass.all[i])) return pad_heads(rows_of_group, group, attention.heads);
+      return split_heads(pad_rows(rows_of_group, group), attention);
+    };
+    const at::Tensor made =
+        context(pooled ? split_heads(queries[i].unsqueeze(1), attention) : heads(queries[i]), heads(keys[i]),
+                heads(values[i]), attention, met_by(positions, pass.all[i]), pooled ? pass.pooled[i] : pass.all[i]);
+    contexts.push_back(pooled ? made.transpose(1, 2).flatten(1) : take_heads(made, group));
   }
   return weights_.dense(contexts.size() == 1 ? contexts.front() : at::cat(contexts), attention.output);
 }
 
-/// [B, Q, H D], [B, S, H D] twice -> [B, Q, H D]
-at::Tensor NetworkAttention::context(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
+/// [B, H, Q, D], [B, H, S, D] twice -> [B, H, Q, D]
+at::Tensor NetworkAttention::context(at::Tensor query, at::Tensor key, const at::Tensor& value,
                                      const SelfAttention& attention, const ProjectedPositions& positions,
                                      AttentionState& group) const {
-  at::Tensor query = split_heads(queries, attention);
-  at::Tensor key = split_heads(keys, attention);
-  const at::Tensor value = split_heads(values, attention);
   if (attention.rotary.exists()) {
     query = rotate(query, attention.rotary, group.query_places, group);
     key = rotate(key, attention.rotary, at::Tensor(), group);
@@ -205,15 +208,13 @@ at::Tensor NetworkAttention::context(const at::Tensor& queries, const at::Tensor
                                              : added + mask;
     mask = mask.to(query.scalar_type());
   }
-  if (group.dropout != nullptr && network_.dropout.attention > 0) {
-    const at::Tensor probabilities = at::softmax(masked_scores(query * attention.scale, key, mask), -1);
-    const at::Tensor left = group.dropout->drop(probabilities, network_.dropout.attention);
-    return at::matmul(left, value).transpose(1, 2).flatten(2);
+  if (drops(group)) {
+    return dropped_attention(
+        query, key, value, mask,
+        {.scale = attention.scale, .share = network_.dropout.attention, .key = group.dropout->next_key()});
   }
-  const at::Tensor context =
-      at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional(mask) : std::nullopt,
-                                       /*dropout_p=*/0.0, /*is_causal=*/false, attention.scale);
-  return context.transpose(1, 2).flatten(2);
+  return at::scaled_dot_product_attention(query, key, value, mask.defined() ? std::optional(mask) : std::nullopt,
+                                          /*dropout_p=*/0.0, /*is_causal=*/false, attention.scale);
 }
 
 }  // namespace paceline

@@ -28,8 +28,9 @@ class NetworkAttention {
   AttentionState start_padded(const ForwardInputs& inputs) const;
   AttentionState start_group(const SequenceGroup& sequences, int64_t longest, bool one_query) const;
   void place(AttentionState& group) const;
-  at::Tensor context(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
-                     const SelfAttention& attention, const ProjectedPositions& positions, AttentionState& group) const;
+  bool drops(const AttentionState& group) const { return group.dropout != nullptr && network_.dropout.attention > 0; }
+  at::Tensor context(at::Tensor query, at::Tensor key, const at::Tensor& value, const SelfAttention& attention,
+                     const ProjectedPositions& positions, AttentionState& group) const;
   at::Tensor rotate(const at::Tensor& x, const Rotary& rotary, const at::Tensor& at_places,
                     AttentionState& group) const;
   at::Tensor mask_of(const SelfAttention& attention, AttentionState& group) const;

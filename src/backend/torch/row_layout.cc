@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <numeric>
 
 namespace paceline {
 namespace {
@@ -17,63 +18,88 @@ constexpr int64_t kBytesPerThread = 1 << 15;
 
 enum class Way { kPad, kTake };
 
-/// Copies each sequence between its rows and its place in the rectangle [G, S, C], where kPad zeroes the rest.
-void copy_sequences(Way way, const at::Tensor& from, at::Tensor& to, const std::vector<int64_t>& lengths) {
-  const int64_t row_bytes = from.size(-1) * static_cast<int64_t>(from.element_size());
-  const auto sequences = static_cast<int64_t>(lengths.size());
-  std::vector<int64_t> starts(lengths.size() + 1, 0);
-  for (std::size_t i = 0; i < lengths.size(); ++i) starts[i + 1] = starts[i] + lengths[i];
-  const int64_t longest = lengths.front();
-  const auto* source = static_cast<const std::byte*>(from.const_data_ptr());
-  auto* target = static_cast<std::byte*>(to.mutable_data_ptr());
-  const int64_t grain = 1 + kBytesPerThread / (1 + longest * row_bytes);
-  at::parallel_for(0, sequences, grain, [&](int64_t begin, int64_t end) {
+/// A group's sequences as rows, and as the rectangle [G, H, S, D] with the rest zeroed.
+struct Rectangle {
+  std::vector<int64_t> lengths;
+  int64_t rows;
+  int64_t heads;
+
+  int64_t sequences() const { return static_cast<int64_t>(lengths.size()); }
+  int64_t longest() const { return lengths.front(); }
+};
+
+/// Copies each head of each sequence between rows [R, H D] and the rectangle, both with any strides but the last.
+void copy_heads(Way way, const at::Tensor& rows, const at::Tensor& padded, const Rectangle& shape) {
+  std::vector<int64_t> starts(shape.lengths.size() + 1, 0);
+  std::partial_sum(shape.lengths.begin(), shape.lengths.end(), starts.begin() + 1);
+  const auto bytes = static_cast<int64_t>(rows.element_size());
+  const int64_t part = padded.size(-1) * bytes;
+  auto* const row_bytes = static_cast<std::byte*>(const_cast<void*>(rows.const_data_ptr()));
+  auto* const padded_bytes = static_cast<std::byte*>(const_cast<void*>(padded.const_data_ptr()));
+  const int64_t grain = 1 + kBytesPerThread / (1 + shape.longest() * part);
+  at::parallel_for(0, shape.sequences() * shape.heads, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t rows = starts[static_cast<std::size_t>(i)] * row_bytes;
-      const int64_t rectangle = i * longest * row_bytes;
-      const auto bytes = static_cast<std::size_t>(lengths[static_cast<std::size_t>(i)] * row_bytes);
-      if (way == Way::kTake) {
-        std::memcpy(target + rows, source + rectangle, bytes);
-        continue;
+      const int64_t sequence = i / shape.heads;
+      const int64_t head = i % shape.heads;
+      const int64_t length = shape.lengths[static_cast<std::size_t>(sequence)];
+      std::byte* of_row = row_bytes + starts[static_cast<std::size_t>(sequence)] * rows.stride(0) * bytes + head * part;
+      std::byte* of_head = padded_bytes + (sequence * padded.stride(0) + head * padded.stride(1)) * bytes;
+      for (int64_t token = 0; token < length; ++token) {
+        if (way == Way::kTake) {
+          std::memcpy(of_row, of_head, static_cast<std::size_t>(part));
+        } else {
+          std::memcpy(of_head, of_row, static_cast<std::size_t>(part));
+        }
+        of_row += rows.stride(0) * bytes;
+        of_head += padded.stride(2) * bytes;
       }
-      std::memcpy(target + rectangle, source + rows, bytes);
-      std::memset(target + rectangle + bytes, 0, static_cast<std::size_t>(longest * row_bytes) - bytes);
+      if (way == Way::kPad) std::memset(of_head, 0, static_cast<std::size_t>((shape.longest() - length) * part));
     }
   });
 }
 
-at::Tensor copied(Way way, const at::Tensor& given, const std::vector<int64_t>& lengths, int64_t rows) {
-  const at::Tensor from = given.contiguous();
-  const int64_t width = from.size(-1);
-  at::Tensor to = way == Way::kTake
-                      ? at::empty({rows, width}, from.options())
-                      : at::empty({static_cast<int64_t>(lengths.size()), lengths.front(), width}, from.options());
-  copy_sequences(way, from, to, lengths);
-  return to;
+at::Tensor copied(Way way, const at::Tensor& given, const Rectangle& shape) {
+  const at::Tensor from = given.stride(-1) == 1 ? given : given.contiguous();
+  if (way == Way::kTake) {
+    const at::Tensor rows = at::empty({shape.rows, shape.heads * from.size(-1)}, from.options());
+    copy_heads(way, rows, from, shape);
+    return rows;
+  }
+  const at::Tensor padded =
+      at::empty({shape.sequences(), shape.heads, shape.longest(), from.size(-1) / shape.heads}, from.options());
+  copy_heads(way, from, padded, shape);
+  return padded;
 }
 
 /// One way forward, the other way back.
 template <Way kForward, Way kBackward>
-struct SequenceCopy : torch::autograd::Function<SequenceCopy<kForward, kBackward>> {
+struct HeadsCopy : torch::autograd::Function<HeadsCopy<kForward, kBackward>> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& given,
-                            const std::vector<int64_t>& lengths, int64_t rows) {
+                            const std::vector<int64_t>& lengths, int64_t rows, int64_t heads) {
     context->saved_data["lengths"] = lengths;
     context->saved_data["rows"] = rows;
-    return copied(kForward, given, lengths, rows);
+    context->saved_data["heads"] = heads;
+    return copied(kForward, given, {lengths, rows, heads});
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                const torch::autograd::tensor_list& gradients) {
-    if (!gradients[0].defined()) return {at::Tensor(), at::Tensor(), at::Tensor()};
-    const std::vector<int64_t> lengths = context->saved_data["lengths"].toIntVector();
-    return {copied(kBackward, gradients[0], lengths, context->saved_data["rows"].toInt()), at::Tensor(), at::Tensor()};
+    at::Tensor gradient;
+    if (gradients[0].defined()) {
+      auto& saved = context->saved_data;
+      gradient = copied(kBackward, gradients[0],
+                        {saved["lengths"].toIntVector(), saved["rows"].toInt(), saved["heads"].toInt()});
+    }
+    return {gradient, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 template <Way kForward, Way kBackward>
-at::Tensor copy_either_way(const at::Tensor& given, const SequenceGroup& group) {
-  if (!at::GradMode::is_enabled() || !given.requires_grad()) return copied(kForward, given, group.lengths, group.rows);
-  return SequenceCopy<kForward, kBackward>::apply(given, group.lengths, group.rows);
+at::Tensor copy_either_way(const at::Tensor& given, const SequenceGroup& group, int64_t heads) {
+  if (!at::GradMode::is_enabled() || !given.requires_grad()) {
+    return copied(kForward, given, {group.lengths, group.rows, heads});
+  }
+  return HeadsCopy<kForward, kBackward>::apply(given, group.lengths, group.rows, heads);
 }
 
 }  // namespace
@@ -92,12 +118,20 @@ std::vector<int64_t> RowLayout::group_sequences() const {
 
 at::Tensor pad_rows(const at::Tensor& rows, const SequenceGroup& group) {
   if (!group.padded()) return rows.unflatten(0, {group.sequences(), group.longest()});
-  return copy_either_way<Way::kPad, Way::kTake>(rows, group);
+  return pad_heads(rows, group, 1).squeeze(1);
 }
 
 at::Tensor take_rows(const at::Tensor& padded, const SequenceGroup& group) {
   if (!group.padded()) return padded.flatten(0, 1);
-  return copy_either_way<Way::kTake, Way::kPad>(padded, group);
+  return take_heads(padded.unsqueeze(1), group);
+}
+
+at::Tensor pad_heads(const at::Tensor& rows, const SequenceGroup& group, int64_t heads) {
+  return copy_either_way<Way::kPad, Way::kTake>(rows, group, heads);
+}
+
+at::Tensor take_heads(const at::Tensor& padded, const SequenceGroup& group) {
+  return copy_either_way<Way::kTake, Way::kPad>(padded, group, padded.size(1));
 }
 
 }  // namespace paceline

@@ -39,4 +39,10 @@ at::Tensor pad_rows(const at::Tensor& rows, const SequenceGroup& group);
 /// [G, S, C] -> [rows of the group, C]: the other way round, and each is the other's derivative.
 at::Tensor take_rows(const at::Tensor& padded, const SequenceGroup& group);
 
+/// The same with the heads of a row apart, in one copy: [rows of the group, H D] -> [G, H, S, D].
+at::Tensor pad_heads(const at::Tensor& rows, const SequenceGroup& group, int64_t heads);
+
+/// [G, H, S, D] -> [rows of the group, H D]
+at::Tensor take_heads(const at::Tensor& padded, const SequenceGroup& group);
+
 }  // namespace paceline
