@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/cache_folder.h"
 #include "base/paths.h"
 #include "bench/accuracy_gate.h"
 #include "bench/bench.h"
@@ -13,6 +14,7 @@
 #include "cli/subcommands.h"
 #include "model_folder/model_folder.h"
 #include "paceline/error.h"
+#include "plan/deployment.h"
 #include "report/report.h"
 #include "results/fields.h"
 
@@ -32,6 +34,10 @@ constexpr const char* kThreadsHelp = "threads of each copy (0: all CPUs); copies
 
 struct BenchFlags {
   BenchOptions bench;
+  ClassifierOptions changes;  ///< to how a plan's model is read, or the defaults
+  LabelOptions labels;        ///< changes to the plan's, or all
+  std::optional<Plan> plan;   ///< given as the model
+  std::filesystem::path plan_file;
   LongTextFlags long_texts;
   std::filesystem::path out;
   bool has_budget = false;        ///< named on the command line
@@ -43,7 +49,7 @@ struct BenchFlags {
 std::vector<Flag> workload_flags(BenchFlags& flags) {
   BenchOptions& bench = flags.bench;
   std::vector<Flag> table{
-      model_dir_flag(bench.model_dir),
+      model_or_plan_flag(bench.model_dir),
       {"--text", "FILE", "the texts to measure with (default: those of --data)", set_path(bench.texts.file), false,
        false, true},
       {"--data", "FILE", kDataHelp, set_path(bench.texts.labelled)},
@@ -56,11 +62,9 @@ std::vector<Flag> workload_flags(BenchFlags& flags) {
        set_integer(bench.texts.sample, 1, kMaxTexts)},
       {"--seed", "N", "random seed for choosing the texts (default 0)", set_seed(bench.texts.seed)}};
   for (Flag& flag : row_flags(bench.texts.rows)) table.push_back(std::move(flag));
-  for (Flag& flag :
-       weight_flags(bench.checkpoint_options.file, bench.checkpoint_options.prefix, bench.checkpoint_options.base)) {
-    table.push_back(std::move(flag));
-  }
-  table.push_back(token_types_flag(bench.checkpoint_options.token_types));
+  ClassifierOptions& changes = flags.changes;
+  for (Flag& flag : weight_flags(changes.weights, changes.prefix, changes.base)) table.push_back(std::move(flag));
+  table.push_back(token_types_flag(changes.token_types));
   return table;
 }
 
@@ -119,6 +123,24 @@ std::vector<Flag> long_window_flags(LongTextFlags& flags) {
   return table;
 }
 
+/// A plan names the model, its weights, labels and long texts, and a file of the user's own to measure beside the
+/// backends. Everything else is measured anew.
+void read_model(BenchFlags& flags) {
+  BenchOptions& bench = flags.bench;
+  Deployment setup = read_deployment(bench.model_dir);
+  change_run(setup.run, flags.changes);
+  change_labels(setup.labels, flags.labels);
+  bench.model_dir = setup.model_dir;
+  bench.checkpoint_options = setup.run.checkpoint_options;
+  bench.labels = setup.labels;
+  bench.texts.long_texts = long_text_options(flags.long_texts, setup.run.long_texts, "bench");
+  flags.plan = setup.plan;
+  flags.plan_file = setup.plan_file;
+  const std::filesystem::path& planned = setup.run.backend.file;
+  const bool named = std::ranges::find(bench.choice.files, planned, &UserFile::path) != bench.choice.files.end();
+  if (!planned.empty() && !named) bench.choice.files.push_back({setup.run.backend.name, planned});
+}
+
 /// What belongs together, or not at all.
 void check_protocol(const BenchFlags& flags) {
   const BenchOptions& bench = flags.bench;
@@ -148,10 +170,10 @@ void check_texts(const BenchFlags& flags) {
   }
 }
 
-/// That the report can be written, and replaces neither the texts nor a file that is measured.
+/// That the report can be written, and replaces neither the texts nor a plan or a file that is measured.
 void check_out(const BenchFlags& flags) {
   std::vector<std::filesystem::path> read;
-  for (const std::filesystem::path& file : {flags.bench.texts.file, flags.bench.texts.labelled}) {
+  for (const std::filesystem::path& file : {flags.bench.texts.file, flags.bench.texts.labelled, flags.plan_file}) {
     if (!file.empty()) read.push_back(file);
   }
   for (const UserFile& file : flags.bench.choice.files) read.push_back(file.path);
@@ -161,12 +183,19 @@ void check_out(const BenchFlags& flags) {
   check_report_folder(flags.out);
 }
 
-/// Before hours of measuring.
-void check_labels(const BenchFlags& flags) {
+/// Before hours of measuring: that the model is the plan's, and has the labels that are named.
+void check_model(const BenchFlags& flags) {
   const LabelOptions& labels = flags.bench.labels;
-  if (!labels.has_threshold() && labels.class_weights.empty()) return;
+  const bool named = labels.has_threshold() || !labels.class_weights.empty();
+  if (!named && !flags.plan) return;
   const Checkpoint checkpoint =
       Checkpoint::open(find_model_folder(flags.bench.model_dir), flags.bench.checkpoint_options);
+  if (flags.plan) {
+    const std::filesystem::path& cache_dir = flags.bench.cache_dir;
+    check_plan_checkpoint(*flags.plan, checkpoint, cache_dir.empty() ? default_cache_dir() : cache_dir);
+    if (!flags.plan->run.backend.file.empty()) check_plan_file(*flags.plan);
+  }
+  if (!named) return;
   if (!checkpoint.has_head()) {
     throw Error{ErrorCode::kInvalidArgument,
                 "[bench] the model has no labels, --threshold and --class-weights need some. Leave them out."};
@@ -234,14 +263,14 @@ int run_profile_command(BenchFlags& flags, const Invocation& invocation) {
 int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   Console& console = invocation.console;
   BenchOptions& bench = flags.bench;
-  bench.texts.long_texts = long_text_options(flags.long_texts, std::nullopt, "bench");
   check_texts(flags);
+  read_model(flags);
   if (flags.profile) return run_profile_command(flags, invocation);
   if (flags.out.empty() && !bench.method.dry_run) {
     throw Error{ErrorCode::kInvalidArgument, "[bench] --out is missing. Name the folder for the report."};
   }
   check_protocol(flags);
-  check_labels(flags);
+  check_model(flags);
   if (!bench.method.dry_run) check_out(flags);
   const auto progress = make_progress(flags.quiet, "bench", "s");
   bench.method.rounds_dir = flags.out;
@@ -287,7 +316,7 @@ Command make_bench_command() {
   for (Flag& flag : user_file_flags(flags->bench.choice.files, "measure")) table.push_back(std::move(flag));
   for (Flag& flag : choice_flags(*flags)) table.push_back(std::move(flag));
   for (Flag& flag : long_window_flags(flags->long_texts)) table.push_back(std::move(flag));
-  for (Flag& flag : label_flags(flags->bench.labels)) {
+  for (Flag& flag : label_flags(flags->labels)) {
     flag.help = "stored in plan.json; see classify (default none)";
     table.push_back(std::move(flag));
   }

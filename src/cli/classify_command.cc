@@ -192,8 +192,7 @@ std::vector<Flag> run_flags(ClassifyFlags& flags) {
 Command make_classify_command() {
   const auto flags = std::make_shared<ClassifyFlags>();
   std::vector<Flag> table{
-      {"MODEL_DIR|plan.json", "", "folder of a model, org/name in the hub cache, or bench's plan",
-       set_path(flags->model), true},
+      model_or_plan_flag(flags->model),
       {"--input", "FILE", "texts, - for standard input (default -)", set_path(flags->input)},
       {"--output", "FILE", "where the rows go, - for standard output (default -)", set_path(flags->output)}};
   for (auto&& part :

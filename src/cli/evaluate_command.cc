@@ -92,8 +92,7 @@ Command make_evaluate_command() {
   const auto flags = std::make_shared<EvaluateFlags>();
   EvaluateOptions& options = flags->evaluate;
   std::vector<Flag> table{
-      {"MODEL_DIR|plan.json", "", "folder of a model, org/name in the hub cache, or bench's plan",
-       set_path(flags->model), true},
+      model_or_plan_flag(flags->model),
       {"--data", "FILE", "CSV, TSV, JSONL or JSON: texts with their labels, - for standard input",
        set_path(options.data), true},
       {"--label-column", "NAME", "column or field that holds the label (default label)",

@@ -274,6 +274,11 @@ Flag model_dir_flag(std::filesystem::path& model_dir) {
           true};
 }
 
+Flag model_or_plan_flag(std::filesystem::path& model) {
+  return {"MODEL_DIR|plan.json", "", "folder of a model, org/name in the hub cache, or bench's plan", set_path(model),
+          true};
+}
+
 Flag base_flag(std::filesystem::path& base) {
   return {"--base", "DIR", "model that MODEL_DIR's LoRA adapter changes (default: the one it names)", set_path(base)};
 }

@@ -106,6 +106,8 @@ Flag threads_flag(int32_t& threads);
 Flag cache_dir_flag(std::filesystem::path& cache_dir);
 /// A folder, or an id of the hub: find_model_folder says which.
 Flag model_dir_flag(std::filesystem::path& model_dir);
+/// The same, or a plan.json: read_deployment says which.
+Flag model_or_plan_flag(std::filesystem::path& model);
 Flag base_flag(std::filesystem::path& base);
 /// --weights, --prefix, --base: the fields of CheckpointOptions.
 std::vector<Flag> weight_flags(std::filesystem::path& file, std::string& prefix, std::filesystem::path& base);

@@ -179,6 +179,29 @@ class LabelledTest(BenchCase):
         self.assertEqual((report["workload"]["source"], report["workload"]["texts"]), ("texts.txt", 200))
         self.assertEqual((report["labelled"]["source"], report["labelled"]["texts"]), ("data.csv", 700))
 
+    def test_a_plan_is_measured_again_with_its_labels_and_windows(self):
+        first = self.folder / "first"
+        self.paceline(*with_flags(self.flags, "--out", first, "--threshold", "0.2", "--long", "window"), "--compute-types", "fp32")
+        planned = ["bench", first / "plan.json", *self.flags[2:]]
+        self.paceline(*planned, "--compute-types", "fp32")
+        report, plan = self.report(), json.loads((self.out / "plan.json").read_text())
+        self.assertEqual((report["labelled"]["texts"], report["workload"]["long"]), (700, "window"))
+        self.assertEqual((plan["threshold"], plan["long"]), (0.2, "window"))
+        self.assertEqual(plan["model_dir"], json.loads((first / "plan.json").read_text())["model_dir"])
+        self.paceline(*planned, "--compute-types", "fp32", "--threshold", "0.3", "--long", "truncate")
+        plan = json.loads((self.out / "plan.json").read_text())
+        self.assertEqual((plan["threshold"], plan.get("long")), (0.3, "truncate"))
+        dry = self.paceline(*planned, "--dry-run").stdout.decode()
+        self.assertIn("700 labelled texts", dry)
+        self.fails(*with_flags(planned, "--out", first), expect=2, mentions=["--out", "plan.json"])
+        other = self.copy_of_plan(first, checkpoint_hash="0123456789abcdef")
+        self.fails("bench", other, *self.flags[2:], expect=3, mentions="0123456789abcdef")
+        self.fails("bench", first, *self.flags[2:], expect=2, mentions="Name its plan")
+
+    def copy_of_plan(self, folder, **changes):
+        plan = json.loads((folder / "plan.json").read_text())
+        return self.write("changed.json", json.dumps({**plan, **changes}))
+
     def test_limits(self):
         self.paceline(*self.flags, "--compute-types", "fp32", "--min-accuracy", "0.99")
         report = self.report()
