@@ -58,18 +58,18 @@ class FinetuneCheckpointTest : public FinetuneTest {
 TEST_F(FinetuneCheckpointTest, ALossThatIsNoNumberReplacesNone) {
   const FakeTrainerHooks broken{.loss = [](int64_t made, double loss) { return made == 8 ? std::nan("") : loss; }};
   expect_error(
-      kInvalid, [&] { run(options(), broken); }, "the loss is nan in update 9", "The checkpoint of update 6 stays in",
+      kInvalid, [&] { run(options(), broken); }, "the loss is NaN in update 9", "The checkpoint of update 6 stays in",
       "--learning-rate below 2", "--restart");
   expect_goes_on_behind(6);
   const FakeTrainerHooks at_once{.loss = [](int64_t, double) { return std::nan(""); }};
   expect_error(
-      kInvalid, [&] { run(options(), at_once); }, "the loss is nan in update 1", "There is no checkpoint yet");
+      kInvalid, [&] { run(options(), at_once); }, "the loss is NaN in update 1", "There is no checkpoint yet");
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
 TEST_F(FinetuneCheckpointTest, NeitherDoesALossOfTheEvalFile) {
   expect_error(
-      kInvalid, [&] { run(options(), spoilt(12)); }, "the loss of the eval file is nan after update 12",
+      kInvalid, [&] { run(options(), spoilt(12)); }, "the loss of the eval file is NaN after update 12",
       "The checkpoint of update 6 stays in");
   expect_goes_on_behind(6);
 }

@@ -35,6 +35,9 @@ bool is_finite(const TensorView& tensor) {
   return true;
 }
 
+/// A NaN has a sign that says nothing.
+std::string no_number(double value) { return std::isnan(value) ? "NaN" : fmt::format("{}", value); }
+
 BatchSampler make_sampler(const TrainLoopParts& parts) {
   const TrainingRecipe& recipe = parts.recipe;
   if (recipe.batching == Batching::kLengthGrouped) {
@@ -100,11 +103,11 @@ bool TrainLoop::make_update(const std::stop_token& stop) {
     loss += make_pass(batch, 1 / weights) / weights;
     texts += static_cast<int64_t>(batch.size());
   }
-  if (!std::isfinite(loss)) fail(fmt::format("the loss is {} in update {}", loss, progress_.updates + 1));
+  if (!std::isfinite(loss)) fail(fmt::format("the loss is {} in update {}", no_number(loss), progress_.updates + 1));
   const double rate = rate_.at(progress_.updates);
   const double norm = trainer_.update(rate, parts_.recipe.max_gradient_norm);
   if (!std::isfinite(norm)) {
-    fail(fmt::format("the norm of the gradient is {} in update {}", norm, progress_.updates + 1));
+    fail(fmt::format("the norm of the gradient is {} in update {}", no_number(norm), progress_.updates + 1));
   }
   ++progress_.updates;
   progress_.history.seconds += monotonic_seconds() - start;
@@ -170,7 +173,7 @@ bool TrainLoop::evaluate(const FinetuneListener& listener, const std::stop_token
   std::optional<EvaluationPoint> point = parts_.evaluation.evaluate(trainer_, stop);
   if (!point) return false;
   if (!std::isfinite(point->loss)) {
-    fail(fmt::format("the loss of the eval file is {} after update {}", point->loss, progress_.updates));
+    fail(fmt::format("the loss of the eval file is {} after update {}", no_number(point->loss), progress_.updates));
   }
   computed_updates_ = progress_.updates;
   close_loss_point();
