@@ -50,6 +50,9 @@ def with_sines(parent):
         key = next((key for key in SINES if key in config), None)
         if key is None or config[key] or not (path.parent / "model.safetensors").exists():
             continue
+        # Version 5 cannot train these: it takes its cache for a list.
+        if config.get("pre_norm") and not transformers.__version__.startswith("4."):
+            continue
         copies.append(pathlib.Path(shutil.copytree(path.parent, parent / f"{path.parent.name}-with-sines")))
         changed = {**config, key: True, "transformers_version": transformers.__version__}
         (copies[-1] / "config.json").write_text(json.dumps(changed))

@@ -22,7 +22,7 @@ class Walk {
         options_(options),
         input_type_(options.input_dtype == "int32" ? OnnxType::kInt32 : OnnxType::kInt64),
         graph_(checkpoint, resolve_opset(options), network_.architecture),
-        layers_(checkpoint, graph_),
+        layers_(checkpoint, graph_, options.int8_weights),
         rows_(graph_, network_, options.form),
         attention_(graph_, layers_, rows_, network_),
         may_lose_numbers_(options.compute_type == "int8" && !stays_finite(network_, largest_weight(checkpoint))) {}

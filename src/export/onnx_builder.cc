@@ -130,8 +130,8 @@ OnnxBuilder::Value OnnxBuilder::floats(const std::string& name, Shape shape, con
   return constant(name, OnnxType::kFloat, std::move(shape), raw_bytes(std::span(values)));
 }
 
-OnnxBuilder::Value OnnxBuilder::bytes(const std::string& name, Shape shape, std::string values) {
-  return constant(name, OnnxType::kInt8, std::move(shape), std::move(values));
+OnnxBuilder::Value OnnxBuilder::bytes(const std::string& name, OnnxType type, Shape shape, std::string values) {
+  return constant(name, type, std::move(shape), std::move(values));
 }
 
 // Shape with start and end exists from opset 15; this works from 10.

@@ -45,7 +45,7 @@ class OnnxBuilder {
   Value number(float value);                                                             ///< []
   Value table(const std::string& name, const std::vector<int64_t>& values);              ///< [n], long: by its name
   Value floats(const std::string& name, Shape shape, const std::vector<float>& values);
-  Value bytes(const std::string& name, Shape shape, std::string values);  ///< s8
+  Value bytes(const std::string& name, OnnxType type, Shape shape, std::string values);  ///< s8 or u8
   /// A tensor of the checkpoint in another shape of as many values; `name` is added to its own.
   Value reshaped(const Weight& weight, Shape shape, std::string_view name);
 

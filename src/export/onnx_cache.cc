@@ -10,7 +10,7 @@ namespace paceline {
 namespace {
 
 // Part of a cached file's name. Raised whenever the same checkpoint and options give another graph.
-constexpr int kExporterVersion = 6;
+constexpr int kExporterVersion = 7;
 
 // From this many bytes of weights on they stand in a file that ONNX Runtime maps instead of parsing.
 constexpr int64_t kCachedExternalBytes = 1 << 20;
@@ -23,8 +23,9 @@ std::string cache_name(const std::string& checkpoint_hash, const OnnxExportOptio
     hasher.update(*name);
     hasher.update(std::string_view("\0", 1));
   }
+  const bool is_int8 = options.compute_type == "int8";
   return fmt::format("{}-{}-{}-opset{}-v{}-{}.onnx", checkpoint_hash, onnx_form_name(options.form),
-                     options.compute_type, resolve_opset(options), kExporterVersion, hasher.hex().substr(0, 8));
+                     is_int8 ? fmt::format("int8-{}", int8_weights_name(options.int8_weights)) : options.compute_type, resolve_opset(options), kExporterVersion, hasher.hex().substr(0, 8));
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ TEST_F(OnnxCache, TellsOptionsApart) {
   const fs::path fast = cached();
   EXPECT_NE(cached({.form = OnnxForm::kUnpadded}), fast);
   EXPECT_NE(cached({.compute_type = "int8"}), fast);
+  EXPECT_NE(cached({.compute_type = "int8", .int8_weights = Int8Weights::kSigned}),
+            cached({.compute_type = "int8", .int8_weights = Int8Weights::kUnsigned}));
   EXPECT_NE(cached({.output_name = "scores"}), fast);
   EXPECT_NE(cached({.input_dtype = "int32"}), fast);
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "checkpoint/checkpoint.h"
+#include "export/int8_weights.h"
 
 namespace paceline {
 
@@ -22,6 +23,7 @@ OnnxForm parse_onnx_form(std::string_view name);  ///< Throws Error{invalid_argu
 struct OnnxExportOptions {
   OnnxForm form = OnnxForm::kFast;
   std::string compute_type = "fp32";  ///< or "int8": products of the blocks in 8 bits, quantised while they run
+  Int8Weights int8_weights = int8_weights_of_this_cpu();
   int opset = 0;                      ///< 0: 23 for kFast and kUnpadded, 17 for kPortable; kPortable takes 11 to 21
   std::string input_ids_name = "input_ids";
   std::string attention_mask_name = "attention_mask";

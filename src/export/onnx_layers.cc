@@ -20,6 +20,7 @@ constexpr int kReduceAxesInput = 18;  // ReduceMean
 constexpr int kGelu = 20;
 
 constexpr float kMostInt8 = 127;
+constexpr char kUnsignedZero = static_cast<char>(128);  // where a weight of 0 lies in u8
 
 }  // namespace
 
@@ -51,8 +52,11 @@ OnnxLayers::Value OnnxLayers::dense(const Value& x, const Dense& layer, std::str
 OnnxLayers::Value OnnxLayers::dense_int8(const Value& x, const Dense& layer, std::string_view name) {
   const Quantised& input = quantised(x);
   const Int8Weight weights = int8_weight(layer);
-  const Value sums =
-      graph_.node("MatMulInteger", fmt::format("{}/sums", name), {input.values, weights.values, input.zero});
+  std::vector<Value> factors{input.values, weights.values, input.zero};
+  if (int8_weights_ == Int8Weights::kUnsigned) {
+    factors.push_back(graph_.bytes("/constant/uint8_zero", OnnxType::kUint8, {}, std::string(1, kUnsignedZero)));
+  }
+  const Value sums = graph_.node("MatMulInteger", fmt::format("{}/sums", name), std::move(factors));
   const Value scale = graph_.node("Mul", fmt::format("{}/scale", name), {input.scale, weights.scales});
   const Value scaled = graph_.node("Mul", fmt::format("{}/scaled", name),
                                    {graph_.cast(sums, OnnxType::kFloat, fmt::format("{}/floats", name)), scale});
@@ -66,7 +70,7 @@ const OnnxLayers::Quantised& OnnxLayers::quantised(const Value& x) {
   return quantised_.emplace(x, Quantised{.values = made[0], .scale = made[1], .zero = made[2]}).first->second;
 }
 
-/// [in, out] in s8, each column with the scale that makes its largest value 127.
+/// [in, out], each column with the scale that makes its largest value 127, in u8 all of them above by 128.
 OnnxLayers::Int8Weight OnnxLayers::int8_weight(const Dense& layer) const {
   const auto in = static_cast<std::size_t>(layer.in);
   const auto out = static_cast<std::size_t>(layer.out);
@@ -74,6 +78,7 @@ OnnxLayers::Int8Weight OnnxLayers::int8_weight(const Dense& layer) const {
   read_dense_rows(checkpoint_.tensor(layer.weight), layer, 0, layer.out, stored);
   std::vector<float> scales(out);
   std::string bytes(stored.size(), '\0');
+  const bool is_signed = int8_weights_ == Int8Weights::kSigned;
   for (std::size_t column = 0; column < out; ++column) {
     const std::span<const float> row = std::span(stored).subspan(column * in, in);
     float largest = 0;
@@ -82,12 +87,14 @@ OnnxLayers::Int8Weight OnnxLayers::int8_weight(const Dense& layer) const {
     const float inverse = largest == 0 ? 0 : kMostInt8 / largest;
     for (std::size_t k = 0; k < in; ++k) {
       const float step = std::clamp(std::nearbyint(row[k] * inverse), -kMostInt8, kMostInt8);
-      bytes[k * out + column] = static_cast<char>(static_cast<int8_t>(step));
+      // Adding 128 to a byte turns its sign bit.
+      const auto byte = static_cast<char>(static_cast<int8_t>(step));
+      bytes[k * out + column] = is_signed ? byte : static_cast<char>(byte ^ kUnsignedZero);
     }
   }
   const std::string part =
       layer.first == 0 ? layer.weight.name : fmt::format("{}.rows_{}", layer.weight.name, layer.first);
-  return {.values = graph_.bytes(part + ".int8", {layer.in, layer.out}, std::move(bytes)),
+  return {.values = graph_.bytes(part + ".int8", is_signed ? OnnxType::kInt8 : OnnxType::kUint8, {layer.in, layer.out}, std::move(bytes)),
           .scales = graph_.floats(part + ".scales", {layer.out}, scales)};
 }
 

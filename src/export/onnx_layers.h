@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "checkpoint/checkpoint.h"
+#include "export/int8_weights.h"
 #include "export/onnx_builder.h"
 #include "network/network.h"
 
@@ -15,7 +16,8 @@ class OnnxLayers {
  public:
   using Value = OnnxBuilder::Value;
 
-  OnnxLayers(const Checkpoint& checkpoint, OnnxBuilder& graph) : checkpoint_(checkpoint), graph_(graph) {}
+  OnnxLayers(const Checkpoint& checkpoint, OnnxBuilder& graph, Int8Weights int8_weights)
+      : checkpoint_(checkpoint), graph_(graph), int8_weights_(int8_weights) {}
 
   /// x [N, in] -> [N, out].
   Value dense(const Value& x, const Dense& layer, std::string_view name) const;
@@ -30,7 +32,7 @@ class OnnxLayers {
   struct Quantised {
     Value values, scale, zero;
   };
-  /// A weight in s8, [in, out], and its scales [out].
+  /// A weight in 8 bits, [in, out], and its scales [out].
   struct Int8Weight {
     Value values, scales;
   };
@@ -46,6 +48,7 @@ class OnnxLayers {
 
   const Checkpoint& checkpoint_;
   OnnxBuilder& graph_;
+  Int8Weights int8_weights_;
   std::map<Value, Quantised> quantised_;
 };
 

@@ -30,8 +30,9 @@ class TargetsTest(PacelineTest):
         for row in ("native fp32, 8x32: share of the roof", "native int8, 1x32: share of the roof",
                     "native bf16 over native fp32, 16x128", "native fp32: seconds to load, at most",
                     "native int8: peak memory over weights kept, at most"):
-            self.assertRegex(table, f"(?m)^{row} .* (pass|FAIL)")
-        self.assertRegex(table, r"(?m)^\d+ of 21 required, \d+ of 21 stretch$")
+            self.assertRegex(table, f"(?m)^{row} .* (pass|FAIL|not measured: this CPU has no instructions for int8)$")
+        measured = 21 - table.count("this CPU has no instructions for")
+        self.assertRegex(table, rf"(?m)^\d+ of {measured} required, \d+ of {measured} stretch$")
 
     def test_bench_classify_on_a_tiny_checkpoint(self):
         table = self.program("bench_classify", self.model, self.texts, "--texts", 600, "--rounds", 2)
