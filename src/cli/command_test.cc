@@ -118,8 +118,9 @@ TEST(Arguments, AFlagOfAnotherSubcommandGetsTheOneOfThis) {
 }
 
 TEST(Help, TheUsageLineHasWhatIsUsuallyGiven) {
-  EXPECT_NE(help_text(make_bench_command()).find("  paceline bench MODEL_DIR|plan.json --text FILE --out DIR [flags]\n"),
-            std::string::npos);
+  EXPECT_NE(
+      help_text(make_bench_command()).find("  paceline bench MODEL_DIR|plan.json --text FILE --out DIR [flags]\n"),
+      std::string::npos);
 }
 
 TEST(Arguments, ABadValueNamesItsFlag) {

@@ -1,25 +1,23 @@
 #include "export/int8_weights.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
+#include <fstream>
+#include <string>
 
 namespace paceline {
 
 std::string_view int8_weights_name(Int8Weights weights) { return weights == Int8Weights::kSigned ? "s8" : "u8"; }
 
 Int8Weights int8_weights_of_this_cpu() {
-#ifdef __x86_64__
-  constexpr unsigned kExtendedFeatures = 7;
-  constexpr unsigned kAvx512Vnni = 1U << 11U;  // ECX of subleaf 0
-  constexpr unsigned kAvxVnni = 1U << 4U;      // EAX of subleaf 1
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  const bool in_512_bits = __get_cpuid_count(kExtendedFeatures, 0, &a, &b, &c, &d) != 0 && (c & kAvx512Vnni) != 0;
-  const bool in_256_bits = __get_cpuid_count(kExtendedFeatures, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnni) != 0;
-  return in_512_bits || in_256_bits ? Int8Weights::kSigned : Int8Weights::kUnsigned;
-#else
-  return Int8Weights::kSigned;
-#endif
+  static const Int8Weights weights = [] {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+      if (!line.starts_with("flags")) continue;
+      // avx512_vnni or avx_vnni
+      return line.find("_vnni") != std::string::npos ? Int8Weights::kSigned : Int8Weights::kUnsigned;
+    }
+    return Int8Weights::kSigned;  // not an x86
+  }();
+  return weights;
 }
 
 }  // namespace paceline

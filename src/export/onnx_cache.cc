@@ -25,7 +25,8 @@ std::string cache_name(const std::string& checkpoint_hash, const OnnxExportOptio
   }
   const bool is_int8 = options.compute_type == "int8";
   return fmt::format("{}-{}-{}-opset{}-v{}-{}.onnx", checkpoint_hash, onnx_form_name(options.form),
-                     is_int8 ? fmt::format("int8-{}", int8_weights_name(options.int8_weights)) : options.compute_type, resolve_opset(options), kExporterVersion, hasher.hex().substr(0, 8));
+                     is_int8 ? fmt::format("int8-{}", int8_weights_name(options.int8_weights)) : options.compute_type,
+                     resolve_opset(options), kExporterVersion, hasher.hex().substr(0, 8));
 }
 
 }  // namespace

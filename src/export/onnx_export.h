@@ -24,7 +24,7 @@ struct OnnxExportOptions {
   OnnxForm form = OnnxForm::kFast;
   std::string compute_type = "fp32";  ///< or "int8": products of the blocks in 8 bits, quantised while they run
   Int8Weights int8_weights = int8_weights_of_this_cpu();
-  int opset = 0;                      ///< 0: 23 for kFast and kUnpadded, 17 for kPortable; kPortable takes 11 to 21
+  int opset = 0;  ///< 0: 23 for kFast and kUnpadded, 17 for kPortable; kPortable takes 11 to 21
   std::string input_ids_name = "input_ids";
   std::string attention_mask_name = "attention_mask";
   std::string token_type_ids_name = "token_type_ids";  ///< only where the network reads token types

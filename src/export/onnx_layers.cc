@@ -94,7 +94,8 @@ OnnxLayers::Int8Weight OnnxLayers::int8_weight(const Dense& layer) const {
   }
   const std::string part =
       layer.first == 0 ? layer.weight.name : fmt::format("{}.rows_{}", layer.weight.name, layer.first);
-  return {.values = graph_.bytes(part + ".int8", is_signed ? OnnxType::kInt8 : OnnxType::kUint8, {layer.in, layer.out}, std::move(bytes)),
+  return {.values = graph_.bytes(part + ".int8", is_signed ? OnnxType::kInt8 : OnnxType::kUint8, {layer.in, layer.out},
+                                 std::move(bytes)),
           .scales = graph_.floats(part + ".scales", {layer.out}, scales)};
 }
 

@@ -181,7 +181,8 @@ class LabelledTest(BenchCase):
 
     def test_a_plan_is_measured_again_with_its_labels_and_windows(self):
         first = self.folder / "first"
-        self.paceline(*with_flags(self.flags, "--out", first, "--threshold", "0.2", "--long", "window"), "--compute-types", "fp32")
+        flags = with_flags(self.flags, "--out", first, "--threshold", "0.2", "--long", "window")
+        self.paceline(*flags, "--compute-types", "fp32")
         planned = ["bench", first / "plan.json", *self.flags[2:]]
         self.paceline(*planned, "--compute-types", "fp32")
         report, plan = self.report(), json.loads((self.out / "plan.json").read_text())
