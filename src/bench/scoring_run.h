@@ -16,8 +16,8 @@ namespace paceline {
 struct ScoringOptions {
   double max_accuracy_loss = kDefaultMaxAccuracyLoss;
   uint64_t seed = 0;  ///< of the draw where there are more texts
-  std::size_t texts =
-      std::numeric_limits<std::size_t>::max();  ///< at most; expected_scoring() says for how many there is time
+  /// At most; expected_scoring() says for how many there is time.
+  std::size_t texts = std::numeric_limits<std::size_t>::max();
 };
 
 /// Half of half ... of kMostLabelledTexts, and the first that can tell a loss of the default from none (553 can).

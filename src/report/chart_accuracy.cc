@@ -132,10 +132,8 @@ Figure accuracy_figure(const BenchResults& results) {
   figure.panels.push_back(std::move(panel));
   figure.description = fmt::format(
       "Every backend at its best, scored on {}: how much more or less often it is right than {} on the same texts, "
-      "with "
-      "95 % intervals. On the frontier each is surely better than the faster one before it. The recommended one is in "
-      "a "
-      "ring.",
+      "with 95 % intervals. On the frontier each is surely better than the faster one before it. The recommended one "
+      "is in a ring.",
       counted(results.labelled->texts, "labelled text"), results.labelled->oracle);
   return figure;
 }
