@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
-#include <ranges>
 #include <utility>
 
 namespace paceline {
@@ -70,8 +69,8 @@ void remove_own_temporary_paths() noexcept {
   std::array<char*, kMostPaths> names{};
   for (std::size_t i = 0; i < kMostPaths; ++i) names[i] = paths[i].exchange(nullptr);
   for (int depth = 0; depth < kDeepest; ++depth) {
-    for (char*& name : names | std::views::reverse) {  // what stands in a folder was made after it
-      if (name != nullptr && (::unlink(name) == 0 || ::rmdir(name) == 0)) name = nullptr;
+    for (auto name = names.rbegin(); name != names.rend(); ++name) {  // what stands in a folder was made after it
+      if (*name != nullptr && (::unlink(*name) == 0 || ::rmdir(*name) == 0)) *name = nullptr;
     }
   }
 }
