@@ -53,10 +53,10 @@ void fields(auto& visitor, FieldsOf<EvaluationPoint> auto& is) {
 void fields(auto& visitor, FieldsOf<TrainingHistory> auto& is) {
   visitor.columns("losses", is.losses);
   visitor.columns("evaluations", is.evaluations);
-  visitor.integer("best_update", is.best_update);
-  visitor.integer("without_gain", is.without_gain);
-  visitor.number("seconds", is.seconds, {.high = 1e15, .finite = true});
-  visitor.integer("texts", is.texts);
+  visitor.integer("best_update", is.best_update, {.required = true});
+  visitor.integer("without_gain", is.without_gain, {.required = true});
+  visitor.number("seconds", is.seconds, {.high = 1e15, .required = true, .finite = true});
+  visitor.integer("texts", is.texts, {.required = true});
 }
 
 }  // namespace paceline

@@ -17,7 +17,7 @@ void fields(auto& visitor, FieldsOf<TrainingProgress> auto& is) {
   visitor.integer("updates", is.updates, {.high = kMost, .required = true});
   visitor.object("history", [&](auto& inner) { fields(inner, is.history); });
   visitor.object("open", [&](auto& inner) { fields(inner, is.open); });
-  visitor.integer("open_updates", is.open_updates, {.high = kMost});
+  visitor.integer("open_updates", is.open_updates, {.high = kMost, .required = true});
 }
 
 /// Whether points lie at updates from 1 to `last`, each behind the one before.
@@ -31,14 +31,18 @@ bool are_in_order(const std::vector<Point>& points, int64_t last) {
   });
 }
 
+int64_t last_update(const std::vector<LossPoint>& points) { return points.empty() ? 0 : points.back().update; }
+
 bool fits_together(const TrainingProgress& is) {
   const TrainingHistory& history = is.history;
-  const auto evaluations = static_cast<int64_t>(history.evaluations.size());
-  const bool has_best = std::ranges::find(history.evaluations, history.best_update, &EvaluationPoint::update) !=
-                        history.evaluations.end();
-  return is.open_updates <= is.updates && are_in_order(history.losses, is.updates - is.open_updates) &&
-         are_in_order(history.evaluations, is.updates) && has_best == (evaluations > 0) &&
-         (has_best || history.best_update == 0) && history.without_gain <= evaluations && history.texts <= kMost;
+  const int64_t closed = is.updates - is.open_updates;  // the last loss point ends there
+  const auto best = std::ranges::find(history.evaluations, history.best_update, &EvaluationPoint::update);
+  const bool has_best = best != history.evaluations.end();
+  const auto since_best = has_best ? history.evaluations.end() - best - 1 : 0;
+  return closed >= 0 && are_in_order(history.losses, closed) && last_update(history.losses) == closed &&
+         is.open.update == (is.open_updates > 0 ? is.updates : 0) && are_in_order(history.evaluations, is.updates) &&
+         has_best == !history.evaluations.empty() && (has_best || history.best_update == 0) &&
+         history.without_gain == since_best && history.texts <= kMost;
 }
 
 }  // namespace
