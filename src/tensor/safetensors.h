@@ -21,9 +21,10 @@ std::vector<NamedTensor> parse_safetensors(std::span<const std::byte> file, std:
 std::vector<NamedTensor> parse_safetensors(const MappedFile& file);
 
 /// Writes a safetensors file, atomically: the header, padded so that the data starts at a multiple of 8 bytes, then the
-/// tensors' bytes in the order given. The same input gives the same bytes.
+/// tensors' bytes in the order given. The same input gives the same bytes. Returns their hash as hash_file() gives it,
+/// taken from memory: a disk that keeps other bytes shows.
 /// Throws Error{invalid_argument} for a name twice or bytes that are not the shape's, and what AtomicFile throws.
-void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+std::string write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
+                              const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace paceline

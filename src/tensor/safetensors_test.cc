@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "base/file_stamp.h"
 #include "base/testing/expect_error.h"
 #include "base/testing/temporary_folder.h"
 #include "tensor/weight_file.h"
@@ -185,7 +186,8 @@ TEST(WriteSafetensors, AlignsTheDataAndRepeatsItself) {
   const TemporaryFolder folder;
   const std::vector<float> values = {1, 2, 3};
   const std::vector<NamedTensor> tensors = {{"w", view(values, {3, 1})}, {"v \"\xC3\xA9\"", view(values, {3})}};
-  write_safetensors(folder / "a", tensors, {{"format", "pt"}});
+  const std::string hash = write_safetensors(folder / "a", tensors, {{"format", "pt"}});
+  EXPECT_EQ(hash, hash_file(folder / "a"));
   write_safetensors(folder / "b", tensors, {{"format", "pt"}});
   const std::string file = read_file(folder / "a", 10'000);
   EXPECT_EQ(file, read_file(folder / "b", 10'000));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "paceline/error.h"
 #include "tensor/safetensors.h"
@@ -51,18 +52,22 @@ void check_writable(std::span<const NamedTensor> tensors, std::string_view where
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+std::string write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
+                              const std::map<std::string, std::string>& metadata) {
   check_writable(tensors, path.string());
   const std::string header = header_text(tensors, metadata);
   const uint64_t length = header.size();
   AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(header);
-  for (const NamedTensor& named : tensors) {
-    file.write(named.tensor.bytes);
-  }
+  Hasher hasher;
+  const auto write = [&](std::span<const std::byte> bytes) {
+    hasher.update(bytes);
+    file.write(bytes);
+  };
+  write(std::as_bytes(std::span(&length, 1)));
+  write(std::as_bytes(std::span(header)));
+  for (const NamedTensor& named : tensors) write(named.tensor.bytes);
   file.commit();
+  return hasher.hex();
 }
 
 }  // namespace paceline

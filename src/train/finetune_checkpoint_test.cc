@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/testing/expect_error.h"
 #include "train/testing/finetune_test_case.h"
 #include "train/training_checkpoint.h"
@@ -53,6 +54,15 @@ class FinetuneCheckpointTest : public FinetuneTest {
   }
 
   fs::path newest() const { return TrainingCheckpoints(folder_ / "out").newest(); }
+
+  /// In the middle of a file. Gives what it held.
+  static std::string flip_a_bit(const fs::path& file) {
+    const std::string good = read_file(file, std::size_t{1} << 24);
+    std::string bad = good;
+    bad[bad.size() / 2] ^= 1;
+    write_file_atomically(file, bad);
+    return good;
+  }
 };
 
 TEST_F(FinetuneCheckpointTest, ALossThatIsNoNumberReplacesNone) {
@@ -140,9 +150,12 @@ TEST_F(FinetuneCheckpointTest, ADamagedProgressIsRefused) {
                                     {"/open", "null"},
                                     {"/open/loss", "null"},
                                     {"/history", "null"},
+                                    {"/history", "{}"},
                                     {"/history", "[1]"},
                                     {"/history/seconds", "null"},
                                     {"/history/seconds", "-1"},
+                                    {"/history/seconds", "77"},
+                                    {"/history/evaluations/metric/0", "0.001"},
                                     {"/history/texts", "9223372036854775807"},
                                     {"/history/without_gain", "2147483647"},
                                     {"/history/best_update", "5"},
@@ -185,13 +198,71 @@ TEST_F(FinetuneCheckpointTest, ADamagedFileOfWeightsIsRefused) {
     }
     write_file_atomically(file, good);
   }
-  const fs::path best = newest() / "best.safetensors";
-  const std::string good = read_file(best, std::size_t{1} << 24);
-  fs::remove(best);
-  fs::copy_file(newest() / "state.safetensors", best);
+  expect_goes_on_behind(8);
+}
+
+TEST_F(FinetuneCheckpointTest, ASingleBitThatChangedIsRefused) {
+  stop_in_update(options(), 8);
+  for (const char* name : {"weights.safetensors", "state.safetensors", "best.safetensors"}) {
+    const fs::path file = newest() / name;
+    const std::string good = flip_a_bit(file);
+    expect_error(
+        ErrorCode::kCorruptData, [&] { run(options()); }, file.string() + "] its content is not what was saved",
+        "The checkpoint is damaged; --restart begins the training anew");
+    write_file_atomically(file, good);
+  }
+  const fs::path progress = newest() / "progress.json";
+  const std::string saved = read_file(progress, 1 << 20);
+  for (std::size_t place = 0; place < saved.size(); place += saved.size() / 40) {
+    std::string bad = saved;
+    bad[place] ^= 1;
+    write_file_atomically(progress, bad);
+    expect_error(
+        ErrorCode::kCorruptData, [&] { run(options()); }, progress.string(), "--restart begins the training anew");
+  }
+  write_file_atomically(progress, saved);
+  const fs::path hashes = newest() / "hashes.json";
+  const std::string good = read_file(hashes, 1 << 20);
+  for (const std::string& content : {std::string(), std::string("{}"), std::string("[]"), good.substr(0, 9)}) {
+    write_file_atomically(hashes, content);
+    expect_error(
+        ErrorCode::kCorruptData, [&] { run(options()); }, hashes.string(), "--restart");
+  }
+  fs::remove(hashes);
   expect_error(
-      ErrorCode::kCorruptData, [&] { run(options()); }, "best.safetensors", "other weights");
-  write_file_atomically(best, good);
+      ErrorCode::kCorruptData, [&] { run(options()); }, hashes.string(), "--restart");
+  write_file_atomically(hashes, good);
+  expect_goes_on_behind(8);
+}
+
+/// The best weights come from the first evaluation and are passed on from checkpoint to checkpoint.
+TEST_F(FinetuneCheckpointTest, BestWeightsThatChangeMeanwhileAreNoResult) {
+  FinetuneOptions still = options();
+  still.recipe.learning_rate = 0;
+  const FakeTrainerHooks damage{.before_update = [&](int64_t made) {
+    if (made == 8) flip_a_bit(newest() / "best.safetensors");
+  }};
+  expect_error(
+      ErrorCode::kCorruptData, [&] { run(still, damage); }, "best.safetensors] its content is not what was saved",
+      "--restart");
+  EXPECT_THAT(files("out"), ElementsAre("checkpoints"));
+}
+
+TEST_F(FinetuneCheckpointTest, ItsFolderIsNamedForItsUpdate) {
+  killed_after([&] { stop_in_update(options(), 6); });  // before the evaluation
+  EXPECT_EQ(newest().filename(), "update-00000006");
+  kill_in_update(options(), 6);  // behind it
+  EXPECT_EQ(newest().filename(), "update-00000006-2");
+  EXPECT_THAT(names_in(folder_ / "out" / "checkpoints"), ElementsAre("update-00000006-2"));
+  stop_in_update(options(), 8);
+  EXPECT_EQ(newest().filename(), "update-00000008");
+  EXPECT_THAT(notices_, Contains(HasSubstr("goes on behind update 6 of 18, from the checkpoint in " +
+                                           (folder_ / "out" / "checkpoints" / "update-00000006-2").string())));
+  const fs::path other = folder_ / "out" / "checkpoints" / "update-00000009";
+  fs::rename(newest(), other);
+  expect_error(
+      ErrorCode::kCorruptData, [&] { run(options()); }, "it has 8 updates, its folder is named for 9", "--restart");
+  fs::rename(other, folder_ / "out" / "checkpoints" / "update-00000008");
   expect_goes_on_behind(8);
 }
 

@@ -136,21 +136,24 @@ TEST_F(FinetuneOutTest, WhatComesMeanwhileIsNotReplacedEither) {
 TEST_F(FinetuneOutTest, FilesOfOthersAmongTheCheckpointsStay) {
   write("checkpoints/notes.txt");
   write("checkpoints/update-1/weights.safetensors");
-  write("checkpoints/update-00000001/notes.txt");
+  write("checkpoints/update-00000003/notes.txt");
+  write("checkpoints/update-00000018/notes.txt");
   write("checkpoints/update-99999999");
   write("elsewhere/weights.safetensors");
   fs::create_directory_symlink("../elsewhere", out("checkpoints/update-00000700"));
   stop_in_update(options(), 3);
-  write("checkpoints/update-00000002/more.txt");
+  write("checkpoints/update-00000003-2/more.txt");
   EXPECT_TRUE(run(options()).training);
   EXPECT_TRUE(run(restarted()).training);
   for (const char* name :
-       {"checkpoints/notes.txt", "checkpoints/update-1/weights.safetensors", "checkpoints/update-00000001/notes.txt",
-        "checkpoints/update-99999999", "checkpoints/update-00000002/more.txt", "elsewhere/weights.safetensors"}) {
+       {"checkpoints/notes.txt", "checkpoints/update-1/weights.safetensors", "checkpoints/update-00000003/notes.txt",
+        "checkpoints/update-00000018/notes.txt", "checkpoints/update-99999999",
+        "checkpoints/update-00000003-2/more.txt", "elsewhere/weights.safetensors"}) {
     EXPECT_EQ(read(name), "mine") << name;
   }
-  EXPECT_THAT(names_in(out("checkpoints")), testing::SizeIs(6));
-  EXPECT_THAT(names_in(out("checkpoints/update-00000002")), ElementsAre("more.txt"));
+  EXPECT_THAT(names_in(out("checkpoints")), testing::SizeIs(7));
+  EXPECT_THAT(names_in(out("checkpoints/update-00000003")), ElementsAre("notes.txt"));
+  EXPECT_THAT(names_in(out("checkpoints/update-00000003-2")), ElementsAre("more.txt"));
 }
 
 TEST_F(FinetuneOutTest, RestartGivesUpACheckpointOnlyOnceItTrains) {

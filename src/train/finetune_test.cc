@@ -125,7 +125,7 @@ TEST_F(FinetuneTest, KeepsTheWeightsOfTheBestEvaluation) {
              if (made == 11) stop.request_stop();
            }},
       stop.get_token());
-  const auto then = read_file(folder_ / "short" / "checkpoints" / "update-00000002" / "weights.safetensors", 1 << 24);
+  const auto then = read_file(folder_ / "short" / "checkpoints" / "update-00000012" / "weights.safetensors", 1 << 24);
   const MappedFile kept = MappedFile::open(folder_ / "spoilt" / "model.safetensors");
   for (const NamedTensor& one : parse_safetensors(std::as_bytes(std::span(then)), "then")) {
     for (const NamedTensor& other : parse_safetensors(kept)) {

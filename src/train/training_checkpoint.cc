@@ -8,11 +8,14 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <compare>
 #include <cstdio>
 #include <system_error>
 #include <utility>
 
 #include "base/file.h"
+#include "base/file_stamp.h"
+#include "base/hash.h"
 #include "base/json_fields.h"
 #include "base/paths.h"
 #include "base/staging_folder.h"
@@ -33,27 +36,45 @@ constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kState = "state.safetensors";
 constexpr const char* kBest = "best.safetensors";  ///< the weights of the best evaluation
 constexpr const char* kProgress = "progress.json";
+constexpr const char* kHashes = "hashes.json";  ///< of the files above
 constexpr const char* kResult = "result.json";  ///< what is about to be put into --out
 /// In the order in which they are removed: as long as the last one is there, a result that is in place is known.
-constexpr std::array<const char*, 5> kFiles{kProgress, kState, kWeights, kBest, kResult};
-constexpr std::string_view kName = "update-";
-constexpr std::size_t kDigits = 8;
+constexpr std::array<const char*, 6> kFiles{kProgress, kHashes, kState, kWeights, kBest, kResult};
+constexpr std::string_view kPrefix = "update-";
 constexpr std::size_t kMostDifferences = 3;
 
-/// The number in the name of a checkpoint, as save() writes it.
-std::optional<int64_t> number_in(const std::string& name) {
-  if (!name.starts_with(kName) || name.size() != kName.size() + kDigits) return std::nullopt;
-  int64_t number = 0;
-  const char* const last = name.data() + name.size();
-  const auto [end, error] = std::from_chars(name.data() + kName.size(), last, number);
-  return error == std::errc() && end == last && number > 0 ? std::optional(number) : std::nullopt;
+/// The name of a checkpoint's folder.
+struct Name {
+  int64_t update = 0;  ///< that it holds
+  int64_t copy = 1;    ///< the same update is saved again once it is evaluated, and never under a name that is taken
+
+  auto operator<=>(const Name&) const = default;
+};
+
+std::string text_of(const Name& name) {
+  return fmt::format("{}{:08}{}", kPrefix, name.update, name.copy > 1 ? fmt::format("-{}", name.copy) : "");
 }
 
-/// Whether it is a folder, and no link to one, with a file that save() writes.
-bool is_checkpoint(const fs::path& folder) {
-  std::error_code ignored;
-  if (!fs::is_directory(fs::symlink_status(folder, ignored))) return false;
-  return std::ranges::any_of(kFiles, [&](const char* name) { return path_exists(folder / name); });
+/// None where text_of() does not write it so.
+std::optional<Name> read_name(const std::string& text) {
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  Name name;
+  const char* const last = text.data() + text.size();
+  const char* const end = std::from_chars(text.data() + kPrefix.size(), last, name.update).ptr;
+  if (end != last) std::from_chars(end + 1, last, name.copy);
+  return name.update > 0 && name.copy > 0 && text_of(name) == text ? std::optional(name) : std::nullopt;
+}
+
+/// The names of checkpoints in a folder whose files may be removed: it is no link to another.
+std::vector<Name> names_of_checkpoints(const fs::path& folder) {
+  std::vector<Name> found;
+  for (const fs::path& entry : names_in(folder)) {
+    std::error_code ignored;
+    const std::optional<Name> name = read_name(entry.string());
+    if (name && fs::is_directory(fs::symlink_status(folder / entry, ignored))) found.push_back(*name);
+  }
+  std::ranges::sort(found);
+  return found;
 }
 
 /// Its own files, and the folder where that leaves nothing in it.
@@ -100,51 +121,42 @@ auto reading(Read&& read) {
 
 Json read_progress(const fs::path& checkpoint) { return read_json_file(checkpoint / kProgress); }
 
-/// Throws where a checkpoint's best weights are not those of the same network.
-void check_best(const fs::path& checkpoint, const std::vector<NamedTensor>& weights) {
-  const MappedFile file = MappedFile::open(checkpoint / kBest);
-  const std::vector<NamedTensor> best = parse_safetensors(file);
-  const auto alike = [](const NamedTensor& one, const NamedTensor& other) {
-    return one.name == other.name && one.tensor.dtype == other.tensor.dtype && one.tensor.shape == other.tensor.shape;
-  };
-  if (std::ranges::equal(best, weights, alike)) return;
-  throw Error(ErrorCode::kCorruptData,
-              fmt::format("[{}] it has other weights than {} beside it.", file.path().string(), kWeights));
+std::string saved_hash(const fs::path& checkpoint, const char* name) {
+  const fs::path hashes = checkpoint / kHashes;
+  return json_string(read_json_file(hashes), name, hashes.string());
+}
+
+void check_content(const fs::path& checkpoint, const char* name) {
+  const fs::path file = checkpoint / name;
+  if (hash_file(file) == saved_hash(checkpoint, name)) return;
+  throw Error(ErrorCode::kCorruptData, fmt::format("[{}] its content is not what was saved.", file.string()));
 }
 
 }  // namespace
 
 TrainingCheckpoints::TrainingCheckpoints(const fs::path& out) : folder_(out / "checkpoints") {}
 
-fs::path TrainingCheckpoints::place(int64_t number) const {
-  return folder_ / fmt::format("{}{:0{}}", kName, number, kDigits);
-}
-
-std::vector<int64_t> TrainingCheckpoints::numbers() const {
-  std::vector<int64_t> found;
-  for (const fs::path& entry : names_in(folder_)) {
-    const std::optional<int64_t> number = number_in(entry.filename().string());
-    if (number && is_checkpoint(folder_ / entry)) found.push_back(*number);
+/// From the oldest on: folders with a file that save() writes.
+std::vector<fs::path> TrainingCheckpoints::all() const {
+  std::vector<fs::path> found;
+  for (const Name& name : names_of_checkpoints(folder_)) {
+    const fs::path checkpoint = folder_ / text_of(name);
+    const auto has = [&](const char* file) { return path_exists(checkpoint / file); };
+    if (std::ranges::any_of(kFiles, has)) found.push_back(checkpoint);
   }
-  std::ranges::sort(found);
   return found;
 }
 
-/// The first above all checkpoints whose name is free.
-int64_t TrainingCheckpoints::next_number() const {
-  const std::vector<int64_t> found = numbers();
-  int64_t number = found.empty() ? 1 : found.back() + 1;
-  while (path_exists(place(number))) ++number;
-  if (number_in(place(number).filename().string())) return number;
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("[{}] no number is left for a further checkpoint. Move this one away, or begin anew with "
-                          "--restart.",
-                          newest().string()));
+/// For one of this update: what has such a name stays as it is, whoever wrote it.
+fs::path TrainingCheckpoints::free_place(int64_t update) const {
+  Name name{.update = update};
+  while (path_exists(folder_ / text_of(name))) ++name.copy;
+  return folder_ / text_of(name);
 }
 
 fs::path TrainingCheckpoints::newest() const {
-  const std::vector<int64_t> found = numbers();
-  return found.empty() ? fs::path() : place(found.back());
+  const std::vector<fs::path> found = all();
+  return found.empty() ? fs::path() : found.back();
 }
 
 void TrainingCheckpoints::check_identity(const Json& saved) const {
@@ -162,8 +174,11 @@ void TrainingCheckpoints::check_identity(const Json& saved) const {
 bool TrainingCheckpoints::exists() const {
   const fs::path checkpoint = newest();
   if (checkpoint.empty()) return false;
-  check_identity(
-      reading([&] { return read_training_identity(read_progress(checkpoint), (checkpoint / kProgress).string()); }));
+  check_identity(reading([&] {
+    Json saved = read_training_identity(read_progress(checkpoint), (checkpoint / kProgress).string());
+    if (saved != Json::parse(identity_.dump())) check_content(checkpoint, kProgress);  // damage is no other training
+    return saved;
+  }));
   return true;
 }
 
@@ -176,43 +191,62 @@ TrainingProgress TrainingCheckpoints::restore(Trainer& trainer, int64_t planned)
       throw Error(ErrorCode::kCorruptData,
                   fmt::format("[{}] it has {} updates, the whole training has {}.", file, progress.updates, planned));
     }
+    // Else the next one would not be the newest by its name.
+    const int64_t named = read_name(checkpoint.filename().string())->update;
+    if (progress.updates != named) {
+      throw Error(ErrorCode::kCorruptData,
+                  fmt::format("[{}] it has {} updates, its folder is named for {}.", file, progress.updates, named));
+    }
+    for (const char* name : {kProgress, kWeights, kState}) check_content(checkpoint, name);
+    if (progress.history.best_update > 0) check_content(checkpoint, kBest);
     const MappedFile weights = MappedFile::open(checkpoint / kWeights);
     const MappedFile state = MappedFile::open(checkpoint / kState);
-    const std::vector<NamedTensor> tensors = parse_safetensors(weights);
-    if (progress.history.best_update > 0) check_best(checkpoint, tensors);
-    trainer.restore(tensors, parse_safetensors(state), progress.updates);
+    trainer.restore(parse_safetensors(weights), parse_safetensors(state), progress.updates);
     return progress;
   });
 }
 
 void TrainingCheckpoints::save(Trainer& trainer, const TrainingProgress& progress) {
   const TargetFolder made(folder_);
-  const std::vector<int64_t> before = numbers();
-  const fs::path saved = place(next_number());
+  const std::vector<fs::path> before = all();
+  const fs::path saved = free_place(progress.updates);
   const std::string name = saved.filename().string();
   {
     StagingFolder staging(folder_);
     const auto file = [&](const char* of) { return staging.place(name + "/" + of); };
-    write_safetensors(file(kWeights), trainer.weights());
-    write_safetensors(file(kState), trainer.state());
+    OrderedJson hashes;
+    hashes[kWeights] = write_safetensors(file(kWeights), trainer.weights());
+    hashes[kState] = write_safetensors(file(kState), trainer.state());
     if (progress.history.best_update == progress.updates) {
       link_or_copy(staging.path() / name / kWeights, file(kBest));
+      hashes[kBest] = hashes[kWeights];
     } else if (progress.history.best_update > 0) {
-      link_or_copy(place(before.empty() ? 1 : before.back()) / kBest, file(kBest));
+      const fs::path from = before.empty() ? saved : before.back();
+      link_or_copy(from / kBest, file(kBest));
+      hashes[kBest] = saved_hash(from, kBest);
     }
-    write_file_atomically(file(kProgress), json_text(training_progress_json(progress, identity_)));
+    const std::string text = json_text(training_progress_json(progress, identity_));
+    Hasher hasher;
+    hasher.update(text);
+    hashes[kProgress] = hasher.hex();
+    write_file_atomically(file(kProgress), text);
+    write_file_atomically(file(kHashes), json_text(hashes));
     put_names_on_disk(staging.path() / name);
     if (::rename((staging.path() / name).c_str(), saved.c_str()) != 0) {
       throw system_failure(saved.native(), "writing", errno);
     }
   }
   put_names_on_disk(folder_);
-  for (const int64_t old : before) remove_checkpoint(place(old));
+  for (const fs::path& old : before) remove_checkpoint(old);
 }
 
 std::vector<NamedTensor> TrainingCheckpoints::best_weights() {
-  best_ = MappedFile::open(newest() / kBest);
-  return parse_safetensors(*best_);
+  return reading([&] {
+    const fs::path checkpoint = newest();
+    check_content(checkpoint, kBest);
+    best_ = MappedFile::open(checkpoint / kBest);
+    return parse_safetensors(*best_);
+  });
 }
 
 void TrainingCheckpoints::announce(const FileHashes& files) const {
@@ -239,7 +273,7 @@ FileHashes TrainingCheckpoints::announced() const {
 
 void TrainingCheckpoints::remove_all() const {
   remove_abandoned(folder_);
-  for (const int64_t number : numbers()) remove_checkpoint(place(number));
+  for (const Name& name : names_of_checkpoints(folder_)) remove_checkpoint(folder_ / text_of(name));
   ::rmdir(folder_.c_str());
 }
 
