@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "backend/trainer.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/notices.h"
@@ -14,6 +16,7 @@
 #include "results/training_json.h"
 #include "train/finetune.h"
 #include "train/metric.h"
+#include "train/result_folder.h"
 
 namespace paceline {
 namespace {
@@ -161,6 +164,7 @@ int run_finetune(FinetuneFlags& flags, Console& console) {
   if (result.finished_before) {
     console.note(
         fmt::format("paceline: {} has the result of this very command. --restart trains anew.", options.out.string()));
+    if (flags.json) console.write(read_file(options.out / kTrainingFile, JsonLimits{}.max_bytes));
     return kExitDone;
   }
   if (!result.training) return kExitInterrupted;

@@ -16,6 +16,7 @@
 #include "base/paths.h"
 #include "base/staging_folder.h"
 #include "base/system_failure.h"
+#include "base/temporary_name.h"
 #include "evaluate/evaluate.h"
 #include "paceline/error.h"
 #include "paceline/version.h"
@@ -107,6 +108,7 @@ class Finetuning {
     const FolderLock lock(options_.out,
                           "another paceline finetune is at work in it. Wait for it, or choose another "
                           "--out.");
+    remove_abandoned(options_.out);
     checkpoints_.emplace(options_.out);
     result_.emplace(options_.out, *checkpoints_);
     result_->check_names();
@@ -160,15 +162,19 @@ class Finetuning {
     return identity;
   }
 
-  /// Whether `out` has the result of this very call. Throws where it has that of another one.
+  /// Whether `out` has the result of this very call. Throws where it has that of another one, or a damaged model.
   bool is_finished() const {
     if (options_.restart || result_->identity().empty()) return false;
-    if (result_->is_in_place()) checkpoints_->remove_all();
-    if (result_->identity() == training_.identity) return true;
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[{}] it has the result of a training with other settings or data. Choose another folder, "
-                            "or replace it with --restart.",
-                            options_.out.string()));
+    if (result_->identity() != training_.identity) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("[{}] it has the result of a training with other settings or data. Choose another folder, "
+                      "or replace it with --restart.",
+                      options_.out.string()));
+    }
+    result_->check_model();
+    checkpoints_->remove_all();
+    return true;
   }
 
   /// False where it was stopped.

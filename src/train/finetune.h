@@ -48,7 +48,7 @@ struct FinetuneListener {
 
 struct FinetuneResult {
   std::optional<Training> training{};  ///< none: it was stopped, or
-  bool finished_before = false;        ///< the same call has finished earlier, and its result is there
+  bool finished_before = false;        ///< the same call has finished earlier, and its model is there, unchanged
   std::string remark{};                ///< on the files, for the user; may be empty
 };
 
@@ -60,9 +60,9 @@ struct FinetuneResult {
 /// removes only what a training wrote there.
 ///
 /// Throws Error: unavailable before anything else where no engine can train; what readers, checkpoint and trainer
-/// throw; corrupt_data for a damaged checkpoint; invalid_argument for labels that the folder's head has not, a teacher
-/// with others, an `out` that is in use or has a file of others where the result goes, and where loss, gradient or
-/// weights are no numbers: then the newest checkpoint stays.
+/// throw; corrupt_data for a damaged checkpoint or a damaged model of the same call; invalid_argument for labels that
+/// the folder's head has not, a teacher with others, an `out` that is in use or has a file of others where the result
+/// goes, and where loss, gradient or weights are no numbers: then the newest checkpoint stays.
 FinetuneResult finetune(const FinetuneOptions& options, const TrainingEngine& engine, const FinetuneListener& listener,
                         std::stop_token stop);
 

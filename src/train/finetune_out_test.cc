@@ -120,6 +120,34 @@ TEST_F(FinetuneOutTest, OfAResultOnlyWhatIsUnchangedIsReplaced) {
   EXPECT_EQ(read("notes.txt"), "mine");
 }
 
+TEST_F(FinetuneOutTest, AResultIsDoneOnlyWithTheWholeModel) {
+  run(options());
+  for (const char* name : {"model.safetensors", "config.json", "tokenizer.json"}) {
+    const std::string good = read(name);
+    const auto expect_damaged = [&](const std::string& what, const std::string& way_on) {
+      const FakeTrainerHooks unused{.before_update = [](int64_t) { FAIL() << "it trains"; }};
+      expect_error(
+          ErrorCode::kCorruptData, [&] { run(options(), unused); }, out("").parent_path().string() + "] " + name + what,
+          way_on);
+    };
+    std::string bad = good;
+    bad[bad.size() / 2] ^= 1;
+    for (const std::string& content : {bad, std::string(), std::string("mine")}) {
+      write(name, content);
+      expect_damaged(" has changed since this training finished", "Move it away; --restart then trains anew");
+      EXPECT_EQ(read(name), content);
+    }
+    fs::remove(out(name));
+    expect_damaged(" of the finished training is missing", "--restart trains anew");
+    write(name, good);
+    EXPECT_TRUE(run(options()).finished_before);
+  }
+  fs::remove(out("report.html"));
+  EXPECT_TRUE(run(options()).finished_before) << "the model is whole";
+  fs::remove(out("model.safetensors"));
+  EXPECT_TRUE(run(restarted()).training);
+}
+
 TEST_F(FinetuneOutTest, WhatComesMeanwhileIsNotReplacedEither) {
   const FakeTrainerHooks during{.before_update = [&](int64_t made) {
     if (made == 8) write("README.md");
@@ -219,6 +247,11 @@ TEST_F(FinetuneOutTest, AResultThatIsInPlaceIsDone) {
     fs::copy_file(folder_ / "whole" / name, out(name));
   }
   checkpoints.announce({{"training.json", {hash_file(out("training.json"))}}});
+  fs::rename(out("model.safetensors"), folder_ / "away");
+  expect_error(
+      ErrorCode::kCorruptData, [&] { run(options()); }, "model.safetensors of the finished training is missing");
+  EXPECT_FALSE(checkpoints.newest().empty()) << "it may have the weights";
+  fs::rename(folder_ / "away", out("model.safetensors"));
   fs::remove(checkpoints.newest() / "progress.json");
   EXPECT_TRUE(run(options()).finished_before);
   EXPECT_FALSE(fs::exists(out("checkpoints")));
@@ -237,6 +270,19 @@ TEST_F(FinetuneOutTest, WhatAKillLeftAmongTheCheckpointsGoes) {
   });
   EXPECT_THAT(names_in(out("checkpoints")), testing::SizeIs(2));
   EXPECT_TRUE(run(options()).training);
+  EXPECT_FALSE(fs::exists(out("checkpoints")));
+}
+
+TEST_F(FinetuneOutTest, WhatAKillLeftBesideAResultGoes) {
+  killed_after([&] {
+    run(options());
+    auto* staging = new StagingFolder(folder_ / "out");
+    write_file_atomically(staging->place("result/model.safetensors"), "half");
+    make_folders(out("checkpoints/update-00000018"));  // its files were removed
+  });
+  EXPECT_THAT(files("out"), testing::Contains(testing::StartsWith(".paceline-tmp-")));
+  EXPECT_TRUE(run(options()).finished_before);
+  EXPECT_THAT(files("out"), testing::Not(testing::Contains(testing::StartsWith("."))));
   EXPECT_FALSE(fs::exists(out("checkpoints")));
 }
 

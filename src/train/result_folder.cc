@@ -75,6 +75,24 @@ void ResultFolder::read() {
   }
 }
 
+void ResultFolder::check_model() const {
+  for (const std::string& name : classifier_files()) {
+    const auto listed = files_.find(name);
+    if (listed == files_.end()) continue;
+    const fs::path file = out_ / name;
+    if (!path_exists(file)) {
+      throw Error(
+          ErrorCode::kCorruptData,
+          fmt::format("[{}] {} of the finished training is missing. --restart trains anew.", out_.string(), name));
+    }
+    if (listed->second.contains(hash_file(file))) continue;
+    throw Error(
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] {} has changed since this training finished. Move it away; --restart then trains anew.",
+                    out_.string(), name));
+  }
+}
+
 bool ResultFolder::is_in_place() const {
   const auto written = announced_.find(kTrainingFile);
   return written != announced_.end() && !identity_.empty() && written->second.contains(hash_file(out_ / kTrainingFile));

@@ -29,6 +29,10 @@ class ResultFolder {
   /// Of the training whose result is there; empty: none is.
   const std::string& identity() const { return identity_; }
 
+  /// Throws Error{corrupt_data} where a file of the model that is the result is missing or has changed. The model card,
+  /// the page and the charts are not needed to use it. Reads all of the model.
+  void check_model() const;
+
   /// Whether it is that of the checkpoints, as a whole: training.json was the last to come.
   bool is_in_place() const;
 

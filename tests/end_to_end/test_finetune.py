@@ -15,6 +15,14 @@ from harness import PACELINE, PATIENCE, wait_until
 SUMS = 1e-4
 
 
+def change_a_bit(file):
+    """In the middle of it; a hard link to it stays as it was."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.unlink()
+    file.write_bytes(content)
+
+
 @needs_torch
 class TrainingTest(FinetuneTest):
     def test_it_learns_and_the_folder_is_a_model(self):
@@ -30,9 +38,21 @@ class TrainingTest(FinetuneTest):
         answers = self.paceline("classify", self.out, "--quiet", stdin=b"le le re 1\non te ur\n").stdout.decode()
         self.assertEqual([json.loads(line)["label"] for line in answers.splitlines()] if answers.startswith("{")
                          else [line.split("\t")[0] for line in answers.splitlines()], ["joy", "anger"])
-        again = self.paceline(*self.command(self.out, "--epochs", "12"))
-        self.assertIn("--restart trains anew", again.stderr.decode())
         self.fails(*self.command(self.out, "--epochs", "11"), expect=2, mentions=["other settings", "--restart"])
+
+    def test_the_same_command_again_says_the_same_of_a_whole_model(self):
+        command = self.command(self.out, "--steps", "2")
+        first = self.paceline(*command, "--json").stdout
+        self.assertEqual(first, (self.out / "training.json").read_bytes())
+        again = self.paceline(*command, "--json")
+        self.assertEqual(again.stdout, first)
+        self.assertIn("--restart trains anew", again.stderr.decode())
+        self.assertEqual(self.paceline(*command).stdout, b"")
+        change_a_bit(self.out / "model.safetensors")
+        self.fails(*command, "--json", expect=3, mentions=["model.safetensors has changed", "--restart"])
+        (self.out / "model.safetensors").unlink()
+        self.fails(*command, expect=3, mentions=["model.safetensors", "missing", "--restart"])
+        self.assertEqual(json.loads(self.paceline(*command, "--json", "--restart").stdout)["updates"], 2)
 
     def interrupt(self, out, sent, *flags):
         """Ends a training with a signal once it has a checkpoint."""
@@ -57,6 +77,17 @@ class TrainingTest(FinetuneTest):
             self.assertEqual(about["history"]["losses"]["update"], list(range(1, 61)))
             self.assertEqual(self.weights(out), self.weights(whole))
             self.assertEqual([path for path in out.iterdir() if path.name.startswith(".")], [])
+
+    def test_a_checkpoint_with_a_changed_bit_is_refused(self):
+        flags = ["--steps", "60", "--eval-every", "2"]
+        self.assertEqual(self.interrupt(self.out, signal.SIGKILL, *flags), -signal.SIGKILL)
+        newest = max(self.out.glob("checkpoints/update-*"))
+        for name in ("weights.safetensors", "state.safetensors", "best.safetensors", "progress.json"):
+            good = (newest / name).read_bytes()
+            change_a_bit(newest / name)
+            self.fails(*self.command(self.out, *flags), expect=3, mentions=[name, "is damaged", "--restart"])
+            (newest / name).write_bytes(good)
+        self.finetune(self.out, *flags)
 
     def test_a_disk_that_is_full_leaves_the_checkpoint_before(self):
         flags = ["--steps", "6", "--eval-every", "2"]
