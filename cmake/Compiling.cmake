@@ -5,10 +5,13 @@
 
 function(paceline_compile target kind)  # library or test
   if(kind STREQUAL "library" AND PACELINE_FUZZ)
-    # libFuzzer learns what an input reached, llvm-cov which lines: ./dev coverage says where the profile goes, anything
-    # else does not want one. Only a fuzz target links the fuzzer itself.
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link -fprofile-instr-generate=/dev/null
-      -fcoverage-mapping)
+    # libFuzzer learns what an input reached. Only a fuzz target links the fuzzer itself.
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+    # llvm-cov learns which lines, where there are parsers: ./dev coverage says where the profile goes, anything else does
+    # not want one.
+    if(NOT target MATCHES "^paceline_(kernels|backend.*|model|cli|report|jobs|pipeline|library|machine)$")
+      target_compile_options(${target} PRIVATE -fprofile-instr-generate=/dev/null -fcoverage-mapping)
+    endif()
   endif()
   if(kind STREQUAL "test" AND PACELINE_SANITIZE)
     # What is tested is optimised. Its tests are not: that would be half the time of the build.
