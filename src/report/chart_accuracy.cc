@@ -17,9 +17,9 @@ namespace {
 
 /// Nobody should read more out of the height than that: in the axis' unit, see height_of.
 constexpr double kLeastSpan = 0.2;
-/// A rejected type that loses this much more than the others' intervals reach is drawn at the bottom: it would leave
-/// the others a line.
-constexpr double kMostBelow = 5;
+/// A rejected type that loses this much more than the others' intervals reach is drawn at the bottom, and an interval of
+/// one that reaches further is cut there and at the top: it would leave the others a line.
+constexpr double kMostBeyond = 5;
 
 /// Accuracy changes by points, other figures by hundredths: one scale serves all.
 double height_of(double value) { return 100 * value; }
@@ -81,13 +81,18 @@ void set_axes(Panel& panel) {
     span.hold(spot.point.low);
     span.hold(spot.point.high);
   }
-  const double lowest = span.low - kMostBelow * std::max(span.high - span.low, kLeastSpan);
-  for (const Spot& spot : panel.spots) span.hold(std::max(spot.point.low, lowest));
+  const double beyond = kMostBeyond * std::max(span.high - span.low, kLeastSpan);
+  const Span farthest{span.low - beyond, span.high + beyond};
+  for (const Spot& spot : panel.spots) {
+    span.hold(std::max(spot.point.low, farthest.low));
+    span.hold(std::min(spot.point.high, farthest.high));
+  }
   const double missing = std::max(0.0, kLeastSpan - (span.high - span.low)) / 2;
   panel.y.ticks = linear_ticks(span.low - missing, span.high + missing, kValueTicks);
   panel.y.scale = {.low = panel.y.ticks.front().value, .high = panel.y.ticks.back().value};
   for (Spot& spot : panel.spots) {
     Point& point = spot.point;
+    point.high = std::min(point.high, panel.y.scale.high);
     if (point.low >= panel.y.scale.low) continue;
     point.low = panel.y.scale.low;
     if (point.y >= panel.y.scale.low) continue;

@@ -291,6 +291,21 @@ TEST(AccuracyFigureTest, ATypeThatLosesNearlyAllLeavesTheOthersTheirRoom) {
   EXPECT_GT(panel.y.scale.low, -10);
 }
 
+TEST(AccuracyFigureTest, IntervalsOfRejectedTypesStayInsideThePlot) {
+  for (const double reach : {0.0077, 0.9}) {
+    BenchResults results = labelled_results();
+    results.backends[2].accuracy->difference = {0, -reach, reach};
+    const Panel panel = accuracy_figure(results).panels.at(0);
+    EXPECT_EQ(panel.spots[0].label, "native int8 (rejected)");
+    EXPECT_EQ(panel.spots[0].point.y, 0);
+    for (const Spot& spot : panel.spots) {
+      EXPECT_GE(panel.y.scale.at(spot.point.low), 0) << spot.label;
+      EXPECT_LE(panel.y.scale.at(spot.point.high), 1) << spot.label;
+    }
+    EXPECT_LT(panel.y.scale.high, 10);
+  }
+}
+
 TEST(AccuracyFigureTest, OnePointIsNoChart) {
   BenchResults results = labelled_results();
   std::erase_if(results.cells, [](const CellResult& cell) { return cell.configuration.backend != "torch-eager"; });
