@@ -84,8 +84,8 @@ void set_axes(Panel& panel) {
   const double beyond = kMostBeyond * std::max(span.high - span.low, kLeastSpan);
   const Span farthest{span.low - beyond, span.high + beyond};
   for (const Spot& spot : panel.spots) {
-    span.hold(std::max(spot.point.low, farthest.low));
-    span.hold(std::min(spot.point.high, farthest.high));
+    span.low = std::min(span.low, std::max(spot.point.low, farthest.low));
+    span.high = std::max(span.high, std::min(spot.point.high, farthest.high));
   }
   const double missing = std::max(0.0, kLeastSpan - (span.high - span.low)) / 2;
   panel.y.ticks = linear_ticks(span.low - missing, span.high + missing, kValueTicks);
