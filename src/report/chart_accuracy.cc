@@ -17,8 +17,8 @@ namespace {
 
 /// Nobody should read more out of the height than that: in the axis' unit, see height_of.
 constexpr double kLeastSpan = 0.2;
-/// A rejected type that loses this much more than the others' intervals reach is drawn at the bottom, and an interval of
-/// one that reaches further is cut there and at the top: it would leave the others a line.
+/// A rejected type that loses this much more than the others' intervals reach is drawn at the bottom, and an interval
+/// of one that reaches further is cut there and at the top: it would leave the others a line.
 constexpr double kMostBeyond = 5;
 
 /// Accuracy changes by points, other figures by hundredths: one scale serves all.
