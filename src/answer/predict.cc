@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <unordered_map>
 
 #include "paceline/error.h"
 #include "words/suggest.h"
@@ -12,17 +13,40 @@
 namespace paceline {
 namespace {
 
-void keep_best(std::vector<Prediction>& predictions, int32_t top_k) {
-  const auto wanted = static_cast<std::size_t>(top_k);
-  if (top_k > 0 && wanted < predictions.size()) predictions.resize(wanted);
+/// Of more labels than these, sorting all of them for a few costs more than it takes to compute them.
+constexpr std::size_t kSortedLabels = 256;
+
+bool is_better(const Prediction& a, const Prediction& b) { return a.score > b.score; }
+
+/// Best first; of one score, the label with the lower number.
+void sort_all(std::vector<Prediction>& predictions) {
+  std::stable_sort(predictions.begin(), predictions.end(), is_better);
 }
 
-/// exp(x - max) / sum, in double, so that the scores of one text add up to 1 within float's own rounding.
-void softmax(std::vector<Prediction>& predictions) {
+/// The same of the first `top_k` places; what is behind them has no order.
+void sort_best(std::vector<Prediction>& predictions, int32_t top_k) {
+  const auto wanted = std::min(static_cast<std::size_t>(top_k), predictions.size());
+  std::partial_sort(predictions.begin(), predictions.begin() + static_cast<std::ptrdiff_t>(wanted), predictions.end(),
+                    [](const Prediction& a, const Prediction& b) {
+                      return a.score > b.score || (a.score == b.score && a.label < b.label);
+                    });
+}
+
+void keep_best(std::vector<Prediction>& predictions, int32_t top_k) {
+  const auto wanted = static_cast<std::size_t>(top_k);
+  if (top_k <= 0 || wanted >= predictions.size()) return;
+  predictions.resize(wanted);
+  predictions.shrink_to_fit();
+}
+
+/// exp(x - max) / sum, in double, so that the scores of one text add up to 1 within float's own rounding. Leaves the
+/// first `top_k`.
+void softmax(std::vector<Prediction>& predictions, int32_t top_k) {
   double largest = predictions.front().score;
   for (const Prediction& prediction : predictions) largest = std::max<double>(largest, prediction.score);
   double sum = 0;
   for (const Prediction& prediction : predictions) sum += std::exp(prediction.score - largest);
+  keep_best(predictions, top_k);
   for (Prediction& prediction : predictions) {
     prediction.score = static_cast<float>(std::exp(prediction.score - largest) / sum);
   }
@@ -43,14 +67,11 @@ void weigh(std::vector<Prediction>& predictions, const std::vector<float>& weigh
   for (Prediction& prediction : predictions) {
     prediction.score = std::min(1.0F, prediction.score * weights[static_cast<std::size_t>(prediction.label)]);
   }
-  std::stable_sort(predictions.begin(), predictions.end(),
-                   [](const Prediction& a, const Prediction& b) { return a.score > b.score; });
+  sort_all(predictions);
 }
 
-void choose(std::vector<Prediction>& predictions, ProblemType type, int32_t top_k,
-            const std::vector<float>& thresholds) {
-  // The best label of a single-label model that is not good enough does not make the next one right.
-  if (thresholds.empty() || type == ProblemType::kSingleLabelClassification) keep_best(predictions, top_k);
+void choose(std::vector<Prediction>& predictions, int32_t top_k, const std::vector<float>& thresholds) {
+  if (thresholds.empty()) keep_best(predictions, top_k);
   if (thresholds.empty() || predictions.empty()) return;
   const float best = predictions.front().score;
   std::erase_if(predictions,
@@ -61,13 +82,16 @@ void choose(std::vector<Prediction>& predictions, ProblemType type, int32_t top_
 
 void set_by_label(const std::map<std::string, float>& given, const std::vector<std::string>& labels,
                   std::string_view where, std::vector<float>& values) {
+  if (given.empty()) return;
+  std::unordered_map<std::string_view, std::size_t> numbers;  // of several labels with one name, the first
+  for (std::size_t k = 0; k < labels.size(); ++k) numbers.emplace(labels[k], k);
   for (const auto& [name, value] : given) {
-    const auto found = std::find(labels.begin(), labels.end(), name);
-    if (found == labels.end()) {
+    const auto found = numbers.find(name);
+    if (found == numbers.end()) {
       throw Error(ErrorCode::kInvalidArgument, fmt::format("[{}] the model has no label \"{}\". {}", where,
                                                            excerpt(name), suggestion(name, labels)));
     }
-    values[static_cast<std::size_t>(found - labels.begin())] = value;
+    values[found->second] = value;
   }
 }
 
@@ -123,10 +147,15 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
   }
   if (type != ProblemType::kRegression && !predictions.empty()) {
     // By logit, not by score: far from 0 different logits round to one score.
-    std::stable_sort(predictions.begin(), predictions.end(),
-                     [](const Prediction& a, const Prediction& b) { return a.score > b.score; });
-    if (type == ProblemType::kSingleLabelClassification) {
-      softmax(predictions);
+    const bool single = type == ProblemType::kSingleLabelClassification;
+    if (single && top_k > 0 && predictions.size() > kSortedLabels) {
+      sort_best(predictions, top_k);
+    } else {
+      sort_all(predictions);
+    }
+    if (single) {
+      // Before thresholds: the best label that is not good enough does not make the next one right.
+      softmax(predictions, top_k);
     } else {
       for (Prediction& prediction : predictions) {
         prediction.score = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(prediction.score))));
@@ -134,7 +163,7 @@ std::vector<Prediction> predict(std::span<const float> logits, ProblemType type,
     }
   }
   if (weighted && type == ProblemType::kMultiLabelClassification) weigh(predictions, rules.weights);
-  choose(predictions, type, top_k, rules.thresholds);
+  choose(predictions, top_k, rules.thresholds);
   return predictions;
 }
 

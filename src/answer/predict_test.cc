@@ -41,6 +41,21 @@ TEST(Predict, TiesKeepTheLabelsOrder) {
   EXPECT_EQ(best[3].label, 3);
 }
 
+TEST(Predict, TheBestOfManyLabelsAreThoseOfAllSorted) {
+  std::vector<float> logits;
+  for (int k = 0; k < 3000; ++k) logits.push_back(static_cast<float>((k * 37) % 1000) / 100);  // each three times
+  const std::vector<Prediction> all = predict(logits, ProblemType::kSingleLabelClassification, 0);
+  for (const int32_t top_k : {1, 2, 7}) {
+    const std::vector<Prediction> best = predict(logits, ProblemType::kSingleLabelClassification, top_k);
+    ASSERT_EQ(best.size(), static_cast<std::size_t>(top_k));
+    EXPECT_EQ(best.capacity(), best.size()) << "what is not wanted takes no memory";
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      EXPECT_EQ(best[i].label, all[i].label);
+      EXPECT_FLOAT_EQ(best[i].score, all[i].score);
+    }
+  }
+}
+
 TEST(Predict, MultiLabelScoresEachLabelByItself) {
   const std::vector<float> logits{0.0F, std::log(3.0F)};
   const std::vector<Prediction> best = predict(logits, ProblemType::kMultiLabelClassification, 0);

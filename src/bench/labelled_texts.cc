@@ -169,7 +169,7 @@ std::optional<CollectedAnswers> collect_answers(const LabelledTexts& texts, std:
   }
   // Nobody asks for average precision or calibration here, and the first takes long.
   collected.multi.scores.clear();
-  collected.logits.clear();
+  collected.logits = {};
   return collected;
 }
 

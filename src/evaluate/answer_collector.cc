@@ -63,7 +63,7 @@ void add_single(CollectedAnswers& collected, const Expected& expected, const Ans
   const int32_t best = answer.predictions.front().label;
   collected.single.expected.push_back(expected.labels.front());
   collected.single.predicted.push_back(best == kNoLabel ? kNothingPredicted : best);
-  collected.logits.insert(collected.logits.end(), answer.logits.begin(), answer.logits.end());
+  collected.logits.add(answer.logits, expected.labels.front());
 }
 
 void add_multi(MultiLabels& to, const Expected& expected, const Answer& answer) {
@@ -91,6 +91,7 @@ AnswerOptions scored_answers(const LabelOptions& labels, const Checkpoint& check
 CollectedAnswers no_answers(std::size_t labels) {
   CollectedAnswers none;
   none.single.labels = none.multi.labels = static_cast<int32_t>(labels);
+  none.logits = SingleLabelLogits(none.single.labels);
   return none;
 }
 
@@ -211,16 +212,16 @@ double AnswerCollector::loss_of(const Expected& expected, const Answer& answer) 
 
 /// Keeps the text where it is among the most wrong ones: a heap with the least wrong on top.
 void AnswerCollector::remember(const Row& row, const Expected& expected, const Answer& answer) {
-  std::vector<WrongText>& wrong = collected_.wrong;
-  const double loss = loss_of(expected, answer);
-  if (wrong.size() == kMostWrong && loss <= wrong.front().loss) return;
   std::vector<int32_t> given;
   for (const Prediction& one : answer.predictions) {
     if (one.label != kNoLabel) given.push_back(one.label);
   }
   std::ranges::sort(given);
-  if (type_ != ProblemType::kRegression && given == expected.labels) return;
   const bool regression = type_ == ProblemType::kRegression;
+  if (!regression && given == expected.labels) return;
+  std::vector<WrongText>& wrong = collected_.wrong;
+  const double loss = loss_of(expected, answer);
+  if (wrong.size() == kMostWrong && loss <= wrong.front().loss) return;
   if (wrong.size() == kMostWrong) {
     std::ranges::pop_heap(wrong, less_wrong);
     wrong.pop_back();

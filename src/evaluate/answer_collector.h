@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "evaluate/expected_labels.h"
 #include "jobs/stream.h"
+#include "metrics/calibration.h"
 #include "metrics/multi_label.h"
 #include "metrics/single_label.h"
 #include "results/evaluation.h"
@@ -34,7 +35,7 @@ struct CollectedAnswers {
   MultiLabels multi{};              ///< of one with several; its scores are logits
   std::vector<double> expected{};   ///< of a regression
   std::vector<double> predicted{};  ///< of a regression
-  std::vector<float> logits{};      ///< [N, K], with the class weights; with several labels they are multi.scores
+  SingleLabelLogits logits{};       ///< with the class weights; with several labels they are multi.scores
   std::vector<WrongText> wrong{};   ///< the worst, by falling loss
 };
 

@@ -34,7 +34,7 @@ ExpectedLabels::ExpectedLabels(const std::vector<std::string>& labels, ProblemTy
                 fmt::format("[evaluate] the model is a regression with {} outputs, expected one.", labels.size()));
   }
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (!numbers_.emplace(labels[i], static_cast<int32_t>(i)).second) twice_.push_back(labels[i]);
+    if (!numbers_.emplace(labels[i], static_cast<int32_t>(i)).second) twice_.insert(labels[i]);
   }
 }
 
@@ -140,7 +140,7 @@ void ExpectedLabels::refuse_indicators(const Json& list) const {
 }
 
 void ExpectedLabels::refuse_ambiguous(const std::string& name) const {
-  if (std::ranges::find(twice_, name) == twice_.end()) return;
+  if (!twice_.contains(name)) return;
   throw_label(fmt::format(
       "the label is \"{}\", which config.json calls {} of its labels, so it does not say which. Give each a "
       "name of its own in id2label, or use numbers.",

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/json.h"
@@ -66,7 +67,7 @@ class ExpectedLabels {
   std::vector<std::string> labels_;
   std::unordered_map<std::string, int32_t> numbers_;
   ProblemType type_;
-  std::vector<std::string> twice_;  ///< names that several labels have
+  std::unordered_set<std::string> twice_;  ///< names that several labels have
   std::optional<LabelForm> form_;
   bool said_yes_or_no_ = false;
 };

@@ -32,19 +32,18 @@ TaskScores score(const CollectedAnswers& answers, ProblemType type) {
 std::optional<Calibration> calibrate(const CollectedAnswers& answers, ProblemType type) {
   switch (type) {
     case ProblemType::kSingleLabelClassification:
-      return calibrate_single(answers.logits, answers.single.expected, answers.single.labels);
+      return answers.logits.calibrate();
     case ProblemType::kMultiLabelClassification:
-      return calibrate_multi(answers.multi.scores, answers.multi.expected);
+      return calibrate_multi(answers.multi.scores, answers.multi.expected, answers.multi.labels);
     case ProblemType::kRegression:
       break;
   }
   return std::nullopt;
 }
 
-std::vector<int64_t> confusion_of(const CollectedAnswers& answers, ProblemType type) {
+std::vector<ConfusionCell> confusion_of(const CollectedAnswers& answers, ProblemType type) {
   if (type != ProblemType::kSingleLabelClassification) return {};
-  const Confusion confusion(answers.single);
-  return {confusion.counts().begin(), confusion.counts().end()};
+  return count_confusion(answers.single);
 }
 
 void compare(const CollectedAnswers& others, const CollectedAnswers& answers, ProblemType type,

@@ -12,8 +12,8 @@ TaskScores score(const CollectedAnswers& answers, ProblemType type);
 /// None for a regression.
 std::optional<Calibration> calibrate(const CollectedAnswers& answers, ProblemType type);
 
-/// Confusion as Evaluation has it; empty but for a single label.
-std::vector<int64_t> confusion_of(const CollectedAnswers& answers, ProblemType type);
+/// Empty but for a single label.
+std::vector<ConfusionCell> confusion_of(const CollectedAnswers& answers, ProblemType type);
 
 /// The paired figures of two models on the texts that both answered: `answers` minus `others`. Nothing but
 /// `against.texts` where there is none.

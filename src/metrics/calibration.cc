@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 #include "base/function_ref.h"
 
@@ -60,9 +62,9 @@ std::optional<double> find_temperature(FunctionRef<double(double)> slope) {
   return std::exp(-(low + high) / 2);
 }
 
-template <class Measure>
-Calibration calibrate(Measure measure, FunctionRef<double(double)> slope) {
-  Calibration calibration{.plain = measure(1.0), .temperature = find_temperature(slope)};
+/// `measure`: with logits multiplied by an inverse temperature.
+Calibration calibrate(Reliability plain, FunctionRef<Reliability(double)> measure, FunctionRef<double(double)> slope) {
+  Calibration calibration{.plain = std::move(plain), .temperature = find_temperature(slope)};
   calibration.tempered = calibration.temperature ? measure(1 / *calibration.temperature) : calibration.plain;
   return calibration;
 }
@@ -96,6 +98,24 @@ double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
+/// Logits that differ by less than 2^-10 of their size.
+struct LogitGroup {
+  double count = 0;
+  double sum = 0;
+};
+
+std::vector<LogitGroup> group_logits(std::span<const float> logits) {
+  constexpr int kDroppedBits = 13;  // of the 23 behind the point
+  std::vector<LogitGroup> groups(std::size_t{1} << (32 - kDroppedBits));
+  for (const float logit : logits) {
+    LogitGroup& group = groups[std::bit_cast<uint32_t>(logit) >> kDroppedBits];
+    ++group.count;
+    group.sum += static_cast<double>(logit);
+  }
+  std::erase_if(groups, [](const LogitGroup& group) { return group.count == 0; });
+  return groups;
+}
+
 }  // namespace
 
 Calibration calibrate_single(std::span<const float> logits, std::span<const int32_t> expected, int32_t labels) {
@@ -120,10 +140,57 @@ Calibration calibrate_single(std::span<const float> logits, std::span<const int3
     }
     return sum;
   };
-  return calibrate(measure, slope);
+  return calibrate(measure(1.0), measure, slope);
 }
 
-Calibration calibrate_multi(std::span<const float> logits, std::span<const uint8_t> expected) {
+void SingleLabelLogits::add(std::span<const float> logits, int32_t expected) {
+  if (labels_ <= kManyLabels) {
+    logits_.insert(logits_.end(), logits.begin(), logits.end());
+    expected_.push_back(expected);
+    return;
+  }
+  const Softmax softmax(logits, 1);
+  const auto wanted = static_cast<std::size_t>(expected);
+  texts_.push_back({.probability = 1 / softmax.sum,
+                    .loss = softmax.loss(logits, wanted, 1),
+                    .distance = static_cast<double>(logits[softmax.best]) - static_cast<double>(logits[wanted]),
+                    .right = softmax.best == wanted});
+  distances_.add(logits);
+}
+
+Calibration SingleLabelLogits::calibrate() const {
+  return labels_ <= kManyLabels ? calibrate_single(logits_, expected_, labels_) : calibrate_distances();
+}
+
+Calibration SingleLabelLogits::calibrate_distances() const {
+  const auto count = static_cast<double>(texts_.size());
+  Bins plain;
+  double plain_loss = 0;
+  for (const Text& text : texts_) {
+    plain.add(text.probability, text.right);
+    plain_loss += text.loss;
+  }
+  const auto measure = [&](double inverse) {
+    Bins bins;
+    double loss = 0;
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      const double sum = distances_.softmax(i, inverse).sum;
+      bins.add(1 / sum, texts_[i].right);
+      loss += std::log(sum) + inverse * texts_[i].distance;
+    }
+    return bins.close(loss / count);
+  };
+  const auto slope = [&](double inverse) {
+    double sum = 0;
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      sum += texts_[i].distance - distances_.softmax(i, inverse).mean_distance;
+    }
+    return sum;
+  };
+  return paceline::calibrate(plain.close(plain_loss / count), measure, slope);
+}
+
+Calibration calibrate_multi(std::span<const float> logits, std::span<const uint8_t> expected, int32_t labels) {
   const auto measure = [&](double inverse) {
     Bins bins;
     double loss = 0;
@@ -142,7 +209,18 @@ Calibration calibrate_multi(std::span<const float> logits, std::span<const uint8
     }
     return sum;
   };
-  return calibrate(measure, slope);
+  if (labels <= kManyLabels) return calibrate(measure(1.0), measure, slope);
+  const std::vector<LogitGroup> groups = group_logits(logits);
+  double of_expected = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    of_expected += expected[i] != 0 ? static_cast<double>(logits[i]) : 0;
+  }
+  const auto slope_of_groups = [&](double inverse) {
+    double sum = -of_expected;
+    for (const LogitGroup& group : groups) sum += sigmoid(inverse * group.sum / group.count) * group.sum;
+    return sum;
+  };
+  return calibrate(measure(1.0), measure, slope_of_groups);
 }
 
 }  // namespace paceline

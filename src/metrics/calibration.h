@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "metrics/logit_distances.h"
 #include "metrics/multi_label.h"
 #include "metrics/single_label.h"
 
@@ -39,7 +40,38 @@ struct Calibration {
 /// One label per text: the probability of the best label, softmax. `logits` [N, K], `expected` [N], N > 0.
 Calibration calibrate_single(std::span<const float> logits, std::span<const int32_t> expected, int32_t labels);
 
-/// Several labels per text: each (text, label) is a prediction, sigmoid. `logits` and `expected` [N, K], N > 0.
-Calibration calibrate_multi(std::span<const float> logits, std::span<const uint8_t> expected);
+/// The same of texts that come one after another. Of up to kManyLabels labels their logits are kept whole. Of more,
+/// their distances are kept in bins: what a text costs no longer grows with K. `plain` is then the same to the bit; the
+/// temperature and the log loss with it are right to about five digits.
+class SingleLabelLogits {
+ public:
+  SingleLabelLogits() = default;
+  explicit SingleLabelLogits(int32_t labels) : labels_(labels) {}
+
+  /// `logits` [K], finite.
+  void add(std::span<const float> logits, int32_t expected);
+  /// At least one text.
+  Calibration calibrate() const;
+
+ private:
+  struct Text {
+    double probability = 0;  ///< of the best label
+    double loss = 0;
+    double distance = 0;  ///< of the expected label's logit to the largest
+    bool right = false;
+  };
+  Calibration calibrate_distances() const;
+
+  int32_t labels_ = 0;
+  std::vector<float> logits_;      ///< [N, K]; of many labels empty, and so is the next
+  std::vector<int32_t> expected_;  ///< [N]
+  std::vector<Text> texts_;        ///< [N] of many labels, as distances_
+  LogitDistances distances_;
+};
+
+/// Several labels per text: each (text, label) is a prediction, sigmoid. `logits` and `expected` [N, `labels`], N > 0.
+/// Of more than kManyLabels labels the temperature is that of logits rounded to three digits, which change it by about
+/// 1e-7.
+Calibration calibrate_multi(std::span<const float> logits, std::span<const uint8_t> expected, int32_t labels);
 
 }  // namespace paceline

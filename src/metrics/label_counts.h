@@ -5,6 +5,10 @@
 
 namespace paceline {
 
+/// Of more labels than these nothing is kept for each pair of a text and a label, or of two labels: their number would
+/// grow with the product. What is kept instead says so where it stands.
+inline constexpr int32_t kManyLabels = 256;
+
 /// One label over some texts.
 struct LabelCounts {
   int64_t expected = 0;   ///< texts that have it

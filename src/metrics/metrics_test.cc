@@ -32,8 +32,16 @@ TEST(SingleLabelScores, NothingPredictedIsWrongAndTakesNobodysPrecision) {
   EXPECT_EQ(scores.majority, 0.5);
   EXPECT_EQ(scores.labels[0].precision(), 1);
   EXPECT_EQ(scores.labels[0].recall(), 0.5);
-  EXPECT_EQ(Confusion(texts).count(1, kNothingPredicted), 1);
-  EXPECT_EQ(Confusion(texts).count(1, 1), 1);
+  EXPECT_EQ(count_confusion(texts),
+            (std::vector<ConfusionCell>{{0, 0, 1}, {0, kNothingPredicted, 1}, {1, 1, 1}, {1, kNothingPredicted, 1}}));
+  EXPECT_EQ(confusion_matrix(count_confusion(texts), 2), (std::vector<std::vector<int64_t>>{{1, 0, 1}, {0, 1, 1}}));
+}
+
+TEST(SingleLabelScores, OfManyLabelsOnlyCellsThatOccurAreKept) {
+  constexpr int32_t kLabels = 100'000;  // a matrix of them has 10^10 cells
+  const SingleLabels texts{kLabels, {7, 99'999, 7, 7}, {99'999, 7, 99'999, kNothingPredicted}};
+  EXPECT_EQ(count_confusion(texts),
+            (std::vector<ConfusionCell>{{7, 99'999, 2}, {7, kNothingPredicted, 1}, {99'999, 7, 1}}));
 }
 
 TEST(SingleLabelScores, OneTextHasAnIntervalToo) {
@@ -179,6 +187,18 @@ TEST(MultiLabelScores, ATextIsExactWhereAllItsLabelsAre) {
   EXPECT_DOUBLE_EQ(scores.micro_f1.value, 2 * 2.0 / 5);
   EXPECT_DOUBLE_EQ(scores.macro_f1.value, 0.5);
   EXPECT_EQ(scores.label_average_precision[0], 1);
+}
+
+TEST(MultiLabelScores, ATextCountsAsOftenAsItWasDrawn) {
+  const MultiLabels texts{3, {1, 0, 1, 0, 1, 0, 1, 0, 0}, {1, 1, 0, 0, 1, 0, 0, 0, 0}, {}};
+  std::vector<LabelCounts> counts(3, LabelCounts{9, 9, 9});
+  MarkedLabels(texts).count(std::vector<uint32_t>{2, 3, 0}, counts);
+  EXPECT_EQ(counts[0].expected, 2);
+  EXPECT_EQ(counts[0].right, 2);
+  EXPECT_EQ(counts[1].predicted, 5);
+  EXPECT_EQ(counts[1].right, 3);
+  EXPECT_EQ(counts[2].expected, 2);
+  EXPECT_EQ(counts[2].predicted, 0);
 }
 
 TEST(MultiLabelScores, WithoutScoresThereIsNoAveragePrecision) {
@@ -380,6 +400,81 @@ TEST(Calibration, LogitsFarApartStayFinite) {
   const Calibration calibration = calibrate_single(logits, std::vector<int32_t>{0, 0, 0}, 2);
   EXPECT_TRUE(std::isfinite(calibration.plain.log_loss));
   EXPECT_TRUE(std::isfinite(calibration.tempered.log_loss));
+}
+
+/// 300 texts of so many labels, of which the model finds some.
+struct ManyLabels {
+  SingleLabelLogits collected;
+  std::vector<float> logits{};
+  std::vector<int32_t> expected{};
+
+  explicit ManyLabels(int32_t labels) : collected(labels) {
+    Random random(36);
+    for (int text = 0; text < 300; ++text) {
+      std::vector<float> row;
+      for (int32_t k = 0; k < labels; ++k) row.push_back(static_cast<float>(6 * random.uniform() + random.uniform()));
+      expected.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(labels))));
+      row[static_cast<std::size_t>(expected.back())] += random.uniform() < 0.6 ? 9 : 0;
+      collected.add(row, expected.back());
+      logits.insert(logits.end(), row.begin(), row.end());
+    }
+  }
+};
+
+void expect_equal(const Reliability& one, const Reliability& other) {
+  EXPECT_EQ(one.error, other.error);
+  EXPECT_EQ(one.log_loss, other.log_loss);
+  for (std::size_t i = 0; i < one.bins.size(); ++i) EXPECT_EQ(one.bins[i].probability, other.bins[i].probability);
+}
+
+TEST(Calibration, OfFewLabelsTextsOneByOneGiveTheSameBits) {
+  const ManyLabels few(kManyLabels);
+  const Calibration whole = calibrate_single(few.logits, few.expected, kManyLabels);
+  const Calibration found = few.collected.calibrate();
+  EXPECT_EQ(found.temperature, whole.temperature);
+  expect_equal(found.plain, whole.plain);
+  expect_equal(found.tempered, whole.tempered);
+}
+
+TEST(Calibration, OfManyLabelsTheTemperatureIsThatOfAllLogits) {
+  constexpr int32_t kLabels = 2000;
+  const ManyLabels many(kLabels);
+  const Calibration whole = calibrate_single(many.logits, many.expected, kLabels);
+  const Calibration found = many.collected.calibrate();
+  expect_equal(found.plain, whole.plain);
+  ASSERT_TRUE(whole.temperature && found.temperature);
+  EXPECT_NEAR(*found.temperature, *whole.temperature, 1e-5 * *whole.temperature);
+  EXPECT_NEAR(found.tempered.log_loss, whole.tempered.log_loss, 1e-5);
+  EXPECT_NEAR(found.tempered.error, whole.tempered.error, 1e-5);
+}
+
+TEST(Calibration, OfManyLabelsLogitsFarApartStayFinite) {
+  SingleLabelLogits texts(kManyLabels + 1);
+  std::vector<float> row(kManyLabels + 1, -3e38F);
+  row[3] = 3e38F;
+  row[4] = 1;
+  for (const int32_t expected : {3, 4, 5}) texts.add(row, expected);
+  const Calibration calibration = texts.calibrate();
+  EXPECT_TRUE(std::isfinite(calibration.plain.log_loss));
+  EXPECT_TRUE(std::isfinite(calibration.tempered.log_loss));
+}
+
+TEST(Calibration, OfManyIndependentLabelsTheTemperatureIsThatOfAllLogits) {
+  Random random(37);
+  std::vector<float> logits;
+  std::vector<uint8_t> expected;
+  for (int i = 0; i < 200 * 300; ++i) {
+    const double logit = 8 * random.uniform() - 6;
+    logits.push_back(static_cast<float>(2 * logit));
+    expected.push_back(random.uniform() < 1 / (1 + std::exp(-logit)) ? 1 : 0);
+  }
+  const Calibration whole = calibrate_multi(logits, expected, 200);
+  const Calibration found = calibrate_multi(logits, expected, 300);
+  expect_equal(found.plain, whole.plain);
+  ASSERT_TRUE(whole.temperature && found.temperature);
+  EXPECT_NEAR(*whole.temperature, 2, 0.1);
+  EXPECT_NEAR(*found.temperature, *whole.temperature, 1e-6);
+  EXPECT_NEAR(found.tempered.log_loss, whole.tempered.log_loss, 1e-9);
 }
 
 TEST(RegressionScores, TheDifferenceOfTwoCorrelationsIsPaired) {

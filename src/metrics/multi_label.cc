@@ -59,27 +59,45 @@ int64_t count_exact(const MultiLabels& texts) {
 
 }  // namespace
 
-std::vector<LabelCounts> count_labels(const MultiLabels& texts, std::span<const uint32_t> drawn) {
+MarkedLabels::MarkedLabels(const MultiLabels& texts) {
   const auto labels = static_cast<std::size_t>(texts.labels);
-  std::vector<LabelCounts> counts(labels);
-  for (std::size_t i = 0; i < drawn.size(); ++i) {
-    const int64_t times = drawn[i];
-    if (times == 0) continue;
+  for (std::size_t text = 0; text < texts.texts(); ++text) {
     for (std::size_t k = 0; k < labels; ++k) {
-      const bool expected = texts.expected[i * labels + k] != 0;
-      const bool predicted = texts.predicted[i * labels + k] != 0;
-      counts[k].expected += expected ? times : 0;
-      counts[k].predicted += predicted ? times : 0;
-      counts[k].right += expected && predicted ? times : 0;
+      const uint32_t expected = texts.expected[text * labels + k] != 0 ? 1 : 0;
+      const uint32_t predicted = texts.predicted[text * labels + k] != 0 ? 1 : 0;
+      if (expected + predicted > 0) marks_.push_back({static_cast<uint32_t>(k), expected, predicted});
     }
+    ends_.push_back(marks_.size());
   }
+}
+
+void MarkedLabels::count(std::span<const uint32_t> drawn, std::span<LabelCounts> counts) const {
+  std::fill(counts.begin(), counts.end(), LabelCounts{});
+  std::size_t first = 0;
+  for (std::size_t text = 0; text < drawn.size(); ++text) {
+    const int64_t times = drawn[text];
+    for (const Mark& mark : std::span(marks_).subspan(first, ends_[text] - first)) {
+      LabelCounts& label = counts[mark.label];
+      label.expected += times * mark.expected;
+      label.predicted += times * mark.predicted;
+      label.right += times * (mark.expected & mark.predicted);
+    }
+    first = ends_[text];
+  }
+}
+
+std::vector<LabelCounts> count_labels(const MultiLabels& texts) {
+  std::vector<LabelCounts> counts(static_cast<std::size_t>(texts.labels));
+  MarkedLabels(texts).count(std::vector<uint32_t>(texts.texts(), 1), counts);
   return counts;
 }
 
 MultiLabelScores score(const MultiLabels& texts) {
   const std::size_t size = texts.texts();
   const std::vector<uint32_t> once(size, 1);
-  MultiLabelScores scores{.texts = static_cast<int64_t>(size), .labels = count_labels(texts, once)};
+  const MarkedLabels marked(texts);
+  MultiLabelScores scores{.texts = static_cast<int64_t>(size), .labels = count_labels(texts)};
+  std::vector<LabelCounts> counts(scores.labels.size());
   scores.exact = proportion(count_exact(texts), scores.texts);
   const std::vector<AveragePrecision> sorted = sort_labels(texts);
   scores.label_average_precision.resize(scores.labels.size());
@@ -88,14 +106,16 @@ MultiLabelScores score(const MultiLabels& texts) {
   std::vector<double> values{micro_f1(scores.labels), macro_f1(scores.labels, MeanOver::kAll)};
   if (precision) values.push_back(*precision);
   const std::size_t passes = kCountingPasses + (precision ? kPrecisionPasses : 0);
-  const std::vector<Score> found = bootstrap_shares(
-      values, size, passes * texts.expected.size(), [&](std::span<const uint32_t> drawn, std::span<double> figures) {
-        const std::vector<LabelCounts> counts = count_labels(texts, drawn);
-        figures[0] = micro_f1(counts);
-        figures[1] = macro_f1(counts, MeanOver::kAll);
-        // A sample without any label says nothing: it counts as the mean itself.
-        if (precision) figures[2] = mean_of(sorted, drawn).value_or(*precision);
-      });
+  const std::vector<Score> found = bootstrap_shares(values, size, passes * texts.expected.size(),
+                                                    [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+                                                      marked.count(drawn, counts);
+                                                      figures[0] = micro_f1(counts);
+                                                      figures[1] = macro_f1(counts, MeanOver::kAll);
+                                                      // A sample without any label says nothing: it counts as the mean
+                                                      // itself.
+                                                      if (precision)
+                                                        figures[2] = mean_of(sorted, drawn).value_or(*precision);
+                                                    });
   scores.micro_f1 = found[0];
   scores.macro_f1 = found[1];
   if (precision) scores.average_precision = found[2];

@@ -31,8 +31,26 @@ struct MultiLabelScores {
   std::vector<std::optional<double>> label_average_precision{};  ///< [K]; none for a label that no text has
 };
 
-/// [K], each text counted as often as it was `drawn`.
-std::vector<LabelCounts> count_labels(const MultiLabels& texts, std::span<const uint32_t> drawn);
+/// The labels that each text has or was given: few of many. Counting them again and again costs what they are, not N
+/// times K.
+class MarkedLabels {
+ public:
+  explicit MarkedLabels(const MultiLabels& texts);
+  /// [K], each text counted as often as it was `drawn`. `counts`: [K], what was in it is lost.
+  void count(std::span<const uint32_t> drawn, std::span<LabelCounts> counts) const;
+
+ private:
+  struct Mark {
+    uint32_t label : 30;
+    uint32_t expected : 1;
+    uint32_t predicted : 1;
+  };
+  std::vector<Mark> marks_;        ///< of all texts, one behind another
+  std::vector<std::size_t> ends_;  ///< [N], in marks_
+};
+
+/// [K], each text counted once.
+std::vector<LabelCounts> count_labels(const MultiLabels& texts);
 
 /// At least one text.
 MultiLabelScores score(const MultiLabels& texts);

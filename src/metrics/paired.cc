@@ -107,8 +107,14 @@ LabelSums sums_of(const MultiLabels& texts, std::size_t text) {
 /// Of a figure of the labels' counts.
 Score count_difference(const MultiLabels& first, const MultiLabels& second,
                        FunctionRef<double(std::span<const LabelCounts>)> figure) {
+  const MarkedLabels marked_first(first);
+  const MarkedLabels marked_second(second);
+  std::vector<LabelCounts> counts(static_cast<std::size_t>(first.labels));
   const auto difference = [&](std::span<const uint32_t> drawn) {
-    return figure(count_labels(second, drawn)) - figure(count_labels(first, drawn));
+    marked_second.count(drawn, counts);
+    const double of_second = figure(counts);
+    marked_first.count(drawn, counts);
+    return of_second - figure(counts);
   };
   const std::vector<uint32_t> once(first.texts(), 1);
   return bootstrap(difference(once), once.size(), 2 * first.expected.size(), difference);

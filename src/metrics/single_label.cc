@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "metrics/proportion.h"
 #include "statistics/resampling.h"
@@ -21,10 +22,32 @@ Score macro_f1_of(const SingleLabels& texts, std::span<const LabelCounts> all) {
 
 }  // namespace
 
-Confusion::Confusion(const SingleLabels& texts)
-    : labels_(texts.labels),
-      counts_(static_cast<std::size_t>(texts.labels) * static_cast<std::size_t>(texts.labels + 1)) {
-  for (std::size_t i = 0; i < texts.expected.size(); ++i) ++counts_[place(texts.expected[i], texts.predicted[i])];
+std::vector<ConfusionCell> count_confusion(const SingleLabels& texts) {
+  const auto column = [&](int32_t predicted) { return predicted == kNothingPredicted ? texts.labels : predicted; };
+  std::vector<std::pair<int32_t, int32_t>> places;
+  places.reserve(texts.expected.size());
+  for (std::size_t i = 0; i < texts.expected.size(); ++i) {
+    places.emplace_back(texts.expected[i], column(texts.predicted[i]));
+  }
+  std::ranges::sort(places);
+  std::vector<ConfusionCell> cells;
+  for (const auto& [expected, place] : places) {
+    const int32_t predicted = place == texts.labels ? kNothingPredicted : place;
+    if (cells.empty() || cells.back().expected != expected || cells.back().predicted != predicted) {
+      cells.push_back({expected, predicted, 0});
+    }
+    ++cells.back().texts;
+  }
+  return cells;
+}
+
+std::vector<std::vector<int64_t>> confusion_matrix(std::span<const ConfusionCell> cells, std::size_t labels) {
+  std::vector<std::vector<int64_t>> rows(labels, std::vector<int64_t>(labels + 1));
+  for (const ConfusionCell& cell : cells) {
+    const std::size_t column = cell.predicted == kNothingPredicted ? labels : static_cast<std::size_t>(cell.predicted);
+    rows[static_cast<std::size_t>(cell.expected)][column] = cell.texts;
+  }
+  return rows;
 }
 
 void count_labels(const SingleLabels& texts, std::span<const uint32_t> drawn, std::span<LabelCounts> counts) {

@@ -19,26 +19,21 @@ struct SingleLabels {
   std::vector<int32_t> predicted;  ///< [N], the same or kNothingPredicted
 };
 
-/// Rows: expected; columns: predicted, the last one nothing.
-class Confusion {
- public:
-  explicit Confusion(const SingleLabels& texts);
-  /// `predicted`: a label or kNothingPredicted.
-  int64_t count(int32_t expected, int32_t predicted) const { return counts_[place(expected, predicted)]; }
+/// Texts of which one label was expected and one, or nothing, predicted.
+struct ConfusionCell {
+  int32_t expected = 0;
+  int32_t predicted = 0;  ///< a label or kNothingPredicted
+  int64_t texts = 0;      ///< at least 1
 
-  /// [K, K + 1]
-  std::span<const int64_t> counts() const { return counts_; }
-
- private:
-  std::size_t place(int32_t expected, int32_t predicted) const {
-    const int32_t column = predicted == kNothingPredicted ? labels_ : predicted;
-    return static_cast<std::size_t>(expected) * static_cast<std::size_t>(labels_ + 1) +
-           static_cast<std::size_t>(column);
-  }
-
-  int32_t labels_;
-  std::vector<int64_t> counts_;
+  bool operator==(const ConfusionCell&) const = default;
 };
+
+/// The cells of the confusion matrix that occur: at most as many as texts. By the label expected, then by the one
+/// predicted, kNothingPredicted last.
+std::vector<ConfusionCell> count_confusion(const SingleLabels& texts);
+
+/// The same as K rows of K + 1 counts: expected; predicted, the last one nothing.
+std::vector<std::vector<int64_t>> confusion_matrix(std::span<const ConfusionCell> cells, std::size_t labels);
 
 struct SingleLabelScores {
   int64_t texts = 0;

@@ -81,8 +81,7 @@ const BackendInfo& TextClassifier::info() const { return state_->instances.info(
 const RunOptions& TextClassifier::options() const { return state_->options; }
 
 std::size_t TextClassifier::chunk_texts() const {
-  const int32_t chunk = options().limits.chunk;
-  return static_cast<std::size_t>(chunk > 0 ? chunk : kChunkTexts);
+  return paceline::chunk_texts(options().limits.chunk, info().outputs);
 }
 
 Sequences TextClassifier::encode(std::span<const Text> texts) const {

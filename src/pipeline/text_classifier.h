@@ -30,7 +30,8 @@ class TextClassifier {
   const Tokenizer& tokenizer() const;
   const BackendInfo& info() const;  ///< of each instance
   const RunOptions& options() const;
-  /// How many texts go through the three parts together: at least 1.
+  /// How many texts go through the three parts together: at least 1, and of many labels so few that their logits are
+  /// small beside a model.
   std::size_t chunk_texts() const;
 
   /// Texts to sequences: on all threads, in windows where the options ask for them. A text that the tokenizer refuses,

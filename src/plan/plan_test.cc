@@ -348,5 +348,14 @@ TEST_F(PlanFile, RefusesACheckpointOfOtherLabelsOrAnotherType) {
       ErrorCode::kCorruptData, [&] { check_plan_checkpoint(plan_, checkpoint, folder_); }, "none, middle");
 }
 
+TEST(ChunkTexts, AreFewerWhereTheModelHasManyLabels) {
+  EXPECT_EQ(chunk_texts(0, 3), static_cast<std::size_t>(kChunkTexts));
+  EXPECT_EQ(chunk_texts(7, 3), 7U);
+  EXPECT_EQ(chunk_texts(0, 1677), static_cast<std::size_t>(kChunkTexts));
+  EXPECT_EQ(chunk_texts(0, 20'000), 838U) << "16 million logits";
+  EXPECT_EQ(chunk_texts(7, 100'000), 7U);
+  EXPECT_EQ(chunk_texts(7, 1 << 30), 1U);
+}
+
 }  // namespace
 }  // namespace paceline

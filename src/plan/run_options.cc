@@ -1,6 +1,13 @@
 #include "plan/run_options.h"
 
+#include <algorithm>
+
 namespace paceline {
+
+std::size_t chunk_texts(int32_t chunk, int32_t outputs) {
+  constexpr int32_t kMostLogits = 1 << 24;
+  return static_cast<std::size_t>(std::clamp(kMostLogits / std::max(outputs, 1), 1, chunk > 0 ? chunk : kChunkTexts));
+}
 
 bool in_windows(const std::optional<LongTextOptions>& long_texts) {
   return long_texts && long_texts->mode == LongTextOptions::Mode::kWindow;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -24,6 +25,10 @@ struct RunOptions {
   int32_t instances = 1;    ///< copies of the model that take batches side by side; backend.threads is of each
   CheckpointOptions checkpoint_options{};
 };
+
+/// How many texts go through the work together: as many as `chunk` asks for (0: kChunkTexts), but of many `outputs` so
+/// few that their logits take at most 64 MB. At least 1.
+std::size_t chunk_texts(int32_t chunk, int32_t outputs);
 
 /// Whether long texts are read in windows.
 bool in_windows(const std::optional<LongTextOptions>& long_texts);

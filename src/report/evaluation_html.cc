@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,52 +95,49 @@ std::string label_table(const Evaluation& evaluation) {
   return html_table("Labels", columns, rows) + html_list(label_sentences(evaluation));
 }
 
-struct ConfusedPair {
-  std::size_t expected = 0, predicted = 0;
-  int64_t texts = 0;
-};
-
-std::string predicted_name(const Evaluation& evaluation, std::size_t column) {
-  const auto& labels = evaluation.model.checkpoint.labels;
-  return column < labels.size() ? labels[column] : "none";
+std::string label_name(const Evaluation& evaluation, int32_t label) {
+  return label == kNothingPredicted ? "none" : evaluation.model.checkpoint.labels[static_cast<std::size_t>(label)];
 }
 
-std::vector<ConfusedPair> most_confused(const Evaluation& evaluation) {
-  const std::size_t labels = evaluation.model.checkpoint.labels.size();
-  std::vector<ConfusedPair> pairs;
-  for (std::size_t i = 0; i < evaluation.confusion.size(); ++i) {
-    const ConfusedPair pair{i / (labels + 1), i % (labels + 1), evaluation.confusion[i]};
-    if (pair.texts > 0 && pair.expected != pair.predicted) pairs.push_back(pair);
-  }
-  std::ranges::stable_sort(pairs, std::greater(), &ConfusedPair::texts);
-  pairs.resize(std::min(pairs.size(), kMostConfusions));
-  return pairs;
+int64_t expected_texts(const Evaluation& evaluation, int32_t label) {
+  return evaluation.scores.single->labels[static_cast<std::size_t>(label)].expected;
+}
+
+/// Those with the most texts first.
+std::vector<ConfusionCell> confusions_of(const Evaluation& evaluation) {
+  std::vector<ConfusionCell> wrong = evaluation.confusion;
+  std::erase_if(wrong, [](const ConfusionCell& cell) { return cell.expected == cell.predicted; });
+  std::ranges::stable_sort(wrong, std::greater(), &ConfusionCell::texts);
+  return wrong;
 }
 
 /// Whether a text got no label.
 bool gives_none(const Evaluation& evaluation) {
-  const std::size_t labels = evaluation.model.checkpoint.labels.size();
-  for (std::size_t i = labels; i < evaluation.confusion.size(); i += labels + 1) {
-    if (evaluation.confusion[i] > 0) return true;
-  }
-  return false;
+  return std::ranges::find(evaluation.confusion, kNothingPredicted, &ConfusionCell::predicted) !=
+         evaluation.confusion.end();
 }
 
 std::string confused_table(const Evaluation& evaluation) {
+  const std::vector<ConfusionCell> wrong = confusions_of(evaluation);
+  if (wrong.empty()) return "";
   std::vector<TableRow> rows;
-  for (const ConfusedPair& pair : most_confused(evaluation)) {
-    const auto expected = static_cast<double>(evaluation.scores.single->labels[pair.expected].expected);
-    const double share = static_cast<double>(pair.texts) / expected;
-    rows.push_back({.cells = {{.text = predicted_name(evaluation, pair.expected), .css_class = "name"},
-                              {.text = predicted_name(evaluation, pair.predicted), .css_class = "name"},
-                              count_cell(pair.texts),
+  for (const ConfusionCell& cell : std::span(wrong).first(std::min(wrong.size(), kMostConfusions))) {
+    const double share =
+        static_cast<double>(cell.texts) / static_cast<double>(expected_texts(evaluation, cell.expected));
+    rows.push_back({.cells = {{.text = label_name(evaluation, cell.expected), .css_class = "name"},
+                              {.text = label_name(evaluation, cell.predicted), .css_class = "name"},
+                              count_cell(cell.texts),
                               {.text = format_percent(share), .bar = share, .value = share}}});
   }
-  if (rows.empty()) return "";
-  const std::string none =
+  std::string notes =
       gives_none(evaluation) ? html_paragraph("\"none\": no label reached its threshold, which counts as wrong.") : "";
-  return none + html_table("Most frequent confusions",
-                           {{"Expected"}, {"Predicted"}, {"Texts", true}, {"Of the expected", true}}, rows);
+  // Of fewer labels the matrix below has all.
+  if (evaluation.model.checkpoint.labels.size() > kMatrixLabels && wrong.size() > rows.size()) {
+    notes += html_paragraph(fmt::format("The {} that most texts have, of {}; evaluation.json has all.", rows.size(),
+                                        counted(static_cast<int64_t>(wrong.size()), "confusion")));
+  }
+  return notes + html_table("Most frequent confusions",
+                            {{"Expected"}, {"Predicted"}, {"Texts", true}, {"Of the expected", true}}, rows);
 }
 
 /// Each row filled by its shares.
@@ -147,15 +145,17 @@ std::string confusion_matrix(const Evaluation& evaluation) {
   const std::size_t labels = evaluation.model.checkpoint.labels.size();
   if (evaluation.confusion.empty() || labels > kMatrixLabels) return "";
   const bool any_none = gives_none(evaluation);
+  std::vector<std::string> names = evaluation.model.checkpoint.labels;
+  if (any_none) names.push_back(label_name(evaluation, kNothingPredicted));
   std::vector<TableColumn> columns{{"Expected \\ predicted"}};
-  for (std::size_t k = 0; k < labels + (any_none ? 1 : 0); ++k)
-    columns.push_back({predicted_name(evaluation, k), true});
+  for (const std::string& name : names) columns.push_back({name, true});
+  const auto counts = confusion_matrix(evaluation.confusion, labels);
   std::vector<TableRow> rows;
   for (std::size_t k = 0; k < labels; ++k) {
-    TableRow row{.cells = {{.text = predicted_name(evaluation, k), .css_class = "name"}}};
+    TableRow row{.cells = {{.text = names[k], .css_class = "name"}}};
     const auto expected = static_cast<double>(std::max<int64_t>(evaluation.scores.single->labels[k].expected, 1));
-    for (std::size_t column = 0; column + 1 < columns.size(); ++column) {
-      TableCell cell = count_cell(evaluation.confusion[k * (labels + 1) + column]);
+    for (std::size_t column = 0; column < names.size(); ++column) {
+      TableCell cell = count_cell(counts[k][column]);
       cell.bar = *cell.value / expected;
       if (column == k) cell.css_class = "good";
       row.cells.push_back(std::move(cell));

@@ -34,8 +34,7 @@ Evaluation example() {
                      .texts = 8,
                      .skipped = {{"no label", 1, "[row 9] no label, expected one."}}};
   evaluation.scores.single = score(texts);
-  const Confusion confusion(texts);
-  evaluation.confusion = {confusion.counts().begin(), confusion.counts().end()};
+  evaluation.confusion = count_confusion(texts);
   std::vector<float> logits;
   for (int i = 0; i < 8; ++i) logits.insert(logits.end(), {2.0F, 0.1F * static_cast<float>(i), -1.0F});
   evaluation.calibration = calibrate_single(logits, texts.expected, 3);
@@ -157,6 +156,36 @@ TEST(EvaluationCharts, PointsStandWhereTheirBinsAre) {
     EXPECT_GE(point.high, point.y);
     EXPECT_GT(point.x, 33);
   }
+}
+
+/// Of 300 labels, each of which one text has; the model gives each the next label, and the last one nothing.
+Evaluation of_many_labels() {
+  SingleLabels texts{.labels = 300, .expected = {}, .predicted = {}};
+  Evaluation evaluation = example();
+  evaluation.model.checkpoint.labels.clear();
+  for (int32_t k = 0; k < 300; ++k) {
+    texts.expected.push_back(k);
+    texts.predicted.push_back(k < 299 ? k + 1 : kNothingPredicted);
+    evaluation.model.checkpoint.labels.push_back("label " + std::to_string(k));
+  }
+  evaluation.scores.single = score(texts);
+  evaluation.confusion = count_confusion(texts);
+  return evaluation;
+}
+
+TEST(EvaluationPage, OfManyLabelsShowsTheMostFrequentConfusions) {
+  const std::string page = evaluation_html(of_many_labels());
+  EXPECT_THAT(page, Not(HasSubstr("Confusion matrix")));
+  EXPECT_THAT(page, HasSubstr("The 30 that most texts have, of 300 confusions; evaluation.json has all."));
+  EXPECT_THAT(page, HasSubstr("no label reached its threshold"));
+}
+
+TEST(EvaluationJson, OfManyLabelsListsTheCellsThatOccur) {
+  const Json json = Json::parse(evaluation_json(of_many_labels()));
+  EXPECT_FALSE(json.contains("confusion"));
+  ASSERT_EQ(json["confusion_cells"].size(), 300u);
+  EXPECT_EQ(json["confusion_cells"][0], Json::parse(R"({"expected": "label 0", "predicted": "label 1", "texts": 1})"));
+  EXPECT_EQ(json["confusion_cells"][299], Json::parse(R"({"expected": "label 299", "predicted": null, "texts": 1})"));
 }
 
 TEST(EvaluationJson, HasEveryFigureOfItsTaskAndNoOther) {

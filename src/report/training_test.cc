@@ -3,9 +3,11 @@
 
 #include <string>
 
+#include "base/json_text.h"
 #include "report/training_charts.h"
 #include "report/training_report.h"
 #include "report/training_words.h"
+#include "results/training_json.h"
 
 namespace paceline {
 namespace {
@@ -83,6 +85,15 @@ TEST(ModelCard, IsMarkdownThatTheHubReads) {
   EXPECT_THAT(card, HasSubstr("| good\\|bad | 600 | 60 | 0.915 |"));
   EXPECT_THAT(card, HasSubstr("| a.csv | 1,000 | 20,000 | 60 |"));
   EXPECT_THAT(card, HasSubstr("    paceline finetune out/base --train a.csv\n"));
+}
+
+TEST(TrainingJson, HasTheTextsOfEachLabelInTheLabelsOrder) {
+  Training is = example();
+  is.labels = {"z", "a", "z"};
+  is.train.label_texts = {1, 2, 3};
+  is.evaluation.scores.single->labels.resize(3);
+  const std::string json = training_json(is);
+  EXPECT_EQ(OrderedJson::parse(json)["train"]["label_texts"].dump(), R"({"z":3,"a":2})") << "of one name, the last";
 }
 
 TEST(TrainingWords, NameWhatIsSpecial) {

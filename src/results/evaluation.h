@@ -95,7 +95,7 @@ struct Evaluation {
   EvaluatedModel model{};
   LabelledData data{};
   TaskScores scores{};
-  std::vector<int64_t> confusion{};  ///< [K, K + 1] of a single label: Confusion's counts, the last column nothing
+  std::vector<ConfusionCell> confusion{};    ///< of a single label, as count_confusion
   std::optional<Calibration> calibration{};  ///< none for a regression
   std::vector<WrongText> wrong{};            ///< by falling loss
   std::optional<EvaluatedAgainst> against{};

@@ -110,14 +110,22 @@ OrderedJson json_of(const TaskScores& scores, const std::vector<std::string>& na
   return json;
 }
 
-/// A list of K rows of K + 1 counts.
-OrderedJson confusion_rows(const std::vector<int64_t>& counts, std::size_t labels) {
-  OrderedJson rows = OrderedJson::array();
-  for (std::size_t k = 0; k < labels; ++k) {
-    const auto first = counts.begin() + static_cast<std::ptrdiff_t>(k * (labels + 1));
-    rows.push_back(std::vector<int64_t>(first, first + static_cast<std::ptrdiff_t>(labels + 1)));
+/// A matrix, or of many labels a list of its cells that occur.
+void add_confusion(const std::vector<ConfusionCell>& cells, const std::vector<std::string>& labels, OrderedJson& json) {
+  if (cells.empty()) return;
+  if (labels.size() <= static_cast<std::size_t>(kManyLabels)) {
+    json["confusion_columns"] = labels;
+    json["confusion_columns"].push_back(nullptr);  // no label was good enough
+    json["confusion"] = confusion_matrix(cells, labels.size());
+    return;
   }
-  return rows;
+  const auto name = [&](int32_t label) {
+    return label == kNothingPredicted ? OrderedJson() : OrderedJson(labels[static_cast<std::size_t>(label)]);
+  };
+  OrderedJson& list = json["confusion_cells"] = OrderedJson::array();
+  for (const ConfusionCell& cell : cells) {
+    list.push_back({{"expected", name(cell.expected)}, {"predicted", name(cell.predicted)}, {"texts", cell.texts}});
+  }
 }
 
 OrderedJson json_of(const Reliability& reliability) {
@@ -195,11 +203,7 @@ std::string evaluation_json(const Evaluation& evaluation) {
                       {"model", json_of(evaluation.model)},
                       {"data", json_of(evaluation.data)},
                       {"scores", json_of(evaluation.scores, labels)}};
-  if (!evaluation.confusion.empty()) {
-    json["confusion_columns"] = labels;
-    json["confusion_columns"].push_back(nullptr);  // no label was good enough
-    json["confusion"] = confusion_rows(evaluation.confusion, labels.size());
-  }
+  add_confusion(evaluation.confusion, labels, json);
   if (evaluation.calibration) json["calibration"] = json_of(*evaluation.calibration);
   if (evaluation.against) json["against"] = json_of(*evaluation.against);
   json["most_wrong"] = OrderedJson::array();

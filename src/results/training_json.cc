@@ -1,6 +1,8 @@
 #include "results/training_json.h"
 
 #include <cstddef>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/json_text.h"
 #include "results/evaluation_json.h"
@@ -17,6 +19,22 @@ OrderedJson json_of(const Struct& is) {
   return json;
 }
 
+/// An object in the labels' order; of labels with one name it has the last. OrderedJson itself looks through all keys
+/// for each new one.
+OrderedJson label_texts_json(const std::vector<int64_t>& texts, const std::vector<std::string>& labels) {
+  std::unordered_map<std::string_view, std::size_t> places;
+  OrderedJson::object_t counts;
+  for (std::size_t k = 0; k < texts.size(); ++k) {
+    const auto [found, is_new] = places.emplace(labels[k], counts.size());
+    if (is_new) {
+      counts.push_back({labels[k], texts[k]});
+    } else {
+      (counts.begin() + static_cast<std::ptrdiff_t>(found->second))->second = texts[k];
+    }
+  }
+  return counts;
+}
+
 OrderedJson split_json(const TrainingSplit& split, const std::vector<std::string>& labels) {
   OrderedJson json = {{"source", split.source},
                       {"hash", split.hash},
@@ -26,7 +44,7 @@ OrderedJson split_json(const TrainingSplit& split, const std::vector<std::string
                       {"rows_skipped", split.rows_skipped},
                       {"empty_texts", split.empty_texts},
                       {"truncated_texts", split.truncated}};
-  for (std::size_t k = 0; k < split.label_texts.size(); ++k) json["label_texts"][labels[k]] = split.label_texts[k];
+  if (!split.label_texts.empty()) json["label_texts"] = label_texts_json(split.label_texts, labels);
   return json;
 }
 

@@ -8,11 +8,18 @@
 #include "evaluate/label_text.h"
 #include "network/labels.h"
 #include "paceline/error.h"
+#include "words/counted.h"
+#include "words/numbers.h"
 #include "words/suggest.h"
 #include "words/trimmed.h"
 
 namespace paceline {
 namespace {
+
+/// Of fewer labels one text each may be all that there is.
+constexpr int64_t kFewestToDoubt = 100;
+/// Of labels to texts: then eight of nine labels at least have one text only.
+constexpr double kDoubtfulShare = 0.9;
 
 /// As messages and JSON spell it: a string without its quotes.
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -65,6 +72,7 @@ void LabelScan::add_list(const Json& list) {
 
 void LabelScan::add_name(std::string_view name) {
   const std::optional<double> number = label_number(name);
+  ++given_;
   numbers_ = numbers_ && number.has_value();
   whole_numbers_ = whole_numbers_ && number && *number == std::floor(*number);
   if (static_cast<int64_t>(names_.size()) <= kMostLabels) names_.emplace(name);
@@ -108,7 +116,27 @@ LabelScheme LabelScan::finish(const std::filesystem::path& file) const {
                 fmt::format("[{}] every text has the label \"{}\", expected at least two to tell apart.", file.string(),
                             excerpt(scheme.labels.front())));
   }
+  doubt_column(file, scheme);
   return scheme;
+}
+
+/// A column of ids or of titles was named by mistake: no label comes back.
+void LabelScan::doubt_column(const std::filesystem::path& file, LabelScheme& scheme) const {
+  const auto labels = static_cast<int64_t>(scheme.labels.size());
+  if (labels < kFewestToDoubt || static_cast<double>(labels) < kDoubtfulShare * static_cast<double>(given_)) return;
+  const std::string_view values = numbers_ && scheme.type == ProblemType::kSingleLabelClassification
+                                      ? " --problem-type regression takes the numbers as values."
+                                      : "";
+  if (labels == given_ && !wanted_) {
+    throw Error(
+        ErrorCode::kCorruptData,
+        fmt::format("[{}] each of its {} labels has one text only, expected several texts to learn a label from. "
+                    "Is it the right --label-column?{} --problem-type {} learns them all the same.",
+                    file.string(), format_count(labels), values, problem_type_name(scheme.type)));
+  }
+  scheme.doubt = fmt::format("{}: {} of its {} labels have one text only ({}). Is it the right --label-column?{}",
+                             file.filename().string(), labels == given_ ? "all" : "nearly all", format_count(labels),
+                             counted(rows_, "text"), values);
 }
 
 }  // namespace paceline

@@ -19,6 +19,7 @@ struct LabelScheme {
   ProblemType type = ProblemType::kSingleLabelClassification;
   std::vector<std::string> labels{};  ///< by name; where all are numbers, by number. One of a regression
   std::string reason{};               ///< what shows the type, a clause; empty: it was asked for
+  std::string doubt{};                ///< why the labels may be those of another column, a sentence; empty: nothing
 };
 
 /// Reads from a label column what a new head has to learn.
@@ -34,7 +35,8 @@ class LabelScan {
 
   /// A row without an error.
   void add(const Row& row, RowFormat format);
-  /// Throws Error{corrupt_data} where there is nothing to tell apart; `file` opens the message.
+  /// Throws Error{corrupt_data} where there is nothing to tell apart, and where each of a hundred labels or more has
+  /// one text only, unless the type was asked for; `file` opens the message.
   LabelScheme finish(const std::filesystem::path& file) const;
 
  private:
@@ -42,10 +44,12 @@ class LabelScan {
   void add_list(const Json& list);
   void add_name(std::string_view name);
   ProblemType type() const;
+  void doubt_column(const std::filesystem::path& file, LabelScheme& scheme) const;
 
   std::optional<ProblemType> wanted_;
   std::set<std::string> names_;
-  int64_t rows_ = 0;  ///< with a label
+  int64_t given_ = 0;  ///< labels of all rows
+  int64_t rows_ = 0;   ///< with a label
   bool any_list_ = false;
   bool numbers_ = true;        ///< all are
   bool whole_numbers_ = true;  ///< all are

@@ -93,6 +93,32 @@ TEST_F(TrainingDataTest, NothingToTellApartIsRefused) {
       "standard input", "Save them in a file");
 }
 
+TEST_F(TrainingDataTest, AColumnOfIdsIsRefusedAndOneThatLooksLikeItNamed) {
+  const auto rows = [](int count, int repeated) {
+    std::string csv = "text,label\n";
+    for (int i = 0; i < count; ++i) csv += "le," + std::to_string(i < repeated ? 0 : i) + "\n";
+    return csv;
+  };
+  expect_error(
+      kCorrupt, [&] { scan("ids.csv", rows(100, 0)); }, "each of its 100 labels has one text only",
+      "right --label-column?", "--problem-type regression takes the numbers",
+      "--problem-type single_label_classification learns them");
+  expect_error(
+      kCorrupt,
+      [&] {
+        std::string csv = "text,label\n";
+        for (int i = 0; i < 100; ++i) csv += "le,a" + std::to_string(i) + "|b" + std::to_string(i) + "\n";
+        scan("tags.csv", csv);
+      },
+      "each of its 200 labels has one text only", "--problem-type multi_label_classification");
+  EXPECT_EQ(scan("ids.csv", rows(100, 0), kSingle).doubt,
+            "ids.csv: all of its 100 labels have one text only (100 texts). Is it the right --label-column? "
+            "--problem-type regression takes the numbers as values.");
+  EXPECT_THAT(scan("titles.csv", rows(200, 20)).doubt, HasSubstr("nearly all of its 181 labels"));
+  EXPECT_EQ(scan("topics.csv", rows(200, 40)).doubt, "");
+  EXPECT_EQ(scan("few.csv", rows(99, 0)).doubt, "") << "a text of each label may be all that there is";
+}
+
 TEST_F(TrainingDataTest, StoresWhatTheModelReads) {
   TrainingData data({.type = kMulti, .labels = {"a", "b", "c"}}, {});
   const TokenizedTexts is = read(data, file("x.csv", "text,label\nle le,a|c\nb,\n"));

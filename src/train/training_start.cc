@@ -61,6 +61,7 @@ bool TrainingStart::choose_labels(const FinetuneListener& listener, const std::s
     scheme_ = *scanned;
   }
   listener.notice(scheme_words(scheme_));
+  if (!scheme_.doubt.empty()) listener.notice(scheme_.doubt);
   return true;
 }
 
