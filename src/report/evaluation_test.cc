@@ -56,7 +56,10 @@ EvaluatedAgainst other() {
 TEST(EvaluationPage, ShowsFiguresAndEscapesWhatComesFromOutside) {
   Evaluation evaluation = example();
   evaluation.against = other();
+  evaluation.model.checkpoint.labels[1] = "ham\xE2\x80\xAE";
   const std::string page = evaluation_html(evaluation);
+  EXPECT_THAT(page, HasSubstr("ham\\u202e"));
+  EXPECT_THAT(page, Not(HasSubstr("\xE2\x80\xAE")));
   for (const char* words :
        {"Right for 62.5 % of 8 texts", "macro-F1", "most frequent label", "&lt;b&gt;spam", "a &lt;script&gt; text",
         "Confusion matrix", "McNemar", "1 row is left out: no label. The first: [row 9]", "Evaluate again"}) {
@@ -122,6 +125,15 @@ TEST(EvaluationWords, FewTextsThatDifferDecideNothing) {
             "Micro-F1: +2.00 points (95 % interval +1.00 to +3.00), better than the other.");
   against.multi->differing = 0;
   EXPECT_THAT(against_sentences(evaluation), testing::ElementsAre("Both give the same labels for every text."));
+}
+
+TEST(EvaluationWords, OneTextOfBothIsInTheSingular) {
+  Evaluation evaluation = example();
+  evaluation.against = other();
+  evaluation.against->texts = 1;
+  EXPECT_EQ(against_sentences(evaluation).back(), "Only 1 text was answered by both and is compared.");
+  evaluation.against->texts = 2;
+  EXPECT_EQ(against_sentences(evaluation).back(), "Only 2 texts were answered by both and are compared.");
 }
 
 TEST(EvaluationText, FitsItsWidth) {

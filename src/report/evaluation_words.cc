@@ -251,7 +251,9 @@ std::vector<std::string> against_sentences(const Evaluation& evaluation) {
   const EvaluatedAgainst& is = *evaluation.against;
   std::vector<std::string> sentences = difference_sentences(is);
   if (is.texts < evaluation.data.texts) {
-    sentences.push_back(fmt::format("Only {} were answered by both and are compared.", counted(is.texts, "text")));
+    sentences.push_back(fmt::format("Only {} answered by both and {} compared.",
+                                    counted(is.texts, "text") + (is.texts == 1 ? " was" : " were"),
+                                    is.texts == 1 ? "is" : "are"));
   }
   return sentences;
 }

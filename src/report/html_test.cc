@@ -121,6 +121,14 @@ TEST(HtmlTest, EscapesEveryTextFromOutside) {
   EXPECT_EQ(count(report_html(results, {.plan_path = evil}), "<script"), 1u);
 }
 
+TEST(HtmlTest, ShowsWhatTurnsTheDirectionOfWriting) {
+  BenchResults results = example_results();
+  results.workload.source = results.checkpoint.model_dir = results.command = "a\xE2\x80\xAE.txt";
+  const std::string html = page(results);
+  EXPECT_THAT(html, HasSubstr("a\\u202e.txt"));
+  EXPECT_THAT(html, Not(HasSubstr("\xE2\x80\xAE")));
+}
+
 TEST(HtmlTest, ShowsRejectedAndFailedInRed) {
   BenchResults results = example_results();
   results.backends[1].gate.accepted = false;

@@ -21,7 +21,7 @@ constexpr std::size_t kListedLabels = 50;
 /// A cell of a table of Markdown.
 std::string cell(const std::string& text) {
   std::string out;
-  for (const char letter : escape_markup(printable(text))) {
+  for (const char letter : escape_markup(text)) {
     if (letter == '|') out += '\\';
     out += letter;
   }

@@ -77,6 +77,18 @@ TEST(TrainingPage, SaysWhatWasDone) {
   EXPECT_THAT(page, Not(HasSubstr("<script>bad")));
 }
 
+TEST(TrainingPage, ShowsWhatTurnsTheDirectionOfWriting) {
+  Training is = example();
+  is.labels[0] = "good\xE2\x80\xAE";
+  is.train.source = "a\n\xE2\x81\xA6.csv";
+  for (const std::string& text : {training_html(is), model_card(is)}) {
+    EXPECT_THAT(text, HasSubstr("good\\u202e"));
+    EXPECT_THAT(text, HasSubstr("a\\n\\u2066.csv"));
+    EXPECT_THAT(text, Not(HasSubstr("\xE2\x80\xAE")));
+    EXPECT_THAT(text, Not(HasSubstr("\xE2\x81\xA6")));
+  }
+}
+
 TEST(ModelCard, IsMarkdownThatTheHubReads) {
   const std::string card = model_card(example());
   EXPECT_TRUE(card.starts_with("---\nlibrary_name: transformers\n"));
@@ -110,6 +122,24 @@ TEST(TrainingWords, NameWhatIsSpecial) {
   const auto data = training_data_sentences(is);
   EXPECT_THAT(data, testing::ElementsAre("3 texts of a.csv stand in b.csv, too: the figures are too good by them.",
                                          "Label and length of a text: eta^2 0.500, they go together."));
+}
+
+TEST(TrainingWords, SentencesOnDataAreWhole) {
+  Training is = example();
+  is.length_relation = {};
+  is.train.rows_skipped = 10;
+  is.train.empty_texts = 2;
+  is.train.truncated = 1020;
+  is.eval.empty_texts = 1;
+  is.eval.truncated = 1;
+  is.overlap = 1;
+  EXPECT_THAT(training_data_sentences(is),
+              testing::ElementsAre("12 rows of a.csv were left out: 10 could not be read, 2 had no text.",
+                                   "1,020 texts of a.csv were longer than the model reads and were cut.",
+                                   "1 row of b.csv was left out: 0 could not be read, 1 had no text.",
+                                   "1 text of b.csv was longer than the model reads and was cut.",
+                                   "1 text of a.csv stands in b.csv, too: the figures are too good by it."));
+  EXPECT_THAT(model_card(is), HasSubstr("\n- 1,020 texts of a.csv were longer than the model reads and were cut.\n"));
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kMetricW
 
 bool is_share(std::string_view metric) { return metric == "accuracy" || metric == "exact"; }
 
+std::string_view was(int64_t count) { return count == 1 ? "was" : "were"; }
+
 std::string value_words(std::string_view metric, double value) {
   return is_share(metric) ? format_percent(value) : format_number(value, 4);
 }
@@ -90,19 +92,20 @@ std::vector<std::string> training_data_sentences(const Training& training) {
   for (const TrainingSplit* split : {&training.train, &training.eval}) {
     const int64_t left_out = split->rows_skipped + split->empty_texts;
     if (left_out > 0) {
-      sentences.push_back(fmt::format("{} of {} left out: {} could not be read, {} had no text.",
-                                      counted(left_out, "row") + (left_out == 1 ? " was" : " were"), split->source,
+      sentences.push_back(fmt::format("{} of {} {} left out: {} could not be read, {} had no text.",
+                                      counted(left_out, "row"), split->source, was(left_out),
                                       format_count(split->rows_skipped), format_count(split->empty_texts)));
     }
     if (split->truncated > 0) {
-      sentences.push_back(fmt::format("{} of {} longer than the model reads and cut.",
-                                      counted(split->truncated, "text") + (split->truncated == 1 ? " was" : " were"),
-                                      split->source));
+      sentences.push_back(fmt::format("{0} of {1} {2} longer than the model reads and {2} cut.",
+                                      counted(split->truncated, "text"), split->source, was(split->truncated)));
     }
   }
   if (training.overlap > 0) {
-    sentences.push_back(fmt::format("{} of {} stand in {}, too: the figures are too good by them.",
-                                    counted(training.overlap, "text"), training.train.source, training.eval.source));
+    const bool one = training.overlap == 1;
+    sentences.push_back(fmt::format("{} of {} {} in {}, too: the figures are too good by {}.",
+                                    counted(training.overlap, "text"), training.train.source, one ? "stands" : "stand",
+                                    training.eval.source, one ? "it" : "them"));
   }
   const LengthRelation& relation = training.length_relation;
   if (!relation.measure.empty()) {

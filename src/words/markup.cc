@@ -1,16 +1,16 @@
 #include "words/markup.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <iterator>
 
+#include "words/printable.h"
 #include "words/utf8.h"
 
 namespace paceline {
 namespace {
 
-bool allowed_in_xml(uint32_t code) {
-  if (code < 0x20) return code == '\t' || code == '\n' || code == '\r';
-  return code != 0xFFFE && code != 0xFFFF;
-}
+/// Control characters, which XML forbids, too, are not printable.
+constexpr std::string_view kForbiddenInXml[] = {"\xEF\xBF\xBE", "\xEF\xBF\xBF"};
 
 std::string_view entity(char character) {
   switch (character) {
@@ -35,14 +35,11 @@ std::string escape_markup(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const Utf8Character is = first_character(text);
+    const PrintableCharacter character = printable_character(text);
     const std::string_view replaced = entity(text.front());
-    if (!is.valid || !allowed_in_xml(is.code)) {
-      out += kReplacementCharacter;
-    } else {
-      out += replaced.empty() ? text.substr(0, is.bytes) : replaced;
-    }
-    text.remove_prefix(is.bytes);
+    const bool forbidden = std::ranges::find(kForbiddenInXml, character.shown) != std::end(kForbiddenInXml);
+    out += forbidden ? kReplacementCharacter : replaced.empty() ? character.shown : replaced;
+    text.remove_prefix(character.bytes);
   }
   return out;
 }

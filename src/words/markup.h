@@ -5,8 +5,8 @@
 
 namespace paceline {
 
-/// Text that may stand in HTML and SVG, in content and in quoted attributes: markup escaped, and ill-formed UTF-8 and
-/// characters that XML forbids replaced by U+FFFD.
+/// Text that may stand in HTML and SVG, in content and in quoted attributes: printable (words/printable.h), with markup
+/// escaped. U+FFFE and U+FFFF, which XML forbids, become U+FFFD.
 std::string escape_markup(std::string_view text);
 
 }  // namespace paceline
