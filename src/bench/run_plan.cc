@@ -15,6 +15,7 @@
 #include "results/lookup.h"
 #include "words/counted.h"
 #include "words/numbers.h"
+#include "words/printable.h"
 
 namespace paceline {
 namespace {
@@ -154,7 +155,7 @@ std::string plan_words(const RunPlan& plan, const BenchSubject& subject, const s
           : fmt::format(", {} of them not counted against the budget", format_duration(plan.extra_seconds)));
   words += scored_words(results, contenders);
   words += left_out_words(contenders);
-  for (const std::string& note : results.notes) words += "  " + note + "\n";
+  for (const std::string& note : results.notes) words += "  " + printable(note) + "\n";
   if (!plan.outlook.empty()) words += "  " + plan.outlook + "\n";
   return words;
 }

@@ -205,10 +205,10 @@ void check_model(const BenchFlags& flags) {
 
 /// What an unfinished article run leaves, and how to go on.
 void note_saved_rounds(const BenchFlags& flags, const BenchResults& results, const Invocation& invocation) {
-  invocation.console.note(fmt::format("paceline: {}. The finished rounds are saved in {}. To continue:\n  {}{}",
+  invocation.console.note(fmt::format("paceline: {}. The finished rounds are saved in {}. To continue:",
                                       results.interrupted ? "stopped" : "not everything could be measured",
-                                      saved_rounds(flags.out).string(), invocation.command_line,
-                                      flags.bench.method.resume ? "" : " --resume"));
+                                      saved_rounds(flags.out).string()));
+  invocation.console.note(fmt::format("  {}{}", invocation.command_line, flags.bench.method.resume ? "" : " --resume"));
 }
 
 /// Where the files of a run are, and a remark on them.
@@ -284,7 +284,7 @@ int run_bench_command(BenchFlags& flags, const Invocation& invocation) {
   bench.listener.on_plan = [&](const std::string& plan) {
     progress->finish();
     if (bench.method.dry_run) console.write(plan + "\n");
-    if (!bench.method.dry_run && !flags.quiet) console.note(plan);
+    if (!bench.method.dry_run && !flags.quiet) console.note_lines(plan);
   };
   const BenchResults results = run_bench(bench);
   progress->finish();

@@ -55,8 +55,8 @@ int dispatch(const std::vector<std::string>& arguments, Console& console) {
   const CommandEntry& entry = find_command(arguments.front());
   report_bus_errors();
   if (!entry.hidden()) install_signal_handlers(entry.kind == CommandKind::kEndsAtOnce);
-  install_out_of_memory_handler();
   const Command command = entry.make();
+  install_out_of_memory_handler(command);
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (std::any_of(rest.begin(), rest.end(), asks_for_help)) {
     console.write(help_text(command));
@@ -89,7 +89,7 @@ int run_cli(int argc, char** argv) {
   } catch (const WaitBrokenOff&) {
     return kExitInterrupted;
   } catch (const std::bad_alloc&) {
-    console.note(kOutOfMemory);
+    console.note(out_of_memory_line());
     return kExitExhausted;
   } catch (...) {
     return report_caught(console);

@@ -35,6 +35,16 @@ bool write_all(int descriptor, std::string_view text) {
   return true;
 }
 
+/// What `shown` makes of the text, as lines on standard error.
+void note_shown(std::string_view text, std::string (*shown)(std::string_view)) noexcept {
+  try {
+    write_all(STDERR_FILENO, shown(text) + "\n");
+  } catch (const std::bad_alloc&) {
+    write_all(STDERR_FILENO, out_of_memory_line());
+    write_all(STDERR_FILENO, "\n");
+  }
+}
+
 }  // namespace
 
 void Console::write(std::string_view result) {
@@ -51,14 +61,9 @@ void Console::write_styled(std::string_view text) {
   throw system_failure("standard output", "writing the result", errno);
 }
 
-void Console::note(std::string_view lines) noexcept {
-  try {
-    write_all(STDERR_FILENO, printable_lines(lines) + "\n");
-  } catch (const std::bad_alloc&) {
-    write_all(STDERR_FILENO, kOutOfMemory);
-    write_all(STDERR_FILENO, "\n");
-  }
-}
+void Console::note(std::string_view line) noexcept { note_shown(line, printable); }
+
+void Console::note_lines(std::string_view lines) noexcept { note_shown(lines, printable_lines); }
 
 bool Console::reader_is_gone() {
   pollfd output{.fd = STDOUT_FILENO, .events = 0, .revents = 0};

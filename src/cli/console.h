@@ -19,8 +19,11 @@ class Console : public TextSink {
   /// The same for text with colours of our own, in which foreign text is printable already.
   void write_styled(std::string_view text);
 
-  /// Lines for people: progress, notices, errors. Never fails.
-  void note(std::string_view lines) noexcept;
+  /// A line for people: a notice, an error. Shown as printable() has it, so that no name breaks it. Never fails.
+  void note(std::string_view line) noexcept;
+
+  /// The same for several lines, in which foreign text is printable already.
+  void note_lines(std::string_view lines) noexcept;
 
   /// Whether standard output is a pipe whose reader went away.
   static bool reader_is_gone();

@@ -1,16 +1,20 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+
+#include "cli/command.h"
 
 namespace paceline {
 
-/// What the program says, as a line, where memory ends.
-inline constexpr std::string_view kOutOfMemory =
-    "paceline: [memory] there is not enough of it. Lower --max-batch-tokens or the batch size, or split lines of many "
-    "megabytes.";
+/// What the program says, as a line, where memory ends in a command: which of its flags lower what it takes.
+std::string out_of_memory_line(const Command& command);
 
-/// From now on the program ends with kOutOfMemory and kExitExhausted, temporary files removed, where memory ends in a
+/// From now on the program ends with that line and kExitExhausted, temporary files removed, where memory ends in a
 /// library that cannot throw.
-void install_out_of_memory_handler();
+void install_out_of_memory_handler(const Command& command);
+
+/// The line of the command that was installed, a general one before. Allocates nothing.
+std::string_view out_of_memory_line() noexcept;
 
 }  // namespace paceline

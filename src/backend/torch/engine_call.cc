@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
-#include <algorithm>
+#include <charconv>
 
 #include "base/system_failure.h"
+#include "words/numbers.h"
 #include "words/suggest.h"
 
 namespace paceline {
@@ -20,6 +21,19 @@ std::string_view after_last_error_name(std::string_view what) {
   constexpr std::string_view kName = "Error: ";
   const std::size_t at = what.rfind(kName);
   return at == std::string_view::npos ? what : what.substr(at + kName.size());
+}
+
+/// What the CPU's allocator, which words its failure like a stack trace, could not give.
+std::string missing_memory(std::string_view what) {
+  constexpr std::string_view kWanted = "you tried to allocate ";
+  const std::size_t at = what.find(kWanted);
+  int64_t bytes = 0;
+  if (at != std::string_view::npos) {
+    const std::string_view number = what.substr(at + kWanted.size());
+    std::from_chars(number.data(), number.data() + number.size(), bytes);
+  }
+  return bytes > 0 ? fmt::format("there is not enough memory for {} more", format_bytes(bytes))
+                   : "there is not enough memory";
 }
 
 }  // namespace
@@ -52,10 +66,12 @@ void check_torch_version(uint64_t loaded) {
 
 void throw_engine_error(const EngineCall& call, std::string_view what, bool out_of_memory) {
   // The CPU's allocator has no exception of its own.
-  const bool memory = out_of_memory || tells_of_exhaustion(what);
-  throw Error(memory ? ErrorCode::kResourceExhausted : call.code,
-              fmt::format("[torch {}] {} failed: {}. {}", torch_version(), call.doing, engine_message(what),
-                          memory ? "Use smaller batches or fewer processes." : call.hint));
+  const bool exhausted = out_of_memory || tells_of_exhaustion(what);
+  const bool of_cpu = contains(what, "DefaultCPUAllocator") || contains(what, "bad_alloc");
+  throw Error(
+      exhausted ? ErrorCode::kResourceExhausted : call.code,
+      fmt::format("[torch {}] {} failed: {}. {}", torch_version(), call.doing,
+                  of_cpu ? missing_memory(what) : engine_message(what), exhausted ? call.memory_hint : call.hint));
 }
 
 }  // namespace paceline

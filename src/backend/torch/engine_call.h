@@ -16,8 +16,9 @@ namespace paceline {
 /// What to say when PyTorch throws: the code unless memory ran out, what was being done, and what helps.
 struct EngineCall {
   ErrorCode code = ErrorCode::kInternal;
-  std::string doing;  ///< "running a batch"
-  std::string hint;   ///< a sentence
+  std::string doing;                                                    ///< "running a batch"
+  std::string hint;                                                     ///< a sentence
+  std::string memory_hint = "Use smaller batches or fewer processes.";  ///< the same where memory or threads ran out
 };
 
 /// The one line of a message of PyTorch that says what went wrong: no backtrace, no code frames of TorchScript.

@@ -63,6 +63,24 @@ TEST(EngineCall, MemoryThatRanOutIsNoBug) {
       [&] { call_engine(call, [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA ran out"); }); }, "smaller batches");
 }
 
+// As c10/core/impl/alloc_cpu.cpp words it.
+TEST(EngineCall, WhatTheAllocatorSaysIsPutInWords) {
+  const EngineCall call{.doing = "a step", .hint = "Help.", .memory_hint = "Lower --batch-size."};
+  expect_error(
+      ErrorCode::kResourceExhausted,
+      [&] {
+        call_engine(call, [] {
+          TORCH_CHECK(false,
+                      "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+                      "tried to allocate 25165824 bytes. Error code 12 (Cannot allocate memory)");
+        });
+      },
+      "] a step failed: there is not enough memory for 25.2 MB more. Lower --batch-size.");
+  expect_error(
+      ErrorCode::kResourceExhausted, [&] { call_engine(call, [] { throw std::bad_alloc(); }); },
+      "] a step failed: there is not enough memory. Lower --batch-size.");
+}
+
 TEST(EngineCall, KeepsWarningsToItself) {
   testing::internal::CaptureStderr();
   call_engine({.doing = "trying", .hint = ""}, [] { TORCH_WARN("look"); });

@@ -23,7 +23,9 @@ namespace paceline {
 namespace {
 
 EngineCall call(std::string doing) {
-  return {.doing = std::move(doing), .hint = "This is a bug in Paceline or in PyTorch."};
+  return {.doing = std::move(doing),
+          .hint = "This is a bug in Paceline or in PyTorch.",
+          .memory_hint = "Lower --batch-size or --max-length, or close other programs."};
 }
 
 void check_compute_type(const std::string& compute_type) {
