@@ -51,9 +51,10 @@ int64_t first_not_finite(const TensorView& tensor, float factor, NumberType type
   for (int64_t first = 0; first < tensor.elements(); first += static_cast<int64_t>(values.size())) {
     values.resize(static_cast<std::size_t>(std::min<int64_t>(tensor.elements() - first, 1 << 14)));
     convert_to_float(tensor, first, values);
+    for (float& value : values) value *= factor;
+    if (stay_finite(values, type)) continue;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const float value = values[i] * factor;
-      if (!stay_finite({&value, 1}, type)) return first + static_cast<int64_t>(i);
+      if (!stay_finite({&values[i], 1}, type)) return first + static_cast<int64_t>(i);
     }
   }
   return tensor.elements();
@@ -70,25 +71,31 @@ bool stay_finite(std::span<const float> values, NumberType type) {
   return seen <= kMagnitude;
 }
 
-void throw_not_finite(const Weight& weight, const TensorView& tensor, float factor, NumberType type) {
+void throw_not_finite(const Weight& weight, const TensorView& tensor, float factor, NumberType type,
+                      std::string_view opening) {
   const int64_t first = first_not_finite(tensor, factor, type);
   if (first == tensor.elements()) {
-    throw Error(ErrorCode::kInternal, fmt::format("[model] tensor {} is finite.", excerpt(weight.name, kMostName)));
+    throw Error(ErrorCode::kInternal, fmt::format("{} tensor {} is finite.", opening, excerpt(weight.name, kMostName)));
   }
   const double stored = stored_at(tensor, first);
   const std::string where = index_text(first, tensor.shape);
   if (std::isfinite(stored)) {
     const std::string_view name = type == NumberType::kBf16 ? "bf16" : "fp32";
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("[model] tensor {} holds {:.4g} at {}, which is too large for {}. Use {}.",
+                fmt::format("{} tensor {} holds {:.4g} at {}, which is too large for {}. Use {}.", opening,
                             excerpt(weight.name, kMostName), stored, where, name,
                             type == NumberType::kBf16 ? "compute type fp32" : "another checkpoint"));
   }
   const std::string_view held = std::isnan(stored) ? "NaN" : stored < 0 ? "-infinity" : "infinity";
   throw Error(ErrorCode::kCorruptData,
-              fmt::format("[model] tensor {} holds {} at {}, finite numbers were expected. Save the checkpoint again, "
+              fmt::format("{} tensor {} holds {} at {}, finite numbers were expected. Save the checkpoint again, "
                           "from before its training diverged.",
-                          excerpt(weight.name, kMostName), held, where));
+                          opening, excerpt(weight.name, kMostName), held, where));
+}
+
+void check_weight(const Weight& weight, const TensorView& tensor, std::string_view opening) {
+  if (first_not_finite(tensor, 1, NumberType::kFp32) == tensor.elements()) return;
+  throw_not_finite(weight, tensor, 1, NumberType::kFp32, opening);
 }
 
 std::vector<float> finite_values(const WeightSource& source, const Weight& weight, float factor) {

@@ -125,6 +125,21 @@ TEST(WeightCheck, WhatBecomesInfiniteByAFoldedScaleIsRefused) {
   }
 }
 
+TEST(WeightCheck, AStoredWeightIsLookedAtBlockByBlock) {
+  std::vector<float> stored(50'000, kLargest);
+  const TensorView tensor{.dtype = DType::kF32, .shape = {50, 1000}, .bytes = std::as_bytes(std::span(stored))};
+  const Weight weight{"layer.weight", {50, 1000}};
+  EXPECT_NO_THROW(check_weight(weight, tensor, "[a/model]"));
+  for (const std::size_t element : {std::size_t{0}, std::size_t{16'384}, std::size_t{49'999}}) {
+    stored[element] = kNaN;
+    expect_error(
+        ErrorCode::kCorruptData, [&] { check_weight(weight, tensor, "[a/model]"); },
+        "[a/model] tensor layer.weight holds NaN at " + where(element, weight.shape) +
+            ", finite numbers were expected");
+    stored[element] = kLargest;
+  }
+}
+
 TEST(WeightCheck, Fp64BeyondFp32IsRefused) {
   const double stored[] = {1.0, -1e300};
   const TensorView tensor{.dtype = DType::kF64, .shape = {2}, .bytes = std::as_bytes(std::span(stored))};

@@ -1,6 +1,7 @@
 #include "report/staged_files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/file_stamp.h"
+#include "paceline/error.h"
 #include "report/file_swap.h"
 #include "report/png.h"
 #include "report/svg.h"
@@ -38,12 +40,25 @@ const fs::path& without_folders_in_place(const fs::path& out_dir, const std::vec
   return out_dir;
 }
 
+/// A link that leads nowhere is there and yet no folder: trying to make one would say only that it exists.
+void refuse_dangling_link(const fs::path& path) {
+  std::error_code error;
+  const fs::path leads_to = fs::read_symlink(path, error);
+  if (error) return;  // no link
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("[report] cannot write {}: it is a link to {}, which does not exist. Remove the link, or choose "
+                  "another folder with --out.",
+                  path.string(), leads_to.string()));
+}
+
 }  // namespace
 
 TargetFolder::TargetFolder(const fs::path& path) {
   std::error_code error;
   std::vector<fs::path> missing;
   for (fs::path folder = path; !folder.empty() && !fs::exists(folder, error) && !error; folder = folder.parent_path()) {
+    refuse_dangling_link(folder);
     missing.push_back(folder);
   }
   for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) made_.emplace_back(*folder);

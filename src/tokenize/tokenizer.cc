@@ -296,7 +296,9 @@ std::string Tokenizer::token(int32_t id) const { return piece(state_->rust.get()
 
 bool Tokenizer::hands_out_types() const { return state_->options.token_types; }
 
-bool Tokenizer::adds_special_tokens() const { return paceline_tokenizer_special_tokens(state_->rust.get(), false) > 0; }
+int32_t Tokenizer::special_tokens(bool pair) const {
+  return static_cast<int32_t>(paceline_tokenizer_special_tokens(state_->rust.get(), pair));
+}
 
 std::string Tokenizer::kind() const {
   return copied(

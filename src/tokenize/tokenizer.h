@@ -95,8 +95,10 @@ class Tokenizer {
   /// TokenizerOptions::token_types.
   bool hands_out_types() const;
 
+  /// How many tokens stand around a text, or a pair of texts.
+  int32_t special_tokens(bool pair) const;
   /// Whether an empty text has tokens, special ones. Without them it has none, and no model can read it.
-  bool adds_special_tokens() const;
+  bool adds_special_tokens() const { return special_tokens(false) > 0; }
 
   /// The kind of its model: "WordPiece", "BPE", "Unigram" or "WordLevel".
   std::string kind() const;

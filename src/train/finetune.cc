@@ -181,11 +181,6 @@ class Finetuning {
   bool read_data(StagingFolder& work) {
     TokenizerOptions how = tokenizer_options(student(), {});
     how.count_truncated = true;
-    if (recipe_.max_length > how.max_length) {
-      throw Error(ErrorCode::kInvalidArgument, fmt::format("[finetune] --max-length {} was given, the model reads at "
-                                                           "most {} tokens.",
-                                                           recipe_.max_length, how.max_length));
-    }
     if (recipe_.max_length > 0) how.max_length = recipe_.max_length;
     const Tokenizer tokenizer = Tokenizer::load(student().parts().tokenizer, how);
     std::optional<TeacherReading> teachers;

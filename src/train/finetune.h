@@ -60,9 +60,10 @@ struct FinetuneResult {
 /// removes only what a training wrote there.
 ///
 /// Throws Error: unavailable before anything else where no engine can train; what readers, checkpoint and trainer
-/// throw; corrupt_data for a damaged checkpoint or a damaged model of the same call; invalid_argument for labels that
-/// the folder's head has not, a teacher with others, an `out` that is in use or has a file of others where the result
-/// goes, and where loss, gradient or weights are no numbers: then the newest checkpoint stays.
+/// throw; corrupt_data for a damaged checkpoint, a damaged model of the same call or weights that are no numbers;
+/// invalid_argument for labels that the folder's head has not, a teacher with others, an `out` that is in use or has a
+/// file of others where the result goes, and where loss, gradient or weights become no numbers: then the newest
+/// checkpoint stays.
 FinetuneResult finetune(const FinetuneOptions& options, const TrainingEngine& engine, const FinetuneListener& listener,
                         std::stop_token stop);
 

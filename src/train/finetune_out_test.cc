@@ -286,6 +286,16 @@ TEST_F(FinetuneOutTest, WhatAKillLeftBesideAResultGoes) {
   EXPECT_FALSE(fs::exists(out("checkpoints")));
 }
 
+TEST_F(FinetuneOutTest, ALinkThatLeadsNowhereIsNamed) {
+  fs::create_symlink("nowhere", folder_ / "link");
+  for (const char* name : {"link", "link/deep"}) {
+    expect_error(
+        kInvalid, [&] { run(options(name)); },
+        "/link: it is a link to nowhere, which does not exist. Remove the link, or", "--out");
+  }
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+}
+
 TEST_F(FinetuneOutTest, WhatIsReadIsNotWritten) {
   fs::copy(PACELINE_TESTDATA "/models/bert-encoder", folder_ / "model");
   FinetuneOptions onto = options("model");

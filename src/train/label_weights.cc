@@ -9,15 +9,26 @@
 
 namespace paceline {
 
-std::vector<float> label_weights(const std::string& given, const std::map<std::string, float>& by_label,
-                                 const LabelScheme& scheme, const TrainingSplit& train) {
-  if (given.empty()) return {};
+void check_label_weights(const std::string& given, const std::map<std::string, float>& by_label,
+                         const LabelScheme& scheme) {
+  if (given.empty()) return;
   if (scheme.type != ProblemType::kSingleLabelClassification) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("[finetune] --class-weights was given, and the task is a {}: expected one label a text. "
                             "Leave it out.",
                             problem_type_name(scheme.type)));
   }
+  for (const auto& [label, weight] : by_label) {
+    if (std::ranges::find(scheme.labels, label) != scheme.labels.end()) continue;
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("[finetune] --class-weights names \"{}\". {}", excerpt(label),
+                                                         suggestion(label, scheme.labels)));
+  }
+}
+
+std::vector<float> label_weights(const std::string& given, const std::map<std::string, float>& by_label,
+                                 const LabelScheme& scheme, const TrainingSplit& train) {
+  check_label_weights(given, by_label, scheme);
+  if (given.empty()) return {};
   std::vector<float> weights(scheme.labels.size(), 1.0F);
   if (by_label.empty()) {
     for (std::size_t k = 0; k < weights.size(); ++k) {
@@ -28,10 +39,6 @@ std::vector<float> label_weights(const std::string& given, const std::map<std::s
   }
   for (const auto& [label, weight] : by_label) {
     const auto found = std::ranges::find(scheme.labels, label);
-    if (found == scheme.labels.end()) {
-      throw Error(ErrorCode::kInvalidArgument, fmt::format("[finetune] --class-weights names \"{}\". {}",
-                                                           excerpt(label), suggestion(label, scheme.labels)));
-    }
     weights[static_cast<std::size_t>(found - scheme.labels.begin())] = weight;
   }
   return weights;

@@ -16,6 +16,7 @@
 #include "base/paths.h"
 #include "checkpoint/weight_files.h"
 #include "checkpoint/weight_names.h"
+#include "model/weight_check.h"
 #include "model_folder/tokenizer_files.h"
 #include "network/architecture.h"
 #include "paceline/error.h"
@@ -155,16 +156,20 @@ void ClassifierFolder::write_start(const fs::path& folder, uint64_t seed) const 
   Random seeds(seed);
   WeightFiles files;
   const TensorMap stored = stored_tensors(checkpoint_, files);
+  const std::string opening = fmt::format("[{}]", checkpoint_.model_dir().string());
   TensorList list;
   for_each_weight(network_, [&](const Weight& weight) {
     const uint64_t own_seed = seeds.next();
     if (encoder.contains(weight.name)) {
-      list.add(weight.name, weight.shape, checkpoint_.values({stored_name(weight.name), weight.shape}));
+      const Weight of_file{stored_name(weight.name), weight.shape};
+      check_weight(of_file, checkpoint_.tensor(of_file), opening);
+      list.add(weight.name, weight.shape, checkpoint_.values(of_file));
       return;
     }
     for (const std::string& name : {weight.name, stored_name(weight.name)}) {
       const auto found = stored.find(name);
       if (found == stored.end() || found->second.shape != weight.shape || !is_float(found->second.dtype)) continue;
+      check_weight({name, weight.shape}, found->second, opening);
       std::vector<float> values(static_cast<std::size_t>(found->second.elements()));
       convert_to_float(found->second, 0, values);
       list.add(weight.name, weight.shape, std::move(values));

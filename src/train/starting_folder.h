@@ -26,7 +26,7 @@ class ClassifierFolder {
 
   /// Writes config.json, the tokenizer's files and model.safetensors in fp32. The weights are the checkpoint's; those
   /// of the head that the files lack, or have in another shape, are drawn from N(0, the config's initializer_range),
-  /// biases are 0 and norms 1, as transformers begins a head. `seed` decides them.
+  /// biases are 0 and norms 1, as transformers begins a head. `seed` decides them. Throws as check_weight.
   void write_start(const std::filesystem::path& folder, uint64_t seed) const;
 
   /// The same with these weights, which have the checkpoint's names. Throws Error{corrupt_data} where one is missing or

@@ -242,11 +242,20 @@ void TrainLoop::fail(const std::string& what) const {
 }
 
 std::string TrainLoop::advice(const std::string& what) const {
-  return fmt::format("{}, expected finite numbers. {}. Try --restart with a --learning-rate below {}.", what,
-                     saved_updates_ > 0 ? fmt::format("The checkpoint of update {} stays in {}", saved_updates_,
-                                                      parts_.checkpoints.newest().string())
-                                        : "There is no checkpoint yet",
-                     parts_.recipe.learning_rate);
+  const std::string sentence = fmt::format(
+      "{}, expected finite numbers. {}.", what,
+      saved_updates_ > 0
+          ? fmt::format("The checkpoint of update {} stays in {}", saved_updates_, parts_.checkpoints.newest().string())
+          : "There is no checkpoint yet");
+  const TrainingRecipe& recipe = parts_.recipe;
+  if (progress_.updates > 0 && recipe.learning_rate > 0) {
+    return fmt::format("{} Try --restart with a --learning-rate below {}.", sentence, recipe.learning_rate);
+  }
+  return fmt::format(
+      "{} No weight has moved, so a lower --learning-rate does not help: what the start model or its teacher computes "
+      "is "
+      "too large for {}. See with paceline evaluate whether their answers are numbers.",
+      sentence, recipe.compute_type);
 }
 
 /// `begun`: what was there before this run.

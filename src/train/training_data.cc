@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "base/file_stamp.h"
@@ -23,11 +24,7 @@ namespace {
 constexpr std::size_t kListedLabels = 5;
 
 std::unique_ptr<RowReader> open(const LabelledFile& file, std::stop_token stop) {
-  if (file.path == "-" || path_kind(file.path) == PathKind::kOther) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("[finetune] {} can be read only once, and data are read twice. Save them in a file.",
-                            file.path == "-" ? "standard input" : file.path.string()));
-  }
+  check_rereadable(file.path);
   RowReaderOptions rows = file.rows;
   rows.stop = std::move(stop);
   return RowReader::open(file.path, rows);
@@ -50,6 +47,14 @@ uint64_t hash_of(const Text& text) {
 bool is_empty(const Text& text) { return text.first.empty() && (!text.second || text.second->empty()); }
 
 }  // namespace
+
+void check_rereadable(const std::filesystem::path& file) {
+  if (file != "-" && path_kind(file) != PathKind::kOther) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("[finetune] {} can be read only once, and a training reads its files several times. Save the "
+                          "texts in a file and give that.",
+                          file == "-" ? "standard input (-)" : file.string()));
+}
 
 std::optional<LabelScheme> scan_labels(const LabelledFile& file, std::optional<ProblemType> wanted,
                                        const std::stop_token& stop) {
@@ -198,6 +203,17 @@ std::optional<TokenizedTexts> TrainingData::read(const LabelledFile& file, const
 }
 
 Expected TrainingData::expected_of(const LabelledFile& file, const Row& row, RowFormat format, int64_t number) {
+  const Expected expected = read_label(file, row, format, number);
+  if (std::fabs(expected.value) <= kLargestValue) return expected;
+  throw Error(
+      ErrorCode::kCorruptData,
+      fmt::format("[{}: row {}, \"{}\"] the label is {:g}, expected a number from {:g} to {:g}: the squared error "
+                  "of larger ones is infinite in fp32. Scale the labels, or take their logarithms.",
+                  file.path.string(), number, excerpt(file.rows.label_column), expected.value, -kLargestValue,
+                  kLargestValue));
+}
+
+Expected TrainingData::read_label(const LabelledFile& file, const Row& row, RowFormat format, int64_t number) {
   try {
     return LabelPlace{file.rows.label_column, format}.read(labels_, row, number);
   } catch (const Error& error) {
@@ -220,12 +236,12 @@ void note_left_out(const TokenizedTexts& texts, std::vector<std::string>& notes)
                                 texts.first_error));
   }
   if (is.empty_texts > 0) {
-    notes.push_back(fmt::format("{}: {} empty and left out.", is.source,
-                                is.empty_texts == 1 ? "1 text is" : counted(is.empty_texts, "text") + " are"));
+    notes.push_back(fmt::format("{}: {} {} empty and left out.", is.source, counted(is.empty_texts, "text"),
+                                is.empty_texts == 1 ? "is" : "are"));
   }
   if (is.truncated > 0) {
-    notes.push_back(fmt::format("{}: {} longer than the model reads and cut.", is.source,
-                                is.truncated == 1 ? "1 text is" : counted(is.truncated, "text") + " are"));
+    notes.push_back(fmt::format("{0}: {1} {2} longer than the model reads and {2} cut.", is.source,
+                                counted(is.truncated, "text"), is.truncated == 1 ? "is" : "are"));
   }
 }
 
@@ -264,11 +280,12 @@ std::vector<std::string> data_notes(const TokenizedTexts& train, const Tokenized
                                 count == 1 ? "it" : "them"));
   }
   if (train.overlap > 0) {
+    const bool one = train.overlap == 1;
     notes.push_back(
-        fmt::format("{} of the texts of {} ({}) stand in {}, too: its figures are too good by them.",
+        fmt::format("{} of the texts of {} ({}) {} in {}, too: its figures are too good by {}.",
                     format_count(train.overlap), train.summary.source,
                     format_percent(static_cast<double>(train.overlap) / static_cast<double>(train.summary.texts)),
-                    eval.summary.source));
+                    one ? "stands" : "stand", eval.summary.source, one ? "it" : "them"));
   }
   return notes;
 }

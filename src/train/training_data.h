@@ -45,10 +45,16 @@ struct TokenizedTexts {
   std::string first_error{};  ///< why the first row that was skipped was
 };
 
-/// What a new head has to tell apart, by the labels of the file. Throws what RowReader::open and LabelScan::finish
-/// throw, invalid_argument for standard input and pipes, as the files are read twice. None where it was stopped.
+/// Throws Error{invalid_argument} for standard input and pipes: a training reads its files several times.
+void check_rereadable(const std::filesystem::path& file);
+
+/// What a new head has to tell apart, by the labels of the file. Throws what check_rereadable, RowReader::open and
+/// LabelScan::finish throw. None where it was stopped.
 std::optional<LabelScheme> scan_labels(const LabelledFile& file, std::optional<ProblemType> wanted,
                                        const std::stop_token& stop);
+
+/// Of a regression: squared, and summed over a batch of a million texts, it is finite as fp32.
+inline constexpr double kLargestValue = 1e15;
 
 /// Reads the two files of a training, the one that it is evaluated on first.
 class TrainingData {
@@ -58,7 +64,8 @@ class TrainingData {
 
   /// Tokenizes a file. A row that cannot be read is left out, and so is a text without a character; both are counted,
   /// as are the texts that a file read before has, too. Throws Error{corrupt_data} that names the row for a label that
-  /// is not in the scheme, or where no text is left; what TeacherReading::check throws. None where it was stopped.
+  /// is not in the scheme or a value beyond kLargestValue, or where no text is left; what TeacherReading::check throws.
+  /// None where it was stopped.
   std::optional<TokenizedTexts> read(const LabelledFile& file, const TokenizingPlan& plan, Progress& progress);
 
   const LabelScheme& scheme() const { return scheme_; }
@@ -68,6 +75,7 @@ class TrainingData {
  private:
   class Split;
   Expected expected_of(const LabelledFile& file, const Row& row, RowFormat format, int64_t number);
+  Expected read_label(const LabelledFile& file, const Row& row, RowFormat format, int64_t number);
 
   LabelScheme scheme_;
   std::filesystem::path labels_from_;

@@ -90,7 +90,8 @@ TEST_F(TrainingDataTest, NothingToTellApartIsRefused) {
       [&] {
         scan_labels({"-", {.label_column = "label"}}, {}, {});
       },
-      "standard input", "Save them in a file");
+      "standard input (-) can be read only once, and a training reads its files several times. Save the texts in a "
+      "file");
 }
 
 TEST_F(TrainingDataTest, AColumnOfIdsIsRefusedAndOneThatLooksLikeItNamed) {
@@ -159,6 +160,19 @@ TEST_F(TrainingDataTest, StoresValues) {
   EXPECT_EQ(batch.tokens(), 3);
 }
 
+TEST_F(TrainingDataTest, AValueWhoseSquareOverflowsIsNamedWithItsRow) {
+  const LabelScheme values{.type = ProblemType::kRegression, .labels = {"LABEL_0"}};
+  for (const char* large : {"1e+20", "-1e+300", "1.1e+15"}) {
+    TrainingData data(values, {});
+    expect_error(
+        kCorrupt, [&] { read(data, file("x.csv", std::string("text,label\nle,1\non,") + large + "\n")); },
+        std::string("x.csv: row 2, \"label\"] the label is ") + large + ", expected a number from -1e+15 to 1e+15",
+        "Scale the labels");
+  }
+  TrainingData data(values, {});
+  EXPECT_EQ(read(data, file("x.csv", "text,label\nle,1e15\n")).store->expected(0).value, static_cast<double>(1e15F));
+}
+
 TEST_F(TrainingDataTest, ATeacherGetsTokenTypesOfItsOwn) {
   const Checkpoint teacher = Checkpoint::open(PACELINE_TESTDATA "/models/bert-fp32");
   const TokenizerOptions options{.max_length = 8};
@@ -219,8 +233,8 @@ TEST_F(TrainingDataTest, CountsWhatIsLeftOutAndWhatBothFilesHave) {
   EXPECT_EQ(train.overlap, 2);
   EXPECT_EQ(eval.overlap, 0);
   EXPECT_THAT(data_notes(train, eval, data.scheme()),
-              ElementsAre(HasSubstr("train.jsonl: 1 text is empty and left out"),
-                          HasSubstr("train.jsonl: 1 text is longer than the model reads and cut"),
+              ElementsAre("train.jsonl: 1 text is empty and left out.",
+                          "train.jsonl: 1 text is longer than the model reads and is cut.",
                           HasSubstr("eval.jsonl: 1 row could not be read and is left out. The first: "),
                           HasSubstr("train.jsonl: only one text has the label \"b\""),
                           HasSubstr("train.jsonl: no text has the label \"c\""),
