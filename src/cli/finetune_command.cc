@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "backend/trainer.h"
@@ -17,6 +19,7 @@
 #include "train/finetune.h"
 #include "train/metric.h"
 #include "train/result_folder.h"
+#include "words/suggest.h"
 
 namespace paceline {
 namespace {
@@ -26,9 +29,31 @@ constexpr int64_t kMostTexts = 1'000'000;  // of a batch
 
 struct FinetuneFlags {
   FinetuneOptions finetune;
+  std::set<std::string> given;  ///< of those that a value does not tell: a default was typed, too
   bool json = false;
   bool quiet = false;
 };
+
+/// `set`, which notes that the flag was given.
+Setter noted(FinetuneFlags& flags, const std::string& name, Setter set) {
+  return [&flags, name, set = std::move(set)](const std::string& given) {
+    set(given);
+    flags.given.insert(name);
+  };
+}
+
+bool is_number(std::string_view given) {
+  return !given.empty() && std::ranges::all_of(given, [](char one) { return one >= '0' && one <= '9'; });
+}
+
+/// Throws for a value that is none of these words and nothing else that is expected.
+[[noreturn]] void refuse_word(const std::string& given, const std::vector<std::string>& words,
+                              std::string_view expected) {
+  const std::string_view nearest = nearest_name(given, words);
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" was given, expected {}.{}", excerpt(given), expected,
+                          nearest.empty() ? "" : fmt::format(" Did you mean \"{}\"?", nearest)));
+}
 
 /// "balanced", or LABEL=W,...
 Setter set_label_weights(FinetuneOptions& options) {
@@ -36,6 +61,9 @@ Setter set_label_weights(FinetuneOptions& options) {
     options.label_weights.clear();
     options.recipe.class_weights = given;
     if (given == "balanced") return;
+    if (given.find('=') == std::string::npos) {
+      refuse_word(given, {"balanced"}, "balanced, or LABEL=NUMBER, several separated by commas");
+    }
     LabelOptions labels;
     set_class_weights(labels)(given);
     options.label_weights = labels.class_weights;
@@ -49,6 +77,7 @@ Setter set_eval_every(int32_t& target) {
       target = 0;
       return;
     }
+    if (!is_number(given)) refuse_word(given, {"epoch"}, "epoch or a number of updates");
     set_integer(target, 1, kMostUpdates)(given);
   };
 }
@@ -64,12 +93,12 @@ Setter set_updates(int64_t& target) {
 /// "encoder", "embeddings" or a number; how many layers there are is known later.
 Setter set_freeze(std::string& target) {
   return [&target](const std::string& given) {
+    const std::vector<std::string> words{"encoder", "embeddings"};
     int32_t layers = 0;
-    const bool number = !given.empty() && std::ranges::all_of(given, [](char one) { return one >= '0' && one <= '9'; });
-    if (number) {
+    if (is_number(given)) {
       set_integer(layers, 0, 100'000)(given);
-    } else {
-      check_known(given, {"encoder", "embeddings"});
+    } else if (std::ranges::find(words, given) == words.end()) {
+      refuse_word(given, words, "encoder, embeddings or a number of layers");
     }
     target = given;
   };
@@ -82,9 +111,10 @@ constexpr const char* kRateHelp = "the largest; share of updates until then (def
 constexpr const char* kAdamwHelp = "of AdamW; 0: no clipping (default 0.01, 1)";
 constexpr const char* kTeacherHelp = "parts of its loss (default 0.5, 2, 0)";
 
-std::vector<Flag> length_flags(TrainingRecipe& recipe) {
-  return {{"--epochs", "X", kLengthHelp, set_number(recipe.epochs, 1e-6, 1e6)},
-          {"--steps", "N", kLengthHelp, set_updates(recipe.steps)},
+std::vector<Flag> length_flags(FinetuneFlags& flags) {
+  TrainingRecipe& recipe = flags.finetune.recipe;
+  return {{"--epochs", "X", kLengthHelp, noted(flags, "--epochs", set_number(recipe.epochs, 1e-6, 1e6))},
+          {"--steps", "N", kLengthHelp, noted(flags, "--steps", set_updates(recipe.steps))},
           {"--batch-size", "N", kBatchHelp, set_integer(recipe.batch_size, 1, kMostTexts)},
           {"--accumulate", "N", kBatchHelp, set_integer(recipe.accumulate, 1, kMostTexts)},
           {"--max-length", "N", "tokens that longer texts are cut to (default: the model's limit)",
@@ -109,13 +139,15 @@ std::vector<Flag> optimiser_flags(FinetuneOptions& options) {
       threads_flag(recipe.threads)};
 }
 
-std::vector<Flag> teacher_flags(FinetuneOptions& options) {
-  TrainingRecipe& recipe = options.recipe;
-  return {{"--teacher", "DIR", "a model of the same labels, whose answers are learnt, too (default none)",
-           set_path(options.teacher)},
-          {"--teacher-share", "X", kTeacherHelp, set_number(recipe.teacher_share, 0, 1)},
-          {"--temperature", "X", kTeacherHelp, set_number(recipe.temperature, 1e-3, 1e3)},
-          {"--hidden-weight", "X", kTeacherHelp, set_number(recipe.hidden_weight, 0, 1e6)}};
+std::vector<Flag> teacher_flags(FinetuneFlags& flags) {
+  TrainingRecipe& recipe = flags.finetune.recipe;
+  return {
+      {"--teacher", "DIR", "a model of the same labels, whose answers are learnt, too (default none)",
+       set_path(flags.finetune.teacher)},
+      {"--teacher-share", "X", kTeacherHelp, noted(flags, "--teacher-share", set_number(recipe.teacher_share, 0, 1))},
+      {"--temperature", "X", kTeacherHelp, noted(flags, "--temperature", set_number(recipe.temperature, 1e-3, 1e3))},
+      {"--hidden-weight", "X", kTeacherHelp,
+       noted(flags, "--hidden-weight", set_number(recipe.hidden_weight, 0, 1e6))}};
 }
 
 std::vector<Flag> evaluation_flags(TrainingRecipe& recipe) {
@@ -137,21 +169,24 @@ std::vector<Flag> label_choice_flags(FinetuneOptions& options) {
            set_switch(options.recipe.new_head)}};
 }
 
-void check_teacher_flags(const FinetuneOptions& options) {
-  const TrainingRecipe usual;
-  const TrainingRecipe& is = options.recipe;
-  if (!options.teacher.empty() || (is.teacher_share == usual.teacher_share && is.temperature == usual.temperature &&
-                                   is.hidden_weight == usual.hidden_weight)) {
-    return;
+/// Throws where a flag would have no effect.
+void check_given(const FinetuneFlags& flags) {
+  if (flags.given.contains("--epochs") && flags.given.contains("--steps")) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "[finetune] --epochs and --steps were given, and each says how long the training is. Give one of the "
+                "two.");
   }
-  throw Error(ErrorCode::kInvalidArgument,
-              "[finetune] --teacher-share, --temperature or --hidden-weight was given, and no --teacher, which they "
-              "are about. Name one, or leave them out.");
+  for (const char* flag : {"--teacher-share", "--temperature", "--hidden-weight"}) {
+    if (!flags.finetune.teacher.empty() || !flags.given.contains(flag)) continue;
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("[finetune] {} was given, and no --teacher, which it is about. Name one, or leave it out.", flag));
+  }
 }
 
 int run_finetune(FinetuneFlags& flags, Console& console) {
   const FinetuneOptions& options = flags.finetune;
-  check_teacher_flags(options);
+  check_given(flags);
   const FinetuneListener listener{
       .notice =
           [&](const std::string& notice) {
@@ -192,8 +227,8 @@ Command make_finetune_command() {
       {"--out", "DIR", "folder of the trained model", set_path(options.out), true},
       {"--restart", "", "begin anew (default: go on where --out has begun)", set_switch(options.restart)},
       {"--json", "", "print JSON (default: text)", set_switch(flags->json)}};
-  for (auto&& part : {length_flags(options.recipe), optimiser_flags(options), evaluation_flags(options.recipe),
-                      label_choice_flags(options), teacher_flags(options), row_flags(options.rows),
+  for (auto&& part : {length_flags(*flags), optimiser_flags(options), evaluation_flags(options.recipe),
+                      label_choice_flags(options), teacher_flags(*flags), row_flags(options.rows),
                       weight_flags(options.checkpoint_options.file, options.checkpoint_options.prefix,
                                    options.checkpoint_options.base)}) {
     table.insert(table.end(), part.begin(), part.end());

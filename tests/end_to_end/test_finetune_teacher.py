@@ -77,7 +77,9 @@ class TeacherTest(FinetuneTest):
         for flag, value in (("--teacher-share", "1.5"), ("--teacher-share", "-0.1"), ("--temperature", "0"),
                             ("--temperature", "nan"), ("--hidden-weight", "-1"), ("--hidden-weight", "x")):
             self.fails(*self.command(self.out, "--teacher", self.teacher, flag, value), expect=2, mentions=[flag, value])
-        self.fails(*self.command(self.out, "--temperature", "3"), expect=2, mentions=["--temperature", "no --teacher"])
+        for flag, value in (("--teacher-share", "0.5"), ("--temperature", "3"), ("--temperature", "2"),
+                            ("--hidden-weight", "0")):
+            self.fails(*self.command(self.out, flag, value), expect=2, mentions=[flag, "no --teacher"])
 
     def test_models_that_cannot_teach_are_refused(self):
         for teacher, model, mentions in (
