@@ -94,6 +94,7 @@ pub fn with_reserve<T>(wanted: usize, least: usize, body: impl FnOnce() -> T) ->
             None => size /= 2,
         }
     }
+    drop(std::hint::black_box(Block::new(FOREIGN_BYTES))?);
     ACTIVE.set(Active { start: block.start, size: block.size, ..INACTIVE });
     let result = body();
     let Some(place) = ACTIVE.get().place else {
@@ -117,6 +118,10 @@ pub fn with_reserve<T>(wanted: usize, least: usize, body: impl FnOnce() -> T) ->
 }
 
 const KEPT_BYTES: usize = 8 << 20;
+
+/// What the system has to have free beside the block: Oniguruma, which is C, makes a few small allocations for each search
+/// and reads them without a look. Below what malloc gives back to the system, so that it stays with the thread.
+const FOREIGN_BYTES: usize = 96 << 10;
 
 fn register(start: usize, size: usize) -> Option<usize> {
     ANY_BLOCKS.store(true, Ordering::SeqCst);
