@@ -106,16 +106,14 @@ MultiLabelScores score(const MultiLabels& texts) {
   std::vector<double> values{micro_f1(scores.labels), macro_f1(scores.labels, MeanOver::kAll)};
   if (precision) values.push_back(*precision);
   const std::size_t passes = kCountingPasses + (precision ? kPrecisionPasses : 0);
-  const std::vector<Score> found = bootstrap_shares(values, size, passes * texts.expected.size(),
-                                                    [&](std::span<const uint32_t> drawn, std::span<double> figures) {
-                                                      marked.count(drawn, counts);
-                                                      figures[0] = micro_f1(counts);
-                                                      figures[1] = macro_f1(counts, MeanOver::kAll);
-                                                      // A sample without any label says nothing: it counts as the mean
-                                                      // itself.
-                                                      if (precision)
-                                                        figures[2] = mean_of(sorted, drawn).value_or(*precision);
-                                                    });
+  const auto resampled = [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+    marked.count(drawn, counts);
+    figures[0] = micro_f1(counts);
+    figures[1] = macro_f1(counts, MeanOver::kAll);
+    // A sample without any label says nothing: it counts as the mean itself.
+    if (precision) figures[2] = mean_of(sorted, drawn).value_or(*precision);
+  };
+  const std::vector<Score> found = bootstrap_shares(values, size, passes * texts.expected.size(), resampled);
   scores.micro_f1 = found[0];
   scores.macro_f1 = found[1];
   if (precision) scores.average_precision = found[2];

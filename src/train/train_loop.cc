@@ -253,8 +253,7 @@ std::string TrainLoop::advice(const std::string& what) const {
   }
   return fmt::format(
       "{} No weight has moved, so a lower --learning-rate does not help: what the start model or its teacher computes "
-      "is "
-      "too large for {}. See with paceline evaluate whether their answers are numbers.",
+      "is too large for {}. See with paceline evaluate whether their answers are numbers.",
       sentence, recipe.compute_type);
 }
 
